@@ -1,0 +1,17 @@
+"""The vocabulary: functions that work alike on numpy arrays and on Tensors."""
+
+from .. import tape
+from . import elementwise, index, linalg, reduce, shape
+from .elementwise import *  # noqa: F403
+from .index import getitem, place, put, take_along_dim  # noqa: F401
+from .linalg import *  # noqa: F403
+from .reduce import *  # noqa: F403
+from .shape import *  # noqa: F403
+
+TABLE = {}  # every primitive by its name, the name it is bound to
+for _module in (tape, elementwise, shape, index, reduce, linalg):
+    for _name, _op in vars(_module).items():
+        if hasattr(_op, "rules"):
+            _name = {"_reshape_to": "reshape", "_permute_to": "permute", "_matmul": "matmul"}.get(_name, _name)
+            _op.__name__ = _op.__qualname__ = _name
+            TABLE[_name] = _op

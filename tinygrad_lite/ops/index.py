@@ -1,0 +1,57 @@
+"""Reading and writing at indices; an index is whatever numpy takes, with Tensors in it too."""
+
+import numpy as np
+
+from ..tape import primitive, unbox
+
+
+def plain(index):
+    """The index with its Tensors replaced by their arrays."""
+    if isinstance(index, (tuple, list)):
+        return type(index)(plain(i) for i in index)
+    return unbox(index)
+
+
+def _basic(index):
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(p is None or p is Ellipsis or (isinstance(p, (int, slice)) and not isinstance(p, bool)) for p in parts)
+
+
+def _getitem(x, index):
+    return x[index]
+
+
+def _place(g, index, shape):
+    out = np.zeros(shape, g.dtype)
+    if _basic(index):
+        out[index] = g
+    else:
+        np.add.at(out, index, g)  # an element named twice gets the sum
+    return out
+
+
+def _put(x, index, value):
+    out = x.copy()
+    out[index] = value
+    return out
+
+
+def _take_along_dim(x, indices, dim):
+    return np.take_along_axis(x, indices, dim)
+
+
+def _along(indices, dim):
+    """The index arrays by which x[...] reads what take_along_dim reads."""
+    grid = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
+    grid[dim] = indices
+    return tuple(grid)
+
+
+getitem = primitive(_getitem, lambda g, out, x, index: place(g, index, x.shape))
+place = primitive(_place, lambda g, out, x, index, shape: getitem(g, index))
+put = primitive(_put,
+                lambda g, out, x, index, value: put(g, index, 0.0),
+                None,
+                lambda g, out, x, index, value: getitem(g, index))
+take_along_dim = primitive(_take_along_dim,
+                           lambda g, out, x, indices, dim: place(g, _along(unbox(indices), dim), x.shape), None)
