@@ -12,6 +12,6 @@ TABLE = {}  # every primitive by its name, the name it is bound to
 for _module in (tape, elementwise, shape, index, reduce, linalg):
     for _name, _op in vars(_module).items():
         if hasattr(_op, "rules"):
-            _name = {"_reshape_to": "reshape", "_permute_to": "permute", "_matmul": "matmul"}.get(_name, _name)
+            _name = {"_reshape_to": "reshape", "_permute_to": "permute", "_matmul": "matmul", "_pow": "pow", "pow_scalar": "pow"}.get(_name, _name)
             _op.__name__ = _op.__qualname__ = _name
             TABLE[_name] = _op

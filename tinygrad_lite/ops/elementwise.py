@@ -73,16 +73,32 @@ mul = primitive(np.multiply, lambda g, out, x, y: g * y, lambda g, out, x, y: g 
 div = primitive(np.true_divide,
                 lambda g, out, x, y: g / y,
                 lambda g, out, x, y: -g * out / y, promote=_promote_float)
-pow = primitive(operator.pow,
-                lambda g, out, x, y: g * where(y == 0, 0.0, y * x ** where(y == 0, 1.0, y - 1)),
-                lambda g, out, x, y: g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x))),
-                promote=promote)
+_pow = primitive(operator.pow,
+                 lambda g, out, x, y: g * where(y == 0, 0.0, y * x ** where(y == 0, 1.0, y - 1)),
+                 lambda g, out, x, y: g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x))),
+                 promote=promote)
+
+
+def _to_the(x, p):
+    return promote(x, p)[0] ** p  # numpy squares for p = 2, and takes the root for 0.5
+
+
+pow_scalar = primitive(_to_the, lambda g, out, x, p: g * (p * x ** (p - 1)) if p else g * 0.0, None)
+
+
+def pow(x, exponent):
+    """x to the power of a number or a tensor; 0 to the 0 is 1, and has gradient 0."""
+    if isinstance(exponent, (bool, int, float)):
+        return pow_scalar(x, exponent)
+    return _pow(x, exponent)
+
+
 maximum = primitive(np.maximum,
-                    lambda g, out, x, y: g * ((x > y) + 0.5 * (x == y)),
-                    lambda g, out, x, y: g * ((y > x) + 0.5 * (x == y)), promote=promote)
+                    lambda g, out, x, y: g * (x > y) + 0.5 * g * (x == y),
+                    lambda g, out, x, y: g * (y > x) + 0.5 * g * (x == y), promote=promote)
 minimum = primitive(np.minimum,
-                    lambda g, out, x, y: g * ((x < y) + 0.5 * (x == y)),
-                    lambda g, out, x, y: g * ((y < x) + 0.5 * (x == y)), promote=promote)
+                    lambda g, out, x, y: g * (x < y) + 0.5 * g * (x == y),
+                    lambda g, out, x, y: g * (y < x) + 0.5 * g * (x == y), promote=promote)
 neg = primitive(np.negative, lambda g, out, x: -g)
 abs = primitive(np.abs, lambda g, out, x: g * sign(x))
 exp = primitive(np.exp, lambda g, out, x: g * out, promote=_promote_float)

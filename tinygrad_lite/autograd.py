@@ -1,0 +1,136 @@
+"""Gradients as functions: grad, and the finite-difference checks gradcheck and gradgradcheck."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import tape
+from .tape import Node, Value, box, no_grad, unbox
+
+
+def seeds_for(outputs: Iterable[Any], gradients: Iterable[Any]) -> dict[Node, Any]:
+    """What the backward pass starts from: each output's node with the gradient given for it."""
+    seeds: dict[Node, Any] = {}
+    for output, g in zip(outputs, gradients, strict=True):
+        if output.node is None:
+            raise RuntimeError("backward of a tensor that does not require grad and has no grad_fn: no input of its "
+                               "computation has requires_grad=True, or it was computed under no_grad()")
+        if g is None:
+            if output.array.size != 1:
+                raise RuntimeError(f"grad can be implicitly created only for scalar outputs, and this has shape "
+                                   f"{output.array.shape}: reduce it, or pass the gradient")
+            g = np.ones_like(output.array)
+        elif unbox(g).shape != output.array.shape:
+            raise RuntimeError(f"the gradient has shape {unbox(g).shape}, but the output has {output.array.shape}")
+        elif not isinstance(g, Value) or g.node is None:
+            g = unbox(g).astype(output.array.dtype)  # a copy: the caller's array stays the caller's
+        seeds[output.node] = g if output.node not in seeds else seeds[output.node] + g
+    return seeds
+
+
+def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
+         create_graph: bool = False, allow_unused: bool = False) -> tuple:
+    """d outputs / d inputs as a tuple of Tensors, without touching any `.grad`.
+
+    An input that the outputs do not depend on raises RuntimeError, or gives None with allow_unused.
+    """
+    outputs = [outputs] if isinstance(outputs, Value) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
+    if grad_outputs is None or isinstance(grad_outputs, (Value, np.ndarray)):
+        grad_outputs = [grad_outputs] * len(outputs)
+    for i, x in enumerate(inputs):
+        if x.node is None:
+            raise RuntimeError(f"grad: input {i} does not require grad")
+    retain = create_graph if retain_graph is None else retain_graph
+    found = tape.backpropagate(seeds_for(outputs, grad_outputs), create_graph, retain, [x.node for x in inputs])
+    grads = [found[x.node] for x in inputs]
+    for i, g in enumerate(grads):
+        if g is None and not allow_unused:
+            raise RuntimeError(f"grad: the outputs do not depend on input {i}; allow_unused=True gives None for it")
+    return tuple(g if g is None or isinstance(g, Value) else box(np.array(g)) for g in grads)
+
+
+def gradcheck(fn: Callable, inputs: Any, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+              nondet_tol: float = 0.0, raise_exception: bool = True) -> bool:
+    """Whether fn's gradients equal central finite differences with step eps.
+
+    Checks every element of every float64 input that requires grad; nondet_tol is how far two runs of
+    the backward pass may differ. False, or a RuntimeError that names the element, where they do not.
+    """
+    inputs = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
+    try:
+        _check(fn, inputs, eps, atol, rtol, nondet_tol)
+    except RuntimeError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def _outputs(fn: Callable, inputs: Sequence) -> list:
+    out = fn(*inputs)
+    return [out] if isinstance(out, Value) else [o for o in out if o.array.dtype.kind == "f"]
+
+
+def _check(fn: Callable, inputs: Sequence, eps: float, atol: float, rtol: float, nondet_tol: float) -> None:
+    wrt = [(i, x) for i, x in enumerate(inputs) if isinstance(x, Value) and x.node is not None]
+    if not wrt:
+        raise ValueError("gradcheck: no input requires grad")
+    for i, x in wrt:
+        if x.array.dtype != np.float64:
+            raise ValueError(f"gradcheck: input {i} is {x.array.dtype}; finite differences need float64")
+
+    def analytic(k: int, index: tuple) -> list:
+        out = _outputs(fn, inputs)[k]
+        if out.node is None:
+            return [np.zeros_like(x.array) for _, x in wrt]
+        seed = np.zeros_like(out.array)
+        seed[index] = 1
+        return [np.zeros_like(x.array) if g is None else g.array
+                for g, (_, x) in zip(grad(out, [x for _, x in wrt], seed, allow_unused=True), wrt)]
+
+    rows = [[(j, analytic(k, j)) for j in np.ndindex(out.array.shape)] for k, out in enumerate(_outputs(fn, inputs))]
+    for k, row in enumerate(rows):
+        for j, first in row[:1]:
+            if any(np.abs(a - b).max(initial=0) > nondet_tol for a, b in zip(first, analytic(k, j))):
+                raise RuntimeError(f"gradcheck: two backward passes of output {k} differ by more than {nondet_tol}")
+    for n, (i, x) in enumerate(wrt):
+        for index in np.ndindex(x.array.shape):
+            numeric = _difference(fn, inputs, x.array, index, eps)
+            for k, row in enumerate(rows):
+                for j, grads in row:
+                    a, b = grads[n][index], numeric[k][j]
+                    if not np.isclose(a, b, rtol, atol, equal_nan=True):
+                        raise RuntimeError(f"gradcheck: d output {k}{list(j)} / d input {i}{list(index)} is "
+                                           f"{a:.9g} analytically but {b:.9g} by finite differences")
+
+
+def _difference(fn: Callable, inputs: Sequence, array: np.ndarray, index: tuple, eps: float) -> list:
+    before = array[index]
+    with no_grad():
+        try:
+            array[index] = before + eps
+            high = [o.array.copy() for o in _outputs(fn, inputs)]
+            array[index] = before - eps
+            low = [o.array.copy() for o in _outputs(fn, inputs)]
+        finally:
+            array[index] = before
+    return [(h - l) / (2 * eps) for h, l in zip(high, low)]
+
+
+def gradgradcheck(fn: Callable, inputs: Any, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+                  nondet_tol: float = 0.0, raise_exception: bool = True) -> bool:
+    """`gradcheck` of fn's gradients: whether its second derivatives are right."""
+    inputs = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
+    rng = np.random.default_rng(0)
+    weights = [rng.standard_normal(o.array.shape) for o in _outputs(fn, inputs)]
+
+    def gradients(*xs: Any) -> list:
+        with tape.enable_grad():
+            outputs = [(o, w) for o, w in zip(_outputs(fn, xs), weights) if o.node is not None]
+            wrt = [x for x in xs if isinstance(x, Value) and x.node is not None]
+            found = grad([o for o, _ in outputs], wrt, [w for _, w in outputs], create_graph=True, allow_unused=True)
+        return [g for g in found if g is not None]
+
+    return gradcheck(gradients, inputs, eps, atol, rtol, nondet_tol, raise_exception)

@@ -1,0 +1,306 @@
+"""Tensor: a numpy array, its gradient, and methods that hand on to the vocabulary."""
+
+import contextlib
+from typing import Any
+
+import numpy as np
+
+from . import ops, tape
+from .tape import Value, box, unbox
+
+
+def _in_place(op):
+    def method(self, *args):
+        return tape.rebind(self, op, *args)
+
+    method.__name__ = op.__name__ + "_"
+    method.__doc__ = f"{op.__name__} in place; an error where that would make a recorded gradient wrong."
+    return method
+
+
+def _reflected(op):
+    return lambda self, other: op(other, self)
+
+
+def _operand_checked(op):
+    """An operator's method: NotImplemented for what is no number, array or Tensor."""
+    def method(self, other):
+        if isinstance(other, (Value, float, int, np.ndarray, np.generic)):
+            return op(self, other)
+        return NotImplemented
+
+    return method
+
+
+@tape.results_are
+class Tensor(Value):
+    """A numpy array that records what is computed from it, so that gradients can be read back.
+
+    `array` is the numpy array itself (change its values only where no tape needs them), `grad` the
+    accumulated gradient, a Tensor. Make one with `tl.tensor(data, requires_grad=True)`.
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000
+    __hash__ = object.__hash__
+
+    # ---- what it is
+    shape = property(lambda self: self.array.shape, doc="The sizes, a tuple.")
+    dtype = property(lambda self: self.array.dtype, doc="The numpy dtype.")
+    ndim = property(lambda self: self.array.ndim, doc="How many dimensions.")
+    T = property(lambda self: ops.permute(self, *reversed(range(self.ndim))), doc="Dimensions reversed.")
+    mT = property(lambda self: ops.transpose(self, -1, -2), doc="The last two dimensions swapped.")
+    is_leaf = property(lambda self: self.node is None or self.node.op is None, doc="Made by no recorded operation.")
+    grad_fn = property(lambda self: None if self.is_leaf else self.node, doc="The tape's node that made it.")
+    data = property(lambda self: Tensor(self.array), doc="A detached Tensor that shares the array.")
+
+    def dim(self) -> int:
+        """How many dimensions."""
+        return self.array.ndim
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        return self.array.shape if dim is None else self.array.shape[dim]
+
+    def numel(self) -> int:
+        """How many elements."""
+        return self.array.size
+
+    # ---- gradients
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on it are recorded. Only floating-point tensors can require a gradient."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+        """Make it a leaf that gradients are accumulated for, or stop that."""
+        if requires_grad and self.array.dtype.kind != "f":
+            raise RuntimeError(f"only floating-point tensors can require gradients, not {self.dtype}")
+        if not requires_grad and not self.is_leaf:
+            raise RuntimeError("requires_grad can be turned off for leaf tensors only; use .detach()")
+        if requires_grad != self.requires_grad:
+            self.node = tape.leaf(self.array) if requires_grad else None
+        return self
+
+    @property
+    def grad(self) -> "Tensor | None":
+        """The gradient that backward() accumulated here: a Tensor of this shape, or None."""
+        return None if self.node is None else self.node.grad
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if value is None:
+            if self.node is not None:
+                self.node.grad = None
+            return
+        if self.node is None:
+            raise RuntimeError("a tensor that does not require grad has no .grad; call requires_grad_() first")
+        if not isinstance(value, Tensor) or value.shape != self.shape or value.dtype != self.dtype:
+            raise RuntimeError(f".grad must be a Tensor of shape {self.shape} and dtype {self.dtype}, not "
+                               f"{type(value).__name__} {getattr(value, 'shape', '')} {getattr(value, 'dtype', '')}")
+        self.node.grad = value
+
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+        """Accumulate d self / d leaf into `.grad` of every leaf that self was computed from.
+
+        gradient: d loss / d self, of self's shape; needed unless self has one element. The tape is
+        freed unless retain_graph; with create_graph the gradients can be differentiated again.
+        """
+        from .autograd import seeds_for
+        retain = create_graph if retain_graph is None else retain_graph
+        tape.accumulate(tape.backpropagate(seeds_for([self], [gradient]), create_graph, retain))
+
+    def detach(self) -> "Tensor":
+        """A Tensor of the same memory that is not tracked."""
+        return Tensor(self.array)
+
+    def _hook(self, key: Any, hook: Any) -> None:
+        if self.node is None:
+            raise RuntimeError("a tensor that does not require grad has no gradient to hook or retain")
+        if self.node.hooks is None:
+            self.node.hooks = {}
+        self.node.hooks[key] = hook
+
+    def register_hook(self, hook: Any) -> "Handle":
+        """Call hook(grad) when the gradient is known; what it returns replaces it. Gives a handle to remove()."""
+        handle = Handle(self)
+        self._hook(handle, hook)
+        return handle
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of a non-leaf in `.grad` too."""
+        node_ref = tape.weakref.ref(self.node) if self.node is not None else None
+
+        def keep(g):
+            node = node_ref()
+            if node is not None:
+                node.grad = box(g.array.copy(), g.node) if node.grad is None else node.grad + g
+
+        if not self.is_leaf or self.node is None:
+            self._hook("retain", keep)
+
+    # ---- to Python and numpy
+    def numpy(self) -> np.ndarray:
+        """The array, shared; a tensor that requires grad must be detached first, as in PyTorch."""
+        if self.requires_grad:
+            raise RuntimeError("numpy() of a tensor that requires grad would lose its gradient; "
+                               "use .detach().numpy(), or .array")
+        return self.array
+
+    def item(self) -> Any:
+        """The one element as a Python number."""
+        if self.array.size != 1:
+            raise RuntimeError(f"item: a tensor of shape {self.shape} has {self.array.size} elements, not one")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """Nested Python lists (a number for 0 dimensions)."""
+        return self.array.tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        op = UFUNCS.get(ufunc)
+        if op is None or method != "__call__" or kwargs:
+            return NotImplemented
+        return op(*inputs)
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise RuntimeError(f"the truth of a tensor of shape {self.shape} is ambiguous: use (…).any() or .all() "
+                               "of its array")
+        return bool(self.array)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self.array.__index__()
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.array)
+
+    def __iter__(self):
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self.array)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == unbox(value)).any())
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.array, separator=", ", precision=4, prefix="tensor(")
+        if self.dtype not in (np.float32, np.int64, np.bool_):
+            text += f", dtype={self.dtype}"
+        if not self.is_leaf:
+            text += f", grad_fn=<{self.node.op.__name__}>"
+        elif self.requires_grad:
+            text += ", requires_grad=True"
+        return f"tensor({text})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    # ---- dtype
+    def to(self, dtype: Any) -> "Tensor":
+        """The values in another dtype; self where it has that already."""
+        return self if self.dtype == dtype else ops.TABLE["cast"](self, np.dtype(dtype))
+
+    type = to
+
+    def float(self) -> "Tensor":
+        """As float32."""
+        return self.to(np.float32)
+
+    def double(self) -> "Tensor":
+        """As float64."""
+        return self.to(np.float64)
+
+    def half(self) -> "Tensor":
+        """As float16."""
+        return self.to(np.float16)
+
+    def long(self) -> "Tensor":
+        """As int64."""
+        return self.to(np.int64)
+
+    def clone(self) -> "Tensor":
+        """A copy in memory of its own; gradients flow through it."""
+        return self * 1 if self.dtype.kind != "b" else Tensor(self.array.copy())
+
+    # ---- operators
+    __add__, __radd__ = _operand_checked(ops.add), _operand_checked(ops.add)
+    __sub__, __rsub__ = _operand_checked(ops.sub), _operand_checked(_reflected(ops.sub))
+    __mul__, __rmul__ = _operand_checked(ops.mul), _operand_checked(ops.mul)
+    __truediv__, __rtruediv__ = _operand_checked(ops.div), _operand_checked(_reflected(ops.div))
+    __floordiv__, __rfloordiv__ = _operand_checked(ops.floor_divide), _operand_checked(_reflected(ops.floor_divide))
+    __mod__, __rmod__ = _operand_checked(ops.remainder), _operand_checked(_reflected(ops.remainder))
+    __pow__, __rpow__ = _operand_checked(ops.pow), _operand_checked(_reflected(ops.pow))
+    __matmul__, __rmatmul__ = _operand_checked(ops.matmul), _operand_checked(_reflected(ops.matmul))
+    __and__, __rand__ = _operand_checked(ops.bitwise_and), _operand_checked(ops.bitwise_and)
+    __or__, __ror__ = _operand_checked(ops.bitwise_or), _operand_checked(ops.bitwise_or)
+    __xor__, __rxor__ = _operand_checked(ops.bitwise_xor), _operand_checked(ops.bitwise_xor)
+    __eq__, __ne__ = _operand_checked(ops.eq), _operand_checked(ops.ne)  # type: ignore[assignment]
+    __lt__, __le__ = _operand_checked(ops.lt), _operand_checked(ops.le)
+    __gt__, __ge__ = _operand_checked(ops.gt), _operand_checked(ops.ge)
+    __neg__, __abs__, __invert__ = ops.neg, ops.abs, ops.bitwise_not
+
+    add_ = __iadd__ = _in_place(ops.add)
+    sub_ = __isub__ = _in_place(ops.sub)
+    mul_ = __imul__ = _in_place(ops.mul)
+    div_ = __itruediv__ = _in_place(ops.div)
+    __ipow__ = _in_place(ops.pow)
+
+    def __getitem__(self, index: Any) -> "Tensor":
+        return ops.getitem(self, ops.index.plain(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        tape.rebind(self, ops.put, ops.index.plain(index), value)
+
+    def zero_(self) -> "Tensor":
+        """Set every element to 0, in place."""
+        return self.fill_(0)
+
+    def fill_(self, value: Any) -> "Tensor":
+        """Set every element to one value, in place."""
+        self[...] = value
+        return self
+
+    def copy_(self, source: Any) -> "Tensor":
+        """Take over the values of `source`, broadcast, in place."""
+        self[...] = source
+        return self
+
+    # ---- the vocabulary as methods
+    add, sub, mul, div, pow, matmul = ops.add, ops.sub, ops.mul, ops.div, ops.pow, ops.matmul
+    neg, abs, sign, exp, log, sqrt = ops.neg, ops.abs, ops.sign, ops.exp, ops.log, ops.sqrt
+    tanh, sigmoid, relu, maximum, minimum = ops.tanh, ops.sigmoid, ops.relu, ops.maximum, ops.minimum
+    sum, mean, max, min, amax, amin = ops.sum, ops.mean, ops.max, ops.min, ops.amax, ops.amin
+    argmax, argmin = ops.argmax, ops.argmin
+    reshape, view, flatten, permute, transpose = ops.reshape, ops.view, ops.flatten, ops.permute, ops.transpose
+    squeeze, unsqueeze, expand = ops.squeeze, ops.unsqueeze, ops.expand
+
+
+class Handle:
+    """Removes the hook that it was returned for."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._node = tape.weakref.ref(tensor.node)
+
+    def remove(self) -> None:
+        """Take the hook off; once is enough, twice does no harm."""
+        with contextlib.suppress(AttributeError):
+            self._node().hooks.pop(self, None)
+
+
+UFUNCS = {op.forward: op for op in ops.TABLE.values() if isinstance(op.forward, np.ufunc)}
