@@ -1,11 +1,10 @@
 """tinygrad_lite: one numpy Tensor with a reverse-mode tape, small enough to read in an evening."""
 
-from . import autograd, ops
+from . import autograd, nn, ops, optim
 from .creation import arange, from_numpy, manual_seed, ones, rand, randint, randn, randperm, tensor, zeros
 from .tape import by_hand, enable_grad, expanded, is_grad_enabled, no_grad, primitive, set_grad_enabled
 from .tensor import Tensor
 
-__version__ = "0.1.0"
 __all__ = ["Tensor", "arange", "autograd", "by_hand", "enable_grad", "expanded", "from_numpy", "is_grad_enabled",
-           "manual_seed", "no_grad", "ones", "ops", "primitive", "rand", "randint", "randn", "randperm",
+           "manual_seed", "nn", "no_grad", "ones", "ops", "optim", "primitive", "rand", "randint", "randn", "randperm",
            "set_grad_enabled", "tensor", "zeros"]

@@ -1,32 +1,12 @@
 """Gradients as functions: grad, and the finite-difference checks gradcheck and gradgradcheck."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import tape
-from .tape import Node, Value, box, no_grad, unbox
-
-
-def seeds_for(outputs: Iterable[Any], gradients: Iterable[Any]) -> dict[Node, Any]:
-    """What the backward pass starts from: each output's node with the gradient given for it."""
-    seeds: dict[Node, Any] = {}
-    for output, g in zip(outputs, gradients, strict=True):
-        if output.node is None:
-            raise RuntimeError("backward of a tensor that does not require grad and has no grad_fn: no input of its "
-                               "computation has requires_grad=True, or it was computed under no_grad()")
-        if g is None:
-            if output.array.size != 1:
-                raise RuntimeError(f"grad can be implicitly created only for scalar outputs, and this has shape "
-                                   f"{output.array.shape}: reduce it, or pass the gradient")
-            g = np.ones_like(output.array)
-        elif unbox(g).shape != output.array.shape:
-            raise RuntimeError(f"the gradient has shape {unbox(g).shape}, but the output has {output.array.shape}")
-        elif not isinstance(g, Value) or g.node is None:
-            g = unbox(g).astype(output.array.dtype)  # a copy: the caller's array stays the caller's
-        seeds[output.node] = g if output.node not in seeds else seeds[output.node] + g
-    return seeds
+from .tape import Value, box, no_grad, seeds_for
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,

@@ -167,7 +167,7 @@ def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None
     the engine undoes; None marks an argument without one. `joint` is a single rule that returns a
     tuple, an entry an argument. `promote` brings arrays of different dtypes to a common one.
     """
-    if len(rules) == 2 and isinstance(forward, np.ufunc):
+    if len(rules) == 2 and all(rules) and isinstance(forward, np.ufunc):
         op = _binary(forward, promote)
     else:
         op = _general(forward, promote)
@@ -399,6 +399,26 @@ def tape_of(roots: Iterable[Node]) -> tuple[list[Node], list[Node]]:
     tape = [n for n in nodes if n.op is not None]
     tape.sort(key=attrgetter("place"))
     return tape, leaves
+
+
+def seeds_for(outputs: Iterable[Any], gradients: Iterable[Any]) -> dict[Node, Any]:
+    """What the backward pass starts from: each output's node with the gradient given for it."""
+    seeds: dict[Node, Any] = {}
+    for output, g in zip(outputs, gradients, strict=True):
+        if output.node is None:
+            raise RuntimeError("backward of a tensor that does not require grad and has no grad_fn: no input of its "
+                               "computation has requires_grad=True, or it was computed under no_grad()")
+        if g is None:
+            if output.array.size != 1:
+                raise RuntimeError(f"grad can be implicitly created only for scalar outputs, and this has shape "
+                                   f"{output.array.shape}: reduce it, or pass the gradient")
+            g = np.ones_like(output.array)
+        elif unbox(g).shape != output.array.shape:
+            raise RuntimeError(f"the gradient has shape {unbox(g).shape}, but the output has {output.array.shape}")
+        elif not isinstance(g, Value) or g.node is None:
+            g = unbox(g).astype(output.array.dtype)  # a copy: the caller's array stays the caller's
+        seeds[output.node] = g if output.node not in seeds else seeds[output.node] + g
+    return seeds
 
 
 def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_graph: bool = False,

@@ -110,9 +110,8 @@ class Tensor(Value):
         gradient: d loss / d self, of self's shape; needed unless self has one element. The tape is
         freed unless retain_graph; with create_graph the gradients can be differentiated again.
         """
-        from .autograd import seeds_for
         retain = create_graph if retain_graph is None else retain_graph
-        tape.accumulate(tape.backpropagate(seeds_for([self], [gradient]), create_graph, retain))
+        tape.accumulate(tape.backpropagate(tape.seeds_for([self], [gradient]), create_graph, retain))
 
     def detach(self) -> "Tensor":
         """A Tensor of the same memory that is not tracked."""

@@ -8,10 +8,10 @@ from .linalg import *  # noqa: F403
 from .reduce import *  # noqa: F403
 from .shape import *  # noqa: F403
 
-TABLE = {}  # every primitive by its name, the name it is bound to
+TABLE = {}  # every primitive by its name: that of the variable it stands in, less helpers' affixes
 for _module in (tape, elementwise, shape, index, reduce, linalg):
     for _name, _op in vars(_module).items():
         if hasattr(_op, "rules"):
-            _name = {"_reshape_to": "reshape", "_permute_to": "permute", "_matmul": "matmul", "_pow": "pow", "pow_scalar": "pow"}.get(_name, _name)
+            _name = _name.strip("_").removesuffix("_to_shape").removesuffix("_dims").removesuffix("_scalar")
             _op.__name__ = _op.__qualname__ = _name
-            TABLE[_name] = _op
+            TABLE.setdefault(_name, _op)

@@ -18,6 +18,9 @@ def _basic(index):
 
 
 def _getitem(x, index):
+    if _basic(index):  # the trailing ellipsis keeps a single element a view, not a scalar's copy
+        index = index if isinstance(index, tuple) else (index,)
+        return x[index if Ellipsis in index else (*index, ...)]
     return x[index]
 
 

@@ -18,8 +18,8 @@ def _inverse(dims):
     return tuple(order.index(d) for d in range(len(dims)))
 
 
-_reshape_to = primitive(_reshape, lambda g, out, x, shape: _reshape_to(g, x.shape))
-_permute_to = primitive(_permute, lambda g, out, x, dims: _permute_to(g, _inverse(dims)))
+_reshape_to_shape = primitive(_reshape, lambda g, out, x, shape: _reshape_to_shape(g, x.shape))
+_permute_dims = primitive(_permute, lambda g, out, x, dims: _permute_dims(g, _inverse(dims)))
 
 
 def _sizes(shape):
@@ -37,7 +37,7 @@ def _dim(x, dim, extra=0):
 
 def reshape(x, *shape):
     """The values of x in a new shape; one size may be -1. The product of sizes must stay."""
-    return _reshape_to(x, _sizes(shape))
+    return _reshape_to_shape(x, _sizes(shape))
 
 
 view = reshape
@@ -58,7 +58,7 @@ def permute(x, *dims):
     dims = _sizes(dims)
     if sorted(_dim(x, d) for d in dims) != list(range(x.ndim)):
         raise RuntimeError(f"permute: dims {dims} must name each of the {x.ndim} dimensions once")
-    return _permute_to(x, dims)
+    return _permute_dims(x, dims)
 
 
 @accepts_axis
@@ -68,7 +68,7 @@ def transpose(x, dim0, dim1):
     a, b = _dim(x, dim0), _dim(x, dim1)
     if dims:
         dims[a], dims[b] = dims[b], dims[a]
-    return _permute_to(x, tuple(dims))
+    return _permute_dims(x, tuple(dims))
 
 
 @accepts_axis

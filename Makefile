@@ -1,0 +1,18 @@
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: test lint clean
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+
+.venv/%: setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -e '.[$*]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info

@@ -1,0 +1,93 @@
+"""Functions of neural networks: each its definition, with the rule derived by hand above it."""
+
+import numpy as np
+
+from tinygrad_lite.ops import amax, exp, getitem, log, matmul, mean, permute, place, reshape, squeeze, sum, where
+from tinygrad_lite.ops import relu, sigmoid, tanh
+from tinygrad_lite.tape import by_hand, unbox
+
+
+def _shift(x, dim):
+    """The largest value along dim where it is finite, else 0, so that x - shift is never inf - inf."""
+    m = unbox(amax(x, dim, keepdim=True))
+    return np.where(np.isfinite(m), m, np.zeros_like(m))
+
+
+@by_hand(lambda g, p, x, dim: p * (g - sum(g * p, dim, keepdim=True)))
+def softmax(x, dim=-1):
+    """exp(x) / sum(exp(x)) along dim; shifted by the maximum, so that nothing overflows."""
+    e = exp(x - amax(x, dim, keepdim=True))  # every exponent <= 0
+    return e / sum(e, dim, keepdim=True)
+
+
+@by_hand(lambda g, out, x, dim: g - exp(out) * sum(g, dim, keepdim=True))
+def log_softmax(x, dim=-1):
+    """log(softmax(x)), without the log of a number that underflowed."""
+    z = x - amax(x, dim, keepdim=True)
+    return z - log(sum(exp(z), dim, keepdim=True))
+
+
+def _logsumexp_rule(g, out, x, dim, keepdim):
+    if not keepdim:
+        at = dim % x.ndim
+        kept = (*x.shape[:at], 1, *x.shape[at + 1 :])
+        g, out = reshape(g, kept), reshape(out, kept)
+    finite = np.isfinite(unbox(out))  # all -inf: every gradient is 0
+    return where(finite, g * exp(where(finite, x - where(finite, out, 0.0), 0.0)), 0.0)
+
+
+@by_hand(_logsumexp_rule)
+def logsumexp(x, dim=-1, keepdim=False):
+    """log(sum(exp(x))) along dim, right for large values of either sign and for all -inf."""
+    m = _shift(x, dim)
+    with np.errstate(divide="ignore"):  # log(0) is the -inf that is wanted
+        out = log(sum(exp(x - m), dim, keepdim=True)) + m
+    return out if keepdim else squeeze(out, dim)
+
+
+@by_hand(lambda g, out, x, weight, bias: matmul(g, weight),
+         lambda g, out, x, weight, bias: matmul(_rows(g).mT, _rows(x)),
+         lambda g, out, x, weight, bias: sum(_rows(g), 0))
+def linear(x, weight, bias=None):
+    """x @ weight.T + bias: x (…, in), weight (out, in), bias (out,) -> (…, out)."""
+    y = matmul(x, permute(weight, 1, 0))
+    return y if bias is None else y + bias
+
+
+def _rows(x):
+    """(…, n) -> (rows, n)"""
+    return x if x.ndim == 2 else reshape(x, -1, x.shape[-1])
+
+
+@by_hand(lambda g, out, logits, target, p: g / len(p) * (p - _one_hot(target, p)))
+def _cross_entropy(logits, target):
+    logp = log_softmax(logits)  # (N, C)
+    return -mean(getitem(logp, (np.arange(len(target)), target))), exp(logp)
+
+
+def _one_hot(target, like):
+    return place(np.ones(len(target), like.dtype), (np.arange(len(target)), target), like.shape)
+
+
+def cross_entropy(logits, target):
+    """Mean of -log softmax(logits)[target]: logits (N, C), target (N,) of class indices -> scalar.
+
+    An index outside [0, C) is an IndexError; a target that is not of whole numbers a TypeError.
+    """
+    target = np.asarray(unbox(target))
+    if logits.ndim != 2 or target.shape != logits.shape[:1]:
+        raise ValueError(f"cross_entropy: logits of shape {logits.shape} need a target of shape {logits.shape[:1]}, "
+                         f"not {target.shape}")
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"cross_entropy: the target holds class indices, so whole numbers, not {target.dtype}")
+    outside = target[(target < 0) | (target >= logits.shape[1])]
+    if len(outside):
+        raise IndexError(f"cross_entropy: target {outside[0]} is out of bounds for {logits.shape[1]} classes")
+    return _cross_entropy(logits, target)
+
+
+def mse_loss(input, target):
+    """Mean of (input - target)**2."""
+    if input.shape != target.shape:
+        raise ValueError(f"mse_loss: shapes {input.shape} and {target.shape} differ; reshape one")
+    return mean((input - target) ** 2)

@@ -1,0 +1,199 @@
+"""The engine's own promises: order, memory, accumulation, hooks, modes, in-place changes."""
+
+import gc
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tl
+
+
+def leaf(data):
+    return tl.tensor(np.array(data, dtype=np.float64), requires_grad=True)
+
+
+def test_gradients_accumulate_into_leaves():
+    x = leaf([1.0, 2.0])
+    (x * x).sum().backward()
+    (x * 3).sum().backward()
+    assert x.grad.tolist() == [5.0, 7.0]
+
+
+def test_gradients_of_two_leaves_never_share_memory():
+    x, y = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    seed = np.ones(2)
+    (x + y).backward(seed)
+    x.grad.mul_(10)
+    assert y.grad.tolist() == [1.0, 1.0] and seed.tolist() == [1.0, 1.0]
+
+
+def test_100_000_operations_deep_without_recursion():
+    x = leaf(1.0)
+    y = x
+    for _ in range(100_000):
+        y = y + 1.0
+    y.backward(retain_graph=True)
+    assert x.grad.item() == 1.0
+    del y
+
+
+def test_graphs_are_freed_by_reference_counting_alone():
+    x = leaf(np.ones((50, 50)))
+
+    def step():
+        ((x @ x).tanh().exp().sum() * 2).backward()
+        x.grad = None
+        (x * x).sum()  # a graph that is never read
+
+    gc.collect()
+    gc.disable()
+    try:
+        tracemalloc.start()
+        for _ in range(1_000):  # Python's own free lists fill up first
+            step()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(1_000):
+            step()
+        assert tracemalloc.get_traced_memory()[0] - before < 10_000
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+def test_second_backward_says_what_to_do():
+    y = (leaf([1.0]) * 2).exp()
+    y.backward()
+    with pytest.raises(RuntimeError, match="retain_graph=True"):
+        y.backward()
+
+
+def test_retain_graph_allows_a_second_backward():
+    x = leaf([1.0])
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.item() == 4.0
+
+
+def test_create_graph_gives_differentiable_gradients():
+    x = leaf(2.0)
+    (first,) = tl.autograd.grad(x**3, x, create_graph=True)
+    (second,) = tl.autograd.grad(first, x, create_graph=True)
+    (third,) = tl.autograd.grad(second, x)
+    assert (first.item(), second.item(), third.item()) == (12.0, 12.0, 6.0)
+
+
+def test_modes_nest_decorate_and_belong_to_a_thread():
+    x = leaf(1.0)
+    with tl.no_grad():
+        assert not (x * 2).requires_grad
+        with tl.enable_grad():
+            assert (x * 2).requires_grad
+        seen = []
+        other = threading.Thread(target=lambda: seen.append((x * 2).requires_grad))
+        other.start()
+        other.join()
+        assert seen == [True]
+    assert not tl.no_grad()(lambda: x * 2)().requires_grad
+    assert tl.is_grad_enabled()
+    with tl.set_grad_enabled(False):
+        assert not tl.is_grad_enabled()
+    assert tl.is_grad_enabled()
+
+
+def test_hooks_see_and_replace_gradients():
+    x = leaf([1.0, 2.0])
+    y = x * 2
+    y.retain_grad()
+    handle = y.register_hook(lambda g: g * 10)
+    y.sum().backward(retain_graph=True)
+    assert x.grad.tolist() == [20.0, 20.0]
+    handle.remove()
+    x.grad = None
+    y.sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_grad_of_an_intermediate_value():
+    x = leaf(3.0)
+    y = x * x
+    (g,) = tl.autograd.grad(y * y, y)
+    assert g.item() == 18.0 and x.grad is None
+
+
+# ---------------------------------------------------------------- in place
+def test_in_place_operations_are_differentiated():
+    x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    y = x * 1
+    y *= w
+    y[0] = w[1] * 2
+    y.sum().backward()
+    assert x.grad.tolist() == [0.0, 4.0] and w.grad.tolist() == [0.0, 4.0]
+
+
+def overwritten():
+    y = leaf([1.0, 2.0]) * 1
+    z = y * y
+    y.add_(1)
+    z.sum().backward()
+
+
+def through_the_base():
+    y = leaf([1.0, 2.0]) * 1
+    v = y[0]
+    y.mul_(2)
+    (v * 3).backward()
+
+
+def on_a_view():
+    y = leaf([1.0, 2.0]) * 1
+    y[0:1].mul_(2)
+
+
+def on_a_leaf():
+    leaf([1.0]).add_(1)
+
+
+def too_large():
+    tl.zeros(2).add_(tl.zeros(3, 2))
+
+
+@pytest.mark.parametrize("wrong, message", [
+    (overwritten, "changed in place after it was used"), (through_the_base, "shares memory"),
+    (on_a_view, "is a view"), (on_a_leaf, "leaf"), (too_large, "does not fit in place")])
+def test_an_in_place_change_that_would_be_wrong_is_refused(wrong, message):
+    with pytest.raises(RuntimeError, match=message):
+        wrong()
+
+
+def test_a_change_of_values_that_no_rule_reads_is_fine():
+    x = leaf([1.0, 2.0])
+    y = x * 1
+    z = y + 1  # add's rules read no values
+    y.mul_(5)
+    (z.sum() + y.sum()).backward()
+    assert x.grad.tolist() == [6.0, 6.0]
+
+
+# ---------------------------------------------------------------- by_hand
+@tl.by_hand(lambda g, out, x, scale, e: g * e * scale)
+def scaled_exp(x, scale=2.0):
+    e = tl.ops.exp(x)
+    return e * scale, e
+
+
+def test_by_hand_equals_its_definition_and_differentiates_twice():
+    x = leaf([0.5, -1.0])
+    assert tl.autograd.gradcheck(scaled_exp, x) and tl.autograd.gradgradcheck(scaled_exp, x)
+    with tl.expanded():
+        parts = scaled_exp(x)
+    assert parts.grad_fn.op.__name__ == "mul" and scaled_exp(x).grad_fn.op.__name__ == "scaled_exp"
+    assert type(scaled_exp(x.array)) is np.ndarray
+
+
+def test_gradcheck_names_the_wrong_element():
+    wrong = tl.primitive(np.sin, lambda g, out, x: g * 2)
+    with pytest.raises(RuntimeError, match=r"input 0\[0\].*analytically.*finite differences"):
+        tl.autograd.gradcheck(wrong, leaf([1.0, 2.0]))
