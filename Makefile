@@ -1,7 +1,10 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: test lint clean
+.PHONY: demo test lint clean
+
+demo: .venv/demo
+	$(BIN)/tinygrad-lite demo
 
 test: .venv/test
 	$(BIN)/python -m pytest

@@ -1,10 +1,11 @@
 """tinygrad_lite: one numpy Tensor with a reverse-mode tape, small enough to read in an evening."""
 
-from . import autograd, nn, ops, optim
+from . import autograd, data, nn, ops, optim
 from .creation import arange, from_numpy, manual_seed, ones, rand, randint, randn, randperm, tensor, zeros
+from .saving import load, save
 from .tape import by_hand, enable_grad, expanded, is_grad_enabled, no_grad, primitive, set_grad_enabled
 from .tensor import Tensor
 
-__all__ = ["Tensor", "arange", "autograd", "by_hand", "enable_grad", "expanded", "from_numpy", "is_grad_enabled",
-           "manual_seed", "nn", "no_grad", "ones", "ops", "optim", "primitive", "rand", "randint", "randn", "randperm",
+__all__ = ["Tensor", "arange", "autograd", "by_hand", "data", "enable_grad", "expanded", "from_numpy", "is_grad_enabled", "load",
+           "manual_seed", "nn", "no_grad", "ones", "ops", "optim", "primitive", "rand", "randint", "randn", "randperm", "save",
            "set_grad_enabled", "tensor", "zeros"]

@@ -77,7 +77,7 @@ def _check(fn: Callable, inputs: Sequence, eps: float, atol: float, rtol: float,
                 raise RuntimeError(f"gradcheck: two backward passes of output {k} differ by more than {nondet_tol}")
     for n, (i, x) in enumerate(wrt):
         for index in np.ndindex(x.array.shape):
-            numeric = _difference(fn, inputs, x.array, index, eps)
+            numeric = central_difference(fn, inputs, x.array, index, eps)
             for k, row in enumerate(rows):
                 for j, grads in row:
                     a, b = grads[n][index], numeric[k][j]
@@ -86,7 +86,7 @@ def _check(fn: Callable, inputs: Sequence, eps: float, atol: float, rtol: float,
                                            f"{a:.9g} analytically but {b:.9g} by finite differences")
 
 
-def _difference(fn: Callable, inputs: Sequence, array: np.ndarray, index: tuple, eps: float) -> list:
+def central_difference(fn: Callable, inputs: Sequence, array: np.ndarray, index: tuple, eps: float) -> list:
     before = array[index]
     with no_grad():
         try:

@@ -1,0 +1,135 @@
+"""The command `tinygrad-lite`."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import autograd, nn, optim, saving
+from .creation import manual_seed, tensor
+from .data import load_digits, split
+from .tape import no_grad
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tinygrad-lite", description="Study, train and see autograd from scratch.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", help="train a digit classifier on real data and check its gradients",
+                               formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    demo.add_argument("--out", type=Path, default=Path("runs/digits"), help="folder for the results")
+    demo.add_argument("--epochs", type=_at_least_one, default=30, help="passes over the training images")
+    demo.add_argument("--seed", type=int, default=0, help="the same seed gives the same numbers")
+    demo.add_argument("--batch-size", type=_at_least_one, default=64, help="images a step")
+    demo.add_argument("--lr", type=_positive, default=3e-3, help="Adam's learning rate")
+    return parser
+
+
+def _accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
+    with no_grad():
+        return float((model(tensor(x)).array.argmax(1) == y).mean())
+
+
+def _by_hand(x: np.ndarray, y: np.ndarray, w1: Any, b1: Any, w2: Any, b2: Any) -> list[np.ndarray]:
+    """Backprop of the two-layer network with cross-entropy, derived by hand, in plain numpy."""
+    z = x @ w1.T + b1  # (N, H)
+    h = np.maximum(z, 0)
+    logits = h @ w2.T + b2  # (N, C)
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    dlogits = (p - np.eye(p.shape[1])[y]) / len(x)
+    dz = (dlogits @ w2) * (z > 0)
+    return [dz.T @ x, dz.sum(0), dlogits.T @ h, dlogits.sum(0)]
+
+
+def _check_gradients(model: Any, x: np.ndarray, y: np.ndarray) -> None:
+    """Print how far tape, hand-derived backprop and finite differences are apart, in float64."""
+    parameters = [tensor(p.array.astype(np.float64), requires_grad=True) for p in model.parameters()]
+    x = x.astype(np.float64)
+
+    def loss(w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
+        hidden = nn.functional.relu(nn.functional.linear(tensor(x), w1, b1))
+        return nn.functional.cross_entropy(nn.functional.linear(hidden, w2, b2), y)
+
+    tape = [g.array for g in autograd.grad(loss(*parameters), parameters)]
+    hand = _by_hand(x, y, *(p.array for p in parameters))
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for p, g in zip(parameters, tape):
+        for flat in rng.choice(p.array.size, min(p.array.size, 50), replace=False):
+            index = np.unravel_index(flat, p.shape)
+            difference = autograd.central_difference(loss, parameters, p.array, index, 1e-6)
+            worst = max(worst, abs(float(difference[0]) - g[index]))
+    apart = max(np.abs(a - b).max() for a, b in zip(tape, hand))
+    print(f"gradients of one batch: tape - by hand {apart:.1e}, tape - finite differences {worst:.1e} at most")
+
+
+def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
+    """Train 64-128-10 on the digits, check gradients, and write loss.png and model.safetensors."""
+    import matplotlib
+    from tqdm import trange  # extras: pip install "tinygrad-lite[demo]"
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    out.mkdir(parents=True, exist_ok=True)
+    x, y, x_test, y_test = split(*load_digits())
+    held_out = len(x) // 10  # the validation images, for the progress bar; the test images are seen once
+    x, y, x_val, y_val = x[held_out:], y[held_out:], x[:held_out], y[:held_out]
+    manual_seed(seed)
+    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
+    optimizer = optim.Adam(model.parameters(), lr=lr)
+    rng, losses = np.random.default_rng(seed), []
+    try:
+        bar = trange(epochs, desc="training", unit="epoch")
+        for _ in bar:
+            order = rng.permutation(len(x))
+            for start in range(0, len(x), batch_size):
+                rows = order[start : start + batch_size]
+                optimizer.zero_grad()
+                loss = nn.functional.cross_entropy(model(tensor(x[rows])), y[rows])
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.item())
+            bar.set_postfix(loss=f"{losses[-1]:.4f}", validation=f"{_accuracy(model, x_val, y_val):.1%}")
+    except KeyboardInterrupt:
+        print("\nstopped: keeping what was learnt so far")
+    saving.save(model.state_dict(), out / "model.safetensors")
+    figure, axes = pyplot.subplots()
+    axes.semilogy(losses)
+    axes.set(xlabel="step", ylabel="cross-entropy", title="digits, 64-128-10")
+    figure.savefig(out / "loss.png")
+    print(f"test accuracy {_accuracy(model, x_test, y_test):.2%}")
+    _check_gradients(model, x[:64], y[:64])
+    print(f"written: {out / 'loss.png'}, {out / 'model.safetensors'}")
+    print("next: try --lr 0.1, or read tinygrad_lite/tape.py")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0 where it went well, 130 after Ctrl-C."""
+    options = vars(_parser().parse_args(arguments))
+    options.pop("command")
+    try:
+        demo(**options)
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        print(f"tinygrad-lite: {error}")
+        return 1
+    return 0
