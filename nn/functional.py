@@ -2,8 +2,20 @@
 
 import numpy as np
 
-from tinygrad_lite.ops import amax, exp, getitem, log, matmul, mean, permute, place, reshape, squeeze, sum, where
-from tinygrad_lite.ops import relu, sigmoid, tanh
+from tinygrad_lite.ops import (
+    amax,
+    exp,
+    getitem,
+    log,
+    matmul,
+    mean,
+    permute,
+    place,
+    reshape,
+    squeeze,
+    sum,
+    where,
+)
 from tinygrad_lite.tape import by_hand, unbox
 
 

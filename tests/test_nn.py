@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from tinygrad_lite.nn import functional as F
 
 import tinygrad_lite as tl
 from tinygrad_lite import nn
-from tinygrad_lite.nn import functional as F
 
 R = np.random.default_rng(0)
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+DIGITS = Path(__file__).with_name("digits.npz")
 
-def load_digits(path: str | Path = Path(__file__).with_name("digits.npz")) -> tuple[np.ndarray, np.ndarray]:
+
+def load_digits(path: str | Path = DIGITS) -> tuple[np.ndarray, np.ndarray]:
     """UCI handwritten digits: images (1797, 64) float32 in [0, 1] and labels (1797,) int64.
 
     A damaged file is a RuntimeError that names it.
