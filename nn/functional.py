@@ -16,6 +16,9 @@ from tinygrad_lite.ops import (
     sum,
     where,
 )
+from tinygrad_lite.ops import relu as relu
+from tinygrad_lite.ops import sigmoid as sigmoid
+from tinygrad_lite.ops import tanh as tanh
 from tinygrad_lite.tape import by_hand, unbox
 
 

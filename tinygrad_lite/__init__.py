@@ -6,6 +6,8 @@ from .saving import load, save
 from .tape import by_hand, enable_grad, expanded, is_grad_enabled, no_grad, primitive, set_grad_enabled
 from .tensor import Tensor
 
-__all__ = ["Tensor", "arange", "autograd", "by_hand", "data", "enable_grad", "expanded", "from_numpy", "is_grad_enabled", "load",
-           "manual_seed", "nn", "no_grad", "ones", "ops", "optim", "primitive", "rand", "randint", "randn", "randperm", "save",
-           "set_grad_enabled", "tensor", "zeros"]
+__all__ = [
+    "Tensor", "arange", "autograd", "by_hand", "data", "enable_grad", "expanded", "from_numpy",
+    "is_grad_enabled", "load", "manual_seed", "nn", "no_grad", "ones", "ops", "optim", "primitive", "rand",
+    "randint", "randn", "randperm", "save", "set_grad_enabled", "tensor", "zeros",
+]
