@@ -1,13 +1,16 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: .venv/demo
 	$(BIN)/tinygrad-lite demo
 
 test: .venv/test
 	$(BIN)/python -m pytest
+
+bench: .venv/test
+	$(BIN)/python benchmarks/steps.py
 
 lint: .venv/dev
 	$(BIN)/ruff check .

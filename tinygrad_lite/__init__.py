@@ -5,9 +5,10 @@ from .creation import arange, from_numpy, manual_seed, ones, rand, randint, rand
 from .saving import load, save
 from .tape import by_hand, enable_grad, expanded, is_grad_enabled, no_grad, primitive, set_grad_enabled
 from .tensor import Tensor
+from .view import draw
 
 __all__ = [
-    "Tensor", "arange", "autograd", "by_hand", "data", "enable_grad", "expanded", "from_numpy",
+    "Tensor", "arange", "autograd", "by_hand", "data", "draw", "enable_grad", "expanded", "from_numpy",
     "is_grad_enabled", "load", "manual_seed", "nn", "no_grad", "ones", "ops", "optim", "primitive", "rand",
     "randint", "randn", "randperm", "save", "set_grad_enabled", "tensor", "zeros",
 ]

@@ -11,6 +11,7 @@ from . import autograd, nn, optim, saving
 from .creation import manual_seed, tensor
 from .data import load_digits, split
 from .tape import no_grad
+from .view import draw
 
 
 def _at_least_one(text: str) -> int:
@@ -82,7 +83,7 @@ def _check_gradients(model: Any, x: np.ndarray, y: np.ndarray) -> None:
 
 
 def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
-    """Train 64-128-10 on the digits, check gradients, and write loss.png and model.safetensors."""
+    """Train 64-128-10 on the digits, check gradients, and write loss.png, graph.svg and model.safetensors."""
     import matplotlib
     from tqdm import trange  # extras: pip install "tinygrad-lite[demo]"
     matplotlib.use("Agg")
@@ -115,9 +116,15 @@ def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
     axes.semilogy(losses)
     axes.set(xlabel="step", ylabel="cross-entropy", title="digits, 64-128-10")
     figure.savefig(out / "loss.png")
+    loss = nn.functional.cross_entropy(model(tensor(x[:4])), y[:4])
+    try:
+        draw(loss, dict(model.named_parameters())).render(outfile=out / "graph.svg", cleanup=True)
+    except RuntimeError as error:
+        print(error)
     print(f"test accuracy {_accuracy(model, x_test, y_test):.2%}")
     _check_gradients(model, x[:64], y[:64])
-    print(f"written: {out / 'loss.png'}, {out / 'model.safetensors'}")
+    print("written:", *(str(out / name) for name in ("loss.png", "graph.svg", "model.safetensors")
+                        if (out / name).exists()))
     print("next: try --lr 0.1, or read tinygrad_lite/tape.py")
 
 

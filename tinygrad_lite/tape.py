@@ -180,19 +180,10 @@ def by_hand(*rules: Callable | None, joint: Callable | None = None) -> Callable[
     The definition may return (out, *kept): what the rules want kept comes after their arguments.
     """
     def decorate(definition: Callable) -> Callable:
-        node_op = _general(definition, None)
-
-        @functools.wraps(definition)
-        def op(*args: Any, **kwargs: Any) -> Any:
-            if mode.expanded:
-                kwargs = {NUMPY_NAMES.get(k, k): v for k, v in kwargs.items()}
-                out = definition(*args, **kwargs)
-                return out[0] if type(out) is tuple else out
-            return node_op(*args, **kwargs)
-
-        _finish(op, definition, rules, joint)
+        op = _finish(_general(definition, None, expands=True), definition, rules, joint)
+        op.__module__ = definition.__module__
         BY_HAND[op.__name__] = op
-        return _finish(node_op, definition, rules, joint) and op
+        return op
 
     return decorate
 
@@ -241,7 +232,7 @@ def _binary(forward: Any, promote: Callable | None) -> Any:
     return op
 
 
-def _general(forward: Callable, promote: Callable | None) -> Any:
+def _general(forward: Callable, promote: Callable | None, expands: bool = False) -> Any:
     """The call path of every other operation: any number of arguments, parameters among them."""
     parameters = () if isinstance(forward, np.ufunc) else tuple(inspect.signature(forward).parameters.values())
     names = [p.name for p in parameters]
@@ -250,11 +241,19 @@ def _general(forward: Callable, promote: Callable | None) -> Any:
     def op(*args: Any, **kwargs: Any) -> Any:
         if len(args) < len(names) or kwargs:
             args = bind(args, kwargs)
+        for a in args:
+            if isinstance(a, Value):
+                boxed = not (expands and mode.expanded)
+                break
+        else:
+            boxed = False
+        if not boxed:  # arrays give arrays; a by_hand function in expanded() runs as its parts
+            out = forward(*args)
+            return out[0] if type(out) is tuple else out
         inputs = [a.node if isinstance(a, Value) else None for a in args]
         arrays = [a.array if isinstance(a, Value) else a for a in args]
-        boxed = any(isinstance(a, Value) for a in args)
         try:
-            if boxed and promote is not None:
+            if promote is not None:
                 arrays = promote(*arrays)
             array = forward(*arrays)
         except (ValueError, TypeError, IndexError) as error:
@@ -262,8 +261,6 @@ def _general(forward: Callable, promote: Callable | None) -> Any:
         kept: tuple = ()
         if type(array) is tuple:
             array, *kept = array
-        if not boxed:
-            return array
         if op.joint is None:  # a tracked tensor where a parameter goes gets no gradient
             inputs = [n if rule else None for n, rule in zip(inputs, op.rules)]
         if mode.recording and any(n is not None for n in inputs):

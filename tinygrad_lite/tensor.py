@@ -22,8 +22,8 @@ def _reflected(op):
     return lambda self, other: op(other, self)
 
 
-def _operand_checked(op):
-    """An operator's method: NotImplemented for what is no number, array or Tensor."""
+def _comparable(op):
+    """== and != with what is no number, array or Tensor leave the answer to Python: they differ."""
     def method(self, other):
         if isinstance(other, (Value, float, int, np.ndarray, np.generic)):
             return op(self, other)
@@ -238,20 +238,19 @@ class Tensor(Value):
         return self * 1 if self.dtype.kind != "b" else Tensor(self.array.copy())
 
     # ---- operators
-    __add__, __radd__ = _operand_checked(ops.add), _operand_checked(ops.add)
-    __sub__, __rsub__ = _operand_checked(ops.sub), _operand_checked(_reflected(ops.sub))
-    __mul__, __rmul__ = _operand_checked(ops.mul), _operand_checked(ops.mul)
-    __truediv__, __rtruediv__ = _operand_checked(ops.div), _operand_checked(_reflected(ops.div))
-    __floordiv__, __rfloordiv__ = _operand_checked(ops.floor_divide), _operand_checked(_reflected(ops.floor_divide))
-    __mod__, __rmod__ = _operand_checked(ops.remainder), _operand_checked(_reflected(ops.remainder))
-    __pow__, __rpow__ = _operand_checked(ops.pow), _operand_checked(_reflected(ops.pow))
-    __matmul__, __rmatmul__ = _operand_checked(ops.matmul), _operand_checked(_reflected(ops.matmul))
-    __and__, __rand__ = _operand_checked(ops.bitwise_and), _operand_checked(ops.bitwise_and)
-    __or__, __ror__ = _operand_checked(ops.bitwise_or), _operand_checked(ops.bitwise_or)
-    __xor__, __rxor__ = _operand_checked(ops.bitwise_xor), _operand_checked(ops.bitwise_xor)
-    __eq__, __ne__ = _operand_checked(ops.eq), _operand_checked(ops.ne)  # type: ignore[assignment]
-    __lt__, __le__ = _operand_checked(ops.lt), _operand_checked(ops.le)
-    __gt__, __ge__ = _operand_checked(ops.gt), _operand_checked(ops.ge)
+    __add__, __radd__ = ops.add, ops.add
+    __sub__, __rsub__ = ops.sub, _reflected(ops.sub)
+    __mul__, __rmul__ = ops.mul, ops.mul
+    __truediv__, __rtruediv__ = ops.div, _reflected(ops.div)
+    __floordiv__, __rfloordiv__ = ops.floor_divide, _reflected(ops.floor_divide)
+    __mod__, __rmod__ = ops.remainder, _reflected(ops.remainder)
+    __pow__, __rpow__ = ops.pow, _reflected(ops.pow)
+    __matmul__, __rmatmul__ = ops.matmul, _reflected(ops.matmul)
+    __and__, __rand__ = ops.bitwise_and, ops.bitwise_and
+    __or__, __ror__ = ops.bitwise_or, ops.bitwise_or
+    __xor__, __rxor__ = ops.bitwise_xor, ops.bitwise_xor
+    __eq__, __ne__ = _comparable(ops.eq), _comparable(ops.ne)  # type: ignore[assignment]
+    __lt__, __le__, __gt__, __ge__ = ops.lt, ops.le, ops.gt, ops.ge
     __neg__, __abs__, __invert__ = ops.neg, ops.abs, ops.bitwise_not
 
     add_ = __iadd__ = _in_place(ops.add)

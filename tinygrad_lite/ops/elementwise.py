@@ -28,7 +28,7 @@ def result_type(*operands) -> np.dtype:
         elif isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in RANK:
             groups[0 if x.ndim else 1].append(x.dtype)
         else:
-            raise TypeError(f"{type(x).__name__} {getattr(x, 'dtype', '')} is no real number or tensor of numbers")
+            raise TypeError(f"{getattr(x, 'dtype', type(x).__name__)} is no real number or tensor of real numbers")
     winner = None
     for group in groups:
         if group:

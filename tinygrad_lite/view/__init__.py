@@ -1,0 +1,3 @@
+"""Views of the tape."""
+
+from .picture import draw
