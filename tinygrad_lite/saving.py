@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ def save(state: dict[str, Any], path: str | Path) -> None:
     from safetensors.numpy import save as to_bytes  # an extra: pip install "tinygrad-lite[demo]"
     path = Path(path)
     content = to_bytes({name: np.ascontiguousarray(unbox(t)) for name, t in state.items()})
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(beside, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

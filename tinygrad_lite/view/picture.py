@@ -43,10 +43,10 @@ def draw(output: Any, names: dict[str, Any] | None = None) -> graphviz.Digraph:
         for i, (source, value) in enumerate(zip(node.inputs, node.args)):
             if source is None and isinstance(value, np.ndarray):
                 constant = f"{ids[node]}c{i}"
-                graph.node(constant, f"{value.dtype}", style="dashed")
-                graph.edge(constant, ids[node], label=str(list(value.shape)))
-            elif source is not None:
-                graph.edge(ids[source], ids[node], label=str(list(source.array.shape)))
+                graph.node(constant, f"{value.dtype}\n{list(value.shape)}", style="dashed")
+                graph.edge(constant, ids[node])
+            elif source is not None:  # a leaf's box says its shape already
+                graph.edge(ids[source], ids[node], label=str(list(source.array.shape)) if source.op else None)
     graph.node("output", f"output\n{list(output.shape)}", fillcolor="#d5f0d0")
     graph.edge(ids[output.node], "output")
     return graph
