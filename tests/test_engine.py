@@ -197,3 +197,10 @@ def test_gradcheck_names_the_wrong_element():
     wrong = tl.primitive(np.sin, lambda g, out, x: g * 2)
     with pytest.raises(RuntimeError, match=r"input 0\[0\].*analytically.*finite differences"):
         tl.autograd.gradcheck(wrong, leaf([1.0, 2.0]))
+
+
+def test_a_joint_rule_gives_every_argument_its_gradient():
+    cat = tl.primitive(lambda x, y: np.concatenate([x, y]),
+                       joint=lambda g, out, x, y: (g[: x.shape[0]], g[x.shape[0] :]))
+    inputs = [leaf([1.0, 2.0]), leaf([3.0])]
+    assert tl.autograd.gradcheck(cat, inputs) and tl.autograd.gradgradcheck(cat, inputs)

@@ -54,6 +54,7 @@ ROWS = [  # name, function on Tensors or arrays, numpy's word for it, the inputs
     ("getitem", lambda x: x[MASK], lambda x: x[MASK], [n(2, 3)]),
     ("place", lambda x: tl.ops.place(x, [1, 1], (3,)), lambda x: np.array([0, x.sum(), 0]), [n(2)]),
     ("put", lambda x, y: tl.ops.put(x, 1, y), lambda x, y: np.stack([x[0], np.broadcast_to(y, 3)]), [n(2, 3), n()]),
+    ("put", lambda x, y: tl.ops.put(x, [1, 1, 0], y), lambda x, y: np.array([y[2], y[1], x[2]]), [n(3), n(3)]),
     ("matmul", lambda x, y: x @ y, np.matmul, [n(2, 3), n(3, 4)]),
     ("matmul", lambda x, y: x @ y, np.matmul, [n(5, 1, 2, 3), n(2, 3, 4)]),
     ("matmul", lambda x, y: x @ y, np.matmul, [n(3), n(3)]),

@@ -263,7 +263,7 @@ def _general(forward: Callable, promote: Callable | None, expands: bool = False)
             array, *kept = array
         if op.joint is None:  # a tracked tensor where a parameter goes gets no gradient
             inputs = [n if rule else None for n, rule in zip(inputs, op.rules)]
-        if mode.recording and any(n is not None for n in inputs):
+        if inputs.count(None) < len(inputs) and mode.recording:
             if _rewritten:
                 _refuse_stale(op, inputs, arrays)
             array = np.asarray(array)
@@ -451,25 +451,26 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
                     g = _run_hooks(node, g)
                     if node in keep:
                         grads[node] = g
-                op, inputs, args, out = node.op, node.inputs, node.args, node.array
+                inputs, args, out, rules = node.inputs, node.args, node.array, node.op.rules
                 if live is not None:
                     inputs = [n if n in live else None for n in inputs]
                 if create_graph:
                     args, out = _reboxed(node)
-                if op.joint is not None:
-                    for source, d in zip(inputs, op.joint(g, out, *args)):
-                        if source is not None and d is not None:
-                            give(source, d)
-                elif len(args) == 2 and len(op.rules) == 2:  # spelt out: half the time of the loop below
-                    (p, q), (x, y) = inputs, args
+                if len(args) == 2 == len(rules):  # spelt out: half the time of the loop below
+                    p, q = inputs
+                    x, y = args
                     if p is not None:
-                        give(p, op.rules[0](g, out, x, y))
+                        give(p, rules[0](g, out, x, y))
                     if q is not None:
-                        give(q, op.rules[1](g, out, x, y))
-                else:
-                    for source, rule in zip(inputs, op.rules):
+                        give(q, rules[1](g, out, x, y))
+                elif rules:
+                    for source, rule in zip(inputs, rules):
                         if source is not None:
                             give(source, rule(g, out, *args))
+                else:
+                    for source, d in zip(inputs, node.op.joint(g, out, *args)):
+                        if source is not None and d is not None:
+                            give(source, d)
             if not retain_graph:
                 node.args = node.inputs = node.array = None
         for node in leaves:

@@ -1,5 +1,7 @@
 """Reading and writing at indices; an index is whatever numpy takes, with Tensors in it too."""
 
+import math
+
 import numpy as np
 
 from ..tape import primitive, unbox
@@ -39,6 +41,16 @@ def _put(x, index, value):
     return out
 
 
+def _kept(g, index, shape):
+    """`g` at an index, but 0 for what a repeat of the same element wrote over: the last one stays."""
+    if _basic(index):
+        return g
+    order = np.arange(math.prod(g.shape)).reshape(g.shape)
+    last = np.zeros(shape, order.dtype)
+    last[index] = order
+    return g * (last[index] == order)
+
+
 def _take_along_dim(x, indices, dim):
     return np.take_along_axis(x, indices, dim)
 
@@ -55,6 +67,6 @@ place = primitive(_place, lambda g, out, x, index, shape: getitem(g, index))
 put = primitive(_put,
                 lambda g, out, x, index, value: put(g, index, 0.0),
                 None,
-                lambda g, out, x, index, value: getitem(g, index))
+                lambda g, out, x, index, value: _kept(getitem(g, index), index, x.shape))
 take_along_dim = primitive(_take_along_dim,
                            lambda g, out, x, indices, dim: place(g, _along(unbox(indices), dim), x.shape), None)
