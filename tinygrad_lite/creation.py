@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .ops.shape import sizes_of
 from .tape import unbox
 from .tensor import Tensor
 
@@ -36,18 +37,14 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return Tensor(array)
 
 
-def _shape(sizes: tuple) -> tuple:
-    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
-
-
 def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros."""
-    return _made(np.zeros(_shape(size), dtype), requires_grad)
+    return _made(np.zeros(sizes_of(size), dtype), requires_grad)
 
 
 def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """A tensor of ones."""
-    return _made(np.ones(_shape(size), dtype), requires_grad)
+    return _made(np.ones(sizes_of(size), dtype), requires_grad)
 
 
 def arange(*args: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -69,12 +66,12 @@ def generator() -> np.random.Generator:
 
 def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Uniform random numbers in [0, 1)."""
-    return _made(_generator.random(_shape(size)).astype(dtype), requires_grad)
+    return _made(_generator.random(sizes_of(size)).astype(dtype), requires_grad)
 
 
 def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Random numbers of the standard normal distribution."""
-    return _made(_generator.standard_normal(_shape(size)).astype(dtype), requires_grad)
+    return _made(_generator.standard_normal(sizes_of(size)).astype(dtype), requires_grad)
 
 
 def randint(low: int, high: int, size: Any, dtype: Any = np.int64) -> Tensor:

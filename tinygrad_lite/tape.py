@@ -483,7 +483,7 @@ def _reboxed(node: Node) -> tuple[list, Any]:
     """A node's arguments and output as Tensors on the tape, for rules that are recorded."""
     args = [box(a, n) if n is not None else a for a, n in zip(node.args, node.inputs)]
     args += node.args[len(args):]
-    if node.op.__name__ in BY_HAND:  # what the definition kept, as Tensors: run it once more
+    if BY_HAND.get(node.op.__name__) is node.op:  # what the definition kept, as Tensors: run it once more
         count = len(inspect.signature(node.op.forward).parameters)
         if len(args) > count:
             args[count:] = node.op.forward(*args[:count])[1:]

@@ -41,7 +41,6 @@ class Tensor(Value):
     """
 
     __slots__ = ()
-    __array_priority__ = 1000
     __hash__ = object.__hash__
 
     # ---- what it is
@@ -213,7 +212,7 @@ class Tensor(Value):
     # ---- dtype
     def to(self, dtype: Any) -> "Tensor":
         """The values in another dtype; self where it has that already."""
-        return self if self.dtype == dtype else ops.TABLE["cast"](self, np.dtype(dtype))
+        return self if self.dtype == dtype else tape.cast(self, np.dtype(dtype))
 
     type = to
 

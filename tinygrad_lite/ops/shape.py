@@ -22,7 +22,7 @@ _reshape_to_shape = primitive(_reshape, lambda g, out, x, shape: _reshape_to_sha
 _permute_dims = primitive(_permute, lambda g, out, x, dims: _permute_dims(g, _inverse(dims)))
 
 
-def _sizes(shape):
+def sizes_of(shape):
     """Sizes given one by one or as one sequence."""
     return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
 
@@ -37,7 +37,7 @@ def _dim(x, dim, extra=0):
 
 def reshape(x, *shape):
     """The values of x in a new shape; one size may be -1. The product of sizes must stay."""
-    return _reshape_to_shape(x, _sizes(shape))
+    return _reshape_to_shape(x, sizes_of(shape))
 
 
 view = reshape
@@ -55,7 +55,7 @@ def flatten(x, start_dim=0, end_dim=-1):
 
 def permute(x, *dims):
     """Reorder the dimensions: the i-th of the result is dims[i] of x."""
-    dims = _sizes(dims)
+    dims = sizes_of(dims)
     if sorted(_dim(x, d) for d in dims) != list(range(x.ndim)):
         raise RuntimeError(f"permute: dims {dims} must name each of the {x.ndim} dimensions once")
     return _permute_dims(x, dims)
@@ -88,6 +88,6 @@ def unsqueeze(x, dim):
 
 def expand(x, *sizes):
     """Repeat dimensions of size 1 without copying; -1 keeps a size."""
-    sizes = _sizes(sizes)
+    sizes = sizes_of(sizes)
     lead = len(sizes) - x.ndim
     return broadcast_to(x, tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(sizes)))
