@@ -9,11 +9,11 @@ from tinygrad_lite.ops import (
     log,
     matmul,
     mean,
-    permute,
-    place,
+    put,
     reshape,
     squeeze,
     sum,
+    unsqueeze,
     where,
 )
 from tinygrad_lite.ops import relu as relu
@@ -65,7 +65,7 @@ def logsumexp(x, dim=-1, keepdim=False):
          lambda g, out, x, weight, bias: sum(_rows(g), 0))
 def linear(x, weight, bias=None):
     """x @ weight.T + bias: x (…, in), weight (out, in), bias (out,) -> (…, out)."""
-    y = matmul(x, permute(weight, 1, 0))
+    y = matmul(x, weight.mT)
     return y if bias is None else y + bias
 
 
@@ -74,14 +74,20 @@ def _rows(x):
     return x if x.ndim == 2 else reshape(x, -1, x.shape[-1])
 
 
-@by_hand(lambda g, out, logits, target, p: g / len(p) * (p - _one_hot(target, p)))
-def _cross_entropy(logits, target):
-    logp = log_softmax(logits)  # (N, C)
-    return -mean(getitem(logp, (np.arange(len(target)), target))), exp(logp)
+def _cross_entropy_rule(g, out, logits, target, scale, e, total):
+    g = g * scale
+    p = e * ((g if g.ndim == 0 else unsqueeze(g, 1)) / total)
+    return p - put(np.zeros(e.shape, e.dtype), (np.arange(len(target)), target), g)
 
 
-def _one_hot(target, like):
-    return place(np.ones(len(target), like.dtype), (np.arange(len(target)), target), like.shape)
+@by_hand(_cross_entropy_rule)
+def _cross_entropy(logits, target, scale):
+    """The sum of scale * -log softmax(logits)[target] over rows; scale (N,) or a number."""
+    z = logits - amax(logits, 1, True)  # (N, C)
+    e = exp(z)
+    total = sum(e, 1, True)  # (N, 1)
+    rows = log(squeeze(total, 1)) - getitem(z, (np.arange(len(target)), target))
+    return sum(rows * scale), e, total
 
 
 def cross_entropy(logits, target):
@@ -98,7 +104,7 @@ def cross_entropy(logits, target):
     outside = target[(target < 0) | (target >= logits.shape[1])]
     if len(outside):
         raise IndexError(f"cross_entropy: target {outside[0]} is out of bounds for {logits.shape[1]} classes")
-    return _cross_entropy(logits, target)
+    return _cross_entropy(logits, target, 1 / len(target))
 
 
 def mse_loss(input, target):

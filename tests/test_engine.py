@@ -51,7 +51,7 @@ def test_graphs_are_freed_by_reference_counting_alone():
     gc.disable()
     try:
         tracemalloc.start()
-        for _ in range(1_000):  # Python's own free lists fill up first
+        for _ in range(3_000):  # Python's own free lists fill up first
             step()
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(1_000):

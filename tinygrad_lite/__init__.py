@@ -2,8 +2,9 @@
 
 from . import autograd, data, nn, ops, optim
 from .creation import arange, from_numpy, manual_seed, ones, rand, randint, randn, randperm, tensor, zeros
+from .mode import enable_grad, expanded, is_grad_enabled, no_grad, set_grad_enabled
 from .saving import load, save
-from .tape import by_hand, enable_grad, expanded, is_grad_enabled, no_grad, primitive, set_grad_enabled
+from .tape import by_hand, primitive
 from .tensor import Tensor
 from .view import draw
 

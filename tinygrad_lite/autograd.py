@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from . import tape
-from .tape import Value, box, no_grad, seeds_for
+from .mode import enable_grad, no_grad
+from .tape import Value, box, seeds_for
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
@@ -107,7 +108,7 @@ def gradgradcheck(fn: Callable, inputs: Any, eps: float = 1e-6, atol: float = 1e
     weights = [rng.standard_normal(o.array.shape) for o in _outputs(fn, inputs)]
 
     def gradients(*xs: Any) -> list:
-        with tape.enable_grad():
+        with enable_grad():
             outputs = [(o, w) for o, w in zip(_outputs(fn, xs), weights) if o.node is not None]
             wrt = [x for x in xs if isinstance(x, Value) and x.node is not None]
             found = grad([o for o, _ in outputs], wrt, [w for _, w in outputs], create_graph=True, allow_unused=True)

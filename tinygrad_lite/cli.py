@@ -10,7 +10,7 @@ import numpy as np
 from . import autograd, nn, optim, saving
 from .creation import manual_seed, tensor
 from .data import load_digits, split
-from .tape import no_grad
+from .mode import no_grad
 from .view import draw
 
 

@@ -17,75 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from .mode import Switch, mode
+
 ndarray = np.ndarray
+_adding = threading.Lock()
+_new = object.__new__
 _next_place = itertools.count(1).__next__
-
-
-# ---------------------------------------------------------------- switches, one set a thread
-class _Mode(threading.local):
-    recording = True  # False inside no_grad()
-    expanded = False  # True inside expanded(): by_hand functions run as their parts
-
-
-mode = _Mode()
-
-
-class _Switch:
-    """A context manager and decorator that sets one field of `mode` and puts it back."""
-
-    def __init__(self, field: str, value: bool) -> None:
-        self.field, self.value, self.before = field, value, []
-
-    def __enter__(self) -> None:
-        self.before.append(getattr(mode, self.field))
-        setattr(mode, self.field, self.value)
-
-    def __exit__(self, *exc: object) -> None:
-        setattr(mode, self.field, self.before.pop())
-
-    def __call__(self, function: Callable) -> Callable:
-        @functools.wraps(function)
-        def switched(*args: Any, **kwargs: Any) -> Any:
-            with _Switch(self.field, self.value):
-                return function(*args, **kwargs)
-
-        return switched
-
-
-def no_grad() -> _Switch:
-    """Record nothing inside: `with no_grad():` or `@no_grad()`."""
-    return _Switch("recording", False)
-
-
-def enable_grad() -> _Switch:
-    """Record again, inside a `no_grad()`."""
-    return _Switch("recording", True)
-
-
-def expanded() -> _Switch:
-    """Run `by_hand` functions as the parts of their definition, one node a part."""
-    return _Switch("expanded", True)
-
-
-class set_grad_enabled(_Switch):
-    """Turn recording on or off at once; as a context manager or decorator, put it back after."""
-
-    def __init__(self, enabled: bool) -> None:
-        super().__init__("recording", bool(enabled))
-        self.before.append(mode.recording)
-        mode.recording = self.value
-
-    def __enter__(self) -> None:
-        mode.recording = self.value
-
-    def __call__(self, function: Callable) -> Callable:
-        self.__exit__()  # a decorator changes the mode inside calls only
-        return super().__call__(function)
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations of this thread are being recorded."""
-    return mode.recording
+REFUSALS = (ValueError, TypeError, IndexError, OverflowError)  # how numpy says that it cannot
 
 
 # ---------------------------------------------------------------- values and nodes
@@ -191,7 +129,7 @@ def by_hand(*rules: Callable | None, joint: Callable | None = None) -> Callable[
 BY_HAND: dict[str, Any] = {}  # every by_hand function by name, for the test that checks them all
 
 
-def _finish(op: Any, forward: Callable, rules: tuple, joint: Callable | None) -> Any:
+def _finish(op: Any, forward: Any, rules: tuple, joint: Callable | None) -> Any:
     op.__name__ = op.__qualname__ = getattr(forward, "__name__", "op").strip("_<>")
     op.__doc__ = forward.__doc__
     op.forward, op.rules, op.joint = forward, rules, joint
@@ -202,7 +140,6 @@ def _finish(op: Any, forward: Callable, rules: tuple, joint: Callable | None) ->
 
 def _binary(forward: Any, promote: Callable | None) -> Any:
     """The call path of elementwise operations of two arguments: the hot one, so spelt out."""
-
     def op(x: Any, y: Any) -> Any:
         p = q = None
         same = False
@@ -219,15 +156,21 @@ def _binary(forward: Any, promote: Callable | None) -> Any:
             if not same and promote is not None:
                 x, y = promote(x, y)
             array = forward(x, y)
-        except (ValueError, TypeError) as error:
+        except REFUSALS as error:
             raise _failed(op, (x, y), error) from None
         if type(array) is not ndarray:  # numpy returns scalars for 0-d results
             array = np.asarray(array)
-        if (p is not None or q is not None) and mode.recording:
-            if _rewritten:
-                _refuse_stale(op, (p, q), (x, y))
-            return _Result(array, Node(op, (p, q), (x, y), array))
-        return _Result(array)
+        result = _new(_Result)  # and not by __init__: 0.2 us less, of 3
+        result.array = array
+        if (p is None and q is None) or not mode.recording:
+            result.node = None
+            return result
+        result.node = node = _new(Node)
+        node.op, node.inputs, node.args, node.array = op, (p, q), (x, y), array
+        node.place, node.grad, node.hooks = _next_place(), None, None
+        if _rewritten:
+            _refuse_stale(node)
+        return result
 
     return op
 
@@ -235,12 +178,28 @@ def _binary(forward: Any, promote: Callable | None) -> Any:
 def _general(forward: Callable, promote: Callable | None, expands: bool = False) -> Any:
     """The call path of every other operation: any number of arguments, parameters among them."""
     parameters = () if isinstance(forward, np.ufunc) else tuple(inspect.signature(forward).parameters.values())
-    names = [p.name for p in parameters]
-    defaults = [p.default for p in parameters]
+    fixed = [p for p in parameters if p.kind is not p.VAR_POSITIONAL]
+    arity, needed = len(fixed), len([p for p in fixed if p.default is p.empty])
+    defaults = tuple(p.default for p in fixed)
+    slots = {p.name: i for i, p in enumerate(fixed)}
+    slots |= {alias: slots[name] for alias, name in NUMPY_NAMES.items() if name in slots}
+
+    def bind(args: tuple, kwargs: dict) -> list:
+        bound = [*args, *defaults[len(args):]]
+        for name, value in kwargs.items():
+            if name not in slots:
+                raise TypeError(f"{op.__name__}() got an unexpected keyword argument '{name}'")
+            if slots[name] < len(args):
+                raise TypeError(f"{op.__name__}() got multiple values for argument '{name}'")
+            bound[slots[name]] = value
+        for p, value in zip(fixed[len(args) : needed], bound[len(args) :]):
+            if value is p.empty:
+                raise TypeError(f"{op.__name__}() missing the argument '{p.name}'")
+        return bound
 
     def op(*args: Any, **kwargs: Any) -> Any:
-        if len(args) < len(names) or kwargs:
-            args = bind(args, kwargs)
+        if kwargs or len(args) < arity:
+            args = bind(args, kwargs)  # type: ignore[assignment]
         for a in args:
             if isinstance(a, Value):
                 boxed = not (expands and mode.expanded)
@@ -256,34 +215,20 @@ def _general(forward: Callable, promote: Callable | None, expands: bool = False)
             if promote is not None:
                 arrays = promote(*arrays)
             array = forward(*arrays)
-        except (ValueError, TypeError, IndexError) as error:
+        except REFUSALS as error:
             raise _failed(op, arrays, error) from None
-        kept: tuple = ()
+        kept: Any = ()
         if type(array) is tuple:
             array, *kept = array
+        array = np.asarray(array)
         if op.joint is None:  # a tracked tensor where a parameter goes gets no gradient
             inputs = [n if rule else None for n, rule in zip(inputs, op.rules)]
-        if inputs.count(None) < len(inputs) and mode.recording:
+        node = None
+        if mode.recording and inputs.count(None) < len(inputs):
+            node = Node(op, inputs, (*arrays, *kept), array)
             if _rewritten:
-                _refuse_stale(op, inputs, arrays)
-            array = np.asarray(array)
-            return _Result(array, Node(op, inputs, (*arrays, *kept), array))
-        return box(array)
-
-    def bind(args: tuple, kwargs: dict) -> list:
-        bound = [*args, *defaults[len(args):]]
-        for name, value in kwargs.items():
-            name = NUMPY_NAMES.get(name, name)
-            if name not in names:
-                raise TypeError(f"{op.__name__}() got an unexpected keyword argument '{name}'")
-            if names.index(name) < len(args):
-                raise TypeError(f"{op.__name__}() got multiple values for argument '{name}'")
-            bound[names.index(name)] = value
-        missing = [n for n, b, p in zip(names, bound, parameters)
-                   if b is inspect.Parameter.empty and p.kind is not p.VAR_POSITIONAL]
-        if missing:
-            raise TypeError(f"{op.__name__}() missing the argument '{missing[0]}'")
-        return [b for b in bound if b is not inspect.Parameter.empty]
+                _refuse_stale(node)
+        return _Result(array, node)
 
     return op
 
@@ -315,10 +260,10 @@ def stamp(array: ndarray, recorded: bool = False) -> None:
         _rewritten[key] = _last_change
 
 
-def _refuse_stale(op: Any, inputs: Iterable, arrays: Iterable) -> None:
-    for node, array in zip(inputs, arrays):
+def _refuse_stale(made: Node) -> None:
+    for node, array in zip(made.inputs, made.args):
         if node is not None and node.op and node.place < _rewritten.get(id(_owner(array)), 0):
-            raise RuntimeError(f"{op.__name__}: an input of shape {array.shape} shares memory with a tensor "
+            raise RuntimeError(f"{made.op.__name__}: an input of shape {array.shape} shares memory with a tensor "
                                "that was changed in place after the input was made; index or reshape again "
                                "after the change, or change a .clone()")
 
@@ -409,7 +354,7 @@ def seeds_for(outputs: Iterable[Any], gradients: Iterable[Any]) -> dict[Node, An
             if output.array.size != 1:
                 raise RuntimeError(f"grad can be implicitly created only for scalar outputs, and this has shape "
                                    f"{output.array.shape}: reduce it, or pass the gradient")
-            g = np.ones_like(output.array)
+            g = np.ones(output.array.shape, output.array.dtype)
         elif unbox(g).shape != output.array.shape:
             raise RuntimeError(f"the gradient has shape {unbox(g).shape}, but the output has {output.array.shape}")
         elif not isinstance(g, Value) or g.node is None:
@@ -435,15 +380,7 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
         live.update(n for n in tape if not live.isdisjoint(n.inputs) and not live.add(n))
     grads: dict[Node, Any] = dict.fromkeys((*tape, *leaves))
     grads.update(seeds)
-
-    def give(source: Node, d: Any) -> None:
-        like = source.array
-        if d.shape != like.shape or d.dtype is not like.dtype:
-            d = cast(sum_to(d, like.shape), like.dtype)
-        g = grads[source]
-        grads[source] = d if g is None else g + d
-
-    with _Switch("recording", create_graph):
+    with Switch("recording", create_graph):
         for node in reversed(tape):
             g = grads[node] if node in keep else grads.pop(node)
             if g is not None and (live is None or node in live):
@@ -457,26 +394,36 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
                 if create_graph:
                     args, out = _reboxed(node)
                 if len(args) == 2 == len(rules):  # spelt out: half the time of the loop below
-                    p, q = inputs
                     x, y = args
-                    if p is not None:
-                        give(p, rules[0](g, out, x, y))
-                    if q is not None:
-                        give(q, rules[1](g, out, x, y))
+                    source = inputs[0]
+                    if source is not None:
+                        _give(grads, source, rules[0](g, out, x, y))
+                    source = inputs[1]
+                    if source is not None:
+                        _give(grads, source, rules[1](g, out, x, y))
                 elif rules:
                     for source, rule in zip(inputs, rules):
                         if source is not None:
-                            give(source, rule(g, out, *args))
+                            _give(grads, source, rule(g, out, *args))
                 else:
                     for source, d in zip(inputs, node.op.joint(g, out, *args)):
                         if source is not None and d is not None:
-                            give(source, d)
+                            _give(grads, source, d)
             if not retain_graph:
                 node.args = node.inputs = node.array = None
         for node in leaves:
             if node.hooks and grads[node] is not None:
                 grads[node] = _run_hooks(node, grads[node])
     return {n: grads.get(n) for n in keep}
+
+
+def _give(grads: dict, source: Node, d: Any) -> None:
+    """Add d to the gradient of `source`, summed to its shape and cast to its dtype."""
+    like = source.array
+    if d.shape != like.shape or d.dtype is not like.dtype:
+        d = cast(sum_to(d, like.shape), like.dtype)
+    g = grads[source]
+    grads[source] = d if g is None else g + d
 
 
 def _reboxed(node: Node) -> tuple[list, Any]:
@@ -510,8 +457,11 @@ def accumulate(grads: dict[Node, Any]) -> None:
                 g = g.copy()
             given.add(id(g))
             g = box(g)
-        with _Switch("recording", g.node is not None):
-            node.grad = g if node.grad is None else node.grad + g
+        with _adding:  # of several threads, one at a time
+            if node.grad is not None:
+                with Switch("recording", g.node is not None):
+                    g = node.grad + g
+            node.grad = g
 
 
 # ---------------------------------------------------------------- what the engine itself computes

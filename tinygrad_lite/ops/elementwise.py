@@ -41,6 +41,10 @@ def result_type(*operands) -> np.dtype:
 
 def promote(*operands):
     """The operands as arrays of their `result_type`; Python scalars of no higher category stay."""
+    if len(operands) == 2:  # the common case, decided fast: numpy keeps a float array's dtype too
+        x, y = operands
+        if type(y) in SCALARS and x.dtype.kind == "f" or type(x) in SCALARS and y.dtype.kind == "f":
+            return operands
     operands = tuple(x.item() if isinstance(x, np.generic) else x for x in operands)
     dtype = result_type(*operands)
     return [x.astype(dtype, copy=False) if isinstance(x, np.ndarray) else dtype.type(x) for x in operands]

@@ -1,0 +1,96 @@
+"""Switches of the engine, one set a thread: whether operations are recorded, and how."""
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class _Mode(threading.local):
+    recording = True  # False inside no_grad()
+    expanded = False  # True inside expanded(): by_hand functions run as their parts
+
+
+mode = _Mode()
+
+
+class Switch:
+    """A context manager and decorator that sets one field of `mode` and puts it back."""
+
+    def __init__(self, field: str, value: bool) -> None:
+        self.field, self.value, self.before = field, value, []
+
+    def __enter__(self) -> None:
+        self.before.append(getattr(mode, self.field))
+        setattr(mode, self.field, self.value)
+
+    def __exit__(self, *exc: object) -> None:
+        setattr(mode, self.field, self.before.pop())
+
+    def __call__(self, function: Callable) -> Callable:
+        @functools.wraps(function)
+        def switched(*args: Any, **kwargs: Any) -> Any:
+            with Switch(self.field, self.value):
+                return function(*args, **kwargs)
+
+        @functools.wraps(function)
+        def switched_steps(*args: Any, **kwargs: Any) -> Any:
+            steps = function(*args, **kwargs)
+            resume = functools.partial(next, steps)
+            while True:  # the switch is set while the generator runs, not while it waits
+                try:
+                    with Switch(self.field, self.value):
+                        item = resume()
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    resume = functools.partial(steps.send, (yield item))
+                except GeneratorExit:
+                    steps.close()
+                    raise
+                except BaseException as error:
+                    resume = functools.partial(steps.throw, error)
+
+        return switched_steps if inspect.isgeneratorfunction(function) else switched
+
+
+def _switch(field: str, value: bool, function: Callable | None) -> Any:
+    switch = Switch(field, value)
+    return switch if function is None else switch(function)
+
+
+def no_grad(function: Callable | None = None) -> Any:
+    """Record nothing inside: `with no_grad():`, `@no_grad()` or `@no_grad`."""
+    return _switch("recording", False, function)
+
+
+def enable_grad(function: Callable | None = None) -> Any:
+    """Record again, inside a `no_grad()`."""
+    return _switch("recording", True, function)
+
+
+def expanded(function: Callable | None = None) -> Any:
+    """Run `by_hand` functions as the parts of their definition, one node a part."""
+    return _switch("expanded", True, function)
+
+
+class set_grad_enabled(Switch):
+    """Turn recording on or off at once; as a context manager or decorator, put it back after."""
+
+    def __init__(self, enabled: bool) -> None:
+        super().__init__("recording", bool(enabled))
+        self.before.append(mode.recording)
+        mode.recording = self.value
+
+    def __enter__(self) -> None:
+        mode.recording = self.value
+
+    def __call__(self, function: Callable) -> Callable:
+        self.__exit__()  # a decorator changes the mode inside calls only
+        return super().__call__(function)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations of this thread are being recorded."""
+    return mode.recording
