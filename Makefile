@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench size clean
 
 demo: .venv/demo
 	$(BIN)/tinygrad-lite demo
@@ -12,13 +12,25 @@ test: .venv/test
 bench: .venv/test
 	$(BIN)/python benchmarks/steps.py
 
-lint: .venv/dev
+lint: .venv/dev .wheel
 	$(BIN)/ruff check .
+	cd .wheel && bin/mypy --config-file ../pyproject.toml -p tinygrad_lite
+	cd .wheel && bin/lint-imports ../pyproject.toml
+
+size:
+	@$(PYTHON) benchmarks/size.py
 
 .venv/%: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -e '.[$*]'
 	touch $@
 
+# types and imports are checked where a user has the files: in an installed wheel
+.wheel: $(shell git ls-files tinygrad_lite nn optim) setup.cfg
+	test -x .wheel/bin/python || $(PYTHON) -m venv .wheel
+	.wheel/bin/python -m pip install --quiet --force-reinstall --no-deps .
+	.wheel/bin/python -m pip install --quiet '.[dev,demo]'
+	touch $@
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .wheel build *.egg-info

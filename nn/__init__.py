@@ -1,5 +1,6 @@
 """Layers and functions of neural networks."""
 
-from . import functional
-from .layers import CrossEntropyLoss, Linear, MSELoss, ReLU, Sequential, Sigmoid, Tanh
+from . import functional, init
+from .containers import ModuleDict, ModuleList, Sequential
+from .layers import CrossEntropyLoss, Dropout, Flatten, Linear, MSELoss, ReLU, Sigmoid, Tanh
 from .module import Module, Parameter

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinygrad_lite import creation
 from tinygrad_lite.ops import (
     amax,
     exp,
@@ -112,3 +113,18 @@ def mse_loss(input, target):
     if input.shape != target.shape:
         raise ValueError(f"mse_loss: shapes {input.shape} and {target.shape} differ; reshape one")
     return mean((input - target) ** 2)
+
+
+def check_probability(name, p):
+    """ValueError unless 0 <= p <= 1."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name}: the probability is in [0, 1], not {p}")
+
+
+def dropout(x, p=0.5, training=True):
+    """Each element 0 with probability p, else divided by 1 - p; the input itself unless training."""
+    check_probability("dropout", p)
+    if not training or p == 0:
+        return x
+    kept = creation.generator().random(x.shape) >= p
+    return x * (kept / (1 - p) if p < 1 else kept).astype(x.dtype)

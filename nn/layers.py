@@ -1,14 +1,14 @@
 """Layers: a module each, over the function of the same name."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tinygrad_lite import creation
+from tinygrad_lite.ops import flatten
 
 from . import functional as F
+from . import init
 from .module import Module, Parameter
 
 
@@ -16,13 +16,12 @@ class Linear(Module):
     """y = x @ weight.T + bias: x (…, in_features) -> (…, out_features)."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        bound = 1 / math.sqrt(in_features) if in_features else 0.0  # PyTorch's: Kaiming uniform with a = sqrt(5)
-
-        def uniform(*shape: int) -> Parameter:
-            return Parameter(creation.generator().uniform(-bound, bound, shape).astype(np.float32))
-
-        self.weight = uniform(out_features, in_features)
-        self.bias = uniform(out_features) if bias else None
+        self.weight = Parameter(np.empty((out_features, in_features), np.float32))
+        self.bias = Parameter(np.empty(out_features, np.float32)) if bias else None
+        init.kaiming_uniform_(self.weight, math.sqrt(5))  # PyTorch's: uniform within 1 / sqrt(in_features)
+        if bias:
+            bound = 1 / math.sqrt(in_features) if in_features else 0.0
+            init.uniform_(self.bias, -bound, bound)
 
     def forward(self, x: Any) -> Any:
         return F.linear(x, self.weight, self.bias)
@@ -63,24 +62,25 @@ class MSELoss(Module):
         return F.mse_loss(input, target)
 
 
-class Sequential(Module):
-    """Modules applied one after the other."""
+class Dropout(Module):
+    """Each element 0 with probability p, else divided by 1 - p; in evaluation mode the input itself."""
 
-    def __init__(self, *modules: Module) -> None:
-        for i, module in enumerate(modules):
-            setattr(self, str(i), module)
-
-    def __iter__(self) -> Iterator[Module]:
-        return (m for _, m in self.named_children())
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __getitem__(self, i: int) -> Module:
-        return list(self)[i]
+    def __init__(self, p: float = 0.5) -> None:
+        F.check_probability("Dropout", p)
+        self.p = p
 
     def forward(self, x: Any) -> Any:
-        for module in vars(self).values():
-            if isinstance(module, Module):
-                x = module(x)
-        return x
+        return F.dropout(x, self.p, self.training)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+class Flatten(Module):
+    """Merge the dimensions from start_dim to end_dim: by default all but the batch's."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Any) -> Any:
+        return flatten(x, self.start_dim, self.end_dim)

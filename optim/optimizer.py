@@ -1,41 +1,58 @@
 """Optimizer, and SGD, Adam and AdamW with PyTorch's formulas."""
 
+import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.tape import stamp
+from tinygrad_lite.changes import stamp
+from tinygrad_lite.mode import enable_grad
 from tinygrad_lite.tensor import Tensor
+
+
+def _at_least_zero(value: Any) -> bool:
+    return 0 <= value < math.inf  # NaN fails too
+
+
+VALID: dict[str, Callable[[Any], bool]] = {
+    "lr": _at_least_zero, "weight_decay": _at_least_zero, "momentum": _at_least_zero, "eps": _at_least_zero,
+    "betas": lambda betas: len(betas) == 2 and all(0 <= beta < 1 for beta in betas),
+}
 
 
 class Optimizer:
     """Holds groups of parameters with their settings, and each parameter's state."""
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        groups = list(params)
+        if isinstance(params, Tensor):
+            raise TypeError(f"{type(self).__name__}: params is a list of Tensors or of dicts, not one Tensor")
+        groups = [p[1] if isinstance(p, tuple) else p for p in params]  # named_parameters() will do too
         if not groups:
             raise ValueError(f"{type(self).__name__} got an empty parameter list")
-        if not isinstance(groups[0], dict):
-            groups = [{"params": groups}]
-        self.param_groups = [{**defaults, **g, "params": list(g["params"])} for g in groups]
-        self.state: dict[int, dict[str, Any]] = {}
-        seen: set[int] = set()
-        for group in self.param_groups:
-            for name, low, high in (("lr", 0, math.inf), ("weight_decay", 0, math.inf), ("momentum", 0, math.inf),
-                                    ("eps", 0, math.inf)):
-                if name in group and not low <= group[name] < high:  # NaN fails too
-                    raise ValueError(f"{type(self).__name__}: invalid {name} {group[name]}")
-            for beta in group.get("betas", ()):
-                if not 0 <= beta < 1:
-                    raise ValueError(f"{type(self).__name__}: invalid betas {group['betas']}: each is in [0, 1)")
-            for p in group["params"]:
-                if not isinstance(p, Tensor) or not p.is_leaf:
-                    raise TypeError(f"{type(self).__name__} optimizes leaf Tensors, not {type(p).__name__}")
-                if id(p) in seen:
-                    raise ValueError(f"{type(self).__name__}: a parameter appears twice")
-                seen.add(id(p))
+        self.defaults = defaults
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.param_groups: list[dict[str, Any]] = []
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Add parameters with settings of their own: a dict of `params` and whatever differs."""
+        name, params = type(self).__name__, group["params"]
+        params = [params] if isinstance(params, Tensor) else list(params)
+        group = {**self.defaults, **group, "params": params}
+        for key, valid in VALID.items():
+            if key in group and not valid(group[key]):
+                raise ValueError(f"{name}: invalid {key} {group[key]}")
+        seen = {id(p) for g in self.param_groups for p in g["params"]}
+        for p in params:
+            if not isinstance(p, Tensor) or not p.is_leaf:
+                raise TypeError(f"{name} optimizes leaf Tensors, not {'a result' * isinstance(p, Tensor) or type(p)}")
+            if id(p) in seen:
+                raise ValueError(f"{name}: a parameter appears twice")
+            seen.add(id(p))
+        self.param_groups.append(group)
 
     def zero_grad(self) -> None:
         """Forget the gradient of every parameter."""
@@ -43,17 +60,52 @@ class Optimizer:
             for p in group["params"]:
                 p.grad = None
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient, in place."""
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient, in place; closure() may compute the loss first."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    self.update(p.array, p.grad.array, self.state.setdefault(id(p), {}), **group)
+                    self.update(p.array, p.grad.array, self.state.setdefault(p, {}), **group)
                     stamp(p.array)
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Settings and state, with parameters by their position, as in PyTorch."""
+        order = [p for g in self.param_groups for p in g["params"]]
+        place = {id(p): i for i, p in enumerate(order)}
+        groups = [{**g, "params": [place[id(p)] for p in g["params"]]} for g in self.param_groups]
+        return {"state": {i: copy.deepcopy(self.state[p]) for i, p in enumerate(order) if p in self.state},
+                "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over settings and state; groups of other sizes are a ValueError, and nothing is changed."""
+        sizes = [len(g["params"]) for g in self.param_groups]
+        given = [len(g["params"]) for g in state_dict["param_groups"]]
+        if sizes != given:
+            raise ValueError(f"{type(self).__name__}: the state_dict has groups of {given} parameters, "
+                             f"this has {sizes}")
+        order = [p for g in self.param_groups for p in g["params"]]
+        for i, state in state_dict["state"].items():
+            for key, value in state.items():
+                if np.ndim(value) and np.shape(value) != order[i].shape:
+                    raise ValueError(f"{type(self).__name__}: '{key}' of parameter {i} has shape {np.shape(value)}, "
+                                     f"the parameter {order[i].shape}")
+        for group, new in zip(self.param_groups, state_dict["param_groups"]):
+            group.update({k: v for k, v in new.items() if k != "params"})
+        self.state = {order[i]: copy.deepcopy(state) for i, state in state_dict["state"].items()}
+
+    def __repr__(self) -> str:
+        groups = "".join(f"\n  {len(g['params'])} parameters: " + ", ".join(
+            f"{k}={v}" for k, v in g.items() if k != "params") for g in self.param_groups)
+        return f"{type(self).__name__}({groups}\n)"
 
     def update(self, p: np.ndarray, g: np.ndarray, state: dict, **settings: Any) -> None:
         """Change the array p by its gradient g; every subclass defines it."""
-        raise TypeError(f"{type(self).__name__} defines no update()")
+        raise NotImplementedError(f"{type(self).__name__} defines no update()")
 
 
 class SGD(Optimizer):

@@ -25,7 +25,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
             raise RuntimeError(f"grad: input {i} does not require grad")
     retain = create_graph if retain_graph is None else retain_graph
     found = tape.backpropagate(seeds_for(outputs, grad_outputs), create_graph, retain, [x.node for x in inputs])
-    grads = [found[x.node] for x in inputs]
+    grads = [found.get(x.node) for x in inputs]
     for i, g in enumerate(grads):
         if g is None and not allow_unused:
             raise RuntimeError(f"grad: the outputs do not depend on input {i}; allow_unused=True gives None for it")

@@ -19,7 +19,8 @@ class Switch:
     """A context manager and decorator that sets one field of `mode` and puts it back."""
 
     def __init__(self, field: str, value: bool) -> None:
-        self.field, self.value, self.before = field, value, []
+        self.field, self.value = field, value
+        self.before: list[bool] = []
 
     def __enter__(self) -> None:
         self.before.append(getattr(mode, self.field))

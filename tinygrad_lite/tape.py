@@ -5,24 +5,22 @@ operation that made it, the nodes and arrays it was made from, and its place in 
 execution. Nodes never change, names may: an in-place operation gives its tensor a new node.
 """
 
-import dis
 import functools
 import inspect
 import itertools
 import threading
-import weakref
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from .changes import next_place, refuse_changed, refuse_stale, rewritten
 from .mode import Switch, mode
 
 ndarray = np.ndarray
 _adding = threading.Lock()
 _new = object.__new__
-_next_place = itertools.count(1).__next__
 REFUSALS = (ValueError, TypeError, IndexError, OverflowError)  # how numpy says that it cannot
 
 
@@ -32,7 +30,7 @@ class Value:
 
     __slots__ = ("array", "node", "__weakref__")
 
-    def __init__(self, array: ndarray, node: "Node | None" = None) -> None:
+    def __init__(self, array: ndarray, node: Any = None) -> None:
         self.array, self.node = array, node
 
 
@@ -41,13 +39,14 @@ class Node:
 
     __slots__ = ("op", "inputs", "args", "array", "place", "grad", "hooks", "__weakref__")
 
-    def __init__(self, op: Any, inputs: Any, args: Any, array: ndarray) -> None:
+    def __init__(self, op: Any, inputs: Any, args: Any, array: Any) -> None:
         self.op = op  # the function of the vocabulary that made it
         self.inputs = inputs  # per argument: the node it came from, or None
         self.args = args  # the arrays and parameters the forward was given
         self.array = array
-        self.place = _next_place()
-        self.grad = self.hooks = None
+        self.place = next_place()
+        self.grad: Any = None
+        self.hooks: Any = None
 
 
 def leaf(array: ndarray) -> Node:
@@ -108,7 +107,7 @@ def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None
     if len(rules) == 2 and all(rules) and isinstance(forward, np.ufunc):
         op = _binary(forward, promote)
     else:
-        op = _general(forward, promote)
+        op = _general(forward, rules, joint, promote)
     return _finish(op, forward, rules, joint)
 
 
@@ -118,7 +117,7 @@ def by_hand(*rules: Callable | None, joint: Callable | None = None) -> Callable[
     The definition may return (out, *kept): what the rules want kept comes after their arguments.
     """
     def decorate(definition: Callable) -> Callable:
-        op = _finish(_general(definition, None, expands=True), definition, rules, joint)
+        op = _finish(_general(definition, rules, joint, None, expands=True), definition, rules, joint)
         op.__module__ = definition.__module__
         BY_HAND[op.__name__] = op
         return op
@@ -167,21 +166,23 @@ def _binary(forward: Any, promote: Callable | None) -> Any:
             return result
         result.node = node = _new(Node)
         node.op, node.inputs, node.args, node.array = op, (p, q), (x, y), array
-        node.place, node.grad, node.hooks = _next_place(), None, None
-        if _rewritten:
-            _refuse_stale(node)
+        node.place, node.grad, node.hooks = next_place(), None, None
+        if rewritten:
+            refuse_stale(node)
         return result
 
     return op
 
 
-def _general(forward: Callable, promote: Callable | None, expands: bool = False) -> Any:
+def _general(forward: Callable, rules: tuple, joint: Callable | None, promote: Callable | None,
+             expands: bool = False) -> Any:
     """The call path of every other operation: any number of arguments, parameters among them."""
     parameters = () if isinstance(forward, np.ufunc) else tuple(inspect.signature(forward).parameters.values())
     fixed = [p for p in parameters if p.kind is not p.VAR_POSITIONAL]
     arity, needed = len(fixed), len([p for p in fixed if p.default is p.empty])
     defaults = tuple(p.default for p in fixed)
     slots = {p.name: i for i, p in enumerate(fixed)}
+    ruled = itertools.repeat(True) if joint else (*rules, *[None] * (arity - len(rules)))
     slots |= {alias: slots[name] for alias, name in NUMPY_NAMES.items() if name in slots}
 
     def bind(args: tuple, kwargs: dict) -> list:
@@ -209,7 +210,7 @@ def _general(forward: Callable, promote: Callable | None, expands: bool = False)
         if not boxed:  # arrays give arrays; a by_hand function in expanded() runs as its parts
             out = forward(*args)
             return out[0] if type(out) is tuple else out
-        inputs = [a.node if isinstance(a, Value) else None for a in args]
+        inputs = [a.node if rule and isinstance(a, Value) else None for a, rule in zip(args, ruled)]
         arrays = [a.array if isinstance(a, Value) else a for a in args]
         try:
             if promote is not None:
@@ -221,104 +222,14 @@ def _general(forward: Callable, promote: Callable | None, expands: bool = False)
         if type(array) is tuple:
             array, *kept = array
         array = np.asarray(array)
-        if op.joint is None:  # a tracked tensor where a parameter goes gets no gradient
-            inputs = [n if rule else None for n, rule in zip(inputs, op.rules)]
         node = None
         if mode.recording and inputs.count(None) < len(inputs):
             node = Node(op, inputs, (*arrays, *kept), array)
-            if _rewritten:
-                _refuse_stale(node)
+            if rewritten:
+                refuse_stale(node)
         return _Result(array, node)
 
     return op
-
-
-# ---------------------------------------------------------------- in-place changes
-_changed: dict[int, list] = {}  # id of the owner of some memory -> [weak reference, place of change]
-_rewritten: dict[int, int] = {}  # the same for changes that were themselves recorded
-_last_change = 0
-
-
-def _owner(array: ndarray) -> ndarray:
-    while type(array.base) is ndarray:
-        array = array.base
-    return array
-
-
-def stamp(array: ndarray, recorded: bool = False) -> None:
-    """Note that `array`'s memory was changed in place now."""
-    global _last_change
-    owner, _last_change = _owner(array), _next_place()
-    key = id(owner)
-    if key not in _changed:
-        def forget(_: Any) -> None:
-            _changed.pop(key, None)
-            _rewritten.pop(key, None)
-        _changed[key] = [weakref.ref(owner, forget), 0]
-    _changed[key][1] = _last_change
-    if recorded:
-        _rewritten[key] = _last_change
-
-
-def _refuse_stale(made: Node) -> None:
-    for node, array in zip(made.inputs, made.args):
-        if node is not None and node.op and node.place < _rewritten.get(id(_owner(array)), 0):
-            raise RuntimeError(f"{made.op.__name__}: an input of shape {array.shape} shares memory with a tensor "
-                               "that was changed in place after the input was made; index or reshape again "
-                               "after the change, or change a .clone()")
-
-
-def rebind(x: Value, op: Callable, *args: Any) -> Any:
-    """Give `x` the value of op(x, *args) in its own memory: the way of all in-place operations."""
-    tracked = mode.recording and any(isinstance(a, Value) and a.node is not None for a in (x, *args))
-    if tracked and x.node is not None and x.node.op is None:
-        raise RuntimeError(f"{op.__name__}: a leaf tensor that requires grad is changed in place; "
-                           "do it under no_grad(), or on a .clone()")
-    if tracked and type(x.array.base) is ndarray:
-        raise RuntimeError(f"{op.__name__}: the tensor changed in place is a view (it shares memory with another "
-                           "tensor); change the tensor it views, by base[index] = value, or a .clone()")
-    new = op(box(x.array.copy(), x.node) if tracked else box(x.array), *args)
-    if new.array.shape != x.array.shape:
-        raise RuntimeError(f"{op.__name__}: a result of shape {new.array.shape} does not fit in place into "
-                           f"shape {x.array.shape}")
-    if not np.can_cast(new.array.dtype, x.array.dtype, "same_kind"):
-        raise RuntimeError(f"{op.__name__}: result type {new.array.dtype} can't be cast to {x.array.dtype} in place")
-    x.array[...] = new.array
-    if tracked:
-        x.node = cast(new, x.array.dtype).node if new.array.dtype != x.array.dtype else new.node
-        stamp(x.array, recorded=True)
-        x.node.place = _next_place()
-    else:
-        stamp(x.array)
-    return x
-
-
-@functools.cache
-def _reads(rule: Callable) -> frozenset[int]:
-    """Which arguments' values a rule's code reads; -1 is `out`. Shape and dtype alone do not count."""
-    code = rule.__code__
-    if code.co_flags & inspect.CO_VARARGS:
-        return frozenset(range(-1, 99))
-    names = list(code.co_varnames[1 : code.co_argcount])
-    read = set(code.co_cellvars)
-    steps = list(dis.get_instructions(code))
-    for step, after in zip(steps, steps[1:]):
-        if step.opname.startswith("LOAD_FAST"):
-            loaded = step.argval if isinstance(step.argval, tuple) else (step.argval,)
-            metadata = after.opname == "LOAD_ATTR" and after.argval in ("shape", "ndim", "dtype", "size")
-            read.update(loaded[:-1] if metadata else loaded)
-    return frozenset(names.index(n) - 1 for n in read if n in names)
-
-
-def _refuse_changed(tape: list[Node]) -> None:
-    for node in tape:
-        rules = [node.op.joint] if node.op.joint else [r for r, n in zip(node.op.rules, node.inputs) if n]
-        for i in frozenset().union(*map(_reads, rules)):
-            value = node.array if i < 0 else node.args[i] if i < len(node.args) else None
-            if type(value) is ndarray and _changed.get(id(_owner(value)), (None, 0))[1] > node.place:
-                raise RuntimeError(f"backward of {node.op.__name__}: a value of shape {value.shape} that its gradient "
-                                   "needs was changed in place after it was used; use an out-of-place operation, "
-                                   "or change a .clone()")
 
 
 # ---------------------------------------------------------------- the tape and the backward pass
@@ -371,36 +282,34 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
     retain_graph, each node drops its arrays as soon as it has been read.
     """
     tape, leaves = tape_of(seeds)
-    if tape and _last_change > tape[0].place:
-        _refuse_changed(tape)
-    keep = set(leaves if wanted is None else wanted)
-    live: set | None = None
+    refuse_changed(tape)
+    live = inner = set(wanted or ())
     if wanted is not None:  # only what lies between the outputs and the wanted inputs
-        live = set(keep)
-        live.update(n for n in tape if not live.isdisjoint(n.inputs) and not live.add(n))
-    grads: dict[Node, Any] = dict.fromkeys((*tape, *leaves))
-    grads.update(seeds)
+        live = set(inner)
+        for node in tape:
+            if not live.isdisjoint(node.inputs):
+                live.add(node)
+    grads = dict(seeds)
     with Switch("recording", create_graph):
         for node in reversed(tape):
-            g = grads[node] if node in keep else grads.pop(node)
-            if g is not None and (live is None or node in live):
+            g = grads.pop(node, None)
+            if g is not None:
                 if node.hooks:
                     g = _run_hooks(node, g)
-                    if node in keep:
-                        grads[node] = g
+                if node in inner:
+                    grads[node] = g
                 inputs, args, out, rules = node.inputs, node.args, node.array, node.op.rules
-                if live is not None:
+                if live:
                     inputs = [n if n in live else None for n in inputs]
                 if create_graph:
                     args, out = _reboxed(node)
                 if len(args) == 2 == len(rules):  # spelt out: half the time of the loop below
+                    p, q = inputs
                     x, y = args
-                    source = inputs[0]
-                    if source is not None:
-                        _give(grads, source, rules[0](g, out, x, y))
-                    source = inputs[1]
-                    if source is not None:
-                        _give(grads, source, rules[1](g, out, x, y))
+                    if p is not None:
+                        _give(grads, p, rules[0](g, out, x, y))
+                    if q is not None:
+                        _give(grads, q, rules[1](g, out, x, y))
                 elif rules:
                     for source, rule in zip(inputs, rules):
                         if source is not None:
@@ -412,9 +321,9 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
             if not retain_graph:
                 node.args = node.inputs = node.array = None
         for node in leaves:
-            if node.hooks and grads[node] is not None:
+            if node.hooks and node in grads:
                 grads[node] = _run_hooks(node, grads[node])
-    return {n: grads.get(n) for n in keep}
+    return grads
 
 
 def _give(grads: dict, source: Node, d: Any) -> None:
@@ -422,19 +331,16 @@ def _give(grads: dict, source: Node, d: Any) -> None:
     like = source.array
     if d.shape != like.shape or d.dtype is not like.dtype:
         d = cast(sum_to(d, like.shape), like.dtype)
-    g = grads[source]
-    grads[source] = d if g is None else g + d
+    grads[source] = grads[source] + d if source in grads else d
 
 
 def _reboxed(node: Node) -> tuple[list, Any]:
     """A node's arguments and output as Tensors on the tape, for rules that are recorded."""
     args = [box(a, n) if n is not None else a for a, n in zip(node.args, node.inputs)]
-    args += node.args[len(args):]
-    if BY_HAND.get(node.op.__name__) is node.op:  # what the definition kept, as Tensors: run it once more
-        count = len(inspect.signature(node.op.forward).parameters)
-        if len(args) > count:
-            args[count:] = node.op.forward(*args[:count])[1:]
-    return args, box(node.array, node)
+    kept = node.args[len(args):]
+    if kept:  # what a by_hand definition kept, as Tensors: run it once more
+        kept = node.op.forward(*args)[1:]
+    return [*args, *kept], box(node.array, node)
 
 
 def _run_hooks(node: Node, g: Any) -> Any:
@@ -449,8 +355,6 @@ def accumulate(grads: dict[Node, Any]) -> None:
     """Add gradients into the nodes' `.grad`, each in memory of its own."""
     given: set[int] = set()
     for node, g in grads.items():
-        if g is None:
-            continue
         if not isinstance(g, Value):
             g = np.asarray(g)
             if g.base is not None or id(g) in given:  # rules such as add's hand one array on to many

@@ -1,17 +1,45 @@
 """Tensor: a numpy array, its gradient, and methods that hand on to the vocabulary."""
 
-import contextlib
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import ops, tape
+from .changes import next_place, stamp
+from .mode import is_grad_enabled
 from .tape import Value, box, unbox
+
+
+def _rebind(x: "Tensor", op: Callable, *args: Any) -> Any:
+    """Give `x` the value of op(x, *args) in its own memory: the way of all in-place operations."""
+    tracked = is_grad_enabled() and any(isinstance(a, Value) and a.node is not None for a in (x, *args))
+    if tracked and x.node is not None and x.node.op is None:
+        raise RuntimeError(f"{op.__name__}: a leaf tensor that requires grad is changed in place; "
+                           "do it under no_grad(), or on a .clone()")
+    if tracked and type(x.array.base) is np.ndarray:
+        raise RuntimeError(f"{op.__name__}: the tensor changed in place is a view (it shares memory with another "
+                           "tensor); change the tensor it views, by base[index] = value, or a .clone()")
+    new = op(box(x.array.copy(), x.node) if tracked else box(x.array), *args)
+    if new.array.shape != x.array.shape:
+        raise RuntimeError(f"{op.__name__}: a result of shape {new.array.shape} does not fit in place into "
+                           f"shape {x.array.shape}")
+    if not np.can_cast(new.array.dtype, x.array.dtype, "same_kind"):
+        raise RuntimeError(f"{op.__name__}: result type {new.array.dtype} can't be cast to {x.array.dtype} in place")
+    x.array[...] = new.array
+    if tracked:
+        x.node = tape.cast(new, x.array.dtype).node if new.array.dtype != x.array.dtype else new.node
+        stamp(x.array, recorded=True)
+        x.node.place = next_place()
+    else:
+        stamp(x.array)
+    return x
 
 
 def _in_place(op):
     def method(self, *args):
-        return tape.rebind(self, op, *args)
+        return _rebind(self, op, *args)
 
     method.__name__ = op.__name__ + "_"
     method.__doc__ = f"{op.__name__} in place; an error where that would make a recorded gradient wrong."
@@ -51,7 +79,25 @@ class Tensor(Value):
     mT = property(lambda self: ops.transpose(self, -1, -2), doc="The last two dimensions swapped.")
     is_leaf = property(lambda self: self.node is None or self.node.op is None, doc="Made by no recorded operation.")
     grad_fn = property(lambda self: None if self.is_leaf else self.node, doc="The tape's node that made it.")
-    data = property(lambda self: Tensor(self.array), doc="A detached Tensor that shares the array.")
+
+    @property
+    def data(self) -> "Tensor":
+        """A detached Tensor that shares the array; set it on a leaf to give it another array."""
+        return Tensor(self.array)
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        array = np.asarray(unbox(value))
+        if self.node is not None:
+            if self.node.op is not None:
+                raise RuntimeError("data: the tensor is the result of a recorded operation; set the data of a leaf, "
+                                   "or of a .detach()")
+            if array.dtype.kind != "f":
+                raise RuntimeError(f"data: a tensor that requires grad cannot hold {array.dtype}")
+            if array.shape != self.array.shape or array.dtype != self.array.dtype:
+                self.node.grad = None
+            self.node.array = array
+        self.array = array
 
     def dim(self) -> int:
         """How many dimensions."""
@@ -116,30 +162,28 @@ class Tensor(Value):
         """A Tensor of the same memory that is not tracked."""
         return Tensor(self.array)
 
-    def _hook(self, key: Any, hook: Any) -> None:
+    def _hooks(self) -> dict:
         if self.node is None:
             raise RuntimeError("a tensor that does not require grad has no gradient to hook or retain")
         if self.node.hooks is None:
             self.node.hooks = {}
-        self.node.hooks[key] = hook
+        return self.node.hooks
 
     def register_hook(self, hook: Any) -> "Handle":
         """Call hook(grad) when the gradient is known; what it returns replaces it. Gives a handle to remove()."""
-        handle = Handle(self)
-        self._hook(handle, hook)
-        return handle
+        return Handle(self._hooks(), hook)
 
     def retain_grad(self) -> None:
         """Keep the gradient of a non-leaf in `.grad` too."""
-        node_ref = tape.weakref.ref(self.node) if self.node is not None else None
+        hooks, node_ref = self._hooks(), weakref.ref(self.node)
 
-        def keep(g):
+        def keep(g: Tensor) -> None:
             node = node_ref()
             if node is not None:
-                node.grad = box(g.array.copy(), g.node) if node.grad is None else node.grad + g
+                tape.accumulate({node: box(g.array.copy(), g.node)})
 
-        if not self.is_leaf or self.node is None:
-            self._hook("retain", keep)
+        if not self.is_leaf:
+            hooks["retain"] = keep
 
     # ---- to Python and numpy
     def numpy(self) -> np.ndarray:
@@ -200,7 +244,7 @@ class Tensor(Value):
         text = np.array2string(self.array, separator=", ", precision=4, prefix="tensor(")
         if self.dtype not in (np.float32, np.int64, np.bool_):
             text += f", dtype={self.dtype}"
-        if not self.is_leaf:
+        if self.node is not None and self.node.op is not None:
             text += f", grad_fn=<{self.node.op.__name__}>"
         elif self.requires_grad:
             text += ", requires_grad=True"
@@ -262,7 +306,7 @@ class Tensor(Value):
         return ops.getitem(self, ops.index.plain(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        tape.rebind(self, ops.put, ops.index.plain(index), value)
+        _rebind(self, ops.put, ops.index.plain(index), value)
 
     def zero_(self) -> "Tensor":
         """Set every element to 0, in place."""
@@ -291,13 +335,13 @@ class Tensor(Value):
 class Handle:
     """Removes the hook that it was returned for."""
 
-    def __init__(self, tensor: Tensor) -> None:
-        self._node = tape.weakref.ref(tensor.node)
+    def __init__(self, hooks: dict, hook: Any) -> None:
+        self._hooks = hooks
+        hooks[self] = hook
 
     def remove(self) -> None:
         """Take the hook off; once is enough, twice does no harm."""
-        with contextlib.suppress(AttributeError):
-            self._node().hooks.pop(self, None)
+        self._hooks.pop(self, None)
 
 
 UFUNCS = {op.forward: op for op in ops.TABLE.values() if isinstance(op.forward, np.ufunc)}
