@@ -1,13 +1,17 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint bench size clean
+.PHONY: demo test conformance lint bench size clean
 
 demo: .venv/demo
 	$(BIN)/tinygrad-lite demo
 
 test: .venv/test
 	$(BIN)/python -m pytest
+
+# PyTorch is an oracle here only: no user's install needs it
+conformance: .venv/conformance
+	$(BIN)/python -m pytest tests/conformance
 
 bench: .venv/test
 	$(BIN)/python benchmarks/steps.py

@@ -103,6 +103,78 @@ def test_modes_nest_decorate_and_belong_to_a_thread():
     assert tl.is_grad_enabled()
 
 
+def test_switches_decorate_functions_and_generators_with_and_without_parentheses():
+    x = leaf(1.0)
+
+    @tl.no_grad
+    def plain():
+        return x * 2
+
+    @tl.no_grad()
+    def steps():
+        try:
+            got = yield (x * 2).requires_grad
+            yield got, (x * 2).requires_grad
+        except KeyError:
+            yield "caught"
+        return "done"
+
+    assert not plain().requires_grad
+    running = steps()
+    assert next(running) is False and (x * 2).requires_grad
+    assert running.send("sent") == ("sent", False)
+    assert running.throw(KeyError()) == "caught"
+    with pytest.raises(StopIteration, match="done"):
+        next(running)
+
+
+def test_threads_add_to_one_leaf():
+    x = leaf(np.zeros(10))
+    y = (x * 2).sum()
+    workers = [threading.Thread(target=lambda: [y.backward(retain_graph=True) for _ in range(50)]) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert x.grad.tolist() == [400.0] * 10
+
+
+def test_backward_into_chosen_inputs_only():
+    x, y = leaf(2.0), leaf(3.0)
+    z = x * y
+    (z * z).backward(inputs=[x, z])
+    assert x.grad.item() == 36.0 and z.grad.item() == 12.0 and y.grad is None
+
+
+def test_data_and_detach_share_memory_and_leave_the_tape():
+    x = leaf([1.0, 2.0])
+    assert x.data.array is x.array and not x.detach().requires_grad and x.detach().array is x.array
+    x.grad = tl.from_numpy(np.ones(2))
+    x.data = np.array([5.0, 6.0])
+    assert x.requires_grad and x.tolist() == [5.0, 6.0] and x.grad is not None
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [11.0, 13.0]
+
+
+WRONG = [
+    (lambda: setattr(leaf([1.0]), "grad", tl.ones(2)), r"shape \(1,\).*\(2,\)"),
+    (lambda: setattr(leaf([1.0]), "data", np.ones(1, int)), "cannot hold int64"),
+    (lambda: setattr(leaf([1.0]) * 2, "data", np.ones(1)), "recorded operation"),
+    (lambda: setattr(tl.ones(1), "grad", tl.ones(1)), "requires_grad_"),
+    (lambda: tl.ones(1).register_hook(print), "does not require grad"),
+    (lambda: (leaf([1.0]) * 2).requires_grad_(False), "detach"),
+    (lambda: tl.autograd.grad(leaf(1.0) * 2, leaf(1.0)), "do not depend on input 0"),
+    (lambda: tl.autograd.grad(leaf(1.0) * 2, tl.ones(1)), "input 0 does not require grad"),
+    (lambda: tl.autograd.gradcheck(lambda x: x, tl.ones(1, requires_grad=True)), "float64"),
+]
+
+
+@pytest.mark.parametrize("wrong, message", WRONG)
+def test_misuse_gets_a_clear_error(wrong, message):
+    with pytest.raises((RuntimeError, ValueError), match=message):
+        wrong()
+
+
 def test_hooks_see_and_replace_gradients():
     x = leaf([1.0, 2.0])
     y = x * 2

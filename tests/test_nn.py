@@ -74,6 +74,115 @@ def test_module_finds_names_loads_and_prints():
         other.load_state_dict(state)
 
 
+class Counter(nn.Module):
+    def __init__(self):
+        self.register_buffer("count", tl.zeros(1))
+        self.register_buffer("scratch", tl.zeros(1), persistent=False)
+        self.weight = nn.Parameter(np.ones(2, np.float32))
+        self.tied = self.weight
+
+    def forward(self, x):
+        self.count.add_(1)
+        return x * self.weight
+
+
+def test_buffers_are_state_but_no_parameters():
+    model = nn.Sequential(Counter(), Counter())
+    model(tl.ones(2))
+    assert [n for n, _ in model.named_buffers()] == ["0.count", "0.scratch", "1.count", "1.scratch"]
+    assert [n for n, _ in model.named_parameters()] == ["0.weight", "1.weight"]
+    assert list(model.state_dict()) == [f"{i}.{n}" for i in (0, 1) for n in ("count", "weight", "tied")]
+    other = nn.Sequential(Counter(), Counter())
+    other.load_state_dict(model.state_dict())
+    assert other[1].count.item() == 1.0
+
+
+def test_loading_without_strict_tells_what_it_passed_over():
+    model = nn.Linear(1, 1)
+    keys = model.load_state_dict({"bias": tl.ones(1), "x": tl.ones(1)}, strict=False)
+    assert keys == (["weight"], ["x"]) and model.bias.item() == 1.0
+
+
+def test_to_changes_floats_in_place_for_the_optimizer_too():
+    model = nn.Sequential(nn.Linear(2, 3), Counter())
+    optimizer = tl.optim.SGD(model.parameters(), lr=1.0)
+    assert model.double()[0].weight.dtype == np.float64 and model[1].count.dtype == np.float64
+    before = model[0].bias.array.copy()
+    model[0](tl.ones(1, 2, dtype=np.float64)).sum().backward()
+    optimizer.step()
+    assert (model[0].bias.array == before - 1).all()
+
+
+def test_frozen_parameters_get_no_gradient():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    model[0].requires_grad_(False)
+    model(tl.ones(1, 2)).backward()
+    assert model[0].weight.grad is None and model[1].weight.grad is not None
+
+
+def test_forward_hooks_see_and_replace():
+    layer, seen = nn.ReLU(), []
+    first = layer.register_forward_pre_hook(lambda module, args: args[0] - 1)
+    second = layer.register_forward_hook(lambda module, args, out: seen.append(out.item()) or out * 10)
+    assert layer(tl.tensor(3.0)).item() == 20.0 and seen == [2.0]
+    first.remove(), second.remove()
+    assert layer(tl.tensor(3.0)).item() == 3.0 and nn.ReLU()._after == {}
+
+
+def test_containers_are_lists_and_dicts_of_modules():
+    a, b, c = nn.ReLU(), nn.Tanh(), nn.Flatten()
+    items = nn.ModuleList([a]).append(c)
+    items.insert(1, b)
+    assert list(items) == [a, b, c] and list(items[1:]) == [b, c] and items[-1] is c and len(items) == 3
+    items[0] = c
+    assert list(items) == [c, b, c] and len(list(items.modules())) == 3  # each once
+    named = nn.ModuleDict({"x": a})
+    named["y"] = b
+    assert named.keys() == ["x", "y"] and named.pop("x") is a and "x" not in named
+    assert dict(named.items()) == {"y": b}
+    steps = nn.Sequential({"first": a, "second": c})
+    assert repr(steps) == "Sequential(\n  (first): ReLU()\n  (second): Flatten()\n)"
+    assert steps[:1](tl.ones(1)).item() == 1
+    applied = []
+    nn.Sequential(a, b).apply(lambda m: applied.append(type(m).__name__))
+    assert applied == ["ReLU", "Tanh", "Sequential"]
+
+
+def test_dropout_keeps_the_mean_and_rests_in_evaluation():
+    tl.manual_seed(0)
+    layer, x = nn.Dropout(0.25), tl.ones(10_000)
+    y = layer(x)
+    assert set(np.unique(y.array)) == {0.0, np.float32(4 / 3)} and abs(y.mean().item() - 1) < 0.02
+    assert layer.eval()(x) is x and F.dropout(x, 1.0).array.sum() == 0
+
+
+def test_initial_values_are_within_their_bounds():
+    tl.manual_seed(0)
+    layer = nn.Linear(100, 50)
+    assert 0.099 < np.abs(layer.weight.array).max() <= 0.1 and 0.09 < np.abs(layer.bias.array).max() <= 0.1
+    q = nn.init.orthogonal_(tl.zeros(3, 5)).array
+    assert np.allclose(q @ q.T, np.eye(3), atol=1e-6)
+    assert np.abs(nn.init.trunc_normal_(tl.zeros(1000), std=2.0).array).max() <= 2
+    assert (nn.init.eye_(tl.ones(2, 3)).array == np.eye(2, 3)).all()
+
+
+def test_optimizer_state_comes_back():
+    def train(p, optimizer, steps):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            (p * p).sum().backward()
+            optimizer.step()
+
+    p = nn.Parameter(np.array([1.0, 2.0]))
+    optimizer = tl.optim.Adam([{"params": [p], "lr": 0.1}])
+    train(p, optimizer, 3)
+    q = nn.Parameter(p.array.copy())
+    again = tl.optim.Adam([q])
+    again.load_state_dict(optimizer.state_dict())
+    train(p, optimizer, 2), train(q, again, 2)
+    assert (p.array == q.array).all() and again.param_groups[0]["lr"] == 0.1
+
+
 STEPS = [  # optimizer, gradient each step -> the parameter after each step, worked out by the formula
     (lambda p: tl.optim.SGD(p, lr=0.1), [0.9, 0.8]),
     (lambda p: tl.optim.SGD(p, lr=0.1, momentum=0.9), [0.9, 0.71]),
@@ -108,6 +217,7 @@ def test_a_small_network_learns_xor():
     assert loss.item() < 0.01 and (model(x).argmax(1).array == y.array).all()
 
 
+P, Q = nn.Parameter(np.ones(1)), nn.Parameter(np.ones(1))
 ERRORS = [
     (lambda: F.cross_entropy(tl.zeros(2, 3), [0, 3]), IndexError, "target 3 is out of bounds for 3 classes"),
     (lambda: F.cross_entropy(tl.zeros(2, 3), [0]), ValueError, r"\(2, 3\).*\(1,\)"),
@@ -117,6 +227,18 @@ ERRORS = [
     (lambda: tl.optim.SGD([], lr=0.1), ValueError, "empty parameter list"),
     (lambda: tl.optim.SGD([nn.Parameter(np.ones(1))], lr=float("nan")), ValueError, "invalid lr nan"),
     (lambda: tl.optim.Adam([nn.Parameter(np.ones(1))], betas=(0.9, 1.0)), ValueError, "betas"),
+    (lambda: tl.optim.SGD(P, lr=0.1), TypeError, "not one Tensor"),
+    (lambda: tl.optim.SGD([P * 2], lr=0.1), TypeError, "leaf Tensors, not a result"),
+    (lambda: tl.optim.SGD([P, P], lr=0.1), ValueError, "appears twice"),
+    (lambda: tl.optim.SGD([P], nesterov=True), ValueError, "momentum"),
+    (lambda: tl.optim.SGD([P]).load_state_dict(tl.optim.SGD([P, Q]).state_dict()), ValueError, r"\[2\] parameters"),
+    (lambda: nn.Dropout(1.5), ValueError, r"in \[0, 1\], not 1.5"),
+    (lambda: nn.ModuleList([1]), TypeError, "holds modules, not int"),
+    (lambda: nn.Linear(1, 1).register_buffer("weight", None), KeyError, "weight"),
+    (lambda: nn.Linear(1, 1).to(np.int64), TypeError, "int64"),
+    (lambda: nn.Module()(1), NotImplementedError, "defines no forward"),
+    (lambda: nn.init.calculate_gain("cubic"), ValueError, "cubic"),
+    (lambda: nn.init.xavier_uniform_(tl.ones(3)), ValueError, "at least 2 dimensions"),
     (lambda: setattr(nn.Linear(1, 1), "weight", tl.ones(1, 1)), TypeError, "parameter 'weight'"),
 ]
 

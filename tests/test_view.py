@@ -1,5 +1,7 @@
 """The picture of the tape, and the demo that draws it."""
 
+import _thread
+
 import pytest
 
 import tinygrad_lite as tl
@@ -30,3 +32,32 @@ def test_the_demo_reaches_its_accuracy_and_writes_its_files(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert float(printed.split("test accuracy ")[1].split("%")[0]) >= 97
     assert {p.name for p in (tmp_path / "d").iterdir()} == {"loss.png", "graph.svg", "model.safetensors"}
+
+
+def test_ctrl_c_keeps_what_was_learnt(tmp_path, capsys, monkeypatch):
+    steps = iter(range(40))
+    monkeypatch.setattr(tl.optim.Adam, "step", lambda self: None if next(steps) < 30 else _thread.interrupt_main())
+    assert main(["demo", "--out", str(tmp_path)]) == 0
+    assert "stopped: keeping" in capsys.readouterr().out and (tmp_path / "model.safetensors").exists()
+
+
+def test_without_any_dot_the_demo_says_what_to_install_and_goes_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    assert main(["demo", "--epochs", "1", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "pip install graphviz-pure" in printed and "test accuracy" in printed
+    assert not (tmp_path / "graph.svg").exists()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["demo", "--out", str(tmp_path / "file")]) == 1
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_the_same_seed_gives_the_same_numbers(tmp_path):
+    for name in ("a", "b"):
+        main(["demo", "--epochs", "2", "--seed", "3", "--out", str(tmp_path / name)])
+    a, b = (tl.load(tmp_path / name / "model.safetensors") for name in ("a", "b"))
+    assert all((a[k].array == b[k].array).all() for k in a)

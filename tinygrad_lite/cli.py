@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as error:
-        print(f"tinygrad-lite: {error}")
+        print(f"tinygrad-lite: {error}", file=sys.stderr)
         return 1
     return 0

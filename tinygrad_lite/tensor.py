@@ -149,14 +149,20 @@ class Tensor(Value):
                                f"{type(value).__name__} {getattr(value, 'shape', '')} {getattr(value, 'dtype', '')}")
         self.node.grad = value
 
-    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
-        """Accumulate d self / d leaf into `.grad` of every leaf that self was computed from.
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+                 inputs: Any = None) -> None:
+        """Accumulate d self / d leaf into `.grad` of every leaf that self was computed from, or of `inputs` only.
 
         gradient: d loss / d self, of self's shape; needed unless self has one element. The tape is
         freed unless retain_graph; with create_graph the gradients can be differentiated again.
         """
+        wanted = None
+        if inputs is not None:
+            wanted = [x.node for x in ([inputs] if isinstance(inputs, Tensor) else inputs)]
+            if not wanted or None in wanted:
+                raise RuntimeError("backward: `inputs` names tensors that require grad, at least one")
         retain = create_graph if retain_graph is None else retain_graph
-        tape.accumulate(tape.backpropagate(tape.seeds_for([self], [gradient]), create_graph, retain))
+        tape.accumulate(tape.backpropagate(tape.seeds_for([self], [gradient]), create_graph, retain, wanted))
 
     def detach(self) -> "Tensor":
         """A Tensor of the same memory that is not tracked."""
