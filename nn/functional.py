@@ -6,7 +6,6 @@ from tinygrad_lite import creation
 from tinygrad_lite.ops import (
     amax,
     exp,
-    getitem,
     log,
     matmul,
     mean,
@@ -14,7 +13,6 @@ from tinygrad_lite.ops import (
     reshape,
     squeeze,
     sum,
-    unsqueeze,
     where,
 )
 from tinygrad_lite.ops import relu as relu
@@ -77,7 +75,7 @@ def _rows(x):
 
 def _cross_entropy_rule(g, out, logits, target, scale, e, total):
     g = g * scale
-    p = e * ((g if g.ndim == 0 else unsqueeze(g, 1)) / total)
+    p = e * ((g[:, None] if g.ndim else g) / total[:, None])
     return p - put(np.zeros(e.shape, e.dtype), (np.arange(len(target)), target), g)
 
 
@@ -86,8 +84,8 @@ def _cross_entropy(logits, target, scale):
     """The sum of scale * -log softmax(logits)[target] over rows; scale (N,) or a number."""
     z = logits - amax(logits, 1, True)  # (N, C)
     e = exp(z)
-    total = sum(e, 1, True)  # (N, 1)
-    rows = log(squeeze(total, 1)) - getitem(z, (np.arange(len(target)), target))
+    total = sum(e, 1)  # (N,)
+    rows = log(total) - z[np.arange(len(target)), target]
     return sum(rows * scale), e, total
 
 
@@ -102,9 +100,9 @@ def cross_entropy(logits, target):
                          f"not {target.shape}")
     if target.dtype.kind not in "iu":
         raise TypeError(f"cross_entropy: the target holds class indices, so whole numbers, not {target.dtype}")
-    outside = target[(target < 0) | (target >= logits.shape[1])]
-    if len(outside):
-        raise IndexError(f"cross_entropy: target {outside[0]} is out of bounds for {logits.shape[1]} classes")
+    outside = target.astype(np.uintp) >= logits.shape[1]  # negative ones wrap to large ones
+    if outside.any():
+        raise IndexError(f"cross_entropy: target {target[outside][0]} is out of bounds for {logits.shape[1]} classes")
     return _cross_entropy(logits, target, 1 / len(target))
 
 

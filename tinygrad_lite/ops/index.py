@@ -15,8 +15,10 @@ def plain(index):
 
 
 def _basic(index):
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(p is None or p is Ellipsis or (isinstance(p, (int, slice)) and not isinstance(p, bool)) for p in parts)
+    for part in index if isinstance(index, tuple) else (index,):
+        if not (part is None or part is Ellipsis or type(part) in (int, slice) or isinstance(part, np.integer)):
+            return False
+    return True
 
 
 def _getitem(x, index):
