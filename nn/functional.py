@@ -11,20 +11,13 @@ from tinygrad_lite.ops import (
     mean,
     put,
     reshape,
-    squeeze,
     sum,
-    where,
 )
+from tinygrad_lite.ops import logsumexp as logsumexp
 from tinygrad_lite.ops import relu as relu
 from tinygrad_lite.ops import sigmoid as sigmoid
 from tinygrad_lite.ops import tanh as tanh
 from tinygrad_lite.tape import by_hand, unbox
-
-
-def _shift(x, dim):
-    """The largest value along dim where it is finite, else 0, so that x - shift is never inf - inf."""
-    m = unbox(amax(x, dim, keepdim=True))
-    return np.where(np.isfinite(m), m, np.zeros_like(m))
 
 
 @by_hand(lambda g, p, x, dim: p * (g - sum(g * p, dim, keepdim=True)))
@@ -39,24 +32,6 @@ def log_softmax(x, dim=-1):
     """log(softmax(x)), without the log of a number that underflowed."""
     z = x - amax(x, dim, keepdim=True)
     return z - log(sum(exp(z), dim, keepdim=True))
-
-
-def _logsumexp_rule(g, out, x, dim, keepdim):
-    if not keepdim:
-        at = dim % x.ndim
-        kept = (*x.shape[:at], 1, *x.shape[at + 1 :])
-        g, out = reshape(g, kept), reshape(out, kept)
-    finite = np.isfinite(unbox(out))  # all -inf: every gradient is 0
-    return where(finite, g * exp(where(finite, x - where(finite, out, 0.0), 0.0)), 0.0)
-
-
-@by_hand(_logsumexp_rule)
-def logsumexp(x, dim=-1, keepdim=False):
-    """log(sum(exp(x))) along dim, right for large values of either sign and for all -inf."""
-    m = _shift(x, dim)
-    with np.errstate(divide="ignore"):  # log(0) is the -inf that is wanted
-        out = log(sum(exp(x - m), dim, keepdim=True)) + m
-    return out if keepdim else squeeze(out, dim)
 
 
 @by_hand(lambda g, out, x, weight, bias: matmul(g, weight),

@@ -53,8 +53,8 @@ def refuse_stale(made: Any) -> None:
 @functools.cache
 def _reads(rule: Callable) -> frozenset[int]:
     """Which arguments' values a rule's code reads; -1 is `out`. Shape and dtype alone do not count."""
-    code = rule.__code__
-    if code.co_flags & inspect.CO_VARARGS:
+    code = getattr(rule, "__code__", None)
+    if code is None or code.co_flags & inspect.CO_VARARGS:
         return frozenset(range(-1, 99))
     names = list(code.co_varnames[1 : code.co_argcount])
     read = set(code.co_cellvars)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .ops.shape import sizes_of
+from .ops.arguments import sizes_of
 from .tape import unbox
 from .tensor import Tensor
 

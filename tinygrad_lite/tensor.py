@@ -2,13 +2,15 @@
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import ops, tape
 from .changes import next_place, stamp
 from .mode import is_grad_enabled
+from .ops.arguments import plain
+from .ops.elementwise import _div, _sub
 from .tape import Value, box, unbox
 
 
@@ -58,6 +60,18 @@ def _comparable(op):
         return NotImplemented
 
     return method
+
+
+NUMPYS = {  # numpy's names for what PyTorch calls otherwise
+    "multiply": "mul", "subtract": "sub", "divide": "div", "power": "pow", "negative": "neg", "absolute": "abs",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "concatenate": "cat", "equal": "eq",
+    "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "mod": "remainder",
+    "invert": "bitwise_not", "clip": "clamp", "max": "amax", "min": "amin", "expand_dims": "unsqueeze", "copy": "clone"}
+
+
+def _of_numpy(function: Any) -> Any:
+    """The operation that a numpy function or ufunc is called here."""
+    return ops.VOCABULARY.get(NUMPYS.get(function.__name__, function.__name__))
 
 
 @tape.results_are
@@ -213,10 +227,16 @@ class Tensor(Value):
         return np.array(self.array, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        op = UFUNCS.get(ufunc)
+        op = _of_numpy(ufunc)
         if op is None or method != "__call__" or kwargs:
             return NotImplemented
         return op(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        op = _of_numpy(function)
+        if op is None:  # what has no gradient here is numpy's, of the arrays
+            return function(*plain(args), **{k: plain(v) for k, v in kwargs.items()})
+        return op(*args, **kwargs)
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
@@ -282,15 +302,11 @@ class Tensor(Value):
         """As int64."""
         return self.to(np.int64)
 
-    def clone(self) -> "Tensor":
-        """A copy in memory of its own; gradients flow through it."""
-        return self * 1 if self.dtype.kind != "b" else Tensor(self.array.copy())
-
     # ---- operators
     __add__, __radd__ = ops.add, ops.add
-    __sub__, __rsub__ = ops.sub, _reflected(ops.sub)
+    __sub__, __rsub__ = _sub, _reflected(_sub)
     __mul__, __rmul__ = ops.mul, ops.mul
-    __truediv__, __rtruediv__ = ops.div, _reflected(ops.div)
+    __truediv__, __rtruediv__ = _div, _reflected(_div)
     __floordiv__, __rfloordiv__ = ops.floor_divide, _reflected(ops.floor_divide)
     __mod__, __rmod__ = ops.remainder, _reflected(ops.remainder)
     __pow__, __rpow__ = ops.pow, _reflected(ops.pow)
@@ -309,10 +325,10 @@ class Tensor(Value):
     __ipow__ = _in_place(ops.pow)
 
     def __getitem__(self, index: Any) -> "Tensor":
-        return ops.getitem(self, ops.index.plain(index))
+        return ops.getitem(self, plain(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        _rebind(self, ops.put, ops.index.plain(index), value)
+        _rebind(self, ops.put, plain(index), value)
 
     def zero_(self) -> "Tensor":
         """Set every element to 0, in place."""
@@ -328,14 +344,15 @@ class Tensor(Value):
         self[...] = source
         return self
 
-    # ---- the vocabulary as methods
-    add, sub, mul, div, pow, matmul = ops.add, ops.sub, ops.mul, ops.div, ops.pow, ops.matmul
-    neg, abs, sign, exp, log, sqrt = ops.neg, ops.abs, ops.sign, ops.exp, ops.log, ops.sqrt
-    tanh, sigmoid, relu, maximum, minimum = ops.tanh, ops.sigmoid, ops.relu, ops.maximum, ops.minimum
-    sum, mean, max, min, amax, amin = ops.sum, ops.mean, ops.max, ops.min, ops.amax, ops.amin
-    argmax, argmin = ops.argmax, ops.argmin
-    reshape, view, flatten, permute, transpose = ops.reshape, ops.view, ops.flatten, ops.permute, ops.transpose
-    squeeze, unsqueeze, expand = ops.squeeze, ops.unsqueeze, ops.expand
+    if TYPE_CHECKING:  # the vocabulary as methods: below the class
+        def __getattr__(self, name: str) -> Any: ...
+
+
+FUNCTIONS_ONLY = {  # what does not take a tensor first, or is no part of PyTorch's Tensor
+    "where", "cat", "stack", "hstack", "vstack", "meshgrid", "einsum", "tensordot", "place", "put", "getitem", "pad",
+    "one_hot", "matrix_norm", "vector_norm"}
+for _name in ops.VOCABULARY.keys() - FUNCTIONS_ONLY - vars(Tensor).keys():
+    setattr(Tensor, _name, ops.VOCABULARY[_name])
 
 
 class Handle:
@@ -348,6 +365,3 @@ class Handle:
     def remove(self) -> None:
         """Take the hook off; once is enough, twice does no harm."""
         self._hooks.pop(self, None)
-
-
-UFUNCS = {op.forward: op for op in ops.TABLE.values() if isinstance(op.forward, np.ufunc)}

@@ -1,19 +1,30 @@
 """The vocabulary: functions that work alike on numpy arrays and on Tensors."""
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import tape
-from . import elementwise, index, linalg, reduce, shape
+from . import elementwise, index, join, linalg, reduce, scan, select, shape, transcendental
 from .elementwise import *  # noqa: F403
-from .index import getitem, place, put, take_along_dim  # noqa: F401
+from .index import *  # noqa: F403
+from .join import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .reduce import *  # noqa: F403
+from .scan import *  # noqa: F403
+from .select import *  # noqa: F403
 from .shape import *  # noqa: F403
+from .transcendental import *  # noqa: F403
 
-TABLE: dict[str, Any] = {}  # every primitive by its name: that of the variable it stands in, less helpers' affixes
-for _module in (tape, elementwise, shape, index, reduce, linalg):
+MODULES = (tape, elementwise, transcendental, shape, index, join, reduce, scan, select, linalg)
+PRIMITIVES: list[Any] = []  # every operation that records a node
+VOCABULARY: dict[str, Callable] = {"broadcast_to": tape.broadcast_to}  # every public function by its name
+
+for _module in MODULES:
     for _name, _op in vars(_module).items():
-        if hasattr(_op, "rules"):
-            _name = _name.strip("_").removesuffix("_to_shape").removesuffix("_dims").removesuffix("_scalar")
-            _op.__name__ = _op.__qualname__ = _name
-            TABLE.setdefault(_name, _op)
+        if hasattr(_op, "rules") and _op not in PRIMITIVES:
+            PRIMITIVES.append(_op)
+            if not _name.startswith("_"):  # mul, and not numpy's multiply
+                _op.__name__ = _op.__qualname__ = _name
+            _op.__module__ = _module.__name__
+        if not _name.startswith("_") and getattr(_op, "__module__", "") == _module.__name__ != tape.__name__:
+            VOCABULARY[_name] = _op

@@ -1,28 +1,18 @@
-"""Reading and writing at indices; an index is whatever numpy takes, with Tensors in it too."""
+"""Reading and writing at indices, and what is made of that; an index is whatever numpy takes."""
 
+import builtins
 import math
 
 import numpy as np
 
-from ..tape import primitive, unbox
-
-
-def plain(index):
-    """The index with its Tensors replaced by their arrays."""
-    if isinstance(index, (tuple, list)):
-        return type(index)(plain(i) for i in index)
-    return unbox(index)
-
-
-def _basic(index):
-    for part in index if isinstance(index, tuple) else (index,):
-        if not (part is None or part is Ellipsis or type(part) in (int, slice) or isinstance(part, np.integer)):
-            return False
-    return True
+from ..tape import accepts_axis, broadcast_to, primitive, unbox
+from .arguments import dim_of, is_basic, sizes_of
+from .elementwise import where
+from .shape import movedim, reshape
 
 
 def _getitem(x, index):
-    if _basic(index):  # the trailing ellipsis keeps a single element a view, not a scalar's copy
+    if is_basic(index):  # the trailing ellipsis keeps a single element a view, not a scalar's copy
         index = index if isinstance(index, tuple) else (index,)
         return x[index if Ellipsis in index else (*index, ...)]
     return x[index]
@@ -30,11 +20,37 @@ def _getitem(x, index):
 
 def _place(g, index, shape):
     out = np.zeros(shape, g.dtype)
-    if _basic(index):
+    parts = index if isinstance(index, tuple) else (index,)
+    arrays = [np.asarray(p) for p in parts] if not is_basic(index) and not _mixed(parts) else []
+    if arrays and all(a.dtype.kind in "iu" for a in arrays):
+        _add_rows(out, arrays, g)
+    elif is_basic(index) or [np.asarray(p).dtype.kind for p in parts] == ["b"]:  # no element twice
         out[index] = g
     else:
         np.add.at(out, index, g)  # an element named twice gets the sum
     return out
+
+
+def _mixed(parts):
+    return any(p is None or p is Ellipsis or isinstance(p, slice) for p in parts)
+
+
+def _add_rows(out, arrays, g):
+    """out[arrays] += g with sums for repeats: sorted by row, then added run by run; 10 times np.add.at."""
+    arrays = np.broadcast_arrays(*arrays)
+    lead, width = out.shape[: len(arrays)], math.prod(out.shape[len(arrays) :])
+    rows = np.zeros(arrays[0].size, np.intp)
+    for a, n in zip(arrays, lead):  # out of range was refused by the forward
+        rows = rows * n + np.where(a < 0, a + n, a).ravel()
+    values = np.broadcast_to(g, arrays[0].shape + out.shape[len(arrays) :]).reshape(len(rows), width)
+    flat = out.reshape(math.prod(lead), width)
+    order = np.argsort(rows, kind="stable")
+    rows = rows[order]
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    if len(starts) == len(rows):
+        flat[rows] = values[order]
+    elif len(starts):
+        flat[rows[starts]] = np.add.reduceat(values[order], starts, axis=0)
 
 
 def _put(x, index, value):
@@ -45,7 +61,7 @@ def _put(x, index, value):
 
 def _kept(g, index, shape):
     """`g` at an index, but 0 for what a repeat of the same element wrote over: the last one stays."""
-    if _basic(index):
+    if is_basic(index):
         return g
     order = np.arange(math.prod(g.shape)).reshape(g.shape)
     last = np.zeros(shape, order.dtype)
@@ -53,12 +69,8 @@ def _kept(g, index, shape):
     return g * (last[index] == order)
 
 
-def _take_along_dim(x, indices, dim):
-    return np.take_along_axis(x, indices, dim)
-
-
 def _along(indices, dim):
-    """The index arrays by which x[...] reads what take_along_dim reads."""
+    """The index arrays by which x[...] reads one element along `dim` for each of `indices`."""
     grid = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
     grid[dim] = indices
     return tuple(grid)
@@ -70,5 +82,177 @@ put = primitive(_put,
                 lambda g, out, x, index, value: put(g, index, 0.0),
                 None,
                 lambda g, out, x, index, value: _kept(getitem(g, index), index, x.shape))
-take_along_dim = primitive(_take_along_dim,
-                           lambda g, out, x, indices, dim: place(g, _along(unbox(indices), dim), x.shape), None)
+
+
+def _checked(op, x, dim, index):
+    """The index as an array, and dim counted from the front; what is out of range is refused."""
+    index, dim = np.asarray(unbox(index)), dim_of(x, dim)
+    if index.dtype.kind not in "iu":
+        raise IndexError(f"{op}: the index holds whole numbers, not {index.dtype}")
+    n = x.shape[dim] if x.ndim else 1
+    outside = index.astype(np.uintp) >= n
+    if outside.any():
+        raise IndexError(f"{op}: index {index[outside][0]} is out of bounds for dimension {dim} of size {n}")
+    return index, dim
+
+
+@accepts_axis
+def take_along_dim(x, indices, dim=None):
+    """x's elements at `indices` along `dim`, the other dimensions broadcast; flat without dim."""
+    if dim is None:
+        return getitem(reshape(x, -1), unbox(indices))
+    indices, dim = _checked("take_along_dim", x, dim, indices)
+    shape = list(np.broadcast_shapes(*(s[:dim] + (1,) + s[dim + 1 :] for s in (x.shape, indices.shape))))
+    grid = _along(np.broadcast_to(indices, shape[:dim] + [indices.shape[dim]] + shape[dim + 1 :]), dim)
+    return getitem(broadcast_to(x, tuple(shape[:dim] + [x.shape[dim]] + shape[dim + 1 :])), grid)
+
+
+@accepts_axis
+def gather(x, dim, index):
+    """out[i][j] = x[index[i][j]][j] for dim 0: the index may be smaller than x in the other dimensions."""
+    index, dim = _checked("gather", x, dim, index)
+    if index.ndim != x.ndim or any(i > n for d, (i, n) in enumerate(zip(index.shape, x.shape)) if d != dim):
+        raise RuntimeError(f"gather: an index of shape {index.shape} does not fit into {x.shape} apart from dim {dim}")
+    return getitem(x, _along(index, dim)) if x.ndim else x
+
+
+def _sources(op, x, index, src):
+    if isinstance(src, (int, float)):
+        return src
+    if src.ndim != index.ndim or any(i > n for i, n in zip(index.shape, src.shape)):
+        raise RuntimeError(f"{op}: src of shape {src.shape} is smaller than the index of shape {index.shape}")
+    return getitem(src, tuple(slice(n) for n in index.shape))
+
+
+@accepts_axis
+def scatter(x, dim, index, src):
+    """x with src (a tensor or a number) written where `gather` would read; the last of repeats stays."""
+    index, dim = _checked("scatter", x, dim, index)
+    return put(x, _along(index, dim), _sources("scatter", x, index, src))
+
+
+@accepts_axis
+def scatter_add(x, dim, index, src):
+    """x with src added where `gather` would read; repeats add up."""
+    index, dim = _checked("scatter_add", x, dim, index)
+    return x + place(_sources("scatter_add", x, index, src), _along(index, dim), x.shape)
+
+
+@accepts_axis
+def index_select(x, dim, index):
+    """The slices of x along `dim` that a 1-d index names."""
+    index, dim = _checked("index_select", x, dim, index)
+    if index.ndim != 1:
+        raise IndexError(f"index_select: the index has 1 dimension, not shape {index.shape}")
+    return getitem(x, (slice(None),) * dim + (index,))
+
+
+@accepts_axis
+def index_add(x, dim, index, source, *, alpha=1):
+    """x with alpha * source added to the slices that a 1-d index names; repeats add up."""
+    index, dim = _checked("index_add", x, dim, index)
+    if source.shape != (*x.shape[:dim], len(index), *x.shape[dim + 1 :]):
+        raise RuntimeError(f"index_add: source of shape {source.shape} does not fit {len(index)} slices of {x.shape}")
+    return x + place(source if alpha == 1 else source * alpha, (slice(None),) * dim + (index,), x.shape)
+
+
+def masked_select(x, mask):
+    """The elements where the mask is true, flat."""
+    mask = np.asarray(unbox(mask))
+    if mask.dtype != bool:
+        raise RuntimeError(f"masked_select: the mask holds bools, not {mask.dtype}")
+    shape = np.broadcast_shapes(x.shape, mask.shape)
+    return getitem(broadcast_to(x, shape), np.broadcast_to(mask, shape))
+
+
+@accepts_axis
+def flip(x, *dims):
+    """The order of elements reversed along dims."""
+    dims = {dim_of(x, d) for d in sizes_of(dims)}
+    return getitem(x, tuple(slice(None, None, -1 if d in dims else None) for d in range(x.ndim)))
+
+
+@accepts_axis
+def roll(x, shifts, dim=None):
+    """Elements moved on by `shifts` along dims, those that fall off come in again; flat without dim."""
+    if dim is None:
+        return reshape(roll(reshape(x, -1), shifts, 0), x.shape)
+    for shift, d in zip(np.atleast_1d(shifts), np.atleast_1d(dim)):
+        d = dim_of(x, d)
+        x = index_select(x, d, (np.arange(x.shape[d]) - shift) % max(x.shape[d], 1))
+    return x
+
+
+@accepts_axis
+def repeat_interleave(x, repeats, dim=None):
+    """Each element (slice along dim) `repeats` times in a row; repeats may be a tensor, one for each."""
+    if dim is None:
+        x, dim = reshape(x, -1), 0
+    return index_select(x, dim, np.repeat(np.arange(x.shape[dim]), unbox(repeats)))
+
+
+def _triangle(x, keep):
+    if x.ndim < 2:
+        raise RuntimeError(f"tril, triu: need at least 2 dimensions, not shape {x.shape}")
+    return where(keep(np.arange(x.shape[-2])[:, None], np.arange(x.shape[-1])), x, np.zeros((), x.dtype))
+
+
+def tril(x, diagonal=0):
+    """The lower triangle of the last two dimensions, 0 above; `diagonal` counts upwards."""
+    return _triangle(x, lambda i, j: j - i <= diagonal)
+
+
+def triu(x, diagonal=0):
+    """The upper triangle of the last two dimensions, 0 below."""
+    return _triangle(x, lambda i, j: j - i >= diagonal)
+
+
+def _on_diagonal(rows, columns, offset):
+    i = np.arange(max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)))
+    return i - min(offset, 0), i + max(offset, 0)
+
+
+def diagonal(x, offset=0, dim1=0, dim2=1):
+    """The diagonal of two dimensions, as the last dimension of the result."""
+    if x.ndim < 2 or dim_of(x, dim1) == dim_of(x, dim2):
+        raise RuntimeError(f"diagonal: needs two different dimensions, not {dim1} and {dim2} of shape {x.shape}")
+    x = movedim(x, (dim1, dim2), (-2, -1))
+    return getitem(x, (Ellipsis, *_on_diagonal(*x.shape[-2:], offset)))
+
+
+def diag(x, diagonal=0):
+    """A square matrix with x on its diagonal, or the diagonal of a matrix."""
+    if x.ndim == 1:
+        n = x.shape[0] + builtins.abs(diagonal)
+        return place(x, _on_diagonal(n, n, diagonal), (n, n))
+    if x.ndim != 2:
+        raise RuntimeError(f"diag: needs 1 or 2 dimensions, not shape {x.shape}")
+    return getitem(x, _on_diagonal(*x.shape, diagonal))
+
+
+PADDING = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def pad(x, pad, mode="constant", value=None):
+    """Wider dimensions: pad = (left, right) of the last, then of the one before …; negative ones cut off.
+
+    mode: constant (with `value`), reflect, replicate or circular (these without cutting off).
+    """
+    pairs = [(0, 0)] * (x.ndim - len(pad) // 2) + [pair for pair in zip(pad[-2::-2], pad[::-2])]
+    if len(pad) % 2 or len(pairs) != x.ndim:
+        raise RuntimeError(f"pad: {len(pad)} widths {tuple(pad)} are no pairs for at most {x.ndim} dimensions")
+    if mode == "constant":
+        inside = getitem(x, tuple(slice(max(-l, 0), n - max(-r, 0)) for (l, r), n in zip(pairs, x.shape)))
+        if any(n + l + r < 0 for (l, r), n in zip(pairs, x.shape)):
+            raise RuntimeError(f"pad: {tuple(pad)} cuts off more of shape {x.shape} than there is")
+        outside = np.full([n + l + r for (l, r), n in zip(pairs, x.shape)], value or 0, x.dtype)
+        return put(outside, tuple(slice(max(l, 0), max(l, 0) + n) for (l, _), n in zip(pairs, inside.shape)), inside)
+    if mode not in PADDING:
+        raise ValueError(f"pad: mode is constant, {', '.join(PADDING)}, not {mode!r}")
+    for dim, ((l, r), n) in enumerate(zip(pairs, x.shape)):
+        if l or r:
+            widest = {"reflect": n - 1, "circular": n, "replicate": max(l, r) if n else 0}[mode]
+            if not (0 <= l <= widest and 0 <= r <= widest):
+                raise RuntimeError(f"pad: {mode} widths {(l, r)} do not fit dimension {dim} of size {n}")
+            x = index_select(x, dim, np.pad(np.arange(n), (l, r), PADDING[mode]))
+    return x

@@ -1,20 +1,19 @@
-"""Linear algebra."""
+"""Linear algebra: products, einsum, and what a square matrix has."""
+
+import string
 
 import numpy as np
 
-from ..tape import primitive
-from .elementwise import promote
-from .reduce import sum
-from .shape import squeeze, unsqueeze
-
-
-def _T(x):
-    return x.mT  # numpy arrays and Tensors alike
-
+from ..tape import accepts_axis, broadcast_to, primitive
+from .arguments import dim_of, promote, result_type
+from .elementwise import abs
+from .index import diagonal, tril
+from .reduce import amax, amin, sum, vector_norm
+from .shape import permute, reshape, squeeze, unsqueeze
 
 _matmul = primitive(np.matmul,
-                    lambda g, out, x, y: _matmul(g, _T(y)),
-                    lambda g, out, x, y: _matmul(_T(x), g), promote=promote)
+                    lambda g, out, x, y: _matmul(g, y.mT),
+                    lambda g, out, x, y: _matmul(x.mT, g), promote=promote)
 
 
 def matmul(x, y):
@@ -30,3 +29,191 @@ def matmul(x, y):
     if x.ndim == 1:
         return squeeze(_matmul(unsqueeze(x, 0), y), -2)
     return squeeze(_matmul(x, unsqueeze(y, 1)), -1)
+
+
+def _of_ranks(name, *ranks):
+    """A product of matrices (2), vectors (1) or batches of matrices (3) and of nothing else."""
+    def product(x, y):
+        if (x.ndim, y.ndim) != ranks:
+            raise RuntimeError(f"{name}: needs tensors of {ranks[0]} and {ranks[1]} dimensions, not of shapes "
+                               f"{x.shape} and {y.shape}")
+        if name == "bmm" and x.shape[0] != y.shape[0]:
+            raise RuntimeError(f"bmm: {x.shape[0]} matrices do not fit {y.shape[0]}")
+        return matmul(x, y)
+
+    product.__name__ = product.__qualname__ = name
+    product.__doc__ = f"`matmul` of tensors of {ranks[0]} and {ranks[1]} dimensions only."
+    return product
+
+
+mm, bmm, mv, dot = _of_ranks("mm", 2, 2), _of_ranks("bmm", 3, 3), _of_ranks("mv", 2, 1), _of_ranks("dot", 1, 1)
+
+
+def outer(x, y):
+    """Every product of an element of x with one of y: (n,), (m,) -> (n, m)."""
+    if x.ndim != 1 or y.ndim != 1:
+        raise RuntimeError(f"outer: needs vectors, not shapes {x.shape} and {y.shape}")
+    return unsqueeze(x, 1) * y
+
+
+def addmm(x, mat1, mat2, *, beta=1, alpha=1):
+    """beta * x + alpha * (mat1 @ mat2)"""
+    return beta * x + alpha * mm(mat1, mat2)
+
+
+def baddbmm(x, batch1, batch2, *, beta=1, alpha=1):
+    """beta * x + alpha * (batch1 @ batch2), matrix by matrix"""
+    return beta * x + alpha * bmm(batch1, batch2)
+
+
+def trace(x):
+    """The sum of a matrix's diagonal."""
+    if x.ndim != 2:
+        raise RuntimeError(f"trace: needs a matrix, not shape {x.shape}")
+    return sum(diagonal(x))
+
+
+def tensordot(x, y, dims=2):
+    """Sums over pairs of dimensions: the last `dims` of x with the first of y, or two lists of them."""
+    if isinstance(dims, int):
+        dims = (range(x.ndim - dims, x.ndim), range(dims))
+    a, b = ([dim_of(t, d) for d in ds] for t, ds in zip((x, y), dims))
+    if [x.shape[i] for i in a] != [y.shape[j] for j in b]:
+        raise RuntimeError(f"tensordot: dims {a} of {x.shape} and {b} of {y.shape} differ in size")
+    rest = [i for i in range(x.ndim) if i not in a], [j for j in range(y.ndim) if j not in b]
+    n = int(np.prod([x.shape[i] for i in a], dtype=int))
+    rows = reshape(permute(x, *rest[0], *a), int(np.prod([x.shape[i] for i in rest[0]], dtype=int)), n)
+    columns = reshape(permute(y, *b, *rest[1]), n, int(np.prod([y.shape[j] for j in rest[1]], dtype=int)))
+    return reshape(matmul(rows, columns), *(x.shape[i] for i in rest[0]), *(y.shape[j] for j in rest[1]))
+
+
+# ---------------------------------------------------------------- einsum
+def _contract(spec, *xs):
+    return np.einsum(spec, *(x.astype(result_type(*xs), copy=False) for x in xs), optimize=len(xs) > 1)
+
+
+def _contract_rule(g, out, spec, *xs):
+    """The gradient of an operand is the contraction of g with the others: every index of it is in one of those."""
+    inputs, output = spec.split("->")
+    inputs = inputs.split(",")
+    for i, (own, x) in enumerate(zip(inputs, xs)):
+        others = [s for k, s in enumerate(inputs) if k != i]
+        yield _contraction(",".join([output, *others]) + "->" + own, g, *(x for k, x in enumerate(xs) if k != i))
+
+
+_contraction = primitive(_contract, joint=lambda g, out, spec, *xs: (None, *_contract_rule(g, out, spec, *xs)))
+
+
+def einsum(equation, *operands):
+    """Einstein's sum: "ij,jk->ik", with ellipsis, repeated indices, and the output left out (in alphabetical order)."""
+    operands = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    left, arrow, output = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise RuntimeError(f"einsum: {equation!r} has {len(terms)} operands, {len(operands)} were given")
+    free = [c for c in string.ascii_letters if c not in equation]
+    extra = max((x.ndim - len(t.replace("...", "")) for t, x in zip(terms, operands) if "..." in t), default=0)
+    spread = "".join(free[:max(extra, 0)])
+    for k, (term, x) in enumerate(zip(terms, operands)):
+        if "..." in term:
+            term = term.replace("...", spread[len(spread) - (x.ndim - len(term) + 3):])
+        if len(term) != x.ndim or not (set(term) <= set(string.ascii_letters)):
+            raise RuntimeError(f"einsum: operand {k} of shape {x.shape} does not have the indices {terms[k]!r}")
+        terms[k] = term
+    joined = "".join(terms)
+    if arrow:
+        output = output.replace("...", spread)
+    else:
+        output = spread + "".join(sorted(c for c in {*joined} - {*spread} if joined.count(c) == 1))
+    if not {*output} <= {*joined} or len({*output}) < len(output):
+        raise RuntimeError(f"einsum: the output of {equation!r} names an index twice, or one that no operand has")
+    sizes = {}
+    for term, x in zip(terms, operands):
+        for c, n in zip(term, x.shape):
+            if sizes.setdefault(c, n) != n and n != 1 and sizes[c] != 1:
+                raise RuntimeError(f"einsum: index {c!r} of {equation!r} has size {sizes[c]} and size {n}")
+            sizes[c] = max(sizes[c], n)
+    reduced = [_own_indices(t, x, "".join(terms[:k] + terms[k + 1 :]) + output, sizes)
+               for k, (t, x) in enumerate(zip(terms, operands))]
+    return _contraction(",".join(t for t, _ in reduced) + "->" + output, *(x for _, x in reduced))
+
+
+def _own_indices(term, x, elsewhere, sizes):
+    """An operand with repeated indices taken on the diagonal, and those of no other term summed."""
+    for c in dict.fromkeys(term):
+        while term.count(c) > 1:
+            i, j = term.index(c), term.rindex(c)
+            x, term = diagonal(x, 0, i, j), term[:i] + term[i + 1 : j] + term[j + 1 :] + c
+    x = broadcast_to(x, tuple(sizes[c] for c in term))
+    lonely = [i for i, c in enumerate(term) if c not in elsewhere]
+    if lonely:
+        x, term = sum(x, lonely), "".join(c for c in term if c in elsewhere)
+    return term, x
+
+
+# ---------------------------------------------------------------- square matrices
+def _slogabsdet(x):
+    return np.linalg.slogdet(x)[1]
+
+
+def _signdet(x):
+    return np.linalg.slogdet(x)[0]
+
+
+def _solve(x, y):
+    return np.linalg.solve(x, y)
+
+
+def _cholesky(x):
+    return np.linalg.cholesky(x)
+
+
+def _halved(x):
+    """The lower triangle with half of the diagonal."""
+    return tril(x) * (1 - 0.5 * np.eye(x.shape[-1], dtype=x.dtype))
+
+
+def _cholesky_rule(g, out, x):
+    """Murray (2016), equation 10, made symmetric."""
+    back = inv(out)
+    s = back.mT @ _halved(out.mT @ g) @ back
+    return (s + s.mT) / 2
+
+
+def _matrix(g):
+    return g[..., None, None]
+
+
+inv = primitive(np.linalg.inv, lambda g, out, x: -(out.mT @ g @ out.mT))
+det = primitive(np.linalg.det, lambda g, out, x: _matrix(g * out) * inv(x).mT)
+_logabsdet = primitive(_slogabsdet, lambda g, out, x: _matrix(g) * inv(x).mT)
+_detsign = primitive(_signdet, None)
+cholesky = primitive(_cholesky, _cholesky_rule)
+_solve_matrices = primitive(_solve,
+                            lambda g, out, x, y: -(solve(x.mT, g) @ out.mT),
+                            lambda g, out, x, y: solve(x.mT, g))
+
+
+def slogdet(x):
+    """The pair (sign, log |det|), right where the determinant itself would over- or underflow."""
+    return _detsign(x), _logabsdet(x)
+
+
+def solve(x, y):
+    """z with x @ z = y: x (…, n, n), y (…, n, k) or (n,)."""
+    if y.ndim == 1:
+        return squeeze(_solve_matrices(x, unsqueeze(y, 1)), -1)
+    return _solve_matrices(x, y)
+
+
+@accepts_axis
+def matrix_norm(x, ord="fro", dim=(-2, -1), keepdim=False):
+    """Of a matrix: "fro", or the largest (1) or smallest (-1) column sum of |x|, or row sum (inf, -inf)."""
+    rows, columns = dim
+    if ord == "fro":
+        return vector_norm(x, 2, tuple(dim), keepdim)
+    if ord not in (1, -1, np.inf, -np.inf):
+        raise ValueError(f"matrix_norm: ord is 'fro', 1, -1, inf or -inf, not {ord!r}")
+    first, second = (rows, columns) if ord in (1, -1) else (columns, rows)
+    out = (amax if ord > 0 else amin)(sum(abs(x), first, True), second, True)
+    return out if keepdim else squeeze(out, (rows, columns))

@@ -4,49 +4,115 @@ import math
 
 import numpy as np
 
-from ..tape import accepts_axis, broadcast_to, primitive
+from ..tape import accepts_axis, broadcast_to, by_hand, primitive, unbox
+from .arguments import dim_of, dims_of
+from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
 from .index import take_along_dim
+from .join import cat
 from .shape import reshape, squeeze
 
 
-def _dims(shape, dim):
-    return tuple(range(len(shape))) if dim is None else tuple(d % len(shape) for d in np.atleast_1d(dim))
-
-
-def _kept(g, shape, dim):
+def _kept(g, x, dim):
     """`g` with its reduced dimensions back as size 1, to broadcast against the input."""
-    dims = _dims(shape, dim)
-    return reshape(g, tuple(1 if i in dims else n for i, n in enumerate(shape)))
+    dims = dims_of(x, dim)
+    return reshape(g, tuple(1 if i in dims else n for i, n in enumerate(x.shape)))
 
 
-def _count(shape, dim):
-    return math.prod(shape[d] for d in _dims(shape, dim))
+def _count(x, dim):
+    return math.prod(x.shape[d] for d in dims_of(x, dim))
 
 
-def _axis(dim):
-    return tuple(dim) if isinstance(dim, list) else dim
+# ---------------------------------------------------------------- sums
+WIDER = {"b": np.int64, "i": np.int64, "u": np.int64}
 
 
 def _sum(x, dim=None, keepdim=False):
-    if dim == 0 and x.ndim == 2 and x.dtype.char in "fd" and not keepdim:
+    if dim == 0 and x.ndim == 2 and x.dtype.char in "fd" and not keepdim and len(x) < 1000:
         return np.ones(len(x), x.dtype) @ x  # the same sums, by BLAS: a quarter of the time on small x
-    return np.add.reduce(x, axis=_axis(dim), keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "bi" else None)
+    if x.dtype == np.float16:  # accumulated in float32
+        return np.add.reduce(x, dims_of(x, dim), np.float32, keepdims=keepdim).astype(np.float16)
+    return np.add.reduce(x, axis=dims_of(x, dim), keepdims=keepdim, dtype=WIDER.get(x.dtype.kind))
 
 
 def _mean(x, dim=None, keepdim=False):
     if x.dtype.kind != "f":
         raise TypeError(f"the mean of {x.dtype} has no dtype: convert with .float() first")
-    if not _count(x.shape, dim):  # numpy would warn
+    count = _count(x, dim)
+    if not count:  # numpy would warn
         return np.full_like(_sum(x, dim, keepdim), np.nan)
-    return _sum(x, dim, keepdim) / x.dtype.type(_count(x.shape, dim))
+    if x.dtype == np.float16:
+        return (np.add.reduce(x, dims_of(x, dim), np.float32, keepdims=keepdim) / count).astype(np.float16)
+    return _sum(x, dim, keepdim) / x.dtype.type(count)
 
 
+sum = primitive(_sum, lambda g, out, x, dim, keepdim: broadcast_to(_kept(g, x, dim), x.shape))
+mean = primitive(_mean, lambda g, out, x, dim, keepdim: broadcast_to(_kept(g / _count(x, dim), x, dim), x.shape))
+
+
+@by_hand(lambda g, out, x, dim, correction, keepdim, centred:
+         centred * (_kept(g, x, dim) * (2 / _freedom(x, dim, correction))))
+def _var(x, dim, correction, keepdim):
+    centred = x - mean(x, dim, True)  # first the mean, then the squares: no cancellation
+    return sum(centred * centred, dim, keepdim) / _freedom(x, dim, correction), centred
+
+
+def _freedom(x, dim, correction):
+    return np.maximum(x.dtype.type(_count(x, dim) - correction), 0)
+
+
+@accepts_axis
+def var(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
+    """Variance; divided by n - 1, or n with unbiased=False, or n - correction. NaN for one element."""
+    return _var(x, dim, int(unbiased) if correction is None else correction, keepdim)
+
+
+@accepts_axis
+def std(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
+    """Standard deviation, the root of `var`; where it is 0, its gradient is 0."""
+    return _root(var(x, dim, unbiased, keepdim, correction=correction))
+
+
+_root = primitive(np.sqrt, lambda g, out, x: where(out == 0, 0.0, g / where(out == 0, 1.0, 2 * out)))
+
+
+# ---------------------------------------------------------------- products
+def _prod(x, dim=None, keepdim=False):
+    if not isinstance(dim, int | None):
+        raise TypeError(f"dim is one dimension or None, not {dim!r}")
+    return np.multiply.reduce(x, axis=dims_of(x, dim), keepdims=keepdim, dtype=WIDER.get(x.dtype.kind))
+
+
+def _others(x, dim):
+    """For each element the product of the other ones along dim (None: of all), with zeros among them or not."""
+    if dim is None:
+        return reshape(_others(reshape(x, -1), 0), x.shape)
+    lead = (slice(None),) * dim_of(x, dim)
+    n = x.shape[dim]
+    before = [np.ones_like(unbox(x)[(*lead, slice(0, 1))])]
+    after = [before[0]]
+    for i in range(n - 1):
+        before.append(before[-1] * x[(*lead, slice(i, i + 1))])
+        after.append(after[-1] * x[(*lead, slice(n - 1 - i, n - i))])
+    return cat(before, dim_of(x, dim)) * cat(after[::-1], dim_of(x, dim))
+
+
+def _prod_rule(g, out, x, dim, keepdim):
+    g = _kept(g, x, dim)
+    if (unbox(x) != 0).all():
+        return g * (_kept(out, x, dim) / x)
+    return g * _others(x, dim)
+
+
+prod = primitive(_prod, _prod_rule)
+
+
+# ---------------------------------------------------------------- extremes
 def _amax(x, dim=None, keepdim=False):
-    return np.maximum.reduce(x, axis=_axis(dim), keepdims=keepdim)
+    return np.maximum.reduce(x, axis=dims_of(x, dim), keepdims=keepdim)
 
 
 def _amin(x, dim=None, keepdim=False):
-    return np.minimum.reduce(x, axis=_axis(dim), keepdims=keepdim)
+    return np.minimum.reduce(x, axis=dims_of(x, dim), keepdims=keepdim)
 
 
 def _argmax(x, dim=None, keepdim=False):
@@ -59,34 +125,135 @@ def _argmin(x, dim=None, keepdim=False):
 
 def _share(g, out, x, dim, keepdim):
     """The gradient of an extreme value, shared evenly among the places that hold it."""
-    hit = (x == _kept(out, x.shape, dim)) * 1.0
-    return hit * _kept(g, x.shape, dim) / sum(hit, dim, keepdim=True)
+    hit = (x == _kept(out, x, dim)) * 1.0
+    return hit * _kept(g, x, dim) / sum(hit, dim, True)
 
 
-sum = primitive(_sum, lambda g, out, x, dim, keepdim: broadcast_to(_kept(g, x.shape, dim), x.shape))
-mean = primitive(_mean, lambda g, out, x, dim, keepdim:
-                 broadcast_to(_kept(g, x.shape, dim) / _count(x.shape, dim), x.shape))
 amax = primitive(_amax, _share)
 amin = primitive(_amin, _share)
 argmax = primitive(_argmax, None)
 argmin = primitive(_argmin, None)
 
 
-def _extreme(x, dim, keepdim, all_of, place_of):
-    if dim is None:
-        return all_of(x)
-    at = place_of(x, dim, keepdim=True)
+def _pick(x, at, dim, keepdim):
+    """The pair (values, indices) of one element along dim."""
+    if x.ndim == 0:
+        return x, reshape(at, ())
     values = take_along_dim(x, at, dim)
     return (values, at) if keepdim else (squeeze(values, dim), squeeze(at, dim))
 
 
+def _extreme(x, dim, keepdim, all_of, place_of, of_two):
+    if dim is None:
+        return all_of(x)
+    if not isinstance(dim, int):
+        return of_two(x, dim)
+    return _pick(x, place_of(x, dim_of(x, dim) if x.ndim else None, True), dim, keepdim)
+
+
 @accepts_axis
 def max(x, dim=None, keepdim=False):
-    """The largest value of all; or, along `dim`, the pair (values, indices), as in PyTorch."""
-    return _extreme(x, dim, keepdim, amax, argmax)
+    """The largest value of all; along `dim` the pair (values, indices); with a tensor, `maximum`."""
+    return _extreme(x, dim, keepdim, amax, argmax, maximum)
 
 
 @accepts_axis
 def min(x, dim=None, keepdim=False):
-    """The smallest value of all; or, along `dim`, the pair (values, indices), as in PyTorch."""
-    return _extreme(x, dim, keepdim, amin, argmin)
+    """The smallest value of all; along `dim` the pair (values, indices); with a tensor, `minimum`."""
+    return _extreme(x, dim, keepdim, amin, argmin, minimum)
+
+
+def _argmedian(x, dim):
+    order = np.argsort(x, axis=dim, kind="stable")  # NaN last
+    n = x.shape[dim]
+    if not n:
+        raise ValueError("median of no elements")
+    at = np.take(order, [(n - 1) // 2], axis=dim)
+    lost = np.isnan(x)
+    return np.where(lost.any(axis=dim, keepdims=True), lost.argmax(axis=dim, keepdims=True), at)
+
+
+_median_at = primitive(_argmedian, None)
+
+
+@accepts_axis
+def median(x, dim=None, keepdim=False):
+    """The middle value, the lower of two, or NaN; along `dim` the pair (values, indices)."""
+    if dim is None:
+        flat = reshape(x, -1)
+        return squeeze(take_along_dim(flat, _median_at(flat, 0), 0), 0)
+    return _pick(x, _median_at(x, dim_of(x, dim)) if x.ndim else _median_at(reshape(x, 1), 0), dim, keepdim)
+
+
+# ---------------------------------------------------------------- norms
+def _length_rule(g, out, x, p, dim, keepdim):
+    g, out = _kept(g, x, dim), _kept(out, x, dim)
+    safe = where(out == 0, 1.0, out)
+    if p == 2:
+        return where(out == 0, 0.0, g * (x / safe))
+    size = where(x == 0, 1.0, abs(x))
+    return where((out == 0) | (x == 0), 0.0, g * sign(x) * (size / safe) ** (p - 1))
+
+
+@by_hand(_length_rule)
+def _length(x, p, dim, keepdim):
+    if p == 2:
+        return sqrt(sum(x * x, dim, keepdim))
+    return sum(abs(x) ** p, dim, keepdim) ** (1 / p)
+
+
+@accepts_axis
+def vector_norm(x, ord=2, dim=None, keepdim=False):
+    """(sum |x|^ord)^(1/ord); inf: the largest |x|, -inf: the smallest, 0: how many are not 0.
+
+    At 0 its gradient is 0.
+    """
+    if not isinstance(ord, (int, float)):
+        raise ValueError(f"vector_norm: ord is a number, not {ord!r}")
+    if math.isinf(ord):
+        return (amax if ord > 0 else amin)(abs(x), dim, keepdim)
+    if ord == 0:
+        return sum(where(x != 0, 1.0, x * 0.0), dim, keepdim)
+    if ord == 1:
+        return sum(abs(x), dim, keepdim)
+    return _length(x, ord, dim, keepdim)
+
+
+@accepts_axis
+def norm(x, p=2, dim=None, keepdim=False):
+    """`vector_norm` over all elements or dims; p is a number or "fro"."""
+    return vector_norm(x, 2 if p == "fro" else p, dim, keepdim)
+
+
+def _logsumexp_rule(g, out, x, dim, keepdim):
+    g, out = _kept(g, x, dim), _kept(out, x, dim)
+    finite = np.isfinite(unbox(out))  # all -inf: every gradient is 0
+    return where(finite, g * exp(where(finite, x - where(finite, out, 0.0), 0.0)), 0.0)
+
+
+@by_hand(_logsumexp_rule)
+def logsumexp(x, dim=None, keepdim=False):
+    """log(sum(exp(x))) over dims (all without), right for large values of either sign and for all -inf."""
+    m = unbox(amax(x, dim, True))
+    m = np.where(np.isfinite(m), m, np.zeros_like(m))  # so that x - m is never inf - inf
+    with np.errstate(divide="ignore"):  # log(0) is the -inf that is wanted
+        out = log(sum(exp(x - m), dim, True)) + m
+    return out if keepdim else squeeze(out, dims_of(x, dim))
+
+
+# ---------------------------------------------------------------- truth
+def _any(x, dim=None, keepdim=False):
+    return np.any(x, axis=dims_of(x, dim), keepdims=keepdim)
+
+
+def _all(x, dim=None, keepdim=False):
+    return np.all(x, axis=dims_of(x, dim), keepdims=keepdim)
+
+
+def _count_nonzero(x, dim=None):
+    return np.count_nonzero(x, axis=dims_of(x, dim))
+
+
+any = primitive(_any, None)
+all = primitive(_all, None)
+count_nonzero = primitive(_count_nonzero, None)

@@ -1,8 +1,11 @@
-"""Primitives that move values without changing them; most share their input's memory."""
+"""Other shapes for the same values; most results share their input's memory."""
 
 import math
 
+import numpy as np
+
 from ..tape import accepts_axis, broadcast_to, primitive
+from .arguments import dim_of, sizes_of
 
 
 def _reshape(x, shape):
@@ -13,31 +16,26 @@ def _permute(x, dims):
     return x.transpose(dims)
 
 
+def _contiguous(x):
+    return np.ascontiguousarray(x) if x.ndim else x
+
+
+def _clone(x):
+    return x.copy()
+
+
 def _inverse(dims):
     order = [d % len(dims) for d in dims]
     return tuple(order.index(d) for d in range(len(dims)))
 
 
-_reshape_to_shape = primitive(_reshape, lambda g, out, x, shape: _reshape_to_shape(g, x.shape))
-_permute_dims = primitive(_permute, lambda g, out, x, dims: _permute_dims(g, _inverse(dims)))
-
-
-def sizes_of(shape):
-    """Sizes given one by one or as one sequence."""
-    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
-
-
-def _dim(x, dim, extra=0):
-    """`dim` counted from the front; out of range is an IndexError, as in PyTorch."""
-    n = max(x.ndim + extra, 1)
-    if not -n <= dim < n:
-        raise IndexError(f"dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
-    return dim % n
+_to_shape = primitive(_reshape, lambda g, out, x, shape: _to_shape(g, x.shape))
+_permuted = primitive(_permute, lambda g, out, x, dims: _permuted(g, _inverse(dims)))
 
 
 def reshape(x, *shape):
     """The values of x in a new shape; one size may be -1. The product of sizes must stay."""
-    return _reshape_to_shape(x, sizes_of(shape))
+    return _to_shape(x, sizes_of(shape))
 
 
 view = reshape
@@ -47,7 +45,7 @@ def flatten(x, start_dim=0, end_dim=-1):
     """Merge the dimensions from start_dim to end_dim into one."""
     if x.ndim == 0:
         return reshape(x, 1)
-    first, last = _dim(x, start_dim), _dim(x, end_dim)
+    first, last = dim_of(x, start_dim), dim_of(x, end_dim)
     if first > last:
         raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     return reshape(x, *x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
@@ -56,33 +54,33 @@ def flatten(x, start_dim=0, end_dim=-1):
 def permute(x, *dims):
     """Reorder the dimensions: the i-th of the result is dims[i] of x."""
     dims = sizes_of(dims)
-    if sorted(_dim(x, d) for d in dims) != list(range(x.ndim)):
+    if sorted(dim_of(x, d) for d in dims) != list(range(x.ndim)):
         raise RuntimeError(f"permute: dims {dims} must name each of the {x.ndim} dimensions once")
-    return _permute_dims(x, dims)
+    return _permuted(x, dims)
 
 
 @accepts_axis
 def transpose(x, dim0, dim1):
     """Swap two dimensions."""
     dims = list(range(x.ndim))
-    a, b = _dim(x, dim0), _dim(x, dim1)
+    a, b = dim_of(x, dim0), dim_of(x, dim1)
     if dims:
         dims[a], dims[b] = dims[b], dims[a]
-    return _permute_dims(x, tuple(dims))
+    return _permuted(x, tuple(dims))
 
 
 @accepts_axis
 def squeeze(x, dim=None):
     """Drop dimensions of size 1: all of them, or those that `dim` names."""
     dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
-    drop = {_dim(x, d) for d in dims}
+    drop = {dim_of(x, d) for d in dims}
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if not (i in drop and n == 1)))
 
 
 @accepts_axis
 def unsqueeze(x, dim):
     """Insert a dimension of size 1 before `dim`."""
-    at = _dim(x, dim, extra=1)
+    at = dim_of(x, dim, extra=1)
     return reshape(x, *x.shape[:at], 1, *x.shape[at:])
 
 
@@ -91,3 +89,47 @@ def expand(x, *sizes):
     sizes = sizes_of(sizes)
     lead = len(sizes) - x.ndim
     return broadcast_to(x, tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(sizes)))
+
+
+def unflatten(x, dim, sizes):
+    """Split one dimension into several; one size may be -1."""
+    at = dim_of(x, dim)
+    return reshape(x, *x.shape[:at], *sizes, *x.shape[at + 1 :])
+
+
+swapaxes = transpose
+
+
+def movedim(x, source, destination):
+    """Move dimensions to other places; the rest keep their order."""
+    sources = [dim_of(x, d) for d in ((source,) if isinstance(source, int) else source)]
+    targets = [dim_of(x, d) for d in ((destination,) if isinstance(destination, int) else destination)]
+    if len(sources) != len(targets) or len({*sources}) != len(sources) or len({*targets}) != len(targets):
+        raise RuntimeError(f"movedim: source {source} and destination {destination} must name as many dimensions, "
+                           "each once")
+    order = [d for d in range(x.ndim) if d not in sources]
+    for target, origin in sorted(zip(targets, sources)):
+        order.insert(target, origin)
+    return _permuted(x, tuple(order))
+
+
+def repeat(x, *sizes):
+    """Copies of x side by side, `sizes` of them along each dimension; more sizes add dimensions in front."""
+    sizes = sizes_of(sizes)
+    lead = len(sizes) - x.ndim
+    if lead < 0:
+        raise RuntimeError(f"repeat: {len(sizes)} sizes are fewer than the {x.ndim} dimensions of shape {x.shape}")
+    shape = (1,) * lead + x.shape
+    paired = reshape(x, *(k for n in shape for k in (1, n)))
+    return reshape(broadcast_to(paired, tuple(k for pair in zip(sizes, shape) for k in pair)),
+                   *(m * n for m, n in zip(sizes, shape)))
+
+
+def tile(x, *sizes):
+    """As `repeat`, but fewer sizes than dimensions are for the last ones."""
+    sizes = sizes_of(sizes)
+    return repeat(x, *(1,) * (x.ndim - len(sizes)), *sizes)
+
+
+contiguous = primitive(_contiguous, lambda g, out, x: g)
+clone = primitive(_clone, lambda g, out, x: g)

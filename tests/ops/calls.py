@@ -1,0 +1,49 @@
+"""Calling an operation with a sample's arguments, its float arrays replaced."""
+
+import numpy as np
+
+import tinygrad_lite as tl
+
+
+def _is_input(x):
+    return isinstance(x, np.ndarray) and x.dtype == np.float64
+
+
+def arrays(sample):
+    """The float arrays of a sample in the order of its arguments."""
+    found = []
+    for arg in (*sample.args, *sample.kwargs.values()):
+        found += [x for x in (arg if isinstance(arg, list) else [arg]) if _is_input(x)]
+    return found
+
+
+def tensors(sample, dtype=np.float64):
+    """They as leaves."""
+    return [tl.tensor(x, dtype=dtype, requires_grad=True) for x in arrays(sample)]
+
+
+def parameter(x):
+    """Arrays of whole numbers and of truth values as Tensors."""
+    return tl.tensor(x) if isinstance(x, np.ndarray) else x
+
+
+def run(function, sample, inputs, parameter=parameter):
+    """The function of the sample with `inputs` in the place of its float arrays."""
+    rest = iter(inputs)
+
+    def swap(x):
+        if isinstance(x, list) and any(map(_is_input, x)):
+            return [swap(y) for y in x]
+        return next(rest) if _is_input(x) else parameter(x)
+
+    return function(*map(swap, sample.args), **{k: swap(v) for k, v in sample.kwargs.items()})
+
+
+def outputs(result):
+    """One result or several, as a list."""
+    return list(result) if isinstance(result, (tuple, list)) else [result]
+
+
+def real(result):
+    """Those results that a gradient could flow from."""
+    return [out for out in outputs(result) if out.dtype.kind == "f"]

@@ -1,0 +1,337 @@
+"""Every public operation: numpy's word for it, and the inputs that it is tried with.
+
+From a row follow value, gradient, second gradient and dtype (test_table.py), and the comparison with
+PyTorch (tests/conformance). Float arrays are differentiated; everything else is a parameter.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+R = np.random.default_rng(0)
+
+
+class Sample(NamedTuple):
+    """Arguments for one call."""
+
+    args: tuple
+    kwargs: dict
+
+
+class Row(NamedTuple):
+    """An operation's formula in numpy and its samples; `torch` where PyTorch calls it otherwise."""
+
+    formula: Callable
+    samples: list[Sample]
+    torch: Any = None
+    differentiable: bool = True
+
+
+def S(*args, **kwargs):
+    return Sample(args, kwargs)
+
+
+def n(*shape):
+    """Of either sign, no two alike."""
+    return R.standard_normal(shape)
+
+
+def p(*shape):
+    """Well above 0."""
+    return R.uniform(0.5, 2.0, shape)
+
+
+def u(*shape):
+    """Within (-1, 1)."""
+    return R.uniform(-0.9, 0.9, shape)
+
+
+def i(low, high, *shape):
+    """Whole numbers."""
+    return R.integers(low, high, shape)
+
+
+MASK = np.array([[True, False, True], [False, True, True]])
+
+
+def unary(draw=n):
+    """Matrix, 0-d, empty, and not contiguous."""
+    return [S(draw(2, 3)), S(draw()), S(draw(0, 3)), S(draw(3, 2).T)]
+
+
+def binary(left=n, right=n):
+    """Broadcast both ways, with 0-d, empty."""
+    return [S(left(2, 3), right(3)), S(left(2, 1), right(1, 3)), S(left(), right(2)), S(left(0, 3), right(3))]
+
+
+def whole():
+    return [S(i(0, 8, 2, 3), i(1, 5, 3)), S(i(0, 8, 4), i(1, 5))]
+
+
+def reduction(draw=n):
+    """All, one, several and negative dims, keepdim, empty, 0-d, not contiguous."""
+    return [S(draw(2, 3)), S(draw(2, 3), 0), S(draw(2, 3), -1, keepdim=True), S(draw(2, 3, 2), (0, -1)),
+            S(draw(3, 2).T, 1), S(draw()), S(draw(2, 3), dim=None, keepdim=True)]
+
+
+def along(draw=n):
+    """One dim, for what takes one only."""
+    return [S(draw(4), 0), S(draw(2, 3), 0), S(draw(2, 3), -1), S(draw(2, 3, 2), 1), S(draw(2, 0), 1), S(draw(), 0)]
+
+
+def numpys(function):
+    """A numpy reduction under PyTorch's names."""
+    return lambda x, dim=None, keepdim=False: function(x, axis=dim, keepdims=keepdim)
+
+
+def _norm(x, p=2, dim=None, keepdim=False):
+    a = np.abs(x)
+    if p in (math.inf, -math.inf):
+        return (np.max if p > 0 else np.min)(a, axis=dim, keepdims=keepdim)
+    if p == 0:
+        return (a != 0).sum(axis=dim, keepdims=keepdim)
+    return (a**p).sum(axis=dim, keepdims=keepdim) ** (1 / p)
+
+
+def _spread(x, dim=None, unbiased=True, keepdim=False, correction=None, root=False):
+    ddof = int(unbiased) if correction is None else correction
+    return (np.std if root else np.var)(x, axis=dim, keepdims=keepdim, ddof=ddof)
+
+
+def _lower_median(x, dim=None, keepdim=False):
+    if dim is None:
+        return np.sort(x, axis=None)[(x.size - 1) // 2]
+    if not x.ndim:
+        return x, np.array(0)
+    k = (x.shape[dim] - 1) // 2
+    pair = np.take(np.sort(x, dim), [k], dim), np.take(np.argsort(x, dim), [k], dim)
+    return pair if keepdim else tuple(a.squeeze(dim) for a in pair)
+
+
+def _extreme(value, place):
+    def formula(x, dim=None, keepdim=False):
+        if dim is None:
+            return value(x)
+        if not x.ndim:
+            return x, np.array(0)
+        return value(x, axis=dim, keepdims=keepdim), place(x, axis=dim, keepdims=keepdim)
+
+    return formula
+
+
+def _pad(x, pad, mode="constant", value=None):
+    pairs = [(0, 0)] * (x.ndim - len(pad) // 2) + list(zip(pad[-2::-2], pad[::-2]))
+    if mode == "constant":
+        x = x[tuple(slice(max(-a, 0), k - max(-b, 0)) for (a, b), k in zip(pairs, x.shape))]
+        return np.pad(x, [(max(a, 0), max(b, 0)) for a, b in pairs], constant_values=value or 0)
+    return np.pad(x, pairs, {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode])
+
+
+def _write(x, dim, index, src, add=False):
+    out = x.copy()
+    for at in np.ndindex(index.shape):
+        to = list(at)
+        to[dim] = index[at]
+        value = src if np.ndim(src) == 0 else src[at]
+        out[tuple(to)] = out[tuple(to)] + value if add else value
+    return out
+
+
+def _gather(x, dim, index):
+    out = np.empty(index.shape)
+    for at in np.ndindex(index.shape):
+        of = list(at)
+        of[dim] = index[at]
+        out[at] = x[tuple(of)]
+    return out
+
+
+def _index_add(x, dim, index, source, alpha=1):
+    out = x.copy()
+    for k, j in enumerate(index):
+        at = (slice(None),) * (dim % x.ndim)
+        out[(*at, j)] += alpha * source[(*at, k)]
+    return out
+
+
+def _pieces(x, sizes, dim=0):
+    ends = np.arange(sizes, x.shape[dim], sizes) if isinstance(sizes, int) else np.cumsum(sizes)[:-1]
+    return tuple(np.split(x, ends, dim))
+
+
+def _chunk(x, chunks, dim=0):
+    return _pieces(x, -(-x.shape[dim] // chunks), dim)
+
+
+def _sort(x, dim=-1, descending=False, stable=False):
+    if not x.ndim:
+        return x, np.array(0)
+    order = np.argsort(-x if descending else x, axis=dim, kind="stable")
+    return np.take_along_axis(x, order, dim), order
+
+
+def _topk(x, k, dim=-1, largest=True, sorted=True):
+    return tuple(np.take(a, range(k), dim) for a in _sort(x, dim, largest))
+
+
+def _spd(*shape):
+    a = R.standard_normal(shape)
+    return a @ a.swapaxes(-1, -2) + np.eye(shape[-1])
+
+
+def _slog(x):
+    return tuple(np.linalg.slogdet(x))
+
+
+TABLE: dict[str, Row] = {
+    # ---- arithmetic
+    "add": Row(np.add, binary()), "mul": Row(np.multiply, binary()),
+    "sub": Row(lambda x, y, alpha=1: x - alpha * y, [*binary(), S(n(2), n(2), alpha=3)]),
+    "div": Row(lambda x, y, rounding_mode=None: {None: x / y, "floor": np.floor(x / y), "trunc": np.trunc(x / y)}[
+        rounding_mode], [*binary(n, p), S(n(3), p(3), rounding_mode="trunc"), S(i(-9, 9, 4), 4, rounding_mode="trunc"),
+                         S(i(-9, 9, 4), 4, rounding_mode="floor")]),
+    "floor_divide": Row(np.floor_divide, whole(), differentiable=False),
+    "remainder": Row(np.remainder, [*binary(n, p), S(n(3), -1.5), *whole()]),
+    "pow": Row(np.power, [*binary(p, n), S(n(3), 3), S(n(3), 2), S(p(3), 0.5), S(p(3), -2), S(n(3), 0), S(n(2, 3), 1)]),
+    "neg": Row(np.negative, unary()), "abs": Row(np.abs, unary()), "sign": Row(np.sign, unary()),
+    "reciprocal": Row(np.reciprocal, unary(p)), "square": Row(np.square, unary()),
+    "sqrt": Row(np.sqrt, unary(p)), "exp": Row(np.exp, unary()), "log": Row(np.log, unary(p)),
+    "maximum": Row(np.maximum, binary()), "minimum": Row(np.minimum, binary()),
+    "clamp": Row(lambda x, min=None, max=None: np.clip(x, min, max),
+                 [S(n(2, 3), -0.5, 0.5), S(n(4), min=0.0), S(n(4), max=0.0), S(n(2, 3), n(3) - 1, n(2, 1) + 1)]),
+    "where": Row(np.where, [S(MASK, n(2, 3), n(3)), S(MASK, n(), 2.0), S(MASK[0], n(2, 1), n(3))]),
+    "lerp": Row(lambda a, b, w: a + w * (b - a), [S(n(3), n(3), 0.3), S(n(2, 3), n(3), n(2, 1))]),
+    "addcmul": Row(lambda x, a, b, value=1: x + value * a * b, [S(n(2, 3), n(3), n(2, 1)), S(n(2), n(2), n(2), value=2)]),
+    "addcdiv": Row(lambda x, a, b, value=1: x + value * a / b, [S(n(2, 3), n(3), p(2, 1)), S(n(2), n(2), p(2), value=2)]),
+    "masked_fill": Row(lambda x, mask, value: np.where(mask, value, x), [S(n(2, 3), MASK, 5.0), S(n(3), MASK, -1.0)]),
+    # ---- rounding, tests, logic
+    "floor": Row(np.floor, unary()), "ceil": Row(np.ceil, unary()), "trunc": Row(np.trunc, unary()),
+    "round": Row(lambda x, decimals=0: np.round(x, decimals), [*unary(), S(n(3), decimals=2)]),
+    "nan_to_num": Row(lambda x, nan=0.0: np.nan_to_num(x, nan=nan), [*unary(), S(n(2), nan=1.0)]),
+    **{name: Row(getattr(np, name), [S(np.array([1.0, np.nan, np.inf, -np.inf]))], differentiable=False)
+       for name in ("isnan", "isinf", "isfinite")},
+    **{name: Row(f, [S(i(0, 3, 2, 3), i(0, 3, 3)), S(n(3), 0.0)], differentiable=False)
+       for name, f in (("eq", np.equal), ("ne", np.not_equal), ("lt", np.less), ("le", np.less_equal),
+                       ("gt", np.greater), ("ge", np.greater_equal))},
+    **{name: Row(getattr(np, name), [S(MASK, MASK[0])], differentiable=False)
+       for name in ("logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor")},
+    "logical_not": Row(np.logical_not, [S(MASK), S(i(0, 2, 3))], differentiable=False),
+    "bitwise_not": Row(np.invert, [S(MASK), S(i(0, 9, 3))], differentiable=False),
+    # ---- transcendental
+    **{name: Row(f, unary(draw)) for name, f, draw in (
+        ("expm1", np.expm1, n), ("log2", np.log2, p), ("log10", np.log10, p), ("log1p", np.log1p, p),
+        ("rsqrt", lambda x: 1 / np.sqrt(x), p), ("sin", np.sin, n), ("cos", np.cos, n), ("tan", np.tan, u),
+        ("asin", np.arcsin, u), ("acos", np.arccos, u), ("atan", np.arctan, n), ("sinh", np.sinh, n),
+        ("cosh", np.cosh, n), ("tanh", np.tanh, n), ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), n),
+        ("erf", np.vectorize(math.erf, otypes=[float]), n), ("relu", lambda x: x * (x > 0), n))},
+    "logaddexp": Row(np.logaddexp, binary()), "atan2": Row(np.arctan2, binary()),
+    # ---- shape
+    "reshape": Row(lambda x, *s: x.reshape(*s), [S(n(2, 3), (3, -1)), S(n(3, 2).T, (6,)), S(n(), (1, 1)), S(n(0, 2), (2, 0))]),
+    "view": Row(lambda x, *s: x.reshape(*s), [S(n(2, 3), (3, 2))], torch=lambda x, s: x.reshape(s)),
+    "flatten": Row(lambda x, a=0, b=-1: x.reshape(*x.shape[:a], -1, *x.shape[b % x.ndim + 1:]),
+                   [S(n(2, 3, 2)), S(n(2, 3, 2), 1), S(n(2, 3, 2), 0, 1)]),
+    "unflatten": Row(lambda x, dim, s: x.reshape(s), [S(n(6), 0, (2, -1))]),
+    "squeeze": Row(lambda x, dim=None: np.squeeze(x, dim), [S(n(1, 2, 1)), S(n(1, 2, 1), -1), S(n(1, 2, 1), (0, 2))]),
+    "unsqueeze": Row(np.expand_dims, [S(n(2, 3), 0), S(n(2, 3), -1), S(n(), 0)]),
+    "transpose": Row(np.swapaxes, [S(n(2, 3, 4), 0, -1), S(n(2, 3), 1, 0)]),
+    "swapaxes": Row(np.swapaxes, [S(n(2, 3, 4), 0, 1)]),
+    "permute": Row(np.transpose, [S(n(2, 3, 4), (2, 0, 1)), S(n(2, 3), (-1, 0))]),
+    "movedim": Row(np.moveaxis, [S(n(2, 3, 4), 0, -1), S(n(2, 3, 4), (0, 1), (2, 0))]),
+    "expand": Row(lambda x, s: np.broadcast_to(x, s), [S(n(2, 1), (4, 2, 3)), S(n(), (2,))], torch=lambda x, s: x.expand(s)),
+    "broadcast_to": Row(np.broadcast_to, [S(n(2, 1), (4, 2, 3))]),
+    "repeat": Row(np.tile, [S(n(2, 3), (2, 1, 2)), S(n(2), (3,))], torch=lambda x, s: x.repeat(s)),
+    "tile": Row(np.tile, [S(n(2, 3), (2,)), S(n(2), (3, 2))]),
+    "contiguous": Row(np.array, [S(n(3, 2).T)], torch=lambda x: x.contiguous()), "clone": Row(np.array, unary()),
+    # ---- index
+    "getitem": Row(lambda x, k: x[k], [
+        S(n(2, 3), 1), S(n(2, 3), (-1, slice(None, None, 2))), S(n(2, 3), (..., None, [0, 0, 2])), S(n(2, 3), MASK),
+        S(n(4), [1, 1, 3]), S(n(3, 4), ([0, 2, 2], [1, 1, 1])), S(n(3, 4), (slice(1, None), [3, 3])), S(n(0, 2), slice(0, 0)),
+        S(n(2, 3), np.array([[0, 1], [-1, 0]])), S(n(5), []), S(n(2, 3), (MASK[:, 0], 1))],
+        torch=lambda x, k: x[k]),
+    "place": Row(lambda g, k, shape: np.bincount(k, g, shape[0]), [S(n(3), np.array([1, 1, 0]), (4,))], torch=False),
+    "put": Row(lambda x, k, v: np.array([v[2], v[1], x[2]]), [S(n(3), np.array([1, 1, 0]), n(3))], torch=False),
+    "take_along_dim": Row(np.take_along_axis, [S(n(2, 3), i(0, 3, 2, 2), 1), S(n(2, 3), i(0, 2, 1, 3), 0)]),
+    "gather": Row(_gather, [S(n(3, 4), 0, i(0, 3, 2, 4)), S(n(3, 4), -1, i(0, 4, 3, 5)), S(n(4), 0, i(0, 4, 0))]),
+    "scatter": Row(_write, [S(n(3, 4), 1, np.array([[0, 2], [1, 3]]), n(2, 2)), S(n(3), 0, np.array([1, 2]), 4.0)]),
+    "scatter_add": Row(lambda *a: _write(*a, add=True), [S(n(3, 4), 0, i(0, 3, 5, 4), n(5, 4)), S(n(3), 0, i(0, 3, 6), n(6))]),
+    "index_select": Row(lambda x, dim, k: np.take(x, k, dim), [S(n(3, 4), 1, np.array([2, 0, 2])), S(n(3), 0, i(0, 3, 0))]),
+    "index_add": Row(_index_add, [S(n(3, 4), 0, np.array([1, 1]), n(2, 4)), S(n(2, 3), 1, np.array([0, 2]), n(2, 2), alpha=2)]),
+    "masked_select": Row(lambda x, m: np.broadcast_to(x, np.broadcast_shapes(x.shape, m.shape))[
+        np.broadcast_to(m, np.broadcast_shapes(x.shape, m.shape))], [S(n(2, 3), MASK), S(n(3), MASK)]),
+    "flip": Row(np.flip, [S(n(2, 3), (0,)), S(n(2, 3), (0, -1))]),
+    "roll": Row(lambda x, s, dim=None: np.roll(x, s, dim), [S(n(2, 3), 1), S(n(2, 3), -1, 1), S(n(2, 3), (1, 2), (0, 1))]),
+    "repeat_interleave": Row(lambda x, r, dim=None: np.repeat(x, r, dim), [S(n(2, 2), 2), S(n(2, 3), np.array([0, 2]), 0)]),
+    "tril": Row(np.tril, [S(n(3, 3)), S(n(2, 2, 4), 1)]), "triu": Row(np.triu, [S(n(3, 3)), S(n(2, 2, 4), -1)]),
+    "diag": Row(np.diag, [S(n(3)), S(n(2), -1), S(n(2, 3)), S(n(3, 2), 1)]),
+    "diagonal": Row(np.diagonal, [S(n(3, 3)), S(n(2, 3, 4), 1, 0, 2), S(n(3, 4), -1)]),
+    "pad": Row(_pad, [S(n(2, 3), (1, 2)), S(n(2, 3), (1, -1, 0, 2), value=3.0), S(n(1, 2, 4), (2, 1), mode="reflect"),
+                      S(n(1, 2, 3), (2, 1), mode="replicate"), S(n(1, 2, 3), (2, 1), mode="circular")], torch="nn.functional.pad"),
+    # ---- join and split
+    "cat": Row(lambda xs, dim=0: np.concatenate(xs, dim), [S([n(2, 3), n(1, 3)]), S([n(2, 1), n(2, 2), n(2, 0)], -1)]),
+    "stack": Row(lambda xs, dim=0: np.stack(xs, dim), [S([n(2, 3), n(2, 3)]), S([n(2), n(2)], -1), S([n(), n()])]),
+    "hstack": Row(np.hstack, [S([n(2), n(1)]), S([n(2, 1), n(2, 2)])]), "vstack": Row(np.vstack, [S([n(2), n(2)]), S([n(1, 3), n(2, 3)])]),
+    "split": Row(_pieces, [S(n(5, 2), 2), S(n(2, 5), [1, 4], 1), S(n(4), 2, dim=-1)]),
+    "chunk": Row(_chunk, [S(n(5, 2), 3), S(n(2, 4), 2, dim=-1)]),
+    "unbind": Row(lambda x, dim=0: tuple(np.moveaxis(x, dim, 0)), [S(n(2, 3)), S(n(2, 3), -1)]),
+    "meshgrid": Row(lambda *xs, indexing="ij": np.meshgrid(*xs, indexing=indexing),
+                    [S(n(2), n(3), indexing="ij"), S(n(2), n(3), n(2), indexing="xy")]),
+    # ---- reductions and scans
+    "sum": Row(numpys(np.sum), [*reduction(), S(n(0, 3), 0), S(i(0, 9, 3))]), "mean": Row(numpys(np.mean), reduction()),
+    "prod": Row(numpys(np.prod), [S(n(2, 3)), S(n(2, 3), 0), S(n(2, 3), -1, keepdim=True), S(n(0)), S(n()),
+                                  S(np.array([2.0, 0.0, 3.0])), S(np.array([[0.0, 1.0, 0.0], [2.0, 3.0, 0.0]]), 1)]),
+    "amax": Row(numpys(np.max), reduction()), "amin": Row(numpys(np.min), reduction()),
+    "max": Row(_extreme(np.max, np.argmax), [S(n(2, 3)), *along()[:4], S(n(2, 3), 1, keepdim=True), S(n(), 0)]),
+    "min": Row(_extreme(np.min, np.argmin), [S(n(2, 3)), *along()[:4], S(n(2, 3), 1, keepdim=True), S(n(), 0)]),
+    "argmax": Row(numpys(np.argmax), [S(n(2, 3)), S(n(2, 3), 0), S(n(2, 3), -1, keepdim=True)], differentiable=False),
+    "argmin": Row(numpys(np.argmin), [S(n(2, 3)), S(n(2, 3), 0), S(n(2, 3), -1, keepdim=True)], differentiable=False),
+    "median": Row(_lower_median, [S(n(2, 3)), S(n(4)), S(n(2, 4), 1), S(n(3, 2), 0, keepdim=True), S(n(), 0)]),
+    "var": Row(_spread, [S(n(2, 3)), S(n(2, 3), 0), S(n(2, 3), 1, keepdim=True), S(n(2, 3, 2), (0, 2), correction=0)]),
+    "std": Row(lambda *a, **k: _spread(*a, root=True, **k), [S(n(2, 3)), S(n(2, 3), 0), S(n(3, 4), (0, 1), keepdim=True)]),
+    "norm": Row(_norm, [S(n(2, 3)), S(n(2, 3), 1, 1), S(n(2, 3), 3, 0, keepdim=True), S(n(2, 3), math.inf, -1),
+                        S(n(2, 3), -math.inf, 0), S(n(2, 3), 0, 0), S(p(3), -1.5), S(n(2, 3), 2, (0, 1))]),
+    "vector_norm": Row(_norm, [S(n(2, 3)), S(n(2, 3), 0.5, 1)], torch="linalg.vector_norm"),
+    "matrix_norm": Row(lambda x, ord="fro", dim=(-2, -1), keepdim=False: np.linalg.norm(x, ord, dim, keepdim),
+                       [S(n(2, 3)), S(n(2, 3), 1), S(n(2, 3, 2), -math.inf, (0, 2)), S(n(2, 3), math.inf, keepdim=True)],
+                       torch="linalg.matrix_norm"),
+    "logsumexp": Row(lambda x, dim, keepdim=False: np.log(np.exp(x).sum(axis=dim, keepdims=keepdim)),
+                     [S(n(2, 3), 0), S(n(2, 3), -1, keepdim=True), S(n(2, 3), (0, 1))]),
+    "any": Row(numpys(np.any), [S(MASK), S(MASK, 0), S(i(0, 2, 2, 3), 1, keepdim=True)], differentiable=False),
+    "all": Row(numpys(np.all), [S(MASK), S(MASK, 0), S(i(0, 2, 2, 3), 1, keepdim=True)], differentiable=False),
+    "count_nonzero": Row(lambda x, dim=None: np.count_nonzero(x, dim), [S(i(0, 2, 3, 3)), S(MASK, 1)], differentiable=False),
+    "cumsum": Row(lambda x, dim: np.cumsum(x, dim) if x.ndim else x, along()),
+    "cumprod": Row(lambda x, dim: np.cumprod(x, dim) if x.ndim else x, [
+        *along(), S(np.array([2.0, 0.0, 3.0, 0.0, 1.5]), 0)]),
+    "logcumsumexp": Row(lambda x, dim: np.log(np.cumsum(np.exp(x), dim)) if x.ndim else x, along()),
+    "diff": Row(lambda x, n=1, dim=-1: np.diff(x, n, dim), [S(n(5)), S(n(4, 3), 2, 0), S(n(2, 1))]),
+    # ---- order and choice
+    "sort": Row(_sort, [S(n(2, 3)), S(n(2, 3), 0, descending=True), S(n())]),
+    "argsort": Row(lambda *a, **k: _sort(*a, **k)[1], [S(n(2, 3)), S(i(0, 3, 9), descending=True, stable=True)], differentiable=False),
+    "topk": Row(_topk, [S(n(2, 5), 2), S(n(5, 2), 3, 0, largest=False)]),
+    "nonzero": Row(np.argwhere, [S(MASK), S(i(0, 2, 4))], differentiable=False),
+    "unique": Row(lambda x, **k: np.unique(x, **k), [S(i(0, 4, 9)), S(i(0, 4, 9), return_counts=True)], differentiable=False),
+    "bincount": Row(lambda x, minlength=0: np.bincount(x, minlength=minlength), [S(i(0, 4, 9)), S(i(0, 4, 3), minlength=9)],
+                    differentiable=False),
+    "one_hot": Row(lambda k, c=-1: np.eye(k.max() + 1 if c < 0 else c, dtype=int)[k], [S(i(0, 3, 2, 2), 3), S(i(0, 3, 5))],
+                   "nn.functional.one_hot", differentiable=False),
+    # ---- linear algebra
+    "matmul": Row(np.matmul, [S(n(2, 3), n(3, 4)), S(n(5, 1, 2, 3), n(2, 3, 4)), S(n(3), n(3)), S(n(2, 2, 3), n(3)),
+                              S(n(3), n(2, 3, 4)), S(n(3, 2).T, n(4, 3).T), S(n(0, 3), n(3, 2))]),
+    "mm": Row(np.matmul, [S(n(2, 3), n(3, 2))]), "bmm": Row(np.matmul, [S(n(2, 2, 3), n(2, 3, 1))]),
+    "mv": Row(np.matmul, [S(n(2, 3), n(3))]), "dot": Row(np.dot, [S(n(3), n(3))]), "outer": Row(np.outer, [S(n(2), n(3))]),
+    "addmm": Row(lambda x, a, b, beta=1, alpha=1: beta * x + alpha * a @ b, [S(n(4), n(2, 3), n(3, 4), beta=2, alpha=0.5)]),
+    "baddbmm": Row(lambda x, a, b, beta=1, alpha=1: beta * x + alpha * a @ b, [S(n(2, 2, 1), n(2, 2, 3), n(2, 3, 1), alpha=2)]),
+    "trace": Row(np.trace, [S(n(3, 3)), S(n(2, 4))]),
+    "tensordot": Row(lambda x, y, dims=2: np.tensordot(x, y, dims), [
+        S(n(2, 3, 4), n(3, 4, 2)), S(n(2, 3), n(3, 2), dims=([0, 1], [1, 0])), S(n(2), n(3), dims=0)]),
+    "einsum": Row(np.einsum, [
+        S("ij,jk->ik", n(2, 3), n(3, 2)), S("ij,jk", n(2, 3), n(3, 2)), S("ii->i", n(3, 3)), S("ii", n(3, 3)), S("ij->", n(2, 3)),
+        S("...ij,...jk->...ik", n(2, 1, 2, 3), n(4, 3, 2)), S("i,j->ji", n(2), n(3)), S("bii,bj->b", n(2, 3, 3), n(2, 2)),
+        S("ba", n(2, 3)), S("i,i,i->", n(3), n(3), n(3)), S("...i->...", n(2, 3)), S("iij,jk->ki", n(2, 2, 3), n(3, 1))]),
+    "inv": Row(np.linalg.inv, [S(_spd(3, 3)), S(_spd(2, 2, 2))], torch="linalg.inv"),
+    "solve": Row(np.linalg.solve, [S(_spd(3, 3), n(3)), S(_spd(2, 2, 2), n(2, 2, 3))], torch="linalg.solve"),
+    "det": Row(np.linalg.det, [S(n(3, 3)), S(n(2, 2, 2))], torch="linalg.det"),
+    "slogdet": Row(_slog, [S(n(3, 3)), S(n(2, 2, 2))], torch="linalg.slogdet"),
+    "cholesky": Row(np.linalg.cholesky, [S(_spd(3, 3)), S(_spd(2, 2, 2))], torch="linalg.cholesky"),
+}

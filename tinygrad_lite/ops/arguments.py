@@ -1,0 +1,98 @@
+"""What the arguments of operations mean: dtypes, sizes, dimensions, indices."""
+
+import functools
+
+import numpy as np
+
+from ..tape import unbox
+
+RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+SCALARS = {bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float32)}
+
+
+def _wider(a: np.dtype, b: np.dtype) -> np.dtype:
+    """The common dtype of two; an integer never widens a float (numpy would make float64)."""
+    if RANK[a.kind] != RANK[b.kind]:
+        return a if RANK[a.kind] > RANK[b.kind] else b
+    return np.promote_types(a, b)
+
+
+def result_type(*operands) -> np.dtype:
+    """PyTorch's promotion: tensors with dimensions decide, then 0-d tensors, then Python scalars;
+    a later group counts only where it is of a higher category (bool < integer < float)."""
+    groups: tuple[list, list, list] = ([], [], [])
+    for x in operands:
+        if type(x) in SCALARS:
+            groups[2].append(SCALARS[type(x)])
+        elif isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in RANK:
+            groups[0 if x.ndim else 1].append(x.dtype)
+        else:
+            raise TypeError(f"{getattr(x, 'dtype', type(x).__name__)} is no real number or tensor of real numbers")
+    winner = None
+    for group in groups:
+        if group:
+            dtype = functools.reduce(_wider, group)
+            if winner is None or RANK[dtype.kind] > RANK[winner.kind]:
+                winner = dtype
+    assert winner is not None
+    return winner
+
+
+def promote(*operands):
+    """The operands as arrays of their `result_type`; Python scalars of no higher category stay."""
+    if len(operands) == 2:  # the common case, decided fast: numpy keeps a float array's dtype too
+        x, y = operands
+        if type(y) in SCALARS and x.dtype.kind == "f" or type(x) in SCALARS and y.dtype.kind == "f":
+            return operands
+    operands = tuple(x.item() if isinstance(x, np.generic) else x for x in operands)
+    dtype = result_type(*operands)
+    return [x.astype(dtype, copy=False) if isinstance(x, np.ndarray) else dtype.type(x) for x in operands]
+
+
+def promote_float(*operands):
+    """As `promote`, but whole numbers become float32, as PyTorch's division and exp do."""
+    operands = operands if len(operands) == 1 else promote(*operands)
+    dtypes = [x.dtype for x in operands if isinstance(x, (np.ndarray, np.generic))]
+    if dtypes[0].kind == "f":
+        return operands
+    if dtypes[0].kind not in RANK:
+        raise TypeError(f"{dtypes[0]} is no dtype of real numbers")
+    return [np.asarray(x, np.float32) for x in operands]
+
+
+def sizes_of(shape):
+    """Sizes given one by one or as one sequence."""
+    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
+
+
+def dim_of(x, dim, extra=0):
+    """`dim` counted from the front; out of range is an IndexError, as in PyTorch."""
+    n = max(x.ndim + extra, 1)
+    if not -n <= dim < n:
+        raise IndexError(f"dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return dim % n
+
+
+def dims_of(x, dim):
+    """The dimensions that a reduction over `dim` (None: all) takes away, counted from the front."""
+    if dim is None:
+        return tuple(range(x.ndim))
+    dims = tuple(dim_of(x, d) for d in ((dim,) if isinstance(dim, (int, np.integer)) else dim))
+    if len(set(dims)) < len(dims):
+        raise RuntimeError(f"dim {dim} names a dimension twice")
+    return dims if x.ndim else ()
+
+
+def plain(index):
+    """The index with its Tensors replaced by their arrays."""
+    if isinstance(index, (tuple, list)):
+        return type(index)(plain(i) for i in index)
+    return unbox(index)
+
+
+def is_basic(index):
+    """Whether an index is made of numbers, slices, None and ellipsis: numpy gives a view for it."""
+    for part in index if isinstance(index, tuple) else (index,):
+        if not (part is None or part is Ellipsis or type(part) in (int, slice) or isinstance(part, np.integer)):
+            return False
+    return True

@@ -1,0 +1,97 @@
+"""Several tensors into one, and one into several."""
+
+import numpy as np
+
+from ..tape import accepts_axis, broadcast_to, primitive
+from .arguments import dim_of, result_type
+from .index import getitem
+from .shape import reshape, unsqueeze
+
+
+def _cat(dim, *xs):
+    return np.concatenate([x.astype(result_type(*xs), copy=False) for x in xs], dim)
+
+
+def _pieces(g, out, dim, *xs):
+    ends = np.cumsum([x.shape[dim] for x in xs])
+    return (None, *(getitem(g, (slice(None),) * dim + (slice(end - x.shape[dim], end),)) for x, end in zip(xs, ends)))
+
+
+_cat_along = primitive(_cat, joint=_pieces)
+
+
+def _listed(op, tensors):
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError(f"{op}: needs at least one tensor")
+    return tensors
+
+
+@accepts_axis
+def cat(tensors, dim=0):
+    """Tensors one after the other along a dimension; the other sizes must agree."""
+    tensors = _listed("cat", tensors)
+    return _cat_along(dim_of(tensors[0], dim), *tensors)
+
+
+@accepts_axis
+def stack(tensors, dim=0):
+    """Tensors of one shape along a new dimension."""
+    tensors = _listed("stack", tensors)
+    if any(t.shape != tensors[0].shape for t in tensors):
+        raise RuntimeError(f"stack: the shapes differ: {', '.join(str(t.shape) for t in tensors)}")
+    return cat([unsqueeze(t, dim) for t in tensors], dim_of(tensors[0], dim, extra=1))
+
+
+def hstack(tensors):
+    """Side by side: along dimension 1, or 0 for 1-d tensors."""
+    tensors = [reshape(t, 1) if t.ndim == 0 else t for t in _listed("hstack", tensors)]
+    return cat(tensors, 0 if tensors[0].ndim == 1 else 1)
+
+
+def vstack(tensors):
+    """One above the other: along dimension 0, 1-d tensors as rows."""
+    return cat([reshape(t, 1, -1) if t.ndim < 2 else t for t in _listed("vstack", tensors)], 0)
+
+
+@accepts_axis
+def split(x, split_size_or_sections, dim=0):
+    """Pieces of a size along dim (the last may be smaller), or of the sizes in a list."""
+    dim, sizes = dim_of(x, dim), split_size_or_sections
+    n = x.shape[dim]
+    if isinstance(sizes, int):
+        if sizes <= 0:
+            raise RuntimeError(f"split: the size of a piece is above 0, not {sizes}")
+        sizes = [min(sizes, n - start) for start in range(0, n, sizes)] or [0]
+    if sum(sizes) != n:
+        raise RuntimeError(f"split: sizes {list(sizes)} do not add up to dimension {dim} of size {n}")
+    ends = np.cumsum(sizes)
+    return tuple(getitem(x, (slice(None),) * dim + (slice(int(e - s), int(e)),)) for s, e in zip(sizes, ends))
+
+
+@accepts_axis
+def chunk(x, chunks, dim=0):
+    """At most `chunks` pieces of one size along dim, the last may be smaller."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk: the number of pieces is above 0, not {chunks}")
+    return split(x, -(-x.shape[dim] // chunks) or 1, dim)
+
+
+@accepts_axis
+def unbind(x, dim=0):
+    """The slices along dim, without it."""
+    dim = dim_of(x, dim)
+    return tuple(getitem(x, (slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
+
+
+def meshgrid(*tensors, indexing="ij"):
+    """Coordinates of a grid from 1-d tensors, a tensor a dimension; indexing "xy" swaps the first two."""
+    tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f"meshgrid: indexing is 'ij' or 'xy', not {indexing!r}")
+    places = list(range(len(tensors)))
+    if indexing == "xy":
+        places[:2] = places[:2][::-1]
+    shape = [tensors[p].shape[0] for p in places]
+    return tuple(broadcast_to(reshape(t, *(-1 if i == places.index(k) else 1 for i in range(len(shape)))), tuple(shape))
+                 for k, t in enumerate(tensors))

@@ -1,0 +1,80 @@
+"""Order and choice: sorting, the largest, the distinct, counts."""
+
+import numpy as np
+
+from ..tape import accepts_axis, box, primitive, unbox
+from .arguments import dim_of
+from .index import take_along_dim
+
+
+def _argsort(x, dim=-1, descending=False, stable=False):
+    dim = dim_of(x, dim)
+    if not x.ndim:
+        return np.zeros((), np.int64)
+    if not descending:
+        return np.argsort(x, axis=dim, kind="stable")
+    order = np.argsort(np.flip(x, dim), axis=dim, kind="stable")  # twice flipped, equal ones keep their order
+    return x.shape[dim] - 1 - np.flip(order, dim)
+
+
+def _one_hot(index, num_classes=-1):
+    classes = num_classes if num_classes >= 0 else int(index.max(initial=-1)) + 1
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"the index holds whole numbers, not {index.dtype}")
+    outside = index.astype(np.uintp) >= max(classes, 0)
+    if outside.any():
+        raise IndexError(f"index {index[outside][0]} is out of bounds for {classes} classes")
+    return (index[..., None] == np.arange(classes)).astype(np.int64)
+
+
+argsort = primitive(_argsort, None)
+one_hot = primitive(_one_hot, None)
+
+
+@accepts_axis
+def sort(x, dim=-1, descending=False, stable=False):
+    """The pair (values, indices) in order along dim; equal elements keep their order, NaN counts as largest."""
+    at = argsort(x, dim, descending)
+    return (take_along_dim(x, at, dim) if x.ndim else x), at
+
+
+@accepts_axis
+def topk(x, k, dim=-1, largest=True, sorted=True):
+    """The pair (values, indices) of the k largest, or smallest, along dim, in order."""
+    n = x.shape[dim_of(x, dim)] if x.ndim else 1
+    if not 0 <= k <= n:
+        raise RuntimeError(f"topk: k = {k} is not in [0, {n}], the size of dimension {dim}")
+    if not x.ndim:
+        return x, argsort(x)
+    at = argsort(x, dim, largest)[(slice(None),) * dim_of(x, dim) + (slice(0, k),)]
+    return take_along_dim(x, at, dim), at
+
+
+def _like(x, arrays):
+    """Results with no gradient: Tensors where x is one."""
+    boxed = x is not unbox(x)
+    return tuple(box(np.asarray(a)) if boxed else a for a in arrays)
+
+
+def nonzero(x, as_tuple=False):
+    """The indices of elements that are not 0, a row each (or an array a dimension)."""
+    found = np.nonzero(unbox(x)) if x.ndim else np.nonzero(unbox(x)[None])[:0]
+    if as_tuple:
+        return _like(x, found)
+    return _like(x, [np.argwhere(unbox(x))])[0]
+
+
+@accepts_axis
+def unique(x, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The distinct elements (slices along dim), in order; with where each came from, and how often."""
+    values, inverse, counts = np.unique(unbox(x), return_inverse=True, return_counts=True, axis=dim)
+    inverse = inverse.reshape(x.shape if dim is None else -1)
+    found = _like(x, [values] + [inverse] * return_inverse + [counts] * return_counts)
+    return found if len(found) > 1 else found[0]
+
+
+def bincount(x, weights=None, minlength=0):
+    """How often each of 0, 1, … occurs in a 1-d tensor, or the sum of its weights."""
+    if unbox(x).dtype.kind not in "iu" or x.ndim != 1 or (unbox(x) < 0).any():
+        raise RuntimeError(f"bincount: needs a 1-d tensor of whole numbers >= 0, not {x.dtype} of shape {x.shape}")
+    return _like(x, [np.bincount(unbox(x), unbox(weights), minlength)])[0]
