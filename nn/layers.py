@@ -9,6 +9,7 @@ from tinygrad_lite.ops import flatten
 
 from . import functional as F
 from . import init
+from .functional.layer import check_probability
 from .module import Module, Parameter
 
 
@@ -66,7 +67,7 @@ class Dropout(Module):
     """Each element 0 with probability p, else divided by 1 - p; in evaluation mode the input itself."""
 
     def __init__(self, p: float = 0.5) -> None:
-        F.check_probability("Dropout", p)
+        check_probability("Dropout", p)
         self.p = p
 
     def forward(self, x: Any) -> Any:

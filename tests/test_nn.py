@@ -14,31 +14,6 @@ def leaf(*shape):
     return tl.tensor(R.standard_normal(shape), requires_grad=True)
 
 
-BY_HAND = {
-    "softmax": [(F.softmax, [leaf(2, 3)]), (lambda x: F.softmax(x, 0), [leaf(2, 3)])],
-    "log_softmax": [(F.log_softmax, [leaf(2, 3)])],
-    "logsumexp": [(lambda x: F.logsumexp(x, -1), [leaf(2, 3)]), (lambda x: F.logsumexp(x, axis=0, keepdims=True), [leaf(2, 3)])],
-    "linear": [(F.linear, [leaf(2, 3), leaf(4, 3), leaf(4)]), (F.linear, [leaf(2, 2, 3), leaf(4, 3), leaf(4)])],
-    "cross_entropy": [(lambda x: F.cross_entropy(x, np.array([1, 0])), [leaf(2, 3)])],
-}
-CASES = [(name, fn, inputs) for name, cases in BY_HAND.items() for fn, inputs in cases]
-
-
-@pytest.mark.parametrize("name, fn, inputs", CASES)
-def test_by_hand_equals_the_definition_and_finite_differences(name, fn, inputs):
-    assert tl.autograd.gradcheck(fn, inputs) and tl.autograd.gradgradcheck(fn, inputs)
-    weight = R.standard_normal(fn(*inputs).shape)
-    by_hand = tl.autograd.grad((fn(*inputs) * weight).sum(), inputs)
-    with tl.expanded():
-        definition = tl.autograd.grad((fn(*inputs) * weight).sum(), inputs)
-    assert all(np.allclose(a, b, rtol=1e-12, atol=1e-12) for a, b in zip(by_hand, definition))
-
-
-def test_every_by_hand_function_of_the_library_has_a_row():
-    public = {name for name, op in tl.tape.BY_HAND.items() if op.__module__.startswith("tinygrad_lite")}
-    assert public == set(BY_HAND)
-
-
 def test_extreme_logits():
     big = np.array([[1e4, 0.0, -1e4]])
     assert F.softmax(big).tolist() == [[1.0, 0.0, 0.0]]

@@ -4,16 +4,11 @@ from functools import reduce
 
 import numpy as np
 import pytest
-from calls import arrays, outputs, real, run, tensors
-from table import TABLE
+from calls import CASES, arrays, outputs, real, run, tensors
 
 import tinygrad_lite as tl
 
 torch = pytest.importorskip("torch")
-
-CASES = [pytest.param(name, row, sample, id=f"{name}-{k}")
-         for name, row in TABLE.items() for k, sample in enumerate(row.samples) if row.torch is not False]
-
 
 def theirs(name, row):
     if callable(row.torch):
@@ -24,7 +19,7 @@ def theirs(name, row):
 def parameter(x):
     if isinstance(x, tuple):
         return tuple(map(parameter, x))
-    return torch.tensor(x) if isinstance(x, np.ndarray) else x
+    return torch.tensor(np.asarray(x)) if isinstance(x, np.ndarray) else x
 
 
 def gradients(lib, out, wrt):
@@ -45,7 +40,10 @@ def gradients(lib, out, wrt):
     again = weighted(first)
     if isinstance(again, float):
         return first, none
-    return first, lib.autograd.grad(again, wrt, allow_unused=True)
+    try:
+        return first, lib.autograd.grad(again, wrt, allow_unused=True)
+    except NotImplementedError:  # PyTorch has no second derivative of cdist
+        return first, None
 
 
 def close(ours, theirs, what):
@@ -56,11 +54,11 @@ def close(ours, theirs, what):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10, err_msg=what)
 
 
-@pytest.mark.parametrize("name, row, sample", CASES)
-def test_values_and_gradients_are_pytorchs(name, row, sample):
+@pytest.mark.parametrize("name, function, row, sample", [c for c in CASES if c.values[2].torch is not False])
+def test_values_and_gradients_are_pytorchs(name, function, row, sample):
     ours_in = tensors(sample)
     theirs_in = [torch.tensor(x, requires_grad=True) for x in arrays(sample)]
-    ours = outputs(run(tl.ops.VOCABULARY[name], sample, ours_in))
+    ours = outputs(run(function, sample, ours_in))
     other = outputs(run(theirs(name, row), sample, theirs_in, parameter))
     assert [a.shape for a in ours] == [tuple(b.shape) for b in other]
     assert [str(a.dtype) for a in ours] == [str(b.dtype).removeprefix("torch.") for b in other]
@@ -69,4 +67,5 @@ def test_values_and_gradients_are_pytorchs(name, row, sample):
         for a, b, what in zip(gradients(tl, real(ours), ours_in),
                               gradients(torch, [b for b in other if b.is_floating_point()], theirs_in),
                               ("gradients", "second gradients")):
-            close(a, b, what)
+            if b is not None:
+                close(a, b, what)

@@ -1,12 +1,22 @@
 """Calling an operation with a sample's arguments, its float arrays replaced."""
 
 import numpy as np
+import pytest
+from functional_table import FUNCTIONAL
+from table import TABLE
+from tinygrad_lite.nn import functional as F
 
 import tinygrad_lite as tl
 
+ROWS = [(name, getattr(tl.ops, name), row) for name, row in TABLE.items()]
+ROWS += [(f"nn.functional.{name}", getattr(F, name), row) for name, row in FUNCTIONAL.items()]
+CASES = [pytest.param(name, function, row, sample, id=f"{name}-{k}")
+         for name, function, row in ROWS for k, sample in enumerate(row.samples)]
+DIFFERENTIABLE = [case for case in CASES if case.values[2].differentiable]
+
 
 def _is_input(x):
-    return isinstance(x, np.ndarray) and x.dtype == np.float64
+    return type(x) is np.ndarray and x.dtype == np.float64
 
 
 def arrays(sample):
@@ -22,9 +32,11 @@ def tensors(sample, dtype=np.float64):
     return [tl.tensor(x, dtype=dtype, requires_grad=True) for x in arrays(sample)]
 
 
-def parameter(x):
-    """Arrays of whole numbers and of truth values as Tensors."""
-    return tl.tensor(x) if isinstance(x, np.ndarray) else x
+def parameter(x, dtype=np.float64):
+    """Arrays that are not differentiated as Tensors."""
+    if isinstance(x, np.ndarray):
+        return tl.tensor(np.asarray(x), dtype=dtype if x.dtype.kind == "f" else None)
+    return x
 
 
 def run(function, sample, inputs, parameter=parameter):
@@ -36,7 +48,8 @@ def run(function, sample, inputs, parameter=parameter):
             return [swap(y) for y in x]
         return next(rest) if _is_input(x) else parameter(x)
 
-    return function(*map(swap, sample.args), **{k: swap(v) for k, v in sample.kwargs.items()})
+    args = [swap(x) for x in sample.args]
+    return function(*args, **{k: swap(v) for k, v in sample.kwargs.items()})
 
 
 def outputs(result):

@@ -20,6 +20,14 @@ class Sample(NamedTuple):
     kwargs: dict
 
 
+class Fixed(np.ndarray):
+    """A float array that is not differentiated."""
+
+
+def fixed(x):
+    return x.view(Fixed)
+
+
 class Row(NamedTuple):
     """An operation's formula in numpy and its samples; `torch` where PyTorch calls it otherwise."""
 

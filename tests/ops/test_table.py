@@ -1,26 +1,26 @@
-"""What follows from the table: value, gradients, dtype, and that nothing public is missing from it."""
+"""What follows from the tables: value, gradients, dtype, and that nothing public is missing from them."""
+
+import inspect
 
 import numpy as np
 import pytest
-from calls import outputs, real, run, tensors
+from calls import CASES, DIFFERENTIABLE, ROWS, outputs, parameter, real, run, tensors
+from functional_table import FUNCTIONAL
 from table import TABLE
+from tinygrad_lite.nn import functional as F
 
 import tinygrad_lite as tl
 
-CASES = [pytest.param(name, row, sample, id=f"{name}-{k}")
-         for name, row in TABLE.items() for k, sample in enumerate(row.samples)]
-SYMMETRIC = {"cholesky"}  # reads one triangle only: differentiated through x -> (x + x.mT) / 2
 
-
-def call(name, sample, wrt):
-    if name in SYMMETRIC:
+def call(name, function, sample, wrt, dtype=np.float64):
+    if name == "cholesky":  # reads one triangle only
         wrt = [(x + x.mT) / 2 for x in wrt]
-    return run(tl.ops.VOCABULARY[name], sample, wrt)
+    return run(function, sample, wrt, lambda x: parameter(x, dtype))
 
 
-@pytest.mark.parametrize("name, row, sample", CASES)
-def test_value_is_numpys(name, row, sample):
-    found = outputs(run(tl.ops.VOCABULARY[name], sample, tensors(sample)))
+@pytest.mark.parametrize("name, function, row, sample", CASES)
+def test_value_is_numpys(name, function, row, sample):
+    found = outputs(run(function, sample, tensors(sample)))
     expected = outputs(row.formula(*sample.args, **sample.kwargs))
     assert len(found) == len(expected)
     for a, b in zip(found, expected):
@@ -28,21 +28,21 @@ def test_value_is_numpys(name, row, sample):
         np.testing.assert_allclose(a.array, b, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name, row, sample", [c for c in CASES if c.values[1].differentiable])
-def test_first_and_second_gradient_are_those_of_finite_differences(name, row, sample):
+@pytest.mark.parametrize("name, function, row, sample", DIFFERENTIABLE)
+def test_first_and_second_gradient_are_those_of_finite_differences(name, function, row, sample):
     wrt = tensors(sample)
     if wrt:
-        def function(*xs):
-            return real(call(name, sample, xs))
+        def of_inputs(*xs):
+            return real(call(name, function, sample, xs))
 
-        assert tl.autograd.gradcheck(function, wrt)
-        assert tl.autograd.gradgradcheck(function, wrt)
+        assert tl.autograd.gradcheck(of_inputs, wrt)
+        assert tl.autograd.gradgradcheck(of_inputs, wrt)
 
 
-@pytest.mark.parametrize("name, row, sample", [c for c in CASES if c.values[1].differentiable])
-def test_float32_stays_float32(name, row, sample):
+@pytest.mark.parametrize("name, function, row, sample", DIFFERENTIABLE)
+def test_float32_stays_float32(name, function, row, sample):
     wrt = tensors(sample, np.float32)
-    found = real(call(name, sample, wrt))
+    found = real(call(name, function, sample, wrt, np.float32))
     assert all(out.dtype == np.float32 for out in found)
     loss = sum(out.sum() for out in found)
     if found and loss.requires_grad:
@@ -50,16 +50,35 @@ def test_float32_stays_float32(name, row, sample):
         assert all(x.grad is None or x.grad.dtype == np.float32 and x.grad.shape == x.shape for x in wrt)
 
 
+@pytest.mark.parametrize("name, function, row, sample", DIFFERENTIABLE)
+def test_by_hand_is_the_autograd_of_the_definition(name, function, row, sample):
+    def gradients():
+        wrt = tensors(sample)
+        loss = sum((out * np.cos(np.arange(out.numel())).reshape(out.shape)).sum() for out in
+                   real(call(name, function, sample, wrt)))
+        return tl.autograd.grad(loss, wrt, allow_unused=True) if not isinstance(loss, int) and loss.requires_grad else ()
+
+    by_hand = gradients()
+    with tl.expanded():
+        definition = gradients()
+    for a, b in zip(by_hand, definition, strict=True):
+        assert (a is None) == (b is None)
+        assert a is None or np.allclose(a, b, rtol=1e-11, atol=1e-12)
+
+
 def test_every_public_operation_has_a_row():
     assert set(tl.ops.VOCABULARY) == set(TABLE)
+    functional = {name for name, f in vars(F).items() if inspect.isfunction(f) and f not in tl.ops.VOCABULARY.values()}
+    assert functional - {"gumbel_softmax"} == set(FUNCTIONAL) - {"relu"}  # it draws at random: tested on its own
 
 
-def test_every_rule_is_exercised_by_the_table():
+def test_every_rule_is_exercised_by_the_tables():
     seen = set()
-    for name, row in TABLE.items():
+    for _, function, row in ROWS:
         for sample in row.samples:
-            for out in outputs(run(tl.ops.VOCABULARY[name], sample, tensors(sample))):
+            for out in outputs(run(function, sample, tensors(sample))):
                 if out.node is not None:
                     seen |= {node.op for node in tl.tape.tape_of([out.node])[0]}
-    ruled = {op for op in tl.ops.PRIMITIVES if any(op.rules) or op.joint}
-    assert {op.__name__ for op in ruled - seen} <= {"cast", "sum_to"}  # the engine's own
+    ruled = {op for op in [*tl.ops.PRIMITIVES, *tl.tape.BY_HAND.values()] if any(op.rules) or op.joint}
+    ours = {op.__name__ for op in ruled - seen if op.__module__.startswith("tinygrad_lite")}
+    assert ours <= {"cast", "sum_to"}  # the engine's own

@@ -1,0 +1,59 @@
+"""Functions of neural networks: PyTorch's torch.nn.functional."""
+
+from tinygrad_lite.ops import logsumexp, one_hot, pad, relu, sigmoid, tanh
+
+from .activation import (
+    cdist,
+    cosine_similarity,
+    elu,
+    gelu,
+    glu,
+    gumbel_softmax,
+    hardtanh,
+    leaky_relu,
+    log_softmax,
+    logsigmoid,
+    mish,
+    normalize,
+    pairwise_distance,
+    selu,
+    silu,
+    softmax,
+    softplus,
+    softsign,
+)
+from .convolution import (
+    adaptive_avg_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    conv1d,
+    conv2d,
+    conv_transpose2d,
+    fold,
+    interpolate,
+    max_pool1d,
+    max_pool2d,
+    unfold,
+)
+from .layer import (
+    batch_norm,
+    dropout,
+    embedding,
+    group_norm,
+    layer_norm,
+    linear,
+    rms_norm,
+    scaled_dot_product_attention,
+)
+from .loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+    triplet_margin_loss,
+)

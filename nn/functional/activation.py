@@ -1,0 +1,190 @@
+"""Activations and what is made of exponentials: softmax, gelu, …
+
+Each is its definition; where a rule derived by hand is faster or more stable, it stands right above.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from tinygrad_lite import creation
+from tinygrad_lite.ops import (
+    amax,
+    chunk,
+    clamp,
+    erf,
+    exp,
+    expm1,
+    log,
+    logaddexp,
+    put,
+    sigmoid,
+    sum,
+    tanh,
+    unsqueeze,
+    vector_norm,
+    where,
+)
+from tinygrad_lite.tape import by_hand, unbox
+
+TILE = 1 << 14  # elements: a few arrays of them stay in the second-level cache
+
+
+def in_tiles(function):
+    """An elementwise function, run over large arrays in stretches: few passes over memory instead of one a step."""
+    @functools.wraps(function)
+    def tiled(*args):
+        shape, size = args[0].shape, math.prod(args[0].shape)
+        if size <= 2 * TILE or any(type(a) is not np.ndarray or a.shape != shape for a in args):
+            return function(*args)
+        flat, outs = [a.reshape(-1) for a in args], None
+        for start in range(0, size, TILE):
+            part = slice(start, start + TILE)
+            results = function(*(a[part] for a in flat))
+            several = isinstance(results, tuple)
+            results = results if several else (results,)
+            outs = outs or [np.empty(size, r.dtype) for r in results]
+            for out, r in zip(outs, results):
+                out[part] = r
+        return tuple(o.reshape(shape) for o in outs) if several else outs[0].reshape(shape)
+
+    return tiled
+
+
+@by_hand(lambda g, p, x, dim: p * (g - sum(g * p, dim, True)))
+def softmax(x, dim=-1):
+    """exp(x) / sum(exp(x)) along dim; shifted by the maximum, so that nothing overflows."""
+    e = exp(x - amax(x, dim, True))  # every exponent <= 0
+    return e / sum(e, dim, True)
+
+
+@by_hand(lambda g, out, x, dim: g - exp(out) * sum(g, dim, True))
+def log_softmax(x, dim=-1):
+    """log(softmax(x)), without the log of a number that underflowed."""
+    z = x - amax(x, dim, True)
+    return z - log(sum(exp(z), dim, True))
+
+
+def gumbel_softmax(logits, tau=1.0, hard=False, dim=-1):
+    """A sample of a categorical distribution that gradients pass (Jang et al., 2017); one-hot with `hard`."""
+    noise = creation.generator().gumbel(size=logits.shape).astype(logits.dtype)
+    y = softmax((logits + noise) / tau, dim)
+    if not hard:
+        return y
+    soft = unbox(y)
+    one_hot = put(np.zeros_like(soft), _at(soft.argmax(dim), dim, soft.ndim), soft.dtype.type(1))
+    return y + (one_hot - soft)  # forward one_hot, backward as y
+
+
+def _at(index, dim, ndim):
+    grid = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    grid.insert(dim % ndim, index)
+    return tuple(grid)
+
+
+# ---------------------------------------------------------------- gelu and its kin
+@by_hand(in_tiles(lambda g, out, x, phi: g * (phi + x * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)))))
+@in_tiles
+def _gelu(x):
+    phi = 0.5 * (1 + erf(x * math.sqrt(0.5)))  # the normal distribution function
+    return x * phi, phi
+
+
+C, A = math.sqrt(2 / math.pi), 0.044715
+
+
+@by_hand(in_tiles(lambda g, out, x, t: g * (0.5 * (1 + t) + (0.5 * C) * x * (1 - t * t) * (1 + (3 * A) * (x * x)))))
+@in_tiles
+def _gelu_tanh(x):
+    t = tanh(C * x * (1 + A * (x * x)))
+    return 0.5 * x * (1 + t), t
+
+
+def gelu(x, approximate="none"):
+    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016), or its "tanh" approximation."""
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
+    return _gelu(x) if approximate == "none" else _gelu_tanh(x)
+
+
+@by_hand(in_tiles(lambda g, out, x, s: g * (s * (1 + x * (1 - s)))))
+@in_tiles
+def silu(x):
+    """x * sigmoid(x), also called swish."""
+    s = sigmoid(x)
+    return x * s, s
+
+
+def mish(x):
+    """x * tanh(softplus(x))"""
+    return x * tanh(softplus(x))
+
+
+def softplus(x, beta=1.0, threshold=20.0):
+    """log(1 + exp(beta * x)) / beta; x itself where beta * x is above the threshold."""
+    soft = logaddexp(x * beta, 0.0) / beta
+    return where(x * beta > threshold, x, soft)
+
+
+def logsigmoid(x):
+    """log(sigmoid(x)), right for large x of either sign."""
+    return -logaddexp(-x, 0.0)
+
+
+# ---------------------------------------------------------------- piecewise
+def leaky_relu(x, negative_slope=0.01):
+    """x where it is above 0, else negative_slope * x."""
+    return where(x > 0, x, x * negative_slope)
+
+
+def elu(x, alpha=1.0):
+    """x where it is above 0, else alpha * (exp(x) - 1)."""
+    return where(x > 0, x, alpha * expm1(clamp(x, max=0)))
+
+
+def selu(x):
+    """elu scaled so that layers keep mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return 1.0507009873554805 * elu(x, 1.6732632423543772)
+
+
+def softsign(x):
+    """x / (1 + |x|)"""
+    return x / (1 + abs(x))
+
+
+def hardtanh(x, min_val=-1.0, max_val=1.0):
+    """x held within [min_val, max_val]; at the bounds the gradient is 0."""
+    return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
+
+
+def glu(x, dim=-1):
+    """The first half along dim, times the sigmoid of the second."""
+    if not x.ndim or x.shape[dim] % 2:
+        raise RuntimeError(f"glu: dimension {dim} of shape {x.shape} cannot be halved")
+    a, b = chunk(x, 2, dim)
+    return a * sigmoid(b)
+
+
+# ---------------------------------------------------------------- lengths and distances
+def normalize(x, p=2.0, dim=1, eps=1e-12):
+    """x divided by its p-norm along dim, or by eps where that is smaller."""
+    return x / clamp(vector_norm(x, p, dim, True), min=eps)
+
+
+def cosine_similarity(x1, x2, dim=1, eps=1e-8):
+    """The cosine of the angle between vectors along dim."""
+    lengths = clamp(vector_norm(x1, 2, dim), min=eps) * clamp(vector_norm(x2, 2, dim), min=eps)
+    return sum(x1 * x2, dim) / lengths
+
+
+def cdist(x1, x2, p=2.0):
+    """The p-norm distance of each row of x1 (…, P, M) to each of x2 (…, R, M): (…, P, R)."""
+    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise RuntimeError(f"cdist: needs rows of one length, not shapes {x1.shape} and {x2.shape}")
+    return vector_norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
+
+
+def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
+    """The p-norm of x1 - x2 + eps along the last dimension."""
+    return vector_norm(x1 - x2 + eps, p, -1, keepdim)

@@ -1,0 +1,180 @@
+"""What layers compute: linear maps, embeddings, dropout, normalization, attention."""
+
+import math
+
+import numpy as np
+
+from tinygrad_lite import creation
+from tinygrad_lite.changes import stamp
+from tinygrad_lite.ops import amax, exp, getitem, matmul, mean, place, reshape, sqrt, sum, var, where
+from tinygrad_lite.tape import by_hand, unbox
+
+
+@by_hand(lambda g, out, x, weight, bias: matmul(g, weight),
+         lambda g, out, x, weight, bias: matmul(_flat(g).mT, _flat(x)),
+         lambda g, out, x, weight, bias: sum(_flat(g), 0))
+def linear(x, weight, bias=None):
+    """x @ weight.T + bias: x (…, in), weight (out, in), bias (out,) -> (…, out)."""
+    y = matmul(x, weight.mT)
+    return y if bias is None else y + bias
+
+
+def _flat(x):
+    """(…, n) -> (rows, n)"""
+    return x if x.ndim == 2 else reshape(x, -1, x.shape[-1])
+
+
+@by_hand(None, lambda g, out, index, weight, padding_idx: place(
+    g if padding_idx is None else g * (index != padding_idx)[..., None], index, weight.shape))
+def _embedding(index, weight, padding_idx):
+    return getitem(weight, index)
+
+
+def embedding(input, weight, padding_idx=None):
+    """The rows of weight (V, D) that whole numbers (…) name: (…, D); row padding_idx gets no gradient."""
+    index, rows = np.asarray(unbox(input)), weight.shape[0]
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"embedding: the input holds whole numbers, not {index.dtype}")
+    outside = index.astype(np.uintp) >= rows
+    if outside.any():
+        raise IndexError(f"embedding: index {index[outside][0]} is out of bounds for {rows} rows")
+    if padding_idx is not None and not -rows <= padding_idx < rows:
+        raise IndexError(f"embedding: padding_idx {padding_idx} is out of bounds for {rows} rows")
+    return _embedding(index, weight, padding_idx if padding_idx is None else padding_idx % rows)
+
+
+def check_probability(name, p):
+    """ValueError unless 0 <= p <= 1."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name}: the probability is in [0, 1], not {p}")
+
+
+def _dropped(shape, p, dtype):
+    """What dropout multiplies by: 0 with probability p, else 1 / (1 - p)."""
+    kept = creation.generator().random(shape) >= p
+    return (kept / (1 - p) if p < 1 else kept).astype(dtype)
+
+
+def dropout(x, p=0.5, training=True):
+    """Each element 0 with probability p, else divided by 1 - p; the input itself unless training."""
+    check_probability("dropout", p)
+    return x * _dropped(x.shape, p, x.dtype) if training and p else x
+
+
+# ---------------------------------------------------------------- normalization
+def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, hat, scale):
+    g = g if weight is None else g * weight
+    return scale * (g - hat * mean(g * hat, dims, True) - (mean(g, dims, True) if centre else 0.0))
+
+
+@by_hand(_normalized_rule,
+         lambda g, out, x, weight, bias, dims, eps, centre, hat, scale: g * hat,
+         lambda g, out, x, weight, bias, dims, eps, centre, hat, scale: g)
+def _normalized(x, weight, bias, dims, eps, centre):
+    """(x - mean) / sqrt(variance + eps) over dims, times weight, plus bias; without `centre` no mean is taken off."""
+    z = x - mean(x, dims, True) if centre else x
+    scale = 1 / sqrt(mean(z * z, dims, True) + eps)
+    hat = z * scale
+    out = hat if weight is None else hat * weight
+    return out if bias is None else out + bias, hat, scale
+
+
+def _last_dims(name, x, normalized_shape):
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or x.shape[-len(shape):] != shape:
+        raise RuntimeError(f"{name}: an input of shape {x.shape} does not end in the normalized_shape {shape}")
+    return tuple(range(-len(shape), 0))
+
+
+def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
+    """Mean 0 and variance 1 over the last dimensions, then weight and bias (Ba et al., 2016)."""
+    return _normalized(x, weight, bias, _last_dims("layer_norm", x, normalized_shape), eps, True)
+
+
+def rms_norm(x, normalized_shape, weight=None, eps=None):
+    """Root mean square 1 over the last dimensions, then weight (Zhang and Sennrich, 2019)."""
+    dims = _last_dims("rms_norm", x, normalized_shape)
+    return _normalized(x, weight, None, dims, float(np.finfo(x.dtype).eps) if eps is None else eps, False)
+
+
+def _channels(v, ndim, at=1):
+    """(C,) -> (C, 1, …), to broadcast against (N, C, …)."""
+    return None if v is None else reshape(v, -1, *(1,) * (ndim - at - 1))
+
+
+def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
+    """Mean 0 and variance 1 over each group of channels of x (N, C, …) (Wu and He, 2018)."""
+    channels = x.shape[1]
+    if channels % num_groups:
+        raise RuntimeError(f"group_norm: {channels} channels do not fall into {num_groups} groups")
+    grouped = reshape(x, x.shape[0], num_groups, channels // num_groups, *x.shape[2:])
+    weight, bias = (None if v is None else reshape(v, num_groups, channels // num_groups, *(1,) * (x.ndim - 2))
+                    for v in (weight, bias))
+    return reshape(_normalized(grouped, weight, bias, tuple(range(2, grouped.ndim)), eps, True), x.shape)
+
+
+def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """Mean 0 and variance 1 of each channel of x (N, C, …) over the batch (Ioffe and Szegedy, 2015).
+
+    In training the batch's statistics are used, and moved into the running ones by `momentum` (in place);
+    otherwise the running ones.
+    """
+    dims = tuple(d for d in range(x.ndim) if d != 1)
+    weight, bias = _channels(weight, x.ndim), _channels(bias, x.ndim)
+    if not training and running_mean is not None:
+        scale = 1 / np.sqrt(unbox(running_var) + x.dtype.type(eps))
+        hat = (x - _channels(unbox(running_mean), x.ndim)) * _channels(scale, x.ndim)
+        out = hat if weight is None else hat * weight
+        return out if bias is None else out + bias
+    count = math.prod(x.shape[d] for d in dims)
+    if training and count < 2:
+        raise ValueError(f"batch_norm: training needs more than one value a channel, not shape {x.shape}")
+    if training and running_mean is not None:
+        plain = unbox(x)
+        for running, now in ((running_mean, mean(plain, dims)), (running_var, var(plain, dims))):
+            running.array[...] += momentum * (now - running.array)
+            stamp(running.array)
+    return _normalized(x, weight, bias, dims, eps, True)
+
+
+# ---------------------------------------------------------------- attention
+def _attention_rule(g, out, q, k, v, mask, dropped, scale, p):
+    dp = g @ v.mT if dropped is None else (g @ v.mT) * dropped
+    ds = p * (dp - sum(dp * p, -1, True))  # (…, T, S)
+    dv = (p if dropped is None else p * dropped).mT @ g
+    added = None if mask is None or mask.dtype == bool else ds
+    return ds @ k * scale, ds.mT @ q * scale, dv, added, None, None
+
+
+@by_hand(joint=_attention_rule)
+def _attention(q, k, v, mask, dropped, scale):
+    """softmax(q @ k.T * scale + mask) @ v; a row that may look nowhere is 0."""
+    s = q @ k.mT * scale  # (…, T, S)
+    if mask is not None:
+        s = where(mask, s, -math.inf) if mask.dtype == bool else s + mask
+    top = amax(s, -1, True)
+    e = exp(s - where(np.isfinite(unbox(top)), top, 0.0))
+    total = sum(e, -1, True)
+    p = e / where(total == 0, 1.0, total)
+    return (p if dropped is None else p * dropped) @ v, p
+
+
+def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
+    """Attention (Vaswani et al., 2017): query (…, T, D), key (…, S, D), value (…, S, E) -> (…, T, E).
+
+    attn_mask: bools (True: may look) or numbers to add to the scores; is_causal: only at itself and before.
+    A row that may look nowhere gives 0, and gradients of 0. scale is 1 / sqrt(D) unless given.
+    """
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(f"scaled_dot_product_attention: shapes {query.shape}, {key.shape} and {value.shape} of "
+                           "query, key and value do not fit")
+    check_probability("scaled_dot_product_attention", dropout_p)
+    rows, columns = query.shape[-2], key.shape[-2]
+    if is_causal:
+        if attn_mask is not None:
+            raise ValueError("scaled_dot_product_attention: is_causal and attn_mask exclude each other")
+        attn_mask = np.tri(rows, columns, dtype=bool)
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    dropped = _dropped((*batch, rows, columns), dropout_p, query.dtype) if dropout_p else None
+    return _attention(query, key, value, attn_mask, dropped, scale)

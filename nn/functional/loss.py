@@ -1,0 +1,198 @@
+"""Losses: how far a prediction is from its target; reduction is "mean", "sum" or "none"."""
+
+import math
+
+import numpy as np
+
+from tinygrad_lite.ops import amax, clamp, exp, getitem, log, log1p, logaddexp, mean, movedim, put, reshape, sum, where
+from tinygrad_lite.tape import by_hand, unbox
+
+from .activation import log_softmax, pairwise_distance
+
+
+def _reduced(loss, reduction):
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{reduction} is not a valid value for reduction: it is 'mean', 'sum' or 'none'")
+    return mean(loss) if reduction == "mean" else sum(loss) if reduction == "sum" else loss
+
+
+def _same_shape(name, input, target):
+    if input.shape != target.shape:
+        raise ValueError(f"{name}: input of shape {input.shape} and target of shape {target.shape} differ; reshape one")
+
+
+# ---------------------------------------------------------------- classes
+def _cross_entropy_rule(g, out, logits, target, scale, e, total):
+    g = g * scale
+    p = e * ((g[:, None] if g.ndim else g) / total[:, None])
+    return p - put(np.zeros(e.shape, e.dtype), (np.arange(len(target)), target), g)
+
+
+@by_hand(_cross_entropy_rule)
+def _cross_entropy(logits, target, scale):
+    """The sum of scale * -log softmax(logits)[target] over rows; scale (N,) or a number."""
+    z = logits - amax(logits, 1, True)  # (N, C)
+    e = exp(z)
+    total = sum(e, 1)  # (N,)
+    rows = log(total) - z[np.arange(len(target)), target]
+    return sum(rows * scale), e, total
+
+
+def _rows(name, input, target, ignore_index):
+    """Classes last and everything else flat: input (M, C), target (M,), and which rows count (None: all)."""
+    target = np.asarray(unbox(target))
+    at = 0 if input.ndim == 1 else 1
+    if input.ndim == 0 or input.shape[:at] + input.shape[at + 1 :] != target.shape:
+        raise ValueError(f"{name}: an input of shape {input.shape} needs a target of shape "
+                         f"{input.shape[:at] + input.shape[at + 1 :]}, not {target.shape}")
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"{name}: the target holds class indices, so whole numbers, not {target.dtype}")
+    rows = input if input.ndim == 2 else reshape(movedim(input, at, -1), -1, input.shape[at])
+    target = target.reshape(-1)
+    outside = target.astype(np.uintp) >= input.shape[at]  # negative ones wrap to large ones
+    if not outside.any():
+        return rows, target, None
+    counted = target != ignore_index
+    if (outside & counted).any():
+        wrong = target[outside & counted][0]
+        raise IndexError(f"{name}: target {wrong} is out of bounds for {input.shape[at]} classes")
+    return rows, target, counted
+
+
+def _nll(rows, target, counted, shape, weight, reduction):
+    """Of log-probabilities (M, C): minus the one of the target, weighted; the mean is over the weights."""
+    if counted is not None:
+        target = np.where(counted, target, 0)
+    w = np.ones(len(target), rows.dtype) if weight is None else unbox(weight)[target]
+    w = w if counted is None else np.where(counted, w, w.dtype.type(0))
+    loss = -getitem(rows, (np.arange(len(target)), target)) * w
+    if counted is not None:
+        loss = where(counted, loss, rows.dtype.type(0))
+    if reduction == "mean":
+        return sum(loss) / w.sum()
+    return _reduced(reshape(loss, shape), reduction)
+
+
+def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
+    """-input[target] of log-probabilities (N, C, …) and class indices (N, …); see `cross_entropy`."""
+    rows, flat, counted = _rows("nll_loss", input, target, ignore_index)
+    if counted is None and 0 <= ignore_index < rows.shape[1]:
+        counted = flat != ignore_index
+    return _nll(rows, flat, counted, unbox(target).shape, weight, reduction)
+
+
+def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    """-log softmax(input)[target]: logits (N, C, …) or (C,), target (N, …) of class indices, or probabilities
+    of the logits' shape.
+
+    weight (C,) counts classes more or less; rows whose target is ignore_index do not count, and the mean is over the
+    weights of those that do. label_smoothing moves that share of the target to all classes alike. An index outside
+    [0, C) is an IndexError, a target of another shape a ValueError, one of other numbers a TypeError.
+    """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is in [0, 1], not {label_smoothing}")
+    if getattr(target, "dtype", np.dtype(int)).kind == "f" and target.shape == input.shape:
+        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+    rows, flat, counted = _rows("cross_entropy", input, target, ignore_index)
+    if 0 <= ignore_index < rows.shape[1]:
+        counted = flat != ignore_index
+    if reduction == "mean" and weight is None and not label_smoothing:
+        if counted is not None:
+            rows, flat = getitem(rows, counted), flat[counted]
+        return _cross_entropy(rows, flat, 1 / len(flat) if len(flat) else math.nan)
+    logp = log_softmax(rows)
+    shape = np.shape(unbox(target))
+    hard = _nll(logp, flat, counted, shape, weight, reduction)
+    if not label_smoothing:
+        return hard
+    w = np.ones(rows.shape[1], rows.dtype) if weight is None else unbox(weight)
+    smooth = -sum(logp * w, 1)
+    if counted is not None:
+        smooth = where(counted, smooth, rows.dtype.type(0))
+    if reduction == "mean":
+        counts = w[flat] if counted is None else w[flat[counted]]
+        smooth = sum(smooth) / counts.sum()
+    else:
+        smooth = _reduced(reshape(smooth, shape), reduction)
+    return (1 - label_smoothing) * hard + (label_smoothing / rows.shape[1]) * smooth
+
+
+def _soft_cross_entropy(input, target, weight, reduction, label_smoothing):
+    at = 0 if input.ndim == 1 else 1
+    logp = log_softmax(input, at)
+    classes = input.shape[at]
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    if weight is not None:
+        logp = logp * reshape(weight, *(classes if d == at else 1 for d in range(input.ndim)))
+    loss = -sum(logp * target, at)
+    return _reduced(loss, reduction)
+
+
+# ---------------------------------------------------------------- probabilities
+def binary_cross_entropy(input, target, weight=None, reduction="mean"):
+    """-(target * log(input) + (1 - target) * log(1 - input)) of probabilities; the logs are at least -100."""
+    _same_shape("binary_cross_entropy", input, target)
+    if ((unbox(input) < 0) | (unbox(input) > 1)).any():
+        raise RuntimeError("binary_cross_entropy: the input holds probabilities, and some are outside [0, 1]; "
+                           "of logits use binary_cross_entropy_with_logits")
+    with np.errstate(divide="ignore"):
+        loss = -(target * clamp(log(input), min=-100) + (1 - target) * clamp(log1p(-input), min=-100))
+    return _reduced(loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
+    """`binary_cross_entropy` of sigmoid(input), right for large logits; pos_weight scales the positive part."""
+    _same_shape("binary_cross_entropy_with_logits", input, target)
+    factor = 1.0 if pos_weight is None else 1 + (pos_weight - 1) * target
+    loss = (1 - target) * input + factor * logaddexp(-input, 0.0)
+    return _reduced(loss if weight is None else loss * weight, reduction)
+
+
+def kl_div(input, target, reduction="mean", log_target=False):
+    """target * (log(target) - input) of log-probabilities; "batchmean" divides the sum by the first size."""
+    if log_target:
+        loss = exp(target) * (target - input)
+    else:
+        logs = log(where(target > 0, target, 1.0))
+        loss = where(target > 0, target * logs, 0.0) - target * input
+    return sum(loss) / input.shape[0] if reduction == "batchmean" else _reduced(loss, reduction)
+
+
+# ---------------------------------------------------------------- distances
+def mse_loss(input, target, reduction="mean"):
+    """(input - target)**2"""
+    _same_shape("mse_loss", input, target)
+    return _reduced((input - target) ** 2, reduction)
+
+
+def l1_loss(input, target, reduction="mean"):
+    """|input - target|"""
+    _same_shape("l1_loss", input, target)
+    return _reduced(abs(input - target), reduction)
+
+
+def huber_loss(input, target, reduction="mean", delta=1.0):
+    """Half the square of errors below delta, delta * (|error| - delta / 2) of larger ones."""
+    _same_shape("huber_loss", input, target)
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta is above 0, not {delta}")
+    error = abs(input - target)
+    near = clamp(error, max=delta)
+    return _reduced(near * (error - 0.5 * near), reduction)
+
+
+def smooth_l1_loss(input, target, reduction="mean", beta=1.0):
+    """`huber_loss` divided by beta; `l1_loss` for beta = 0."""
+    if beta == 0:
+        return l1_loss(input, target, reduction)
+    return huber_loss(input, target, reduction, beta) / beta
+
+
+def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, reduction="mean"):
+    """max(0, margin + |anchor - positive| - |anchor - negative|) of rows (Schroff et al., 2015)."""
+    near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        other = pairwise_distance(positive, negative, p, eps)
+        far = where(other < far, other, far)
+    return _reduced(clamp(margin + near - far, min=0), reduction)
