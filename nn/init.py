@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite import creation
+from tinygrad_lite import random
 from tinygrad_lite.mode import no_grad
 
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4,
@@ -59,19 +59,19 @@ def eye_(t: Any) -> Any:
 
 def uniform_(t: Any, a: float = 0.0, b: float = 1.0) -> Any:
     """Uniform in [a, b)."""
-    return _fill(t, creation.generator().uniform(a, b, t.shape).astype(t.dtype))
+    return random.uniform_(t, a, b)
 
 
 def normal_(t: Any, mean: float = 0.0, std: float = 1.0) -> Any:
     """Normal of a mean and standard deviation."""
-    return _fill(t, (mean + std * creation.generator().standard_normal(t.shape)).astype(t.dtype))
+    return random.normal_(t, mean, std)
 
 
 def trunc_normal_(t: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Any:
     """Normal, drawn again wherever it falls outside [a, b]."""
     if not a < b or b < mean - 6 * std or a > mean + 6 * std:
         raise ValueError(f"trunc_normal_: [{a}, {b}] holds next to nothing of a normal of mean {mean} and std {std}")
-    rng, values = creation.generator(), np.full(t.shape, np.inf)
+    rng, values = random.rng(), np.full(t.shape, np.inf)
     while (outside := (values < a) | (values > b)).any():
         values[outside] = mean + std * rng.standard_normal(outside.sum())
     return _fill(t, values.astype(t.dtype))
@@ -111,6 +111,6 @@ def orthogonal_(t: Any, gain: float = 1.0) -> Any:
     if t.ndim < 2:
         raise ValueError(f"orthogonal_: needs at least 2 dimensions, not shape {t.shape}")
     rows, columns = t.shape[0], math.prod(t.shape[1:])
-    q, r = np.linalg.qr(creation.generator().standard_normal((max(rows, columns), min(rows, columns))))
+    q, r = np.linalg.qr(random.rng().standard_normal((max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diag(r))  # so that the distribution is uniform
     return _fill(t, gain * (q if rows >= columns else q.T).reshape(t.shape).astype(t.dtype))

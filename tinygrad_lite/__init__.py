@@ -1,15 +1,47 @@
 """tinygrad_lite: one numpy Tensor with a reverse-mode tape, small enough to read in an evening."""
 
-from . import autograd, data, nn, ops, optim
-from .creation import arange, from_numpy, manual_seed, ones, rand, randint, randn, randperm, tensor, zeros
+import numpy as _np
+
+from . import autograd, data, linalg, nn, ops, optim, random
+from .creation import (
+    arange,
+    as_tensor,
+    empty,
+    empty_like,
+    eye,
+    from_dlpack,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
 from .mode import enable_grad, expanded, is_grad_enabled, no_grad, set_grad_enabled
+from .ops import *  # noqa: F403
+from .ops.arguments import result_type
+from .random import (
+    Generator,
+    bernoulli,
+    manual_seed,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+)
 from .saving import load, save
 from .tape import by_hand, primitive
 from .tensor import Tensor
 from .view import draw
 
-__all__ = [
-    "Tensor", "arange", "autograd", "by_hand", "data", "draw", "enable_grad", "expanded", "from_numpy",
-    "is_grad_enabled", "load", "manual_seed", "nn", "no_grad", "ones", "ops", "optim", "primitive", "rand",
-    "randint", "randn", "randperm", "save", "set_grad_enabled", "tensor", "zeros",
-]
+bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(
+    _np.dtype, ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"))
+short, int, long, half, float, double = int16, int32, int64, float16, float32, float64
+inf, nan, pi, newaxis = _np.inf, _np.nan, _np.pi, None

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from . import autograd, nn, optim, saving
-from .creation import manual_seed, tensor
+from .creation import tensor
 from .data import load_digits, split
 from .mode import no_grad
+from .random import manual_seed
 from .view import draw
 
 

@@ -62,16 +62,15 @@ def _comparable(op):
     return method
 
 
-NUMPYS = {  # numpy's names for what PyTorch calls otherwise
+UFUNCS = {  # numpy's names for what PyTorch calls otherwise
     "multiply": "mul", "subtract": "sub", "divide": "div", "power": "pow", "negative": "neg", "absolute": "abs",
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "concatenate": "cat", "equal": "eq",
-    "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "mod": "remainder",
-    "invert": "bitwise_not", "clip": "clamp", "max": "amax", "min": "amin", "expand_dims": "unsqueeze", "copy": "clone"}
-
-
-def _of_numpy(function: Any) -> Any:
-    """The operation that a numpy function or ufunc is called here."""
-    return ops.VOCABULARY.get(NUMPYS.get(function.__name__, function.__name__))
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "equal": "eq", "not_equal": "ne",
+    "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "invert": "bitwise_not"}
+FUNCTIONS = {name: name for name in (  # those of numpy's functions whose arguments mean the same here
+    "sum mean prod amax amin argmax argmin any all count_nonzero cumsum cumprod diff where stack hstack vstack reshape "
+    "squeeze swapaxes broadcast_to tile roll round outer einsum trace diagonal tril triu inv det solve cholesky "
+    "slogdet").split()} | {"max": "amax", "min": "amin", "concatenate": "cat", "clip": "clamp", "copy": "clone",
+                           "expand_dims": "unsqueeze", "moveaxis": "movedim"}
 
 
 @tape.results_are
@@ -227,16 +226,33 @@ class Tensor(Value):
         return np.array(self.array, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        op = _of_numpy(ufunc)
+        op = ops.VOCABULARY.get(UFUNCS.get(ufunc.__name__, ufunc.__name__))
         if op is None or method != "__call__" or kwargs:
             return NotImplemented
         return op(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        op = _of_numpy(function)
-        if op is None:  # what has no gradient here is numpy's, of the arrays
-            return function(*plain(args), **{k: plain(v) for k, v in kwargs.items()})
-        return op(*args, **kwargs)
+        if function.__name__ in FUNCTIONS:
+            return ops.VOCABULARY[FUNCTIONS[function.__name__]](*args, **kwargs)
+        if function is np.transpose:
+            return ops.permute(args[0], *(args[1:] or kwargs.values() or reversed(range(args[0].ndim))))
+        return function(*plain(args), **{k: plain(v) for k, v in kwargs.items()})  # numpy's, of the arrays
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("__dlpack__ of a tensor that requires grad would lose its gradient; use .detach()")
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple:
+        return self.array.__dlpack_device__()
+
+    def __copy__(self) -> "Tensor":
+        return Tensor(self.array, self.node)
+
+    def __reduce__(self) -> tuple:
+        if not self.is_leaf:
+            raise RuntimeError("only leaf tensors can be copied deeply or pickled; use .detach() first")
+        return _rebuilt, (type(self), self.array, self.requires_grad)
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
@@ -330,6 +346,14 @@ class Tensor(Value):
     def __setitem__(self, index: Any, value: Any) -> None:
         _rebind(self, ops.put, plain(index), value)
 
+    def clamp_(self, min: Any = None, max: Any = None) -> "Tensor":
+        """clamp in place."""
+        return _rebind(self, ops.clamp, min, max)
+
+    def masked_fill_(self, mask: Any, value: Any) -> "Tensor":
+        """masked_fill in place."""
+        return _rebind(self, ops.masked_fill, mask, value)
+
     def zero_(self) -> "Tensor":
         """Set every element to 0, in place."""
         return self.fill_(0)
@@ -353,6 +377,13 @@ FUNCTIONS_ONLY = {  # what does not take a tensor first, or is no part of PyTorc
     "one_hot", "matrix_norm", "vector_norm"}
 for _name in ops.VOCABULARY.keys() - FUNCTIONS_ONLY - vars(Tensor).keys():
     setattr(Tensor, _name, ops.VOCABULARY[_name])
+
+
+def _rebuilt(cls: type, array: np.ndarray, requires_grad: bool) -> Tensor:
+    """What copy and pickle call: a leaf with the array."""
+    new = cls.__new__(cls)
+    Value.__init__(new, array)
+    return new.requires_grad_(requires_grad)
 
 
 class Handle:

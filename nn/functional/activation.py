@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from tinygrad_lite import creation
+from tinygrad_lite import random
 from tinygrad_lite.ops import (
     amax,
     chunk,
@@ -68,7 +68,7 @@ def log_softmax(x, dim=-1):
 
 def gumbel_softmax(logits, tau=1.0, hard=False, dim=-1):
     """A sample of a categorical distribution that gradients pass (Jang et al., 2017); one-hot with `hard`."""
-    noise = creation.generator().gumbel(size=logits.shape).astype(logits.dtype)
+    noise = random.rng().gumbel(size=logits.shape).astype(logits.dtype)
     y = softmax((logits + noise) / tau, dim)
     if not hard:
         return y

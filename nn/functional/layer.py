@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tinygrad_lite import creation
+from tinygrad_lite import random
 from tinygrad_lite.changes import stamp
 from tinygrad_lite.ops import amax, exp, getitem, matmul, mean, place, reshape, sqrt, sum, var, where
 from tinygrad_lite.tape import by_hand, unbox
@@ -51,7 +51,7 @@ def check_probability(name, p):
 
 def _dropped(shape, p, dtype):
     """What dropout multiplies by: 0 with probability p, else 1 / (1 - p)."""
-    kept = creation.generator().random(shape) >= p
+    kept = random.rng().random(shape) >= p
     return (kept / (1 - p) if p < 1 else kept).astype(dtype)
 
 

@@ -99,7 +99,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if reduction == "mean" and weight is None and not label_smoothing:
         if counted is not None:
             rows, flat = getitem(rows, counted), flat[counted]
-        return _cross_entropy(rows, flat, 1 / len(flat) if len(flat) else math.nan)
+        return _cross_entropy(rows, flat, 1 / len(flat)) if len(flat) else sum(rows) * math.nan
     logp = log_softmax(rows)
     shape = np.shape(unbox(target))
     hard = _nll(logp, flat, counted, shape, weight, reduction)

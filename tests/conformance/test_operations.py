@@ -69,3 +69,26 @@ def test_values_and_gradients_are_pytorchs(name, function, row, sample):
                               ("gradients", "second gradients")):
             if b is not None:
                 close(a, b, what)
+
+
+def test_cross_entropy_with_every_target_ignored():
+    x, y = np.ones((2, 3)), np.array([-100, -100])
+    a, b = tl.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    ours, other = (lib.nn.functional.cross_entropy(v, lib.tensor(y)) for lib, v in ((tl, a), (torch, b)))
+    ours.backward(), other.backward()
+    assert np.isnan(ours.item()) and np.isnan(other.item())
+    np.testing.assert_array_equal(a.grad, b.grad.numpy())
+
+
+PAIRS = [(np.float32, 2.0), (np.int64, 2.5), (np.int64, 2), (bool, 2), (bool, True), (np.float16, 1e3), (np.uint8, -1),
+         (np.float32, np.ones((), np.float64)), (np.int64, np.ones((), np.float16)), (np.float32, np.ones(2, np.int64)),
+         (np.float16, np.ones(2, np.float64)), (np.uint8, np.ones(2, np.int8)), (np.float16, np.ones(2, np.int64)),
+         (bool, np.ones((), np.uint8)), (np.int32, np.ones((), np.int64))]
+
+
+@pytest.mark.parametrize("dtype, other", PAIRS)
+def test_type_promotion(dtype, other):
+    x = np.ones(2, dtype)
+    ours = (tl.tensor(x) + (tl.tensor(other) if isinstance(other, np.ndarray) else other)).dtype
+    theirs = (torch.tensor(x) + (torch.tensor(other) if isinstance(other, np.ndarray) else other)).dtype
+    assert str(ours) == str(theirs).removeprefix("torch.")

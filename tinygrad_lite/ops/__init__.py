@@ -28,3 +28,5 @@ for _module in MODULES:
             _op.__module__ = _module.__name__
         if not _name.startswith("_") and getattr(_op, "__module__", "") == _module.__name__ != tape.__name__:
             VOCABULARY[_name] = _op
+
+__all__ = [*VOCABULARY]  # type: ignore[misc]

@@ -46,7 +46,8 @@ def promote(*operands):
             return operands
     operands = tuple(x.item() if isinstance(x, np.generic) else x for x in operands)
     dtype = result_type(*operands)
-    return [x.astype(dtype, copy=False) if isinstance(x, np.ndarray) else dtype.type(x) for x in operands]
+    return [x.astype(dtype, copy=False) if isinstance(x, np.ndarray) else np.asarray(x).astype(dtype)
+            for x in operands]
 
 
 def promote_float(*operands):
@@ -79,7 +80,7 @@ def dims_of(x, dim):
         return tuple(range(x.ndim))
     dims = tuple(dim_of(x, d) for d in ((dim,) if isinstance(dim, (int, np.integer)) else dim))
     if len(set(dims)) < len(dims):
-        raise RuntimeError(f"dim {dim} names a dimension twice")
+        raise ValueError(f"dim {dim} names a dimension twice")
     return dims if x.ndim else ()
 
 

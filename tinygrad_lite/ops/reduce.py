@@ -163,7 +163,7 @@ def min(x, dim=None, keepdim=False):
     return _extreme(x, dim, keepdim, amin, argmin, minimum)
 
 
-def _argmedian(x, dim):
+def _median(x, dim):
     order = np.argsort(x, axis=dim, kind="stable")  # NaN last
     n = x.shape[dim]
     if not n:
@@ -173,7 +173,7 @@ def _argmedian(x, dim):
     return np.where(lost.any(axis=dim, keepdims=True), lost.argmax(axis=dim, keepdims=True), at)
 
 
-_median_at = primitive(_argmedian, None)
+_median_at = primitive(_median, None)
 
 
 @accepts_axis

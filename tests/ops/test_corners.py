@@ -1,0 +1,152 @@
+"""The corners: infinities, zeros, ties, bounds, empty, and where rounding would spoil the result."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from tinygrad_lite.nn import functional as F
+
+import tinygrad_lite as tl
+
+INF, NAN = math.inf, math.nan
+
+
+def leaf(data, dtype=np.float64):
+    return tl.tensor(np.array(data, dtype), requires_grad=True)
+
+
+CASES = {  # what: (function, inputs, value, gradients of the sum); None: not compared
+    "logsumexp of all -inf": (lambda x: tl.logsumexp(x, 0), [[-INF, -INF]], -INF, [[0, 0]]),
+    "logsumexp with +inf": (lambda x: tl.logsumexp(x, 0), [[INF, 0.0]], INF, None),
+    "softmax at 1e4": (lambda x: F.softmax(x, 0)[0], [[1e4, 0.0]], 1.0, [[0, 0]]),
+    "softmax with -inf": (lambda x: F.softmax(x, 0)[0], [[0.0, -INF, 0.0]], 0.5, [[0.25, 0, -0.25]]),
+    "log_softmax at 1e4": (lambda x: F.log_softmax(x, 0)[1], [[1e4, 0.0]], -1e4, [[-1, 1]]),
+    "sigmoid at +-1e4": (tl.sigmoid, [[1e4, -1e4]], [1, 0], [[0, 0]]),
+    "logsigmoid at +-1e4": (F.logsigmoid, [[1e4, -1e4]], [0, -1e4], [[0, 1]]),
+    "softplus at +-1e4": (F.softplus, [[1e4, -1e4]], [1e4, 0], [[1, 0]]),
+    "logaddexp at +-1e4": (tl.logaddexp, [[1e4, -1e4], [-1e4, -1e4]], [1e4, -1e4 + math.log(2)], [[1, 0.5], [0, 0.5]]),
+    "BCE with logits at +-1e4": (lambda x: F.binary_cross_entropy_with_logits(x, tl.tensor([1.0, 1.0]), reduction="none"),
+                                 [[1e4, -1e4]], [0, 1e4], [[0, -1]]),
+    "cross_entropy at 1e4": (lambda x: F.cross_entropy(x, np.array([1])), [[[1e4, 0.0]]], 1e4, [[[1, -1]]]),
+    "cross_entropy of ignored rows": (lambda x: F.cross_entropy(x, np.array([-100, 0])), [[[NAN, 0.0], [0.0, 0.0]]],
+                                      math.log(2), [[[0, 0], [-0.5, 0.5]]]),
+    "where and the NaN of the other branch": (lambda x: tl.where(x > 0, x, x * 2), [[1.0, NAN]], None, [[1, 2]]),
+    "double where": (lambda x: tl.where(x > 0, tl.log(tl.where(x > 0, x, 1.0)), 0.0), [[0.0, 2.0]], [0, math.log(2)], [[0, 0.5]]),
+    "masked_fill over a NaN": (lambda x: tl.masked_fill(x * 2, np.array([True, False]), 0.0), [[NAN, 1.0]], [0, 2], [[0, 2]]),
+    "norm at 0": (lambda x: tl.norm(x), [[0.0, 0.0]], 0, [[0, 0]]),
+    "norm at 0, p = 3": (lambda x: tl.norm(x, 3), [[0.0, 0.0]], 0, [[0, 0]]),
+    "sqrt at 0": (tl.sqrt, [[0.0]], [0], [[INF]]),
+    "abs, sign and relu at 0": (lambda x: abs(x) + tl.relu(x) + tl.sign(x), [[0.0]], [0], [[0]]),
+    "0 to the 0, negative bases": (lambda x: x**0 + x**2 + x**3, [[0.0, -2.0]], [1, -3], [[0, 8]]),
+    "0 to a tensor": (tl.pow, [[0.0, 0.0, 2.0], [0.0, 2.0, 0.0]], [1, 0, 1], [[0, 0, 0], [0, 0, math.log(2)]]),
+    "0 to a negative power": (lambda x: x**-1, [[0.0]], [INF], [[-INF]]),
+    "ties share for amax": (tl.amax, [[3.0, 3.0, 1.0]], 3, [[0.5, 0.5, 0]]),
+    "ties pick one for max(dim)": (lambda x: x.max(0)[0], [[3.0, 3.0, 1.0]], 3, [[1, 0, 0]]),
+    "ties of maximum": (tl.maximum, [[1.0, 2.0], [1.0, 0.0]], [1, 2], [[0.5, 1], [0.5, 0]]),
+    "prod with one zero": (tl.prod, [[2.0, 0.0, 3.0]], 0, [[0, 6, 0]]),
+    "prod with two zeros": (tl.prod, [[0.0, 5.0, 0.0]], 0, [[0, 0, 0]]),
+    "cumprod with zeros": (lambda x: tl.cumprod(x, 0), [[2.0, 0.0, 3.0]], [2, 0, 0], [[1, 8, 0]]),
+    "logcumsumexp from -inf": (lambda x: tl.logcumsumexp(x, 0), [[-INF, 0.0, 0.0]], [-INF, 0, math.log(2)], [[0, 1.5, 0.5]]),
+    "std of equal elements": (lambda x: x.std(), [[2.0, 2.0]], 0, [[0, 0]]),
+    "var of one element without correction": (lambda x: x.var(unbiased=False), [[2.0]], 0, [[0]]),
+    "clamp at its bounds": (lambda x: tl.clamp(x, 0.0, 1.0), [[-1.0, 0.0, 0.5, 1.0, 2.0]], [0, 0, 0.5, 1, 1], [[0, 1, 1, 1, 0]]),
+    "hardtanh at its bounds": (F.hardtanh, [[-1.0, 0.0, 1.0]], [-1, 0, 1], [[0, 1, 0]]),
+    "mean of nothing": (tl.mean, [[]], NAN, [[]]), "sum of nothing": (tl.sum, [[]], 0, [[]]), "prod of nothing": (tl.prod, [[]], 1, [[]]),
+    "kl_div of a zero probability": (lambda x: F.kl_div(x, np.array([0.0, 1.0]), reduction="sum"), [[-1.0, 0.0]], 0, [[0, -1]]),
+    "BCE at 0 and 1": (lambda x: F.binary_cross_entropy(x, np.array([1.0, 1.0]), reduction="none"), [[0.0, 1.0]], [100, 0], None),
+    "atan2 on the axes": (tl.atan2, [[1.0, 0.0], [0.0, -1.0]], [math.pi / 2, math.pi], [[0, -1], [-1, 0]]),
+}
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_corner(what):
+    function, inputs, value, gradients = CASES[what]
+    with np.errstate(all="ignore"):
+        wrt = [leaf(x) for x in inputs]
+        out = function(*wrt)
+        if value is not None:
+            np.testing.assert_allclose(out.array, value, rtol=1e-12, atol=1e-300)
+        if gradients is not None:
+            out.sum().backward()
+            for x, g in zip(wrt, gradients):
+                np.testing.assert_allclose(x.grad.array, g, rtol=1e-12)
+
+
+def test_a_row_that_may_look_nowhere_is_zero_with_zero_gradients():
+    q, k, v = (leaf(np.random.default_rng(s).standard_normal((2, 3))) for s in range(3))
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=np.array([[False, False], [True, False]]))
+    assert out[0].tolist() == [0, 0, 0] and np.allclose(out[1], v[0])
+    out.sum().backward()
+    assert q.grad[0].tolist() == [0, 0, 0] and all(np.isfinite(x.grad.array).all() for x in (q, k, v))
+
+
+def test_every_target_ignored_is_nan_as_in_pytorch():
+    x = leaf(np.zeros((2, 3)))
+    loss = F.cross_entropy(x, np.array([-100, -100]))
+    assert math.isnan(loss.item()) and F.cross_entropy(x, np.array([-100, -100]), reduction="sum").item() == 0
+
+
+def test_one_element_has_no_unbiased_variance():
+    with np.errstate(all="ignore"):
+        assert math.isnan(leaf([1.0]).var().item()) and math.isnan(leaf([1.0]).std().item())
+
+
+def test_variance_of_float32_far_from_zero():
+    x = tl.tensor(1e4 + np.random.default_rng(0).standard_normal(1000), dtype=np.float32)
+    assert abs(x.var().item() / x.array.astype(np.float64).var(ddof=1) - 1) < 1e-5
+
+
+def test_erf_is_within_two_units_in_the_last_place():
+    x = np.concatenate([np.linspace(-7, 7, 20_001), np.logspace(-300, 1, 2_001)])
+    exact = np.array([math.erf(v) for v in x])
+    assert (np.abs(tl.erf(x) - exact) / np.spacing(np.abs(exact))).max() <= 2
+    assert np.array_equal(tl.erf(np.array([INF, -INF])), [1, -1]) and np.isnan(tl.erf(np.array([NAN]))).all()
+
+
+def test_float16_sums_accumulate_in_float32():
+    x = tl.ones(5000, dtype=np.float16)
+    assert x.sum().item() == 5000 and x.sum().dtype == np.float16 and x.mean().item() == 1
+    assert tl.cumsum(tl.full((3000,), 1.0, dtype=np.float16), 0)[-1].item() == 3000
+
+
+def test_a_square_costs_no_pow():
+    x = np.linspace(0.1, 2, 1000)
+    assert np.array_equal((tl.tensor(x) ** 2).array, x * x)  # np.power is not exact to the last bit everywhere
+    assert all(Fraction(float(a)) == Fraction(float(b)) for a, b in zip((tl.tensor(x) ** 2).array, x * x))
+
+
+def test_sorting_keeps_the_order_of_equals():
+    values, at = tl.sort(tl.tensor([1, 0, 1, 0]), descending=True)
+    assert at.tolist() == [0, 2, 1, 3] and values.tolist() == [1, 1, 0, 0]
+    assert tl.median(tl.tensor([1.0, NAN, 2.0])).isnan().item()
+
+
+def test_gumbel_softmax_draws_in_proportion_and_passes_gradients():
+    tl.manual_seed(0)
+    logits = tl.tensor(np.log([[0.2, 0.8]]).repeat(4000, 0), requires_grad=True)
+    hard = F.gumbel_softmax(logits, hard=True)
+    assert set(np.unique(hard.array).round(12)) == {0.0, 1.0} and abs(hard.array[:, 1].mean() - 0.8) < 0.03
+    hard[:, 1].sum().backward()
+    assert np.abs(logits.grad.array).max() > 0
+
+
+def test_batch_norm_moves_its_running_statistics():
+    mean, var = tl.zeros(2), tl.ones(2)
+    x = tl.tensor(np.random.default_rng(0).standard_normal((8, 2, 3)).astype(np.float32) * 2 + 1)
+    F.batch_norm(x, mean, var, training=True, momentum=0.5)
+    assert np.allclose(mean, x.array.mean((0, 2)) / 2) and np.allclose(var, 0.5 + x.array.var((0, 2), ddof=1) / 2)
+    out = F.batch_norm(x, mean, var)
+    assert np.allclose(out, (x.array - mean.array[:, None]) / np.sqrt(var.array[:, None] + 1e-5), atol=1e-6)
+
+
+def test_embedding_leaves_the_padding_row_alone():
+    weight = leaf(np.ones((3, 2)))
+    F.embedding(np.array([0, 1, 1, 2]), weight, padding_idx=1).sum().backward()
+    assert weight.grad.tolist() == [[1, 1], [0, 0], [1, 1]]
+
+
+def test_repeated_indices_add_their_gradients_up():
+    x = leaf(np.zeros((3, 2)))
+    x[[0, 0, 2, 0]].sum().backward()
+    assert x.grad.tolist() == [[3, 3], [0, 0], [1, 1]]

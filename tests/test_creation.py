@@ -1,0 +1,123 @@
+"""Creation, random numbers, dtypes, and living with numpy and others."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tl
+from tinygrad_lite import nn
+
+t = tl.tensor
+DTYPES = [
+    (lambda: t(1.5), "float32"), (lambda: t([1, 2]), "int64"), (lambda: t([True]), "bool"),
+    (lambda: t(np.ones(2)), "float64"), (lambda: t([1.0]) * 2.0, "float32"), (lambda: t([1, 2]) * 2.5, "float32"),
+    (lambda: t([1, 2]) / 2, "float32"), (lambda: t([1.0]) * t(np.array(2.0)), "float32"), (lambda: 1 / t([1, 2]), "float32"),
+    (lambda: t([1]) + t([1.0]), "float32"), (lambda: t([True]) + 1, "int64"), (lambda: t([1]).exp(), "float32"),
+    (lambda: t([1.0], dtype=tl.float16) * 2.0, "float16"), (lambda: t([1.0]) * np.float64(2), "float32"),
+    (lambda: np.ones(2) * t([1.0, 2.0]), "float64"), (lambda: t([1.0]) > 0, "bool"), (lambda: t([True]).sum(), "int64"),
+    (lambda: tl.full((2,), 1), "int64"), (lambda: tl.full((2,), 1.0), "float32"), (lambda: tl.full((2,), True), "bool"),
+    (lambda: tl.arange(3), "int64"), (lambda: tl.arange(3.0), "float32"), (lambda: tl.linspace(0, 1, 3), "float32"),
+    (lambda: tl.zeros_like(t([1, 2])), "int64"), (lambda: tl.eye(2), "float32"), (lambda: t([1.0]).double(), "float64"),
+    (lambda: t([1], dtype=tl.uint8) + t([1], dtype=tl.int8), "int16"), (lambda: 2.0 - t([1, 2]), "float32"),
+    (lambda: t([7]) // 2, "int64"), (lambda: t([1.0], dtype=tl.half) + t([1.0]), "float32"),
+]
+
+
+@pytest.mark.parametrize("make, dtype", DTYPES)
+def test_dtypes_are_pytorchs(make, dtype):
+    out = make()
+    assert isinstance(out, tl.Tensor) and out.dtype == dtype
+
+
+VALUES = [
+    (lambda: tl.arange(1, 4), [1, 2, 3]), (lambda: tl.arange(1.0, 2.0, 0.5), [1.0, 1.5]), (lambda: tl.eye(2, 3), [[1, 0, 0], [0, 1, 0]]),
+    (lambda: tl.linspace(0, 1, 3), [0, 0.5, 1]), (lambda: tl.full_like(tl.zeros(2), 7), [7, 7]), (lambda: tl.ones_like(t([2])), [1]),
+    (lambda: tl.empty(0, 2), np.empty((0, 2))), (lambda: tl.zeros((2, 1)), [[0], [0]]), (lambda: tl.as_tensor([1, 2]), [1, 2]),
+]
+
+
+@pytest.mark.parametrize("make, values", VALUES)
+def test_values(make, values):
+    np.testing.assert_array_equal(make(), values)
+
+
+def test_random_numbers_have_their_distributions():
+    tl.manual_seed(0)
+    n = 20_000
+    assert abs(tl.rand(n).mean().item() - 0.5) < 0.01 and abs(tl.randn(n).std().item() - 1) < 0.02
+    assert set(tl.randint(2, 5, (n,)).tolist()) == {2, 3, 4} and set(tl.randint(2, (n,)).tolist()) == {0, 1}
+    assert sorted(tl.randperm(9).tolist()) == list(range(9))
+    assert abs(tl.normal(t([3.0, -3.0]), 0.1).array - [3, -3]).max() < 0.6
+    assert abs(tl.bernoulli(tl.full((n,), 0.3)).mean().item() - 0.3) < 0.02
+    drawn = tl.multinomial(t([1.0, 0.0, 3.0]), n, replacement=True).array
+    assert abs((drawn == 2).mean() - 0.75) < 0.02 and not (drawn == 1).any()
+    rows = tl.multinomial(t([[1.0, 0.0, 3.0], [0.0, 1.0, 1.0]]), 2).array
+    assert [set(row) for row in rows.tolist()] == [{0, 2}, {1, 2}]
+    x = tl.zeros(n)
+    assert abs(x.uniform_(2, 4).mean().item() - 3) < 0.03 and x.normal_(1, 0.1).std().item() < 0.11
+    assert set(x.bernoulli_(0.5).tolist()) == {0.0, 1.0}
+
+
+def test_the_same_seed_gives_the_same_numbers_and_a_generator_its_own():
+    tl.manual_seed(5)
+    first = tl.randn(3)
+    own = tl.Generator().manual_seed(1)
+    tl.manual_seed(5)
+    a = tl.rand(2, generator=own)  # does not touch the library's
+    assert (tl.randn(3).array == first.array).all()
+    state = own.get_state()
+    b = tl.rand(2, generator=own)
+    own.set_state(state)
+    assert (tl.rand(2, generator=own).array == b.array).all() and (a.array != b.array).any()
+    tl.manual_seed(0)
+    assert np.allclose(tl.rand(2), [0.63696170, 0.26978672])  # PCG64's, on every platform
+
+
+# ---------------------------------------------------------------- numpy and others
+def test_numpy_functions_and_operators_keep_the_gradient():
+    x = t([1.0, 2.0], requires_grad=True)
+    (np.ones(2, np.float32) * np.exp(x)).sum().backward()
+    assert np.allclose(x.grad, np.exp([1.0, 2.0]))
+    for out in (np.sum(x, axis=0), np.concatenate([x, x]), np.where(x > 1, x, 0.0), np.clip(x, 0, 1), np.matmul(x, x),
+                np.mean(x, keepdims=True), np.transpose(x), np.reshape(x, (2, 1)), np.add(1.0, x), np.einsum("i->", x)):
+        assert isinstance(out, tl.Tensor) and out.requires_grad
+
+
+def test_what_has_no_operation_is_numpys_of_the_arrays():
+    assert isinstance(np.linalg.eigvalsh(tl.eye(2)), np.ndarray) and np.asarray(t([1.0])).dtype == np.float32
+    assert np.shares_memory(np.asarray(x := tl.zeros(2)), x.array)
+
+
+def test_dlpack_shares_memory_both_ways():
+    a = np.arange(3.0)
+    x = tl.from_dlpack(a)
+    a[0] = 9
+    assert x.tolist() == [9, 1, 2] and np.shares_memory(np.from_dlpack(x), a)
+    with pytest.raises(BufferError, match="detach"):
+        np.from_dlpack(tl.ones(1, requires_grad=True))
+
+
+def test_copies_are_leaves_with_memory_of_their_own():
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert isinstance(other[0].weight, nn.Parameter) and other[0].weight.requires_grad
+        assert (other[0].weight.array == model[0].weight.array).all()
+        assert not np.shares_memory(other[0].weight.array, model[0].weight.array)
+    x = tl.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf"):
+        copy.deepcopy(x * 2)
+
+
+def test_matplotlib_takes_tensors():
+    from matplotlib.figure import Figure
+
+    (line,) = Figure().subplots().plot(tl.arange(3), tl.ones(3, requires_grad=True) * 2)
+    assert line.get_ydata().tolist() == [2, 2, 2]
+
+
+def test_a_repr_tells_values_dtype_and_origin():
+    assert repr(t([1.0, 2.5])) == "tensor([1. , 2.5])" and repr(t([1], dtype=tl.int8)) == "tensor([1], dtype=int8)"
+    x = t([1.0], requires_grad=True)
+    assert repr(x) == "tensor([1.], requires_grad=True)" and repr(x * 2) == "tensor([2.], grad_fn=<mul>)"

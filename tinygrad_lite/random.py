@@ -1,0 +1,143 @@
+"""Random tensors: numpy's generators underneath, so the same seed gives the same numbers on every platform."""
+
+from typing import Any
+
+import numpy as np
+
+from .mode import no_grad
+from .ops.arguments import sizes_of
+from .tape import unbox
+from .tensor import Tensor
+
+
+class Generator:
+    """A source of random numbers of its own, for the `generator` argument."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.numpy = np.random.default_rng(seed)
+
+    def manual_seed(self, seed: int) -> "Generator":
+        """Start again from a seed; gives self."""
+        self.numpy = np.random.default_rng(seed)
+        return self
+
+    def get_state(self) -> dict:
+        """Where it is in its sequence."""
+        return dict(self.numpy.bit_generator.state)
+
+    def set_state(self, state: dict) -> None:
+        """Go on from where `get_state` was called."""
+        self.numpy.bit_generator.state = state
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the generator that is used where none is given (numpy's PCG64)."""
+    return default_generator.manual_seed(seed)
+
+
+def rng(own: Generator | None = None) -> np.random.Generator:
+    """numpy's generator of `own`, or else of the library."""
+    return (own or default_generator).numpy
+
+
+def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, generator: Any = None) -> Tensor:
+    """Uniform random numbers in [0, 1)."""
+    return _real(rng(generator).random(sizes_of(size)), dtype, requires_grad)
+
+
+def _real(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
+    return Tensor(np.asarray(array, dtype)).requires_grad_(requires_grad)
+
+
+def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, generator: Any = None) -> Tensor:
+    """Random numbers of the standard normal distribution."""
+    return _real(rng(generator).standard_normal(sizes_of(size)), dtype, requires_grad)
+
+
+def rand_like(x: Tensor, requires_grad: bool = False, generator: Any = None) -> Tensor:
+    """`rand` in x's shape and dtype."""
+    return rand(x.shape, dtype=x.dtype, requires_grad=requires_grad, generator=generator)
+
+
+def randn_like(x: Tensor, requires_grad: bool = False, generator: Any = None) -> Tensor:
+    """`randn` in x's shape and dtype."""
+    return randn(x.shape, dtype=x.dtype, requires_grad=requires_grad, generator=generator)
+
+
+def randint(low: int, high: Any = None, size: Any = None, dtype: Any = np.int64, generator: Any = None) -> Tensor:
+    """Random whole numbers in [low, high): randint(low, high, size) or randint(high, size)."""
+    if size is None or not isinstance(high, (int, np.integer)):
+        low, high, size = 0, low, high if size is None else size
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"randint: the size is a tuple, not {size!r}")
+    if low >= high:
+        raise RuntimeError(f"randint: from {low} up to below {high} there is no number")
+    return Tensor(np.asarray(rng(generator).integers(low, high, tuple(size)), dtype))
+
+
+def randperm(n: int, generator: Any = None) -> Tensor:
+    """A random permutation of 0 … n-1."""
+    return Tensor(rng(generator).permutation(n))
+
+
+def normal(mean: Any, std: Any, size: Any = None, generator: Any = None) -> Tensor:
+    """Normal random numbers: mean and std are numbers (with a size) or tensors that broadcast."""
+    mean, std = unbox(mean), unbox(std)
+    if (np.asarray(std) < 0).any():
+        raise RuntimeError(f"normal: std is at least 0, not {std}")
+    shape = np.broadcast_shapes(np.shape(mean), np.shape(std)) if size is None else tuple(size)
+    dtype = np.result_type(*(a.dtype for a in (mean, std) if isinstance(a, np.ndarray)) or (np.float32,))
+    return _real(mean + std * rng(generator).standard_normal(shape), dtype, False)
+
+
+def bernoulli(p: Tensor, generator: Any = None) -> Tensor:
+    """1 with probability p, element by element, else 0; of p's dtype."""
+    values = unbox(p)
+    if ((values < 0) | (values > 1)).any():
+        raise RuntimeError("bernoulli: p holds probabilities, and some are outside [0, 1]")
+    return Tensor(np.asarray(rng(generator).random(values.shape) < values, values.dtype))
+
+
+def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, generator: Any = None) -> Tensor:
+    """Places drawn in proportion to weights (C,) or (N, C): (num_samples,) or (N, num_samples)."""
+    values = np.asarray(unbox(weights), np.float64)
+    if values.ndim not in (1, 2) or not np.isfinite(values).all() or (values < 0).any() or \
+            (values.sum(-1) <= 0).any():
+        raise RuntimeError(f"multinomial: needs 1 or 2 dimensions of finite weights >= 0 with a sum above 0, "
+                           f"not shape {values.shape}")
+    if num_samples < 1 or not replacement and ((values > 0).sum(-1) < num_samples).any():
+        raise RuntimeError(f"multinomial: cannot draw {num_samples} samples without replacement from so few weights "
+                           "that are not 0")
+    source = rng(generator)
+    if replacement:
+        ends = np.cumsum(values, -1)
+        draws = source.random((*values.shape[:-1], num_samples)) * ends[..., -1:]
+        return Tensor((draws[..., None] >= ends[..., None, :]).sum(-1))
+    with np.errstate(divide="ignore"):  # the largest of log w + Gumbel noise are a draw without replacement
+        keys = np.log(values) + source.gumbel(size=values.shape)
+    return Tensor(np.argsort(-keys, axis=-1)[..., :num_samples])
+
+
+@no_grad()
+def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
+    """Fill x with uniform numbers in [a, b), in place."""
+    return x.copy_(rng(generator).uniform(a, b, x.shape).astype(x.dtype))
+
+
+@no_grad()
+def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
+    """Fill x with normal numbers, in place."""
+    return x.copy_((mean + std * rng(generator).standard_normal(x.shape)).astype(x.dtype))
+
+
+@no_grad()
+def bernoulli_(x: Tensor, p: float = 0.5, generator: Any = None) -> Tensor:
+    """Fill x with 1 with probability p, else 0, in place."""
+    return x.copy_((rng(generator).random(x.shape) < p).astype(x.dtype))
+
+
+for _fill in (uniform_, normal_, bernoulli_):
+    setattr(Tensor, _fill.__name__, _fill)
