@@ -341,7 +341,7 @@ class Tensor(Value):
     __ipow__ = _in_place(ops.pow)
 
     def __getitem__(self, index: Any) -> "Tensor":
-        return ops.getitem(self, plain(index))
+        return ops.getitem(self, index if type(index) is int else plain(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         _rebind(self, ops.put, plain(index), value)
@@ -373,13 +373,13 @@ class Tensor(Value):
 
 
 FUNCTIONS_ONLY = {  # what does not take a tensor first, or is no part of PyTorch's Tensor
-    "where", "cat", "stack", "hstack", "vstack", "meshgrid", "einsum", "tensordot", "place", "put", "getitem", "pad",
+    "where", "cat", "stack", "hstack", "vstack", "meshgrid", "einsum", "tensordot", "place", "put", "pick", "spread", "getitem", "pad",
     "one_hot", "matrix_norm", "vector_norm"}
 for _name in ops.VOCABULARY.keys() - FUNCTIONS_ONLY - vars(Tensor).keys():
     setattr(Tensor, _name, ops.VOCABULARY[_name])
 
 
-def _rebuilt(cls: type, array: np.ndarray, requires_grad: bool) -> Tensor:
+def _rebuilt(cls: type[Tensor], array: np.ndarray, requires_grad: bool) -> Tensor:
     """What copy and pickle call: a leaf with the array."""
     new = cls.__new__(cls)
     Value.__init__(new, array)

@@ -1,4 +1,4 @@
-"""Convolutions, pooling and resizing: windows of an image as the rows of one matrix."""
+"""Convolutions, pooling and resizing: windows of an image as the columns of one matrix."""
 
 import builtins
 import math
@@ -21,7 +21,7 @@ def _out(size, kernel, stride, dilation):
 def _windows_of(x, kernel, stride, dilation):
     (kh, kw), (sh, sw), (dh, dw) = kernel, stride, dilation
     views = sliding_window_view(x, (dh * (kh - 1) + 1, dw * (kw - 1) + 1), (2, 3))
-    return views[:, :, ::sh, ::sw, ::dh, ::dw].transpose(0, 2, 3, 1, 4, 5)  # (N, OH, OW, C, KH, KW)
+    return views[:, :, ::sh, ::sw, ::dh, ::dw].transpose(1, 4, 5, 0, 2, 3)  # (C, KH, KW, N, OH, OW)
 
 
 def _columns(x, kernel, stride, dilation):
@@ -33,7 +33,7 @@ def _images(columns, shape, kernel, stride, dilation):
     (kh, kw), (sh, sw), (dh, dw) = kernel, stride, dilation
     n, c, h, w = shape
     oh, ow = _out(h, kh, sh, dh), _out(w, kw, sw, dw)
-    parts = columns.reshape(n, oh, ow, c, kh, kw).transpose(4, 5, 0, 3, 1, 2)
+    parts = columns.reshape(c, kh, kw, n, oh, ow).transpose(1, 2, 3, 0, 4, 5)
     out = np.zeros(shape, columns.dtype)
     for i in range(kh):
         for j in range(kw):
@@ -41,7 +41,7 @@ def _images(columns, shape, kernel, stride, dilation):
     return out
 
 
-# every window of x (N, C, H, W) as a row (N * OH * OW, C * KH * KW), and its adjoint: rows added where they came from
+# every window of x (N, C, H, W) as a column: (C * KH * KW, N * OH * OW), and its adjoint: added where they came from
 columns = primitive(_columns, lambda g, out, x, kernel, stride, dilation: images(g, x.shape, kernel, stride, dilation))
 images = primitive(_images, lambda g, out, x, shape, kernel, stride, dilation: columns(g, kernel, stride, dilation))
 
@@ -82,17 +82,14 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         x = pad(x, (tw // 2, tw - tw // 2, th // 2, th - th // 2))
     x = _padded("conv2d", x, kernel, _pair(0 if padding == "valid" else padding), dilation)
     _checked_channels("conv2d", x, weight, groups)
-    n, (oh, ow) = x.shape[0], (_out(*a) for a in zip(x.shape[2:], kernel, stride, dilation))
-    rows = columns(x, kernel, stride, dilation)  # (N * OH * OW, C * KH * KW)
-    o = weight.shape[0]
+    (oh, ow), o = (_out(*a) for a in zip(x.shape[2:], kernel, stride, dilation)), weight.shape[0]
+    windows = columns(x, kernel, stride, dilation)  # (C * KH * KW, N * OH * OW)
     if groups == 1:
-        out = matmul(rows, reshape(weight, o, -1).mT)  # (N * OH * OW, O)
+        out = matmul(reshape(weight, o, -1), windows)
     else:
-        rows = permute(reshape(rows, rows.shape[0], groups, -1), 1, 0, 2)  # (G, N * OH * OW, C / G * KH * KW)
-        out = matmul(rows, reshape(weight, groups, o // groups, -1).mT)
-        out = reshape(permute(out, 1, 0, 2), rows.shape[1], o)
-    out = out if bias is None else out + bias
-    return permute(reshape(out, n, oh, ow, o), 0, 3, 1, 2)
+        out = matmul(reshape(weight, groups, o // groups, -1), reshape(windows, groups, -1, windows.shape[1]))
+    out = permute(reshape(out, o, x.shape[0], oh, ow), 1, 0, 2, 3)
+    return out if bias is None else out + reshape(bias, -1, 1, 1)
 
 
 def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
@@ -104,10 +101,10 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
         raise RuntimeError(f"conv_transpose2d: output_padding {output_padding} is smaller than stride or dilation")
     n, c, h, w = x.shape
     reach = [(size - 1) * s + d * (k - 1) + 1 for size, s, d, k in zip((h, w), stride, dilation, kernel)]
-    rows = reshape(permute(x, 0, 2, 3, 1), n * h * w, groups, c // groups)
-    rows = matmul(permute(rows, 1, 0, 2), reshape(weight, groups, c // groups, -1))  # (G, N * H * W, O / G * KH * KW)
-    rows = reshape(permute(rows, 1, 0, 2), n * h * w, -1)
-    out = images(rows, (n, weight.shape[1] * groups, *reach), kernel, stride, dilation)
+    inputs = reshape(permute(x, 1, 0, 2, 3), groups, c // groups, n * h * w)
+    windows = matmul(reshape(weight, groups, c // groups, -1).mT, inputs)  # (G, O / G * KH * KW, N * H * W)
+    windows = reshape(windows, -1, n * h * w)
+    out = images(windows, (n, weight.shape[1] * groups, *reach), kernel, stride, dilation)
     (ph, pw), (eh, ew) = padding, output_padding
     if any((ph, pw, eh, ew)):
         out = pad(out, (-pw, ew - pw, -ph, eh - ph))
@@ -131,8 +128,8 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     """The windows of x (N, C, H, W) as columns: (N, C * KH * KW, OH * OW)."""
     kernel, dilation, stride = _pair(kernel_size), _pair(dilation), _pair(stride)
     x = _padded("unfold", x, kernel, _pair(padding), dilation)
-    rows = columns(x, kernel, stride, dilation)
-    return permute(reshape(rows, x.shape[0], -1, rows.shape[1]), 0, 2, 1)
+    windows = columns(x, kernel, stride, dilation)
+    return permute(reshape(windows, windows.shape[0], x.shape[0], -1), 1, 0, 2)
 
 
 def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
@@ -142,14 +139,14 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     count = math.prod(_out(*a) for a in zip((h, w), kernel, stride, dilation))
     if x.ndim != 3 or x.shape[2] != count or x.shape[1] % math.prod(kernel):
         raise RuntimeError(f"fold: an input of shape {x.shape} is not {count} windows of {kernel}")
-    rows = reshape(permute(x, 0, 2, 1), -1, x.shape[1])
-    out = images(rows, (x.shape[0], x.shape[1] // math.prod(kernel), h, w), kernel, stride, dilation)
+    windows = reshape(permute(x, 1, 0, 2), x.shape[1], -1)
+    out = images(windows, (x.shape[0], x.shape[1] // math.prod(kernel), h, w), kernel, stride, dilation)
     return pad(out, (-pw, -pw, -ph, -ph)) if ph or pw else out
 
 
 # ---------------------------------------------------------------- pooling
 def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
-    """The windows of x, elements last: (N, OH, OW, C, KH * KW), and the border that was added."""
+    """The windows of x: (C, KH * KW, N, OH, OW), and the border that ceil_mode added."""
     kernel, padding, dilation = _pair(kernel_size), _pair(padding), _pair(dilation)
     stride = kernel if stride is None else _pair(stride)
     if any(2 * p > k for p, k in zip(padding, kernel)):
@@ -164,25 +161,25 @@ def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
     bordered = _padded(name, x, kernel, padding, dilation, fill, tuple(extra))
     n, c = x.shape[:2]
     oh, ow = (_out(*a) for a in zip(bordered.shape[2:], kernel, stride, dilation))
-    return reshape(columns(bordered, kernel, stride, dilation), n, oh, ow, c, math.prod(kernel)), extra
+    return reshape(columns(bordered, kernel, stride, dilation), c, math.prod(kernel), n, oh, ow), extra
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
     """The largest element of each window, each channel for itself; the stride is the kernel's size unless given."""
     windows, _ = _pooled("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, -math.inf)
-    return permute(max(windows, -1)[0], 0, 3, 1, 2)
+    return permute(max(windows, 1)[0], 1, 0, 2, 3)
 
 
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
     """The mean of each window; with count_include_pad=False over the elements that are not border."""
     windows, extra = _pooled("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode, 0.0)
-    out = permute(sum(windows, -1), 0, 3, 1, 2)
+    out = permute(sum(windows, 1), 1, 0, 2, 3)
     (ph, pw), border = _pair(padding), float(count_include_pad)
     inside = np.full((1, 1, x.shape[2] + 2 * ph, x.shape[3] + 2 * pw), border, x.dtype)
     inside[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]] = 1
     inside = np.pad(inside, [(0, 0), (0, 0), (0, extra[0]), (0, extra[1])])
     stride = kernel_size if stride is None else stride
-    counts = _windows_of(inside, _pair(kernel_size), _pair(stride), (1, 1)).sum((4, 5)).transpose(0, 3, 1, 2)
+    counts = _windows_of(inside, _pair(kernel_size), _pair(stride), (1, 1)).sum((1, 2)).transpose(1, 0, 2, 3)
     return out / counts
 
 

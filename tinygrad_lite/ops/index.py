@@ -12,6 +12,8 @@ from .shape import movedim, reshape
 
 
 def _getitem(x, index):
+    if type(index) is int:
+        return x[index, ...]
     if is_basic(index):  # the trailing ellipsis keeps a single element a view, not a scalar's copy
         index = index if isinstance(index, tuple) else (index,)
         return x[index if Ellipsis in index else (*index, ...)]
@@ -36,21 +38,29 @@ def _mixed(parts):
 
 
 def _add_rows(out, arrays, g):
-    """out[arrays] += g with sums for repeats: sorted by row, then added run by run; 10 times np.add.at."""
-    arrays = np.broadcast_arrays(*arrays)
+    """out[arrays] += g with sums for repeats: sorted by row, then added run by run; 5 times as fast as np.add.at."""
+    arrays = np.broadcast_arrays(*arrays) if len(arrays) > 1 else arrays
     lead, width = out.shape[: len(arrays)], math.prod(out.shape[len(arrays) :])
-    rows = np.zeros(arrays[0].size, np.intp)
-    for a, n in zip(arrays, lead):  # out of range was refused by the forward
-        rows = rows * n + np.where(a < 0, a + n, a).ravel()
-    values = np.broadcast_to(g, arrays[0].shape + out.shape[len(arrays) :]).reshape(len(rows), width)
+    rows = np.ravel_multi_index([a.ravel() % n for a, n in zip(arrays, lead)], lead) if out.size else arrays[0].ravel()
+    values = np.broadcast_to(g, arrays[0].shape + out.shape[len(arrays) :]).reshape(rows.size, width)
     flat = out.reshape(math.prod(lead), width)
-    order = np.argsort(rows, kind="stable")
-    rows = rows[order]
+    order = np.argsort(rows.astype(np.uint16) if len(flat) <= 1 << 16 else rows, kind="stable")  # 16 bits: radix sort
+    rows, values = rows[order], values.take(order, 0)
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
     if len(starts) == len(rows):
-        flat[rows] = values[order]
+        flat[rows] = values
     elif len(starts):
-        flat[rows[starts]] = np.add.reduceat(values[order], starts, axis=0)
+        flat[rows[starts]] = np.add.reduceat(values, starts, axis=0)
+
+
+def _pick(x, at, dim):
+    return np.take_along_axis(x, at, dim)
+
+
+def _spread(g, at, dim, size):
+    out = np.zeros((*g.shape[:dim], size, *g.shape[dim + 1 :]), g.dtype)
+    np.put_along_axis(out, at, g, dim)
+    return out
 
 
 def _put(x, index, value):
@@ -82,6 +92,10 @@ put = primitive(_put,
                 lambda g, out, x, index, value: put(g, index, 0.0),
                 None,
                 lambda g, out, x, index, value: _kept(getitem(g, index), index, x.shape))
+
+# elements along dim, none of them twice, and its adjoint: faster than take_along_dim, which may repeat
+pick = primitive(_pick, lambda g, out, x, at, dim: spread(g, at, dim, x.shape[dim]))
+spread = primitive(_spread, lambda g, out, x, at, dim, size: pick(g, at, dim))
 
 
 def _checked(op, x, dim, index):

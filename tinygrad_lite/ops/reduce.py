@@ -7,7 +7,7 @@ import numpy as np
 from ..tape import accepts_axis, broadcast_to, by_hand, primitive, unbox
 from .arguments import dim_of, dims_of
 from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
-from .index import take_along_dim
+from .index import pick
 from .join import cat
 from .shape import reshape, squeeze
 
@@ -16,6 +16,11 @@ def _kept(g, x, dim):
     """`g` with its reduced dimensions back as size 1, to broadcast against the input."""
     dims = dims_of(x, dim)
     return reshape(g, tuple(1 if i in dims else n for i, n in enumerate(x.shape)))
+
+
+def _axis(x, dim):
+    """What numpy calls it: a 0-d array has no dimension 0 there."""
+    return dim if dim is None or type(dim) is int and x.ndim else dims_of(x, dim)
 
 
 def _count(x, dim):
@@ -27,11 +32,13 @@ WIDER = {"b": np.int64, "i": np.int64, "u": np.int64}
 
 
 def _sum(x, dim=None, keepdim=False):
-    if dim == 0 and x.ndim == 2 and x.dtype.char in "fd" and not keepdim and len(x) < 1000:
-        return np.ones(len(x), x.dtype) @ x  # the same sums, by BLAS: a quarter of the time on small x
+    if x.dtype.char in "fd":
+        if dim == 0 and x.ndim == 2 and not keepdim and len(x) < 1000:
+            return np.ones(len(x), x.dtype) @ x  # the same sums, by BLAS: a quarter of the time on small x
+        return np.add.reduce(x, _axis(x, dim), None, None, keepdim)
     if x.dtype == np.float16:  # accumulated in float32
-        return np.add.reduce(x, dims_of(x, dim), np.float32, keepdims=keepdim).astype(np.float16)
-    return np.add.reduce(x, axis=dims_of(x, dim), keepdims=keepdim, dtype=WIDER.get(x.dtype.kind))
+        return np.add.reduce(x, _axis(x, dim), np.float32, None, keepdim).astype(np.float16)
+    return np.add.reduce(x, _axis(x, dim), WIDER.get(x.dtype.kind), None, keepdim)
 
 
 def _mean(x, dim=None, keepdim=False):
@@ -41,7 +48,7 @@ def _mean(x, dim=None, keepdim=False):
     if not count:  # numpy would warn
         return np.full_like(_sum(x, dim, keepdim), np.nan)
     if x.dtype == np.float16:
-        return (np.add.reduce(x, dims_of(x, dim), np.float32, keepdims=keepdim) / count).astype(np.float16)
+        return (np.add.reduce(x, _axis(x, dim), np.float32, keepdims=keepdim) / count).astype(np.float16)
     return _sum(x, dim, keepdim) / x.dtype.type(count)
 
 
@@ -79,7 +86,7 @@ _root = primitive(np.sqrt, lambda g, out, x: where(out == 0, 0.0, g / where(out 
 def _prod(x, dim=None, keepdim=False):
     if not isinstance(dim, int | None):
         raise TypeError(f"dim is one dimension or None, not {dim!r}")
-    return np.multiply.reduce(x, axis=dims_of(x, dim), keepdims=keepdim, dtype=WIDER.get(x.dtype.kind))
+    return np.multiply.reduce(x, axis=_axis(x, dim), keepdims=keepdim, dtype=WIDER.get(x.dtype.kind))
 
 
 def _others(x, dim):
@@ -108,11 +115,11 @@ prod = primitive(_prod, _prod_rule)
 
 # ---------------------------------------------------------------- extremes
 def _amax(x, dim=None, keepdim=False):
-    return np.maximum.reduce(x, axis=dims_of(x, dim), keepdims=keepdim)
+    return np.maximum.reduce(x, axis=_axis(x, dim), keepdims=keepdim)
 
 
 def _amin(x, dim=None, keepdim=False):
-    return np.minimum.reduce(x, axis=dims_of(x, dim), keepdims=keepdim)
+    return np.minimum.reduce(x, axis=_axis(x, dim), keepdims=keepdim)
 
 
 def _argmax(x, dim=None, keepdim=False):
@@ -135,11 +142,11 @@ argmax = primitive(_argmax, None)
 argmin = primitive(_argmin, None)
 
 
-def _pick(x, at, dim, keepdim):
+def _one_of(x, at, dim, keepdim):
     """The pair (values, indices) of one element along dim."""
     if x.ndim == 0:
         return x, reshape(at, ())
-    values = take_along_dim(x, at, dim)
+    values = pick(x, unbox(at), dim % x.ndim)
     return (values, at) if keepdim else (squeeze(values, dim), squeeze(at, dim))
 
 
@@ -148,7 +155,7 @@ def _extreme(x, dim, keepdim, all_of, place_of, of_two):
         return all_of(x)
     if not isinstance(dim, int):
         return of_two(x, dim)
-    return _pick(x, place_of(x, dim_of(x, dim) if x.ndim else None, True), dim, keepdim)
+    return _one_of(x, place_of(x, dim_of(x, dim) if x.ndim else None, True), dim, keepdim)
 
 
 @accepts_axis
@@ -181,8 +188,8 @@ def median(x, dim=None, keepdim=False):
     """The middle value, the lower of two, or NaN; along `dim` the pair (values, indices)."""
     if dim is None:
         flat = reshape(x, -1)
-        return squeeze(take_along_dim(flat, _median_at(flat, 0), 0), 0)
-    return _pick(x, _median_at(x, dim_of(x, dim)) if x.ndim else _median_at(reshape(x, 1), 0), dim, keepdim)
+        return squeeze(pick(flat, unbox(_median_at(flat, 0)), 0), 0)
+    return _one_of(x, _median_at(x, dim_of(x, dim)) if x.ndim else _median_at(reshape(x, 1), 0), dim, keepdim)
 
 
 # ---------------------------------------------------------------- norms
@@ -243,15 +250,15 @@ def logsumexp(x, dim=None, keepdim=False):
 
 # ---------------------------------------------------------------- truth
 def _any(x, dim=None, keepdim=False):
-    return np.any(x, axis=dims_of(x, dim), keepdims=keepdim)
+    return np.any(x, axis=_axis(x, dim), keepdims=keepdim)
 
 
 def _all(x, dim=None, keepdim=False):
-    return np.all(x, axis=dims_of(x, dim), keepdims=keepdim)
+    return np.all(x, axis=_axis(x, dim), keepdims=keepdim)
 
 
 def _count_nonzero(x, dim=None):
-    return np.count_nonzero(x, axis=dims_of(x, dim))
+    return np.count_nonzero(x, axis=_axis(x, dim))
 
 
 any = primitive(_any, None)

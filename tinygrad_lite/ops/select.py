@@ -4,7 +4,7 @@ import numpy as np
 
 from ..tape import accepts_axis, box, primitive, unbox
 from .arguments import dim_of
-from .index import take_along_dim
+from .index import pick
 
 
 def _argsort(x, dim=-1, descending=False, stable=False):
@@ -34,8 +34,8 @@ one_hot = primitive(_one_hot, None)
 @accepts_axis
 def sort(x, dim=-1, descending=False, stable=False):
     """The pair (values, indices) in order along dim; equal elements keep their order, NaN counts as largest."""
-    at = argsort(x, dim, descending)
-    return (take_along_dim(x, at, dim) if x.ndim else x), at
+    at = argsort(x, dim_of(x, dim), descending)
+    return (pick(x, unbox(at), dim % x.ndim) if x.ndim else x), at
 
 
 @accepts_axis
@@ -47,7 +47,7 @@ def topk(x, k, dim=-1, largest=True, sorted=True):
     if not x.ndim:
         return x, argsort(x)
     at = argsort(x, dim, largest)[(slice(None),) * dim_of(x, dim) + (slice(0, k),)]
-    return take_along_dim(x, at, dim), at
+    return pick(x, unbox(at), dim % x.ndim), at
 
 
 def _like(x, arrays):
