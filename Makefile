@@ -15,6 +15,8 @@ conformance: .venv/conformance
 
 bench: .venv/test
 	$(BIN)/python benchmarks/steps.py
+	$(BIN)/python benchmarks/operations.py
+	$(BIN)/python benchmarks/memory.py
 
 lint: .venv/dev .wheel
 	$(BIN)/ruff check .

@@ -43,11 +43,16 @@ def overhead():
     """What a recorded operation on a tiny tensor costs beside the numpy call."""
     x, y = tl.ones(2, 2, requires_grad=True), tl.ones(2, 2)
     a, b = x.array, y.array
-    for name, ours, plain in (
-            ("mul", lambda: x * y, lambda: np.multiply(a, b)), ("add a number", lambda: x + 1.0, lambda: np.add(a, 1.0)),
-            ("exp", lambda: tl.exp(x), lambda: np.exp(a)), ("sum", lambda: tl.sum(x), lambda: np.add.reduce(a, axis=(0, 1))),
-            ("reshape", lambda: x.reshape(4), lambda: a.reshape(4)), ("matmul", lambda: x @ y, lambda: np.matmul(a, b)),
-            ("index", lambda: x[0], lambda: a[0])):
+    cases = {
+        "mul": (lambda: x * y, lambda: np.multiply(a, b)),
+        "add a number": (lambda: x + 1.0, lambda: np.add(a, 1.0)),
+        "exp": (lambda: tl.exp(x), lambda: np.exp(a)),
+        "sum": (lambda: tl.sum(x), lambda: np.add.reduce(a, axis=None)),
+        "reshape": (lambda: x.reshape(4), lambda: a.reshape(4)),
+        "matmul": (lambda: x @ y, lambda: np.matmul(a, b)),
+        "index": (lambda: x[0], lambda: a[0]),
+    }
+    for name, (ours, plain) in cases.items():
         found = measure({"ours": ours, "numpy": plain})
         print(f"{'overhead of ' + name:46} {found['ours'] - found['numpy']:5.2f} us")
 
@@ -72,20 +77,29 @@ def f(*shape):
     return R.standard_normal(shape).astype(np.float32)
 
 
-CASES = {
-    "embedding 16x64 into 65x64": (lambda lib, w, i: lib.nn.functional.embedding(i, w), 1, f(65, 64), R.integers(0, 65, (16, 64))),
+def functional(name, *more, **settings):
+    """The function of that name of a library's nn.functional, with settings."""
+    return lambda lib, *tensors: getattr(lib.nn.functional, name)(*tensors, *more, **settings)
+
+
+ROWS = (1024, 768)
+CASES = {  # title: function, how many of the tensors are differentiated, the tensors
+    "embedding 16x64 into 65x64": (lambda lib, w, i: lib.nn.functional.embedding(i, w), 1, f(65, 64),
+                                   R.integers(0, 65, (16, 64))),
     "embedding 16x64 into 50,000x64": (lambda lib, w, i: lib.nn.functional.embedding(i, w), 1, f(50_000, 64),
                                        R.integers(0, 50_000, (16, 64))),
-    "conv2d (32,1,28,28), 16 5x5": (lambda lib, w, b, x: lib.nn.functional.conv2d(x, w, b), 2, f(16, 1, 5, 5), f(16), f(32, 1, 28, 28)),
-    "conv2d, input's gradient too": (lambda lib, x, w, b: lib.nn.functional.conv2d(x, w, b), 3, f(32, 1, 28, 28), f(16, 1, 5, 5), f(16)),
-    "max_pool2d (32,16,24,24), 2": (lambda lib, x: lib.nn.functional.max_pool2d(x, 2), 1, f(32, 16, 24, 24)),
-    "layer_norm (1024, 768)": (lambda lib, x, w, b: lib.nn.functional.layer_norm(x, (768,), w, b), 3, f(1024, 768), f(768), f(768)),
-    "gelu (1024, 768)": (lambda lib, x: lib.nn.functional.gelu(x), 1, f(1024, 768)),
-    "gelu tanh (1024, 768)": (lambda lib, x: lib.nn.functional.gelu(x, approximate="tanh"), 1, f(1024, 768)),
-    "softmax (1024, 768)": (lambda lib, x: lib.nn.functional.softmax(x, -1), 1, f(1024, 768)),
-    "cross_entropy (1024, 768)": (lambda lib, x, y: lib.nn.functional.cross_entropy(x, y), 1, f(1024, 768), R.integers(0, 768, 1024)),
-    "attention (4, 256, 64) causal": (lambda lib, q, k, v: lib.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True), 3,
-                                      f(4, 256, 64), f(4, 256, 64), f(4, 256, 64)),
+    "conv2d (32,1,28,28), 16 5x5": (lambda lib, w, b, x: lib.nn.functional.conv2d(x, w, b), 2, f(16, 1, 5, 5), f(16),
+                                    f(32, 1, 28, 28)),
+    "conv2d, input's gradient too": (functional("conv2d"), 3, f(32, 1, 28, 28), f(16, 1, 5, 5), f(16)),
+    "max_pool2d (32,16,24,24), 2": (functional("max_pool2d", 2), 1, f(32, 16, 24, 24)),
+    "layer_norm (1024, 768)": (lambda lib, x, w, b: lib.nn.functional.layer_norm(x, (768,), w, b), 3, f(*ROWS), f(768),
+                               f(768)),
+    "gelu (1024, 768)": (functional("gelu"), 1, f(*ROWS)),
+    "gelu tanh (1024, 768)": (functional("gelu", approximate="tanh"), 1, f(*ROWS)),
+    "softmax (1024, 768)": (functional("softmax", -1), 1, f(*ROWS)),
+    "cross_entropy (1024, 768)": (functional("cross_entropy"), 1, f(*ROWS), R.integers(0, 768, 1024)),
+    "attention (4, 256, 64) causal": (functional("scaled_dot_product_attention", is_causal=True), 3, f(4, 256, 64),
+                                      f(4, 256, 64), f(4, 256, 64)),
 }
 
 

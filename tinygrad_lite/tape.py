@@ -410,6 +410,7 @@ def _sum_to(x: ndarray, shape: tuple) -> ndarray:
 
 
 def _broadcast_to(x: ndarray, shape: tuple) -> ndarray:
+    """x repeated to `shape` without copying, as numpy broadcasts."""
     return np.broadcast_to(x, shape)
 
 

@@ -372,9 +372,9 @@ class Tensor(Value):
         def __getattr__(self, name: str) -> Any: ...
 
 
-FUNCTIONS_ONLY = {  # what does not take a tensor first, or is no part of PyTorch's Tensor
-    "where", "cat", "stack", "hstack", "vstack", "meshgrid", "einsum", "tensordot", "place", "put", "pick", "spread", "getitem", "pad",
-    "one_hot", "matrix_norm", "vector_norm"}
+FUNCTIONS_ONLY = frozenset(  # what does not take a tensor first, or is no method in PyTorch
+    "where cat stack hstack vstack meshgrid einsum tensordot place put pick spread getitem pad one_hot matrix_norm "
+    "vector_norm".split())
 for _name in ops.VOCABULARY.keys() - FUNCTIONS_ONLY - vars(Tensor).keys():
     setattr(Tensor, _name, ops.VOCABULARY[_name])
 

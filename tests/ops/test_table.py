@@ -72,6 +72,10 @@ def test_every_public_operation_has_a_row():
     assert functional - {"gumbel_softmax"} == set(FUNCTIONAL) - {"relu"}  # it draws at random: tested on its own
 
 
+def test_every_public_operation_is_documented():
+    assert not [name for name, function, _ in ROWS if not (function.__doc__ or "").strip()]
+
+
 def test_every_rule_is_exercised_by_the_tables():
     seen = set()
     for _, function, row in ROWS:

@@ -13,7 +13,18 @@ def _zero(g, out, x):
 
 
 # ---------------------------------------------------------------- arithmetic
+def _reciprocal(x):
+    """1 / x"""
+    return 1 / x
+
+
 def _where(condition, x, y):
+    """x where the condition is true, else y.
+
+    The gradient of the branch not taken is 0, but it still goes through that branch's own derivative, and 0 * inf is
+    NaN: where(x > 0, log(x), 0) has a NaN gradient at 0. Keep the branch finite by a second where inside it:
+    where(x > 0, log(where(x > 0, x, 1)), 0).
+    """
     return np.where(condition, x, y)
 
 
@@ -35,7 +46,7 @@ _pow_scalar = primitive(_pow_number, lambda g, out, x, p: g * (p * x ** (p - 1))
 neg = primitive(np.negative, lambda g, out, x: -g)
 abs = primitive(np.abs, lambda g, out, x: g * sign(x))
 sign = primitive(np.sign, _zero)
-reciprocal = primitive(lambda x: 1 / x, lambda g, out, x: -g * out * out, promote=promote_float)
+reciprocal = primitive(_reciprocal, lambda g, out, x: -g * out * out, promote=promote_float)
 square = primitive(np.square, lambda g, out, x: g * (2 * x))
 exp = primitive(np.exp, lambda g, out, x: g * out, promote=promote_float)
 log = primitive(np.log, lambda g, out, x: g / x, promote=promote_float)
@@ -146,10 +157,12 @@ def masked_fill(x, mask, value):
 
 # ---------------------------------------------------------------- rounding, tests and logic
 def _round(x, decimals=0):
+    """To the nearest whole number, or `decimals` places; halves to even."""
     return np.round(x, decimals)  # halves to even
 
 
 def _nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+    """NaN and the infinities replaced; posinf and neginf are the largest and smallest number unless given."""
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 

@@ -12,6 +12,7 @@ from .shape import movedim, reshape
 
 
 def _getitem(x, index):
+    """x[index], for whatever index numpy takes: a view for numbers and slices, else a copy."""
     if type(index) is int:
         return x[index, ...]
     if is_basic(index):  # the trailing ellipsis keeps a single element a view, not a scalar's copy
@@ -21,6 +22,7 @@ def _getitem(x, index):
 
 
 def _place(g, index, shape):
+    """Zeros of `shape` with g added at an index: the adjoint of getitem."""
     out = np.zeros(shape, g.dtype)
     parts = index if isinstance(index, tuple) else (index,)
     arrays = [np.asarray(p) for p in parts] if not is_basic(index) and not _mixed(parts) else []
@@ -54,16 +56,19 @@ def _add_rows(out, arrays, g):
 
 
 def _pick(x, at, dim):
+    """Elements of x along dim at indices none of which is there twice."""
     return np.take_along_axis(x, at, dim)
 
 
 def _spread(g, at, dim, size):
+    """Zeros with g written at indices along dim: the adjoint of pick."""
     out = np.zeros((*g.shape[:dim], size, *g.shape[dim + 1 :]), g.dtype)
     np.put_along_axis(out, at, g, dim)
     return out
 
 
 def _put(x, index, value):
+    """A copy of x with a value written at an index; of an element named twice the last stays."""
     out = x.copy()
     out[index] = value
     return out

@@ -165,6 +165,7 @@ def _solve(x, y):
 
 
 def _cholesky(x):
+    """The lower triangular l with l @ l.mT = x, of a symmetric positive definite x (its lower triangle is read)."""
     return np.linalg.cholesky(x)
 
 

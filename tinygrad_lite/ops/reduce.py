@@ -32,6 +32,7 @@ WIDER = {"b": np.int64, "i": np.int64, "u": np.int64}
 
 
 def _sum(x, dim=None, keepdim=False):
+    """The sum over dims (all without); of whole numbers and bools as int64, of float16 in float32."""
     if x.dtype.char in "fd":
         if dim == 0 and x.ndim == 2 and not keepdim and len(x) < 1000:
             return np.ones(len(x), x.dtype) @ x  # the same sums, by BLAS: a quarter of the time on small x
@@ -42,6 +43,7 @@ def _sum(x, dim=None, keepdim=False):
 
 
 def _mean(x, dim=None, keepdim=False):
+    """The mean over dims (all without) of floating-point numbers; NaN of none."""
     if x.dtype.kind != "f":
         raise TypeError(f"the mean of {x.dtype} has no dtype: convert with .float() first")
     count = _count(x, dim)
@@ -84,6 +86,7 @@ _root = primitive(np.sqrt, lambda g, out, x: where(out == 0, 0.0, g / where(out 
 
 # ---------------------------------------------------------------- products
 def _prod(x, dim=None, keepdim=False):
+    """The product over one dim (all without); its gradient is right with zeros too."""
     if not isinstance(dim, int | None):
         raise TypeError(f"dim is one dimension or None, not {dim!r}")
     return np.multiply.reduce(x, axis=_axis(x, dim), keepdims=keepdim, dtype=WIDER.get(x.dtype.kind))
@@ -115,18 +118,22 @@ prod = primitive(_prod, _prod_rule)
 
 # ---------------------------------------------------------------- extremes
 def _amax(x, dim=None, keepdim=False):
+    """The largest element over dims (all without); equal ones share its gradient."""
     return np.maximum.reduce(x, axis=_axis(x, dim), keepdims=keepdim)
 
 
 def _amin(x, dim=None, keepdim=False):
+    """The smallest element over dims (all without); equal ones share its gradient."""
     return np.minimum.reduce(x, axis=_axis(x, dim), keepdims=keepdim)
 
 
 def _argmax(x, dim=None, keepdim=False):
+    """Where the largest element is, the first of equals: along dim, or in x flat."""
     return np.argmax(x, axis=dim, keepdims=keepdim)
 
 
 def _argmin(x, dim=None, keepdim=False):
+    """Where the smallest element is, the first of equals: along dim, or in x flat."""
     return np.argmin(x, axis=dim, keepdims=keepdim)
 
 
@@ -171,6 +178,7 @@ def min(x, dim=None, keepdim=False):
 
 
 def _median(x, dim):
+    """Where the middle element is."""
     order = np.argsort(x, axis=dim, kind="stable")  # NaN last
     n = x.shape[dim]
     if not n:
@@ -250,14 +258,17 @@ def logsumexp(x, dim=None, keepdim=False):
 
 # ---------------------------------------------------------------- truth
 def _any(x, dim=None, keepdim=False):
+    """Whether any element over dims (all without) is true."""
     return np.any(x, axis=_axis(x, dim), keepdims=keepdim)
 
 
 def _all(x, dim=None, keepdim=False):
+    """Whether every element over dims (all without) is true."""
     return np.all(x, axis=_axis(x, dim), keepdims=keepdim)
 
 
 def _count_nonzero(x, dim=None):
+    """How many elements over dims (all without) are not 0."""
     return np.count_nonzero(x, axis=_axis(x, dim))
 
 

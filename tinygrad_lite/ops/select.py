@@ -8,6 +8,7 @@ from .index import pick
 
 
 def _argsort(x, dim=-1, descending=False, stable=False):
+    """The indices that sort x along dim; equal elements keep their order, NaN counts as largest."""
     dim = dim_of(x, dim)
     if not x.ndim:
         return np.zeros((), np.int64)
@@ -18,6 +19,7 @@ def _argsort(x, dim=-1, descending=False, stable=False):
 
 
 def _one_hot(index, num_classes=-1):
+    """Whole numbers (…) -> int64 (…, num_classes): 1 at each number, else 0; as many classes as needed unless given."""
     classes = num_classes if num_classes >= 0 else int(index.max(initial=-1)) + 1
     if index.dtype.kind not in "iu":
         raise TypeError(f"the index holds whole numbers, not {index.dtype}")

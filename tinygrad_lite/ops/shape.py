@@ -17,10 +17,12 @@ def _permute(x, dims):
 
 
 def _contiguous(x):
+    """x itself, or a copy with its elements in order in memory."""
     return np.ascontiguousarray(x) if x.ndim else x
 
 
 def _clone(x):
+    """A copy in memory of its own; gradients flow through it."""
     return x.copy()
 
 
