@@ -205,6 +205,30 @@ def test_in_place_operations_are_differentiated():
     assert x.grad.tolist() == [0.0, 4.0] and w.grad.tolist() == [0.0, 4.0]
 
 
+def test_a_tensor_changed_by_itself_is_differentiated():
+    x = leaf([2.0, 3.0])
+    y = x * 1
+    y.mul_(y)
+    y[0] += y[0]
+    y.sum().backward()
+    assert x.grad.tolist() == [8.0, 6.0]
+
+
+def test_a_change_through_a_view_reaches_what_it_is_a_view_of():
+    x, w = leaf(np.arange(6.0).reshape(2, 3)), leaf(5.0)
+    y = x * 1
+    y[0] += w
+    y.T[1].mul_(3)
+    y.reshape(3, 2)[2, 0] = w * 2
+    late = y.view(-1)[1:]
+    y.sum().backward(retain_graph=True)
+    assert y.tolist() == [[5, 18, 7], [3, 10, 5]] and w.grad.item() == 1 + 3 + 1 + 2
+    assert x.grad.tolist() == [[1, 3, 1], [1, 0, 1]]
+    late.mul_(2)
+    y.sum().backward()
+    assert x.grad.tolist() == [[2, 9, 3], [3, 0, 3]]
+
+
 def overwritten():
     y = leaf([1.0, 2.0]) * 1
     z = y * y
@@ -219,9 +243,19 @@ def through_the_base():
     (v * 3).backward()
 
 
-def on_a_view():
-    y = leaf([1.0, 2.0]) * 1
-    y[0:1].mul_(2)
+def before_the_base_was_tracked():
+    b = tl.zeros(3, dtype=np.float64)
+    v = b[1:]
+    b[1] = leaf(2.0) * 1
+    v * 2
+
+
+def of_repeated_memory():
+    (leaf([1.0]) * 1).expand(3).mul_(2)
+
+
+def on_a_view_of_a_leaf():
+    leaf([1.0, 2.0])[0].mul_(2)
 
 
 def on_a_leaf():
@@ -234,7 +268,8 @@ def too_large():
 
 @pytest.mark.parametrize("wrong, message", [
     (overwritten, "changed in place after it was used"), (through_the_base, "shares memory"),
-    (on_a_view, "is a view"), (on_a_leaf, "leaf"), (too_large, "does not fit in place")])
+    (of_repeated_memory, "in many places"),
+    (before_the_base_was_tracked, "shares memory"), (on_a_view_of_a_leaf, "mul: a leaf"), (on_a_leaf, "leaf"), (too_large, "does not fit in place")])
 def test_an_in_place_change_that_would_be_wrong_is_refused(wrong, message):
     with pytest.raises(RuntimeError, match=message):
         wrong()

@@ -20,7 +20,8 @@ rewritten: dict[int, int] = {}  # the same for changes that were themselves reco
 _last_change = 0
 
 
-def _owner(array: np.ndarray) -> np.ndarray:
+def owner(array: np.ndarray) -> np.ndarray:
+    """The array whose memory a view shows."""
     while type(array.base) is np.ndarray:
         array = array.base
     return array
@@ -29,25 +30,29 @@ def _owner(array: np.ndarray) -> np.ndarray:
 def stamp(array: np.ndarray, recorded: bool = False) -> None:
     """Note that `array`'s memory was changed in place now."""
     global _last_change
-    owner, _last_change = _owner(array), next_place()
-    key = id(owner)
+    whole, _last_change = owner(array), next_place()
+    key = id(whole)
     if key not in _changed:
         def forget(_: Any) -> None:
             _changed.pop(key, None)
             rewritten.pop(key, None)
-        _changed[key] = [weakref.ref(owner, forget), 0]
+        _changed[key] = [weakref.ref(whole, forget), 0]
     _changed[key][1] = _last_change
     if recorded:
         rewritten[key] = _last_change
 
 
+def stale(op: Any, array: np.ndarray) -> Exception:
+    """The error for a view that was made before the memory it shows was rewritten."""
+    return RuntimeError(f"{op.__name__}: an input of shape {array.shape} shares memory with a tensor that was changed "
+                        "in place after the input was made; index or reshape again after the change, or change a .clone()")
+
+
 def refuse_stale(made: Any) -> None:
     """RuntimeError if an input of the node `made` lies in memory that was rewritten since."""
     for node, array in zip(made.inputs, made.args):
-        if node is not None and node.op and node.place < rewritten.get(id(_owner(array)), 0):
-            raise RuntimeError(f"{made.op.__name__}: an input of shape {array.shape} shares memory with a tensor "
-                               "that was changed in place after the input was made; index or reshape again "
-                               "after the change, or change a .clone()")
+        if node is not None and node.op and node.place < rewritten.get(id(owner(array)), 0):
+            raise stale(made.op, array)
 
 
 @functools.cache
@@ -75,7 +80,7 @@ def refuse_changed(tape: list) -> None:
         rules = [node.op.joint] if node.op.joint else [r for r, n in zip(node.op.rules, node.inputs) if n]
         for i in frozenset().union(*map(_reads, rules)):
             value = node.array if i < 0 else node.args[i] if i < len(node.args) else None
-            if type(value) is np.ndarray and _changed.get(id(_owner(value)), (None, 0))[1] > node.place:
+            if type(value) is np.ndarray and _changed.get(id(owner(value)), (None, 0))[1] > node.place:
                 raise RuntimeError(f"backward of {node.op.__name__}: a value of shape {value.shape} that its gradient "
                                    "needs was changed in place after it was used; use an out-of-place operation, "
                                    "or change a .clone()")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .changes import next_place, refuse_changed, refuse_stale, rewritten
+from .changes import next_place, owner, refuse_changed, refuse_stale, rewritten, stale
 from .mode import Switch, mode
 
 ndarray = np.ndarray
@@ -25,9 +25,13 @@ REFUSALS = (ValueError, TypeError, IndexError, OverflowError)  # how numpy says 
 
 # ---------------------------------------------------------------- values and nodes
 class Value:
-    """What the engine knows of a Tensor: its numpy array and its node (None: not tracked)."""
+    """What the engine knows of a Tensor: its numpy array and its node (None: not tracked).
 
-    __slots__ = ("array", "node", "__weakref__")
+    `view_of` is there where an operation gave a view of another Tensor's memory: that Tensor, the
+    operation, and its other arguments.
+    """
+
+    __slots__ = ("array", "node", "view_of", "__weakref__")
 
     def __init__(self, array: ndarray, node: Any = None) -> None:
         self.array, self.node = array, node
@@ -144,6 +148,8 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool) -> Any:
     def op(x: Any, y: Any) -> Any:
         p = q = None
         same = False
+        if rewritten:
+            _refuse_untracked(op, (x, y))
         if isinstance(x, Value):
             p, x = x.node, x.array
             if isinstance(y, Value):
@@ -213,6 +219,8 @@ def _general(forward: Callable, rules: tuple, joint: Callable | None, promote: C
                 a = a.array
             inputs.append(node)
             arrays.append(a)
+        if rewritten:
+            _refuse_untracked(op, args)
         if not boxed or (expands and mode.expanded):  # arrays give arrays; by_hand ones may run as their parts
             out = forward(*args)
             return out[0] if type(out) is tuple else out
@@ -225,7 +233,10 @@ def _general(forward: Callable, rules: tuple, joint: Callable | None, promote: C
         if type(array) is tuple:
             array, *kept = array
             arrays += kept
-        return _recorded(op, inputs, arrays, array, tracked)
+        result = _recorded(op, inputs, arrays, array, tracked)
+        if result.array.base is not None and isinstance(args[0], Value) and owner(result.array) is owner(arrays[0]):
+            result.view_of = args[0], op, args[1:]
+        return result
 
     return op
 
@@ -235,6 +246,8 @@ def _unary(forward: Callable, promote: Callable | None) -> Any:
     def op(x: Any) -> Any:
         if not isinstance(x, Value):
             return forward(x)
+        if rewritten:
+            _refuse_untracked(op, (x,))
         node, x = x.node, x.array
         try:
             if promote is not None and x.dtype.kind != "f":
@@ -245,6 +258,16 @@ def _unary(forward: Callable, promote: Callable | None) -> Any:
         return _recorded(op, (node,), (x,), array, node is not None)
 
     return op
+
+
+def _refuse_untracked(op: Any, args: Iterable) -> None:
+    for a in args:
+        if isinstance(a, Value) and a.node is None and mode.recording:
+            base = a
+            while hasattr(base, "view_of"):
+                base = base.view_of[0]
+                if base.node is not None:
+                    raise stale(op, a.array)
 
 
 def _recorded(op: Any, inputs: Any, args: Any, array: Any, tracked: bool) -> Any:

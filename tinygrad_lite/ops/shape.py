@@ -2,9 +2,7 @@
 
 import math
 
-import numpy as np
-
-from ..tape import accepts_axis, broadcast_to, primitive
+from ..tape import accepts_axis, broadcast_to, primitive, unbox
 from .arguments import dim_of, sizes_of
 
 
@@ -14,11 +12,6 @@ def _reshape(x, shape):
 
 def _permute(x, dims):
     return x.transpose(dims)
-
-
-def _contiguous(x):
-    """x itself, or a copy with its elements in order in memory."""
-    return np.ascontiguousarray(x) if x.ndim else x
 
 
 def _clone(x):
@@ -133,5 +126,9 @@ def tile(x, *sizes):
     return repeat(x, *(1,) * (x.ndim - len(sizes)), *sizes)
 
 
-contiguous = primitive(_contiguous, lambda g, out, x: g)
 clone = primitive(_clone, lambda g, out, x: g)
+
+
+def contiguous(x):
+    """x itself, or a copy where its elements are not in order in memory."""
+    return x if unbox(x).flags.c_contiguous else clone(x)
