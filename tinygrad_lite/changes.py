@@ -45,7 +45,8 @@ def stamp(array: np.ndarray, recorded: bool = False) -> None:
 def stale(op: Any, array: np.ndarray) -> Exception:
     """The error for a view that was made before the memory it shows was rewritten."""
     return RuntimeError(f"{op.__name__}: an input of shape {array.shape} shares memory with a tensor that was changed "
-                        "in place after the input was made; index or reshape again after the change, or change a .clone()")
+                        "in place after the input was made; index or reshape again after the change, or change "
+                        "a .clone()")
 
 
 def refuse_stale(made: Any) -> None:

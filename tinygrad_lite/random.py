@@ -139,5 +139,5 @@ def bernoulli_(x: Tensor, p: float = 0.5, generator: Any = None) -> Tensor:
     return x.copy_((rng(generator).random(x.shape) < p).astype(x.dtype))
 
 
-for _fill in (uniform_, normal_, bernoulli_):
-    setattr(Tensor, _fill.__name__, _fill)
+for _method in (uniform_, normal_, bernoulli_, bernoulli, multinomial):
+    setattr(Tensor, _method.__name__, _method)

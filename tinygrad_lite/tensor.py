@@ -385,6 +385,10 @@ class Tensor(Value):
         """masked_fill in place."""
         return _rebind(self, ops.masked_fill, mask, value)
 
+    def where(self, condition: Any, other: Any) -> "Tensor":
+        """self where the condition is true, else other."""
+        return ops.where(condition, self, other)
+
     def zero_(self) -> "Tensor":
         """Set every element to 0, in place."""
         return self.fill_(0)

@@ -1,6 +1,6 @@
 """Functions of neural networks: PyTorch's torch.nn.functional."""
 
-from tinygrad_lite.ops import logsumexp, one_hot, pad, relu, sigmoid, tanh
+from tinygrad_lite.ops import log_softmax, logsumexp, one_hot, pad, relu, sigmoid, softmax, tanh
 
 from .activation import (
     cdist,
@@ -11,14 +11,12 @@ from .activation import (
     gumbel_softmax,
     hardtanh,
     leaky_relu,
-    log_softmax,
     logsigmoid,
     mish,
     normalize,
     pairwise_distance,
     selu,
     silu,
-    softmax,
     softplus,
     softsign,
 )

@@ -10,16 +10,15 @@ import numpy as np
 
 from tinygrad_lite import random
 from tinygrad_lite.ops import (
-    amax,
     chunk,
     clamp,
     erf,
     exp,
     expm1,
-    log,
     logaddexp,
     put,
     sigmoid,
+    softmax,
     sum,
     tanh,
     unsqueeze,
@@ -50,20 +49,6 @@ def in_tiles(function):
         return tuple(o.reshape(shape) for o in outs) if several else outs[0].reshape(shape)
 
     return tiled
-
-
-@by_hand(lambda g, p, x, dim: p * (g - sum(g * p, dim, True)))
-def softmax(x, dim=-1):
-    """exp(x) / sum(exp(x)) along dim; shifted by the maximum, so that nothing overflows."""
-    e = exp(x - amax(x, dim, True))  # every exponent <= 0
-    return e / sum(e, dim, True)
-
-
-@by_hand(lambda g, out, x, dim: g - exp(out) * sum(g, dim, True))
-def log_softmax(x, dim=-1):
-    """log(softmax(x)), without the log of a number that underflowed."""
-    z = x - amax(x, dim, True)
-    return z - log(sum(exp(z), dim, True))
 
 
 def gumbel_softmax(logits, tau=1.0, hard=False, dim=-1):

@@ -4,10 +4,25 @@ import math
 
 import numpy as np
 
-from tinygrad_lite.ops import amax, clamp, exp, getitem, log, log1p, logaddexp, mean, movedim, put, reshape, sum, where
+from tinygrad_lite.ops import (
+    amax,
+    clamp,
+    exp,
+    getitem,
+    log,
+    log1p,
+    log_softmax,
+    logaddexp,
+    mean,
+    movedim,
+    put,
+    reshape,
+    sum,
+    where,
+)
 from tinygrad_lite.tape import by_hand, unbox
 
-from .activation import log_softmax, pairwise_distance
+from .activation import pairwise_distance
 
 
 def _reduced(loss, reduction):

@@ -222,8 +222,6 @@ FUNCTIONAL: dict[str, Row] = {
         ("softsign", lambda x: x / (1 + abs(x)), []), ("hardtanh", lambda x: np.clip(x, -1, 1), []),
         ("logsigmoid", lambda x: -np.log1p(np.exp(-x)), []))},
     "glu": Row(lambda x, dim=-1: np.split(x, 2, dim)[0] / (1 + np.exp(-np.split(x, 2, dim)[1])), [S(n(2, 4)), S(n(4, 3), 0)]),
-    "softmax": Row(soft, [S(n(2, 3), 0), S(n(2, 3), -1), S(n(2, 2, 3), 1)]),
-    "log_softmax": Row(lambda x, d: np.log(soft(x, d)), [S(n(2, 3), 0), S(n(2, 3), -1)]),
     "normalize": Row(lambda x, p=2.0, dim=1: x / (np.abs(x) ** p).sum(dim, keepdims=True) ** (1 / p), [S(n(2, 3)), S(n(3, 2), 1.0, 0)]),
     "cosine_similarity": Row(lambda x, y, dim=1: (x * y).sum(dim) / np.sqrt((x * x).sum(dim) * (y * y).sum(dim)),
                              [S(n(2, 3), n(2, 3)), S(n(2, 3), n(2, 3), dim=0)]),

@@ -108,6 +108,11 @@ def _spread(x, dim=None, unbiased=True, keepdim=False, correction=None, root=Fal
     return (np.std if root else np.var)(x, axis=dim, keepdims=keepdim, ddof=ddof)
 
 
+def _soft(x, dim=-1):
+    e = np.exp(x - x.max(dim, keepdims=True))
+    return e / e.sum(dim, keepdims=True)
+
+
 def _lower_median(x, dim=None, keepdim=False):
     if dim is None:
         return np.sort(x, axis=None)[(x.size - 1) // 2]
@@ -308,6 +313,8 @@ TABLE: dict[str, Row] = {
                        torch="linalg.matrix_norm"),
     "logsumexp": Row(lambda x, dim, keepdim=False: np.log(np.exp(x).sum(axis=dim, keepdims=keepdim)),
                      [S(n(2, 3), 0), S(n(2, 3), -1, keepdim=True), S(n(2, 3), (0, 1))]),
+    "softmax": Row(_soft, [S(n(2, 3), 0), S(n(2, 3), -1), S(n(2, 2, 3), 1)]),
+    "log_softmax": Row(lambda x, d: np.log(_soft(x, d)), [S(n(2, 3), 0), S(n(2, 3), -1)]),
     "any": Row(numpys(np.any), [S(MASK), S(MASK, 0), S(i(0, 2, 2, 3), 1, keepdim=True)], differentiable=False),
     "all": Row(numpys(np.all), [S(MASK), S(MASK, 0), S(i(0, 2, 2, 3), 1, keepdim=True)], differentiable=False),
     "count_nonzero": Row(lambda x, dim=None: np.count_nonzero(x, dim), [S(i(0, 2, 3, 3)), S(MASK, 1)], differentiable=False),

@@ -76,6 +76,14 @@ def test_every_public_operation_is_documented():
     assert not [name for name, function, _ in ROWS if not (function.__doc__ or "").strip()]
 
 
+def test_operations_are_methods_too():
+    x = tl.tensor([[1.0, -2.0], [3.0, 4.0]])
+    assert x.exp().log().sub(x).abs().amax(axis=1, keepdims=True).shape == (2, 1)
+    for name, function in tl.ops.VOCABULARY.items():
+        assert getattr(tl, name) is function
+    assert not [name for name in "relu softmax sort einsum".split() if hasattr(x, name) == (name == "einsum")]
+
+
 def test_every_rule_is_exercised_by_the_tables():
     seen = set()
     for _, function, row in ROWS:

@@ -256,6 +256,21 @@ def logsumexp(x, dim=None, keepdim=False):
     return out if keepdim else squeeze(out, dims_of(x, dim))
 
 
+# ---------------------------------------------------------------- softmax
+@by_hand(lambda g, p, x, dim: p * (g - sum(g * p, dim, True)))
+def softmax(x, dim=-1):
+    """exp(x) / sum(exp(x)) along dim; shifted by the maximum, so that nothing overflows."""
+    e = exp(x - amax(x, dim, True))  # every exponent <= 0
+    return e / sum(e, dim, True)
+
+
+@by_hand(lambda g, out, x, dim: g - exp(out) * sum(g, dim, True))
+def log_softmax(x, dim=-1):
+    """log(softmax(x)), without the log of a number that underflowed."""
+    z = x - amax(x, dim, True)
+    return z - log(sum(exp(z), dim, True))
+
+
 # ---------------------------------------------------------------- truth
 def _any(x, dim=None, keepdim=False):
     """Whether any element over dims (all without) is true."""
