@@ -33,7 +33,8 @@ def _rebind(x: "Tensor", op: Callable, *args: Any) -> Any:
                            "change a .clone()")
     if is_grad_enabled():
         _refresh(x)
-    base, view, parameters = getattr(x, "view_of", (None, None, ()))
+    view_of: Any = getattr(x, "view_of", (None, None, ()))
+    base, view, parameters = view_of
     tracked = is_grad_enabled() and any(isinstance(a, Value) and a.node is not None for a in (x, *args))
     if tracked and x.node is not None and x.node.op is None:
         raise RuntimeError(f"{op.__name__}: a leaf tensor that requires grad is changed in place; "
