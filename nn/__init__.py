@@ -1,6 +1,7 @@
 """Layers and functions of neural networks."""
 
 from . import functional, init
+from .attention import MultiheadAttention
 from .containers import ModuleDict, ModuleList, Sequential
 from .layers import CrossEntropyLoss, Dropout, Flatten, Linear, MSELoss, ReLU, Sigmoid, Tanh
 from .module import Module, Parameter

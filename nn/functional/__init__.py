@@ -20,6 +20,13 @@ from .activation import (
     softplus,
     softsign,
 )
+from .attention import (
+    attention,
+    causal_mask,
+    multi_head_attention,
+    multi_head_attention_forward,
+    scaled_dot_product_attention,
+)
 from .convolution import (
     adaptive_avg_pool2d,
     avg_pool1d,
@@ -41,7 +48,6 @@ from .layer import (
     layer_norm,
     linear,
     rms_norm,
-    scaled_dot_product_attention,
 )
 from .loss import (
     binary_cross_entropy,
@@ -55,3 +61,6 @@ from .loss import (
     smooth_l1_loss,
     triplet_margin_loss,
 )
+from .similarity import cosine_sim_matrix, cosine_top_k
+
+stable_softmax = softmax  # numpy-style: stable_softmax(x, axis=-1)

@@ -1,4 +1,4 @@
-"""What layers compute: linear maps, embeddings, dropout, normalization, attention."""
+"""What layers compute: linear maps, embeddings, dropout, normalization."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from tinygrad_lite import random
 from tinygrad_lite.changes import stamp
-from tinygrad_lite.ops import amax, exp, getitem, matmul, mean, place, reshape, sqrt, sum, var, where
+from tinygrad_lite.ops import getitem, matmul, mean, place, reshape, sqrt, sum, var
 from tinygrad_lite.tape import by_hand, unbox
 
 
@@ -49,7 +49,7 @@ def check_probability(name, p):
         raise ValueError(f"{name}: the probability is in [0, 1], not {p}")
 
 
-def _dropped(shape, p, dtype):
+def dropout_factor(shape, p, dtype):
     """What dropout multiplies by: 0 with probability p, else 1 / (1 - p)."""
     kept = random.rng().random(shape) >= p
     return (kept / (1 - p) if p < 1 else kept).astype(dtype)
@@ -58,7 +58,7 @@ def _dropped(shape, p, dtype):
 def dropout(x, p=0.5, training=True):
     """Each element 0 with probability p, else divided by 1 - p; the input itself unless training."""
     check_probability("dropout", p)
-    return x * _dropped(x.shape, p, x.dtype) if training and p else x
+    return x * dropout_factor(x.shape, p, x.dtype) if training and p else x
 
 
 # ---------------------------------------------------------------- normalization
@@ -135,46 +135,3 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
             running.array[...] += momentum * (now - running.array)
             stamp(running.array)
     return _normalized(x, weight, bias, dims, eps, True)
-
-
-# ---------------------------------------------------------------- attention
-def _attention_rule(g, out, q, k, v, mask, dropped, scale, p):
-    dp = g @ v.mT if dropped is None else (g @ v.mT) * dropped
-    ds = p * (dp - sum(dp * p, -1, True))  # (…, T, S)
-    dv = (p if dropped is None else p * dropped).mT @ g
-    added = None if mask is None or mask.dtype == bool else ds
-    return ds @ k * scale, ds.mT @ q * scale, dv, added, None, None
-
-
-@by_hand(joint=_attention_rule)
-def _attention(q, k, v, mask, dropped, scale):
-    """softmax(q @ k.T * scale + mask) @ v; a row that may look nowhere is 0."""
-    s = q @ k.mT * scale  # (…, T, S)
-    if mask is not None:
-        s = where(mask, s, -math.inf) if mask.dtype == bool else s + mask
-    top = amax(s, -1, True)
-    e = exp(s - where(np.isfinite(unbox(top)), top, 0.0))
-    total = sum(e, -1, True)
-    p = e / where(total == 0, 1.0, total)
-    return (p if dropped is None else p * dropped) @ v, p
-
-
-def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
-    """Attention (Vaswani et al., 2017): query (…, T, D), key (…, S, D), value (…, S, E) -> (…, T, E).
-
-    attn_mask: bools (True: may look) or numbers to add to the scores; is_causal: only at itself and before.
-    A row that may look nowhere gives 0, and gradients of 0. scale is 1 / sqrt(D) unless given.
-    """
-    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise RuntimeError(f"scaled_dot_product_attention: shapes {query.shape}, {key.shape} and {value.shape} of "
-                           "query, key and value do not fit")
-    check_probability("scaled_dot_product_attention", dropout_p)
-    rows, columns = query.shape[-2], key.shape[-2]
-    if is_causal:
-        if attn_mask is not None:
-            raise ValueError("scaled_dot_product_attention: is_causal and attn_mask exclude each other")
-        attn_mask = np.tri(rows, columns, dtype=bool)
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
-    dropped = _dropped((*batch, rows, columns), dropout_p, query.dtype) if dropout_p else None
-    return _attention(query, key, value, attn_mask, dropped, scale)

@@ -98,7 +98,7 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
 
 def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """-log softmax(input)[target]: logits (N, C, …) or (C,), target (N, …) of class indices, or probabilities
-    of the logits' shape.
+    (one-hot ones, say) of the logits' shape.
 
     weight (C,) counts classes more or less; rows whose target is ignore_index do not count, and the mean is over the
     weights of those that do. label_smoothing moves that share of the target to all classes alike. An index outside
@@ -106,7 +106,10 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is in [0, 1], not {label_smoothing}")
-    if getattr(target, "dtype", np.dtype(int)).kind == "f" and target.shape == input.shape:
+    if getattr(target, "dtype", np.dtype(int)).kind == "f" and target.shape == input.shape or \
+            input.ndim > 1 and np.shape(unbox(target)) == input.shape:  # probabilities, or one-hot
+        if not hasattr(target, "dtype") or target.dtype.kind != "f":
+            target = np.asarray(unbox(target), input.dtype)
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     rows, flat, counted = _rows("cross_entropy", input, target, ignore_index)
     if 0 <= ignore_index < rows.shape[1]:

@@ -247,8 +247,8 @@ def _logsumexp_rule(g, out, x, dim, keepdim):
 
 
 @by_hand(_logsumexp_rule)
-def logsumexp(x, dim=None, keepdim=False):
-    """log(sum(exp(x))) over dims (all without), right for large values of either sign and for all -inf."""
+def logsumexp(x, dim=-1, keepdim=False):
+    """log(sum(exp(x))) over dims, right for large values of either sign and for all -inf."""
     m = unbox(amax(x, dim, True))
     m = np.where(np.isfinite(m), m, np.zeros_like(m))  # so that x - m is never inf - inf
     with np.errstate(divide="ignore"):  # log(0) is the -inf that is wanted
@@ -259,7 +259,7 @@ def logsumexp(x, dim=None, keepdim=False):
 # ---------------------------------------------------------------- softmax
 @by_hand(lambda g, p, x, dim: p * (g - sum(g * p, dim, True)))
 def softmax(x, dim=-1):
-    """exp(x) / sum(exp(x)) along dim; shifted by the maximum, so that nothing overflows."""
+    """exp(x) / sum(exp(x)) along dim; shifted by the maximum, so that nothing overflows. NaN where all are -inf."""
     e = exp(x - amax(x, dim, True))  # every exponent <= 0
     return e / sum(e, dim, True)
 

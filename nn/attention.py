@@ -1,0 +1,83 @@
+"""MultiheadAttention as a module."""
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lite.ops import mean, transpose
+from tinygrad_lite.tape import unbox
+
+from . import init
+from .functional.attention import multi_head_attention_forward
+from .module import Module, Parameter
+
+
+class MultiheadAttention(Module):
+    """Attention with several heads (Vaswani et al., 2017), self or cross: PyTorch's names and arguments.
+
+    Query (L, B, D), key (S, B, kdim), value (S, B, vdim), or batch first; masks as in PyTorch: True hides.
+    A query that may look nowhere gives the output's bias alone, with weights of 0.
+    """
+
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
+                 kdim: int | None = None, vdim: int | None = None, batch_first: bool = False) -> None:
+        if num_heads <= 0 or embed_dim % num_heads:
+            raise ValueError(f"MultiheadAttention: embed_dim {embed_dim} does not fall into {num_heads} heads")
+        self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
+
+        def weight(features: int) -> Parameter:
+            return init.xavier_uniform_(Parameter(np.empty((embed_dim, features), np.float32)))
+
+        def zeros() -> Parameter | None:
+            return Parameter(np.zeros(embed_dim, np.float32)) if bias else None
+
+        self.q_proj_weight, self.k_proj_weight = weight(embed_dim), weight(kdim or embed_dim)
+        self.v_proj_weight, self.out_proj_weight = weight(vdim or embed_dim), weight(embed_dim)
+        self.q_proj_bias, self.k_proj_bias, self.v_proj_bias, self.out_proj_bias = zeros(), zeros(), zeros(), zeros()
+
+    def forward(self, query: Any, key: Any, value: Any, key_padding_mask: Any = None, need_weights: bool = True,
+                attn_mask: Any = None, average_attn_weights: bool = True, is_causal: bool = False) -> tuple[Any, Any]:
+        """The output and, with need_weights, the weights (B, L, S) averaged over heads, or (B, H, L, S)."""
+        batched = query.ndim == 3
+        tensors = [query, key, value] if batched else [x[None] for x in (query, key, value)]
+        if batched and not self.batch_first:
+            tensors = [transpose(x, 0, 1) for x in tensors]
+        mask = _visible(tensors[0], tensors[1], key_padding_mask, attn_mask, self.num_heads, is_causal)
+        out, weights = multi_head_attention_forward(
+            *tensors, (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight),
+            (self.q_proj_bias, self.k_proj_bias, self.v_proj_bias), self.out_proj_weight, self.out_proj_bias,
+            self.num_heads, mask, self.dropout if self.training else 0.0, need_weights)
+        if weights is not None and average_attn_weights:
+            weights = mean(weights, 1)
+        if not batched:
+            return out[0], weights if weights is None else weights[0]
+        return (out if self.batch_first else transpose(out, 0, 1)), weights
+
+    def extra_repr(self) -> str:
+        return f"{self.embed_dim}, num_heads={self.num_heads}"
+
+
+def _visible(query: Any, key: Any, padding: Any, hidden: Any, heads: int, causal: bool) -> Any:
+    """PyTorch's two masks (True or a number added hides) as one for the scores (B, H, L, S): True is visible."""
+    (b, rows), columns = query.shape[:2], key.shape[1]
+    masks = []
+    for name, mask, shapes in (("key_padding_mask", padding, [(b, columns), (columns,)]),
+                               ("attn_mask", hidden, [(rows, columns), (b * heads, rows, columns)])):
+        if mask is None:
+            continue
+        if mask.shape not in shapes:
+            raise RuntimeError(f"MultiheadAttention: {name} is of shape {shapes[0]}, not {mask.shape}")
+        mask = unbox(mask)
+        if name == "key_padding_mask":
+            mask = mask.reshape(-1, 1, 1, columns)
+        elif mask.ndim == 3:
+            mask = mask.reshape(b, heads, rows, columns)
+        masks.append(mask)
+    if causal and hidden is None:
+        masks.append(~np.tri(rows, columns, dtype=bool))
+    if not masks:
+        return None
+    if all(mask.dtype == bool for mask in masks):
+        return ~np.logical_or.reduce(np.broadcast_arrays(*masks))
+    numbers = [np.where(m, -np.inf, 0).astype(query.dtype) if m.dtype == bool else m.astype(query.dtype) for m in masks]
+    return sum(numbers[1:], numbers[0])

@@ -1,0 +1,218 @@
+"""Attention (Vaswani et al., 2017), whole or in blocks, and with several heads."""
+
+import math
+
+import numpy as np
+
+from tinygrad_lite.ops import amax, cat, exp, log, matmul, maximum, permute, reshape, sum, where
+from tinygrad_lite.tape import by_hand, unbox
+
+from .layer import check_probability, dropout_factor, linear
+
+BLOCK = 512  # queries and keys a block of the memory-lean path
+LARGE = 1 << 22  # scores a head from which on it is taken
+
+
+def _product(weights, seen, x):
+    """weights @ x, where a NaN or infinity in x reaches only the rows that see it."""
+    if seen is None or np.isfinite(unbox(x)).all():
+        return weights @ x
+    return sum(where(seen[..., None], weights[..., None] * x[..., None, :, :], 0.0), -2)
+
+
+def _seen(mask, shape):
+    """Which scores a mask lets through, or None for all."""
+    if mask is None:
+        return None
+    return np.broadcast_to(unbox(mask) if mask.dtype == bool else unbox(mask) > -math.inf, shape)
+
+
+def _scores(q, k, mask, scale):
+    """q @ k.T * scale, -inf where the mask hides; and which ones are seen (None: all)."""
+    s = q @ k.mT * scale  # (…, L, S)
+    seen = _seen(mask, s.shape)
+    return s if mask is None else where(mask, s, -math.inf) if mask.dtype == bool else s + mask, seen
+
+
+def _finite(x):
+    """x with 0 for -inf: what an empty row is measured from."""
+    return where(unbox(x) > -math.inf, x, 0.0)
+
+
+def _score_gradient(p, g, v, dropped, seen, delta):
+    """d loss / d scores of weights p, with delta = sum(g * out) a row."""
+    dp = g @ v.mT
+    dp = dp if dropped is None else dp * dropped
+    ds = p * (dp - delta)
+    return ds if seen is None else where(seen, ds, 0.0)
+
+
+# ---------------------------------------------------------------- whole
+def _attention_rule(g, out, q, k, v, mask, dropped, scale, p):
+    seen = _seen(mask, p.shape)
+    w = p if dropped is None else p * dropped
+    ds = _score_gradient(p, g, v, dropped, seen, sum(g * out, -1, True))
+    added = None if mask is None or mask.dtype == bool else ds
+    return _product(ds, seen, k) * scale, ds.mT @ q * scale, w.mT @ g, added, None, None
+
+
+@by_hand(joint=_attention_rule)
+def _attention(q, k, v, mask, dropped, scale):
+    """softmax(q @ k.T * scale + mask) @ v; a row that may look nowhere is 0."""
+    s, seen = _scores(q, k, mask, scale)
+    e = exp(s - _finite(amax(s, -1, True)))
+    total = sum(e, -1, True)
+    p = e / where(total == 0, 1.0, total)
+    return _product(p if dropped is None else p * dropped, seen, v), p
+
+
+# ---------------------------------------------------------------- in blocks
+def _blocks(n):
+    return [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+
+
+def _part(mask, causal, rows, columns):
+    """The mask of a block; None where all of it is visible, False where nothing is."""
+    if causal:
+        if columns.start >= rows.stop:
+            return False
+        return None if columns.stop <= rows.start + 1 else \
+            np.arange(rows.start, rows.stop)[:, None] >= np.arange(columns.start, columns.stop)
+    if mask is None:
+        return None
+    at = [slice(None) if n == 1 else part for n, part in zip(mask.shape[-2:], (rows, columns))]
+    return mask[(..., *at)]
+
+
+def _lean_rule(g, out, q, k, v, mask, causal, scale, level):
+    """The weights of a block again, from the scores and the log-sum-exp of each row (Dao et al., 2022)."""
+    delta = sum(g * out, -1, True)  # (…, L, 1)
+    dq, dk, dv = [], {}, {}
+    for rows in _blocks(q.shape[-2]):
+        of = (..., rows, slice(None))
+        mine = q[of] * 0.0
+        for j, columns in enumerate(_blocks(k.shape[-2])):
+            part = _part(mask, causal, rows, columns)
+            if part is False:
+                continue
+            at = (..., columns, slice(None))
+            s, seen = _scores(q[of], k[at], part, scale)
+            p = exp(s - level[of])
+            ds = _score_gradient(p, g[of], v[at], None, seen, delta[of])
+            mine = mine + _product(ds, seen, k[at]) * scale
+            for total, d in ((dk, ds.mT @ q[of] * scale), (dv, p.mT @ g[of])):
+                total[j] = total[j] + d if j in total else d
+        dq.append(mine)
+    columns = _blocks(k.shape[-2])
+    return (cat(dq, -2), *(cat([total[j] if j in total else x[(..., part, slice(None))] * 0.0
+                                for j, part in enumerate(columns)], -2) for total, x in ((dk, k), (dv, v))),
+            None, None, None)
+
+
+@by_hand(joint=_lean_rule)
+def _lean_attention(q, k, v, mask, causal, scale):
+    """`_attention` without ever holding all scores: block by block with a running maximum and sum."""
+    outs, levels = [], []
+    for rows in _blocks(q.shape[-2]):
+        of = (..., rows, slice(None))
+        top = total = out = None
+        for columns in _blocks(k.shape[-2]):
+            part = _part(mask, causal, rows, columns)
+            if part is False:
+                continue
+            at = (..., columns, slice(None))
+            s, seen = _scores(q[of], k[at], part, scale)
+            now = amax(s, -1, True)
+            new = now if top is None else maximum(top, now)
+            e = exp(s - _finite(new))
+            here, mine = sum(e, -1, True), _product(e, seen, v[at])
+            if top is None:
+                total, out = here, mine
+            else:
+                shrink = exp(top - _finite(new))
+                total, out = total * shrink + here, out * shrink + mine
+            top = new
+        outs.append(out / where(total == 0, 1.0, total))
+        levels.append(_finite(top) + log(where(total == 0, 1.0, total)))
+    return cat(outs, -2), cat(levels, -2)
+
+
+def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
+    """Attention (Vaswani et al., 2017): query (…, L, D), key (…, S, D), value (…, S, E) -> (…, L, E).
+
+    attn_mask: bools (True: may look) or numbers to add to the scores; is_causal: only at itself and before.
+    A row that may look nowhere gives 0, and gradients of 0; what is masked out reaches neither the output nor a
+    gradient, not even as NaN. scale is 1 / sqrt(D) unless given. From 2,048 x 2,048 scores on, they are formed
+    block by block and never held whole.
+    """
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(f"scaled_dot_product_attention: shapes {query.shape}, {key.shape} and {value.shape} of "
+                           "query, key and value do not fit")
+    check_probability("scaled_dot_product_attention", dropout_p)
+    if is_causal and attn_mask is not None:
+        raise ValueError("scaled_dot_product_attention: is_causal and attn_mask exclude each other")
+    rows, columns = query.shape[-2], key.shape[-2]
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    learnt = getattr(attn_mask, "requires_grad", False)
+    if rows * columns >= LARGE and not dropout_p and not learnt:
+        mask = None if attn_mask is None else unbox(attn_mask)
+        return _lean_attention(query, key, value, mask, is_causal, scale)
+    if is_causal:
+        attn_mask = np.tri(rows, columns, dtype=bool)
+    batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    dropped = dropout_factor((*batch, rows, columns), dropout_p, query.dtype) if dropout_p else None
+    return _attention(query, key, value, attn_mask, dropped, scale)
+
+
+def causal_mask(L):
+    """(L, L) bools: each position may look at itself and what comes before."""
+    return np.tri(L, dtype=bool)
+
+
+def attention(Q, K, V, mask=None):
+    """`scaled_dot_product_attention` of Q (…, L, D), K (…, S, D), V (…, S, E); mask True or 1: visible."""
+    if mask is not None and unbox(mask).dtype != bool:
+        values = unbox(mask)
+        if not np.isin(values, (0, 1)).all():
+            raise ValueError("attention: the mask holds bools or 0 and 1 (1: visible); numbers to add go to "
+                             "scaled_dot_product_attention")
+        mask = values.astype(bool)
+    return scaled_dot_product_attention(Q, K, V, mask)
+
+
+def _split_heads(x, n_heads):
+    """(B, L, D) -> (B, H, L, D / H)"""
+    if x.shape[-1] % n_heads:
+        raise ValueError(f"multi_head_attention: {x.shape[-1]} features do not fall into {n_heads} heads")
+    return permute(reshape(x, *x.shape[:2], n_heads, x.shape[-1] // n_heads), 0, 2, 1, 3)
+
+
+def _join_heads(x):
+    """(B, H, L, D / H) -> (B, L, D)"""
+    b, h, length, d = x.shape
+    return reshape(permute(x, 0, 2, 1, 3), b, length, h * d)
+
+
+def multi_head_attention(x, W_q, W_k, W_v, W_o, n_heads, mask=None):
+    """Self-attention of x (B, L, D) with weights (D, D) that multiply from the right: (B, L, D)."""
+    if x.ndim != 3:
+        raise ValueError(f"multi_head_attention: x is (B, L, D), not of shape {x.shape}")
+    q, k, v = (_split_heads(matmul(x, w), n_heads) for w in (W_q, W_k, W_v))  # (B, H, L, D / H)
+    return matmul(_join_heads(attention(q, k, v, mask)), W_o)
+
+
+def multi_head_attention_forward(query, key, value, in_weights, in_biases, out_weight, out_bias, n_heads, mask=None,
+                                 dropout_p=0.0, need_weights=False):
+    """What `nn.MultiheadAttention` computes, batch first: the output (B, L, D) and the weights (B, H, L, S) or None.
+
+    The weights (D, features) multiply as in `linear`; mask: as in `scaled_dot_product_attention`.
+    """
+    q, k, v = (_split_heads(linear(t, w, b), n_heads) for t, w, b in zip((query, key, value), in_weights, in_biases))
+    weights = None
+    if need_weights:  # attention to the identity gives the weights themselves
+        identity = np.broadcast_to(np.eye(k.shape[-2], dtype=k.dtype), (*k.shape[:-1], k.shape[-2]))
+        weights = scaled_dot_product_attention(q, k, identity, mask, dropout_p)
+        heads = _product(weights, _seen(mask, weights.shape), v)
+    else:
+        heads = scaled_dot_product_attention(q, k, v, mask, dropout_p)
+    return linear(_join_heads(heads), out_weight, out_bias), weights

@@ -1,0 +1,43 @@
+"""nn.MultiheadAttention against PyTorch's."""
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tl
+
+torch = pytest.importorskip("torch")
+CASES = [{}, {"batch_first": True}, {"bias": False}, {"kdim": 3, "vdim": 5}]
+
+
+@pytest.mark.parametrize("settings", CASES)
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("average", [False, True])
+def test_outputs_weights_and_gradients(settings, masked, average):
+    rng = np.random.default_rng(0)
+    theirs = torch.nn.MultiheadAttention(4, 2, **settings).double()
+    ours = tl.nn.MultiheadAttention(4, 2, **settings).double()
+    given = {k: v.numpy() for k, v in theirs.state_dict().items()}
+    if "in_proj_weight" in given:
+        for name, part in zip("qkv", np.split(given["in_proj_weight"], 3)):
+            given[f"{name}_proj_weight"] = part
+    if "in_proj_bias" in given:
+        for name, part in zip("qkv", np.split(rng.standard_normal(12), 3)):
+            given[f"{name}_proj_bias"] = part
+        with torch.no_grad():
+            theirs.in_proj_bias.copy_(torch.tensor(np.concatenate([given[f"{n}_proj_bias"] for n in "qkv"])))
+        given["out_proj_bias"] = given["out_proj.bias"]
+    given["out_proj_weight"] = given["out_proj.weight"]
+    ours.load_state_dict({k: given[k] for k in ours.state_dict()})
+    query, key, value = (rng.standard_normal(s) for s in ((3, 2, 4), (5, 2, settings.get("kdim", 4)),
+                                                         (5, 2, settings.get("vdim", 4))))
+    if settings.get("batch_first"):
+        query, key, value = (x.swapaxes(0, 1).copy() for x in (query, key, value))
+    masks = {"key_padding_mask": np.arange(10).reshape(2, 5) % 4 == 3, "attn_mask": np.eye(3, 5) > 0} if masked else {}
+    results = []
+    for lib, layer in ((tl, ours), (torch, theirs)):
+        inputs = [lib.tensor(x, requires_grad=True) for x in (query, key, value)]
+        out, weights = layer(*inputs, average_attn_weights=average, **{k: lib.tensor(m) for k, m in masks.items()})
+        ((out * out).sum() + (weights * weights).sum()).backward()
+        results.append([t.detach().numpy() for t in (out, weights, *(x.grad for x in inputs))])
+    for a, b in zip(*results):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)

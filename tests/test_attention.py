@@ -1,0 +1,123 @@
+"""Attention: masks, heads, what is hidden stays hidden, and the blocks that never hold all scores."""
+
+import math
+import sys
+
+import numpy as np
+import pytest
+from tinygrad_lite.nn import functional as F
+
+import tinygrad_lite as tl
+from tinygrad_lite import nn
+
+module_of_attention = sys.modules[F.attention.__module__]  # the function has the name too
+
+R = np.random.default_rng(0)
+
+
+def leaf(*shape):
+    return tl.tensor(R.standard_normal(shape), requires_grad=True)
+
+
+def plain(q, k, v, mask=None):
+    s = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
+    s = s if mask is None else np.where(mask, s, -np.inf)
+    e = np.exp(s - s.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True) @ v
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 1, 4, 5), (4, 5), (2, 1, 1, 5)])
+@pytest.mark.parametrize("kind", [bool, int, float])
+def test_attention_takes_any_mask_that_broadcasts(shape, kind):
+    q, k, v = R.standard_normal((2, 3, 4, 6)), R.standard_normal((2, 3, 5, 6)), R.standard_normal((2, 3, 5, 2))
+    mask = R.random(shape) < 0.7
+    mask[..., 0] = True
+    for wrap in (np.asarray, tl.tensor):
+        np.testing.assert_allclose(F.attention(wrap(q), wrap(k), wrap(v), wrap(mask.astype(kind))), plain(q, k, v, mask))
+
+
+def test_the_causal_mask_is_that_of_is_causal():
+    q, k, v = (leaf(2, 4, 3) for _ in range(3))
+    assert F.causal_mask(3).tolist() == [[True, False, False], [True, True, False], [True, True, True]]
+    np.testing.assert_allclose(F.attention(q, k, v, F.causal_mask(4)),
+                               F.scaled_dot_product_attention(q, k, v, is_causal=True))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("blocks", [False, True])
+def test_what_is_masked_out_reaches_neither_output_nor_gradient(bad, blocks, monkeypatch):
+    if blocks:
+        monkeypatch.setattr(module_of_attention, "LARGE", 1)
+        monkeypatch.setattr(module_of_attention, "BLOCK", 2)
+    hidden = np.ones((4, 4), bool)
+    hidden[:, -1] = False
+    clean = [R.standard_normal((4, 3)) for _ in range(3)]
+    dirty = [x.copy() for x in clean]
+    dirty[1][-1], dirty[2][-1] = bad, bad  # the last key and value
+    results = []
+    with np.errstate(all="ignore"):
+        for arrays in (clean, dirty):
+            q, k, v = (tl.tensor(x, requires_grad=True) for x in arrays)
+            out = F.scaled_dot_product_attention(q, k, v, tl.tensor(hidden))
+            out.sum().backward()
+            causal = F.scaled_dot_product_attention(q, k, v, is_causal=True)[:-1]  # seen by the last query only
+            results.append([out.array, q.grad.array, k.grad.array, v.grad.array, causal.array,
+                            tl.autograd.grad(causal.sum(), q)[0].array[:-1]])
+    for a, b in zip(*results):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("settings", [{}, {"is_causal": True}, {"attn_mask": R.random((2, 7, 9)) < 0.6},
+                                      {"attn_mask": R.standard_normal((7, 9))}, {"attn_mask": np.zeros((7, 1), bool)}])
+def test_blocks_equal_the_whole_forward_backward_and_twice(settings, monkeypatch):
+    inputs = [leaf(2, 7, 3), leaf(2, 9, 3), leaf(2, 9, 4)]
+    settings = {k: tl.tensor(v) if isinstance(v, np.ndarray) else v for k, v in settings.items()}
+
+    def results():
+        wrt = [tl.tensor(x.array, requires_grad=True) for x in inputs]
+        out = F.scaled_dot_product_attention(*wrt, **settings)
+        first = tl.autograd.grad((out * np.cos(out.array)).sum(), wrt, create_graph=True)
+        return [out, *first, *tl.autograd.grad(sum((g * g).sum() for g in first), wrt)]
+
+    whole = results()
+    monkeypatch.setattr(module_of_attention, "LARGE", 1)
+    monkeypatch.setattr(module_of_attention, "BLOCK", 4)
+    for a, b in zip(whole, results()):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+    assert tl.autograd.gradcheck(lambda *xs: F.scaled_dot_product_attention(*xs, **settings), inputs)
+
+
+def test_many_heads_are_attention_head_by_head():
+    x, ws = R.standard_normal((2, 5, 6)), [R.standard_normal((6, 6)) for _ in range(4)]
+    q, k, v = (x @ w for w in ws[:3])
+    heads = [plain(q[..., h : h + 3], k[..., h : h + 3], v[..., h : h + 3]) for h in (0, 3)]
+    np.testing.assert_allclose(F.multi_head_attention(x, *ws, 2), np.concatenate(heads, -1) @ ws[3])
+    inputs = [tl.tensor(a, requires_grad=True) for a in (x, *ws)]
+    assert tl.autograd.gradcheck(lambda *a: F.multi_head_attention(*a, 2), inputs)
+
+
+def test_a_query_that_may_look_nowhere_gives_zeros_and_zero_gradients_in_the_module_too():
+    layer = nn.MultiheadAttention(4, 2, batch_first=True).double()
+    x = leaf(2, 3, 4)
+    hidden = tl.tensor([[False, False, True], [True, True, True]])
+    out, weights = layer(x, x, x, key_padding_mask=hidden)
+    assert (weights[1].array == 0).all() and np.allclose(weights[0].array.sum(-1), 1)
+    assert (out[1].array == layer.out_proj_bias.array).all()
+    out[1].sum().backward()
+    assert (x.grad.array == 0).all()
+    assert np.allclose(layer(x, x, x, key_padding_mask=hidden, need_weights=False)[0], out)
+
+
+WRONG = [
+    (lambda: F.attention(*[np.ones((2, 2))] * 3, np.full((2, 2), 0.5)), ValueError, "bools or 0 and 1"),
+    (lambda: F.multi_head_attention(np.ones((1, 2, 3)), *[np.ones((3, 3))] * 4, 2), ValueError, "3 features.*2 heads"),
+    (lambda: F.multi_head_attention(np.ones((2, 3)), *[np.ones((3, 3))] * 4, 1), ValueError, r"\(B, L, D\)"),
+    (lambda: nn.MultiheadAttention(5, 2), ValueError, "5.*2 heads"),
+    (lambda: nn.MultiheadAttention(4, 2)(*[tl.ones(2, 1, 4)] * 3, attn_mask=tl.ones(3, 2)), RuntimeError, "attn_mask"),
+]
+
+
+@pytest.mark.parametrize("wrong, kind, message", WRONG)
+def test_bad_input_gets_a_clear_error(wrong, kind, message):
+    with pytest.raises(kind, match=message):
+        wrong()
