@@ -1,6 +1,6 @@
 """Layers and functions of neural networks."""
 
-from . import functional, init
+from . import batching, by_hand, functional, generation, init
 from .attention import MultiheadAttention
 from .containers import ModuleDict, ModuleList, Sequential
 from .layers import CrossEntropyLoss, Dropout, Flatten, Linear, MSELoss, ReLU, Sigmoid, Tanh

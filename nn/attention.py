@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.ops import mean, transpose
+from tinygrad_lite.ops import chunk, mean, transpose
 from tinygrad_lite.tape import unbox
 
 from . import init
 from .functional.attention import multi_head_attention_forward
+from .layers import Linear
 from .module import Module, Parameter
 
 
@@ -25,15 +26,19 @@ class MultiheadAttention(Module):
             raise ValueError(f"MultiheadAttention: embed_dim {embed_dim} does not fall into {num_heads} heads")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
 
-        def weight(features: int) -> Parameter:
-            return init.xavier_uniform_(Parameter(np.empty((embed_dim, features), np.float32)))
+        def weight(rows: int, features: int) -> Parameter:
+            return init.xavier_uniform_(Parameter(np.empty((rows, features), np.float32)))
 
-        def zeros() -> Parameter | None:
-            return Parameter(np.zeros(embed_dim, np.float32)) if bias else None
-
-        self.q_proj_weight, self.k_proj_weight = weight(embed_dim), weight(kdim or embed_dim)
-        self.v_proj_weight, self.out_proj_weight = weight(vdim or embed_dim), weight(embed_dim)
-        self.q_proj_bias, self.k_proj_bias, self.v_proj_bias, self.out_proj_bias = zeros(), zeros(), zeros(), zeros()
+        if (kdim or embed_dim) == (vdim or embed_dim) == embed_dim:  # PyTorch's names: one weight, or three
+            self.in_proj_weight = weight(3 * embed_dim, embed_dim)
+        else:
+            self.q_proj_weight = weight(embed_dim, embed_dim)
+            self.k_proj_weight = weight(embed_dim, kdim or embed_dim)
+            self.v_proj_weight = weight(embed_dim, vdim or embed_dim)
+        self.in_proj_bias = Parameter(np.zeros(3 * embed_dim, np.float32)) if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias)
+        if bias:
+            init.zeros_(self.out_proj.bias)
 
     def forward(self, query: Any, key: Any, value: Any, key_padding_mask: Any = None, need_weights: bool = True,
                 attn_mask: Any = None, average_attn_weights: bool = True, is_causal: bool = False) -> tuple[Any, Any]:
@@ -43,10 +48,12 @@ class MultiheadAttention(Module):
         if batched and not self.batch_first:
             tensors = [transpose(x, 0, 1) for x in tensors]
         mask = _visible(tensors[0], tensors[1], key_padding_mask, attn_mask, self.num_heads, is_causal)
+        in_weights = chunk(self.in_proj_weight, 3) if hasattr(self, "in_proj_weight") else (
+            self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        in_biases = (None,) * 3 if self.in_proj_bias is None else chunk(self.in_proj_bias, 3)
         out, weights = multi_head_attention_forward(
-            *tensors, (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight),
-            (self.q_proj_bias, self.k_proj_bias, self.v_proj_bias), self.out_proj_weight, self.out_proj_bias,
-            self.num_heads, mask, self.dropout if self.training else 0.0, need_weights)
+            *tensors, in_weights, in_biases, self.out_proj.weight, self.out_proj.bias, self.num_heads, mask,
+            self.dropout if self.training else 0.0, need_weights)
         if weights is not None and average_attn_weights:
             weights = mean(weights, 1)
         if not batched:

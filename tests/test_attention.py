@@ -102,7 +102,7 @@ def test_a_query_that_may_look_nowhere_gives_zeros_and_zero_gradients_in_the_mod
     hidden = tl.tensor([[False, False, True], [True, True, True]])
     out, weights = layer(x, x, x, key_padding_mask=hidden)
     assert (weights[1].array == 0).all() and np.allclose(weights[0].array.sum(-1), 1)
-    assert (out[1].array == layer.out_proj_bias.array).all()
+    assert (out[1].array == layer.out_proj.bias.array).all()
     out[1].sum().backward()
     assert (x.grad.array == 0).all()
     assert np.allclose(layer(x, x, x, key_padding_mask=hidden, need_weights=False)[0], out)

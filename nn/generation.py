@@ -1,0 +1,245 @@
+"""Choosing the next token, and searching for the best sequence.
+
+Every sampler takes logits (V,) or (B, V), arrays or Tensors, and gives an int or ids (B,). The random numbers come
+from `generator` (or `rng`): a tl.Generator or a numpy one; else from the library's, that manual_seed seeds.
+"""
+
+import heapq
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lite import random
+from tinygrad_lite.ops import log_softmax
+from tinygrad_lite.tape import unbox
+
+Processor = Callable[[np.ndarray], np.ndarray]
+
+
+def _rows(name: str, logits: Any) -> tuple[np.ndarray, bool]:
+    """Logits as float64 rows (B, V), and whether they were one row."""
+    array = np.asarray(unbox(logits), np.float64)
+    if array.ndim not in (1, 2) or not array.shape[-1]:
+        raise ValueError(f"{name}: logits are (V,) or (B, V), not of shape {array.shape}")
+    rows = np.atleast_2d(array)
+    if np.isnan(rows).any():
+        raise ValueError(f"{name}: the logits hold NaN")
+    if len(rows) and not (rows.max(1) > -math.inf).all():
+        raise ValueError(f"{name}: a row of logits is all -inf, so no token can be chosen")
+    return rows, array.ndim == 1
+
+
+def _answer(ids: np.ndarray, single: bool) -> Any:
+    return int(ids[0]) if single else ids
+
+
+# ---------------------------------------------------------------- logits processors: (B, V) -> (B, V)
+def temperature(T: float) -> Processor:
+    """Logits divided by T: sharper below 1, flatter above; T -> 0 leaves the largest."""
+    if not T > 0 or math.isinf(T):
+        raise ValueError(f"temperature: T is a number above 0, not {T}; for T = 0 use greedy")
+
+    def process(logits: np.ndarray) -> np.ndarray:
+        return (logits - logits.max(-1, keepdims=True)) / T  # the largest is 0, so that a small T cannot overflow
+
+    return process
+
+
+def top_k(k: int) -> Processor:
+    """All but the k largest logits to -inf; of equal ones the first stay. k above the vocabulary keeps all."""
+    if k < 1:
+        raise ValueError(f"top_k: k is at least 1, not {k}")
+
+    def process(logits: np.ndarray) -> np.ndarray:
+        order = np.argsort(-logits, -1, kind="stable")[:, :k]
+        return _only(logits, order)
+
+    return process
+
+
+def _only(logits: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    out = np.full_like(logits, -math.inf)
+    np.put_along_axis(out, kept, np.take_along_axis(logits, kept, -1), -1)
+    return out
+
+
+def top_p(p: float) -> Processor:
+    """Only the smallest set of tokens whose probability reaches p (Holtzman et al., 2020), the one that crosses p
+    included; of equal ones the first come first."""
+    if not 0 < p <= 1:
+        raise ValueError(f"top_p: p is in (0, 1], not {p}")
+
+    def process(logits: np.ndarray) -> np.ndarray:
+        order = np.argsort(-logits, -1, kind="stable")
+        mass = np.cumsum(np.take_along_axis(_softmax(logits), order, -1), -1)
+        before = np.concatenate([np.zeros((len(mass), 1)), mass[:, :-1]], -1)
+        keep = before < p - 1e-12 if p < 1 else np.ones_like(before, bool)  # a sum of rounded numbers is not exact
+        out = logits.copy()
+        drop = np.zeros_like(keep)
+        np.put_along_axis(drop, order, ~keep, -1)
+        out[drop] = -math.inf
+        return out
+
+    return process
+
+
+def min_p(p: float) -> Processor:
+    """Only tokens at least p times as probable as the most probable one (Nguyen et al., 2024)."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"min_p: p is in [0, 1], not {p}")
+
+    def process(logits: np.ndarray) -> np.ndarray:
+        probabilities = _softmax(logits)
+        return np.where(probabilities >= p * probabilities.max(-1, keepdims=True), logits, -math.inf)
+
+    return process
+
+
+def repetition_penalty(penalty: float, previous: Any) -> Processor:
+    """Tokens of `previous` (ids, or a list of them for each row) less likely (Keskar et al., 2019): their positive
+    logits divided by the penalty, their negative ones multiplied."""
+    if not penalty > 0:
+        raise ValueError(f"repetition_penalty: the penalty is above 0, not {penalty}")
+
+    def process(logits: np.ndarray) -> np.ndarray:
+        nested = len(previous) and np.ndim(previous[0])
+        out = logits.copy()
+        for row, ids in zip(out, previous if nested else [previous] * len(logits), strict=True):
+            ids = np.unique(np.asarray(unbox(ids), np.int64))
+            if len(ids) and not (0 <= ids[0] and ids[-1] < len(row)):
+                raise IndexError(f"repetition_penalty: token {ids[-1] if ids[0] >= 0 else ids[0]} is out of bounds for "
+                                 f"{len(row)} tokens")
+            row[ids] = np.where(row[ids] > 0, row[ids] / penalty, row[ids] * penalty)
+        return out
+
+    return process
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    e = np.exp(logits - logits.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+# ---------------------------------------------------------------- samplers
+def greedy(logits: Any) -> Any:
+    """The token with the largest logit, the first of equals."""
+    rows, single = _rows("greedy", logits)
+    return _answer(rows.argmax(-1), single)
+
+
+def sample(logits: Any, processors: Sequence[Processor] = (), generator: Any = None, rng: Any = None) -> Any:
+    """A token drawn from softmax(logits) after the processors, one after the other, have changed the logits."""
+    rows, single = _rows("sample", logits)
+    for process in processors:
+        rows = process(rows)
+    source = generator if generator is not None else rng
+    source = source if isinstance(source, np.random.Generator) else random.rng(source)
+    mass = np.cumsum(_softmax(rows), -1)
+    draws = source.random((len(rows), 1)) * mass[:, -1:]
+    return _answer((draws >= mass).sum(-1), single)
+
+
+def temperature_sample(logits: Any, T: float = 1.0, generator: Any = None, rng: Any = None) -> Any:
+    """A token drawn from softmax(logits / T)."""
+    return sample(logits, [temperature(T)], generator, rng)
+
+
+def top_k_sample(logits: Any, k: int, generator: Any = None, rng: Any = None) -> Any:
+    """A token drawn from the k most probable ones; k = 1 is greedy."""
+    return sample(logits, [top_k(k)], generator, rng)
+
+
+def top_p_sample(logits: Any, p: float, generator: Any = None, rng: Any = None) -> Any:
+    """A token drawn from the smallest set whose probability reaches p; p = 1 is all of them."""
+    return sample(logits, [top_p(p)], generator, rng)
+
+
+def min_p_sample(logits: Any, p: float, generator: Any = None, rng: Any = None) -> Any:
+    """A token drawn from those at least p times as probable as the most probable one."""
+    return sample(logits, [min_p(p)], generator, rng)
+
+
+def generate(model: Callable[[list], Any], start: Sequence[int], max_new_tokens: int,
+             processors: Sequence[Processor] = (), eos_token: int | None = None, do_sample: bool = True,
+             generator: Any = None, rng: Any = None) -> list[int]:
+    """Tokens after `start`, each chosen from model(sequence) -> logits (V,), until eos_token or max_new_tokens."""
+    sequence = list(start)
+    for _ in range(max_new_tokens):
+        logits = model(sequence)
+        sequence.append(sample(logits, processors, generator, rng) if do_sample else greedy(logits))
+        if sequence[-1] == eos_token:
+            break
+    return sequence
+
+
+# ---------------------------------------------------------------- beam search
+def beam_search(model: Callable, start_token: int, beam_size: int = 5, max_len: int = 50, eos_token: int | None = None,
+                alpha: float = 0.6, batched: bool = False, n_best: int | None = None, logits: bool = False) -> Any:
+    """The sequence (a list that starts with start_token) whose score, its log-probability / len(sequence)**alpha, is
+    the best that a beam of `beam_size` finds; with n_best a list of (sequence, score), best first.
+
+    model(sequence) -> log-probabilities (V,) of the next token, or with `batched` model(array (B, L)) -> (B, V); with
+    `logits` they are normalized first. A sequence is finished by eos_token or at max_len tokens, the first counted; it
+    then leaves the beam. The search ends early once no live beam can still reach the n best finished ones. Of equal
+    scores the earlier beam and the smaller token win.
+    """
+    for name, value in (("beam_size", beam_size), ("max_len", max_len), ("n_best", 1 if n_best is None else n_best)):
+        if value < 1:
+            raise ValueError(f"beam_search: {name} is at least 1, not {value}")
+    wanted = n_best or 1
+    live: list[tuple[float, list[int]]] = [(0.0, [start_token])]
+    finished: list[tuple[float, int, list[int]]] = []  # a heap of the best `wanted`, the worst on top
+    order = 0
+
+    def finish(total: float, sequence: list[int]) -> None:
+        nonlocal order
+        order -= 1  # of equal scores the earlier one stays
+        heapq.heappush(finished, (total / len(sequence) ** alpha, order, sequence))
+        if len(finished) > wanted:
+            heapq.heappop(finished)
+
+    if max_len == 1:
+        finish(*live.pop())
+    while live:
+        scores = _next(model, [s for _, s in live], batched, logits) + np.array([[total] for total, _ in live])
+        flat = scores.ravel()
+        best = np.argsort(-flat, kind="stable")[: beam_size + (eos_token is not None) * len(live)]
+        grown: list[tuple[float, list[int]]] = []
+        for at in best:
+            row, token = divmod(int(at), scores.shape[1])
+            if flat[at] == -math.inf or len(grown) == beam_size:
+                break
+            sequence = [*live[row][1], token]
+            if token == eos_token or len(sequence) == max_len:
+                finish(float(flat[at]), sequence)
+            else:
+                grown.append((float(flat[at]), sequence))
+        live = grown
+        if len(finished) == wanted:
+            live = [beam for beam in live if _bound(*beam, max_len, alpha) > finished[0][0]]
+    ranked = [(sequence, score) for score, _, sequence in sorted(finished, key=lambda f: (-f[0], -f[1]))]
+    if not ranked:
+        raise ValueError("beam_search: the model gave every continuation the probability 0")
+    return ranked if n_best is not None else ranked[0][0]
+
+
+def _bound(total: float, sequence: list[int], max_len: int, alpha: float) -> float:
+    """The best score that a beam can still reach: no further loss, and the length that suits it most."""
+    return max(total / (len(sequence) + 1) ** alpha, total / max_len**alpha)
+
+
+def _next(model: Callable, sequences: list[list[int]], batched: bool, logits: bool) -> np.ndarray:
+    rows = model(np.array(sequences)) if batched else [unbox(model(s)) for s in sequences]
+    scores = np.asarray(unbox(rows), np.float64)
+    if scores.ndim != 2 or len(scores) != len(sequences):
+        raise ValueError(f"beam_search: the model gives log-probabilities of shape {scores.shape[1:]} for one of "
+                         f"{len(sequences)} prefixes; expected (V,)" + " a prefix, together (B, V)" * batched)
+    if np.isnan(scores).any():
+        raise ValueError("beam_search: the model gave NaN")
+    if logits:
+        return log_softmax(scores)
+    if (scores > 1e-6).any():
+        raise ValueError("beam_search: the model gave a log-probability above 0; for logits say logits=True")
+    return scores

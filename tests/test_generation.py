@@ -1,0 +1,150 @@
+"""Samplers, logits processors, beam search, and batches of sequences."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from tinygrad_lite.nn import batching
+from tinygrad_lite.nn import generation as G
+
+import tinygrad_lite as tl
+
+LOGITS = np.log([0.5, 0.1, 0.3, 0.1])
+DISTRIBUTIONS = [  # sampler, the probabilities it must draw with
+    (lambda x, r: G.temperature_sample(x, 1.0, rng=r), [0.5, 0.1, 0.3, 0.1]),
+    (lambda x, r: G.temperature_sample(x, 0.5, rng=r), np.array([0.25, 0.01, 0.09, 0.01]) / 0.36),
+    (lambda x, r: G.top_k_sample(x, 2, rng=r), [0.625, 0, 0.375, 0]), (lambda x, r: G.top_k_sample(x, 99, rng=r), [0.5, 0.1, 0.3, 0.1]),
+    (lambda x, r: G.top_k_sample(x, 3, rng=r), np.array([0.5, 0.1, 0.3, 0]) / 0.9),  # of the equal ones the first
+    (lambda x, r: G.top_p_sample(x, 0.8, rng=r), [0.625, 0, 0.375, 0]), (lambda x, r: G.top_p_sample(x, 1.0, rng=r), [0.5, 0.1, 0.3, 0.1]),
+    (lambda x, r: G.top_p_sample(x, 0.81, rng=r), np.array([0.5, 0.1, 0.3, 0]) / 0.9),  # the crossing token included
+    (lambda x, r: G.min_p_sample(x, 0.5, rng=r), [0.625, 0, 0.375, 0]),
+    (lambda x, r: G.sample(x, [G.repetition_penalty(2.0, [0]), G.temperature(1.0)], rng=r), np.array([0.25, 0.1, 0.3, 0.1]) / 0.75),
+]
+
+
+@pytest.mark.parametrize("sampler, expected", DISTRIBUTIONS)
+def test_draws_follow_the_distribution(sampler, expected):
+    n, expected = 100_000, np.array(expected)
+    drawn = sampler(np.tile(LOGITS, (n, 1)), np.random.default_rng(0))
+    counts = np.bincount(drawn, minlength=4)
+    seen = expected > 0
+    assert (counts[~seen] == 0).all()
+    chi_squared = ((counts[seen] - n * expected[seen]) ** 2 / (n * expected[seen])).sum()
+    assert chi_squared < [0, 0, 10.83, 13.82, 16.27][seen.sum()]  # the 99.9 % points of 1, 2 and 3 degrees of freedom
+
+
+def test_one_row_or_many_and_the_same_seed_the_same_tokens():
+    assert G.greedy(tl.tensor(LOGITS)) == 0 and G.greedy(np.array([[1.0, 2.0], [3.0, 3.0]])).tolist() == [1, 0]
+    assert isinstance(G.top_k_sample(LOGITS, 2), int)
+    draws = [G.top_p_sample(np.tile(LOGITS, (9, 1)), 0.9, generator=tl.Generator(7)).tolist() for _ in range(2)]
+    assert draws[0] == draws[1]
+    tl.manual_seed(3)
+    first = G.temperature_sample(np.tile(LOGITS, (9, 1)), 2.0).tolist()
+    tl.manual_seed(3)
+    assert G.temperature_sample(np.tile(LOGITS, (9, 1)), 2.0).tolist() == first
+
+
+def test_the_limits_are_greedy():
+    rows = np.random.default_rng(0).standard_normal((50, 9))
+    for drawn in (G.top_k_sample(rows, 1), G.temperature_sample(rows, 1e-12), G.top_p_sample(rows, 1e-9), G.min_p_sample(rows, 1.0)):
+        assert (drawn == G.greedy(rows)).all()
+
+
+def test_generate_stops_at_the_end_token():
+    def follow(sequence):
+        return np.eye(4)[(sequence[-1] + 1) % 4] * 100
+
+    assert G.generate(follow, [0], 9, eos_token=3) == [0, 1, 2, 3]
+    assert G.generate(follow, [0], 2, do_sample=False) == [0, 1, 2]
+
+
+# ---------------------------------------------------------------- beam search
+def random_model(seed, vocabulary=4):
+    table = {}
+
+    def model(sequence):
+        key = tuple(int(t) for t in sequence)
+        if key not in table:
+            logits = np.random.default_rng([seed, *key]).standard_normal(vocabulary) * 2
+            table[key] = logits - np.log(np.exp(logits).sum())
+        return table[key]
+
+    return model
+
+
+def every_sequence(model, max_len, eos, alpha, vocabulary=4):
+    best = (-math.inf, None)
+    for rest in itertools.product(range(vocabulary), repeat=max_len - 1):
+        if eos in rest:
+            rest = rest[: rest.index(eos) + 1]
+        sequence = [0, *rest]
+        total = sum(model(sequence[:i])[sequence[i]] for i in range(1, len(sequence)))
+        best = max(best, (total / len(sequence) ** alpha, sequence))
+    return best
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 2.0])
+def test_a_wide_beam_finds_the_optimum(seed, alpha):
+    model = random_model(seed)
+    score, sequence = every_sequence(model, 5, 3, alpha)
+    found = G.beam_search(model, 0, beam_size=4**4, max_len=5, eos_token=3, alpha=alpha, n_best=3)
+    assert found[0][0] == sequence and math.isclose(found[0][1], score)
+    assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
+    assert found == G.beam_search(lambda batch: np.stack([model(s) for s in batch]), 0, 4**4, 5, 3, alpha, True, 3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_beam_of_one_is_greedy(seed):
+    model = random_model(seed)
+    assert G.beam_search(model, 0, beam_size=1, max_len=6) == G.generate(model, [0], 5, do_sample=False)
+
+
+def test_scores_count_the_start_token_and_logits_are_normalized():
+    model = random_model(0)
+    ((sequence, score),) = G.beam_search(model, 0, beam_size=2, max_len=3, n_best=1)
+    total = sum(model(sequence[:i])[sequence[i]] for i in (1, 2))
+    assert math.isclose(score, total / 3**0.6)
+    assert G.beam_search(lambda s: model(s) + 5, 0, 2, 3, logits=True) == sequence
+    assert G.beam_search(model, 0, max_len=1) == [0]
+
+
+# ---------------------------------------------------------------- batches
+BATCHES = [
+    (lambda: batching.pad_batch([[1, 2, 3], [4], []]), [[1, 2, 3], [4, 0, 0], [0, 0, 0]]),
+    (lambda: batching.pad_batch([[1, 2], [3]], -1, "left"), [[1, 2], [-1, 3]]),
+    (lambda: batching.pad_batch([np.ones((2, 2)), np.ones((1, 2))])[1], [[1, 1], [0, 0]]),
+    (lambda: batching.pad_batch([]), np.empty((0, 0))), (lambda: batching.pad_batch([[], []]), np.empty((2, 0))),
+    (lambda: batching.attention_mask([[5, 6], [7]]), [[True, True], [True, False]]),
+    (lambda: batching.attention_mask([[5, 6], [7]], side="left"), [[True, True], [False, True]]),
+    (lambda: batching.attention_mask(np.array([[0, 6], [7, 8]])), [[False, True], [True, True]]),
+    (lambda: batching.attention_mask([]), np.empty((0, 0))),
+    (lambda: batching.combined_mask(2, np.array([[1, 0]])), [[[True, False], [True, False]]]),
+    (lambda: batching.combined_mask(2, np.array([[False, True]])), [[[False, False], [False, True]]]),
+]
+
+
+@pytest.mark.parametrize("make, expected", BATCHES)
+def test_batches(make, expected):
+    np.testing.assert_array_equal(make(), expected)
+
+
+WRONG = [
+    (lambda: G.temperature_sample(LOGITS, 0.0), "T = 0 use greedy"), (lambda: G.temperature_sample(LOGITS, -1.0), "above 0, not -1"),
+    (lambda: G.top_k_sample(LOGITS, 0), "at least 1"), (lambda: G.top_p_sample(LOGITS, 0.0), r"\(0, 1\], not 0"),
+    (lambda: G.top_p_sample(LOGITS, 1.1), "not 1.1"), (lambda: G.min_p_sample(LOGITS, -0.1), "min_p"),
+    (lambda: G.greedy(np.full((2, 3), -np.inf)), "all -inf"), (lambda: G.greedy(np.array([np.nan, 1])), "NaN"),
+    (lambda: G.greedy(np.ones((1, 1, 2))), "of shape"), (lambda: G.sample(LOGITS, [G.repetition_penalty(0.0, [1])]), "penalty"),
+    (lambda: G.sample(LOGITS, [G.repetition_penalty(2.0, [9])]), "token 9"), (lambda: G.beam_search(random_model(0), 0, 0), "beam_size"),
+    (lambda: G.beam_search(lambda s: np.ones(3), 0), "above 0"), (lambda: G.beam_search(lambda s: np.full(3, np.nan), 0), "NaN"),
+    (lambda: G.beam_search(lambda s: np.full(3, -np.inf), 0), "probability 0"), (lambda: G.beam_search(lambda s: np.ones((1, 3)), 0), "shape"),
+    (lambda: batching.pad_batch([[1], 2]), "length"), (lambda: batching.pad_batch([[1]], side="up"), "side"),
+    (lambda: batching.combined_mask(3, np.ones((1, 2))), r"\(B, 3\)"), (lambda: batching.attention_mask(np.ones(3)), r"\(B, L\)"),
+]
+
+
+@pytest.mark.parametrize("wrong, message", WRONG)
+def test_bad_input_gets_a_clear_error(wrong, message):
+    with pytest.raises((ValueError, IndexError), match=message):
+        wrong()
