@@ -2,7 +2,7 @@
 
 import numpy as _np
 
-from . import autograd, data, linalg, nn, ops, optim, random
+from . import autograd, data, estimators, linalg, nn, ops, optim, random
 from .creation import (
     arange,
     as_tensor,

@@ -1,5 +1,6 @@
 """Random tensors: numpy's generators underneath, so the same seed gives the same numbers on every platform."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,17 @@ default_generator = Generator()
 def manual_seed(seed: int) -> Generator:
     """Seed the generator that is used where none is given (numpy's PCG64)."""
     return default_generator.manual_seed(seed)
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Any:
+    """Inside, the library's generator starts from a seed; afterwards it goes on as if nothing had been."""
+    before = default_generator.numpy
+    default_generator.manual_seed(seed)
+    try:
+        yield default_generator
+    finally:
+        default_generator.numpy = before
 
 
 def rng(own: Generator | None = None) -> np.random.Generator:

@@ -7,6 +7,17 @@ from pathlib import Path
 import numpy as np
 
 DIGITS = Path(__file__).with_name("digits.npz")
+BREAST_CANCER = Path(__file__).with_name("breast_cancer.npz")
+
+
+def _read(path: str | Path, *names: str) -> list[np.ndarray]:
+    try:
+        with np.load(path) as file:
+            return [file[name] for name in names]
+    except FileNotFoundError:
+        raise
+    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise RuntimeError(f"the data file {path} is damaged ({error}): install the package again") from None
 
 
 def load_digits(path: str | Path = DIGITS) -> tuple[np.ndarray, np.ndarray]:
@@ -14,14 +25,14 @@ def load_digits(path: str | Path = DIGITS) -> tuple[np.ndarray, np.ndarray]:
 
     A damaged file is a RuntimeError that names it.
     """
-    try:
-        with np.load(path) as file:
-            images, labels = file["images"], file["labels"]
-    except FileNotFoundError:
-        raise
-    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise RuntimeError(f"the data file {path} is damaged ({error}): install the package again") from None
+    images, labels = _read(path, "images", "labels")
     return images.reshape(len(images), -1).astype(np.float32) / 16, labels.astype(np.int64)
+
+
+def load_breast_cancer(path: str | Path = BREAST_CANCER) -> tuple[np.ndarray, np.ndarray]:
+    """UCI breast cancer, Wisconsin (diagnostic): features (569, 30) float64 and labels (569,) int64, 1 for benign."""
+    features, labels = _read(path, "features", "labels")
+    return features, labels.astype(np.int64)
 
 
 def split(x: np.ndarray, y: np.ndarray, share: float = 0.8, seed: int = 0) -> tuple[np.ndarray, ...]:

@@ -1,0 +1,5 @@
+"""Estimators with scikit-learn's conventions: fit, predict, score, attributes with a trailing underscore."""
+
+from .kmeans import KMeans, kmeans
+from .logistic import LogisticRegression, logistic_regression
+from .mlp import MLPClassifier, MLPRegressor
