@@ -7,7 +7,7 @@ import numpy as np
 
 from .base import Estimator, generator
 
-BLOCK = 1 << 19  # distances held at a time
+BLOCK = 1 << 17  # distances held at a time: half a megabyte, in the second-level cache
 
 
 def _blocks(X: np.ndarray, k: int) -> Any:
@@ -33,22 +33,24 @@ def _exact(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> np.ndarray
     return out
 
 
-def _assign(X: np.ndarray, centers: np.ndarray, middle: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each point's nearest center, the first of equals, and the sums and counts of the points of each."""
-    k, labels = len(centers), np.empty(len(X), np.int32)
+def _assign(X: np.ndarray, centers: np.ndarray, middle: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Each point's nearest center, the first of equals; the sums and counts of each center's points; and what the sum
+    of squared distances is less than that of the distances to the middle."""
+    k, labels, gain = len(centers), np.empty(len(X), np.int32), 0.0
     sums, counts = np.zeros_like(centers), np.zeros(k)
     c = centers - middle
-    half = 0.5 * (c * c).sum(1)
-    columns = np.ascontiguousarray(c.T)
+    # |x|^2 - |x - c|^2 = 2 x.c - |c|^2: largest for the nearest center, and one product for all of them
+    products = np.concatenate([2 * c.T, -(c * c).sum(1)[None]])  # (D + 1, k)
     for part in _blocks(X, k):
-        x = X[part] - middle
-        near = x @ columns
-        near -= half  # the largest is nearest: |x|^2 is the same for all centers
+        x = np.ones((len(X[part]), X.shape[1] + 1))
+        np.subtract(X[part], middle, out=x[:, :-1])
+        near = x @ products
         mine = labels[part] = near.argmax(1)
-        for j, feature in enumerate(np.ascontiguousarray(x.T)):
+        gain += near[np.arange(len(mine)), mine].sum()
+        for j, feature in enumerate(np.ascontiguousarray(x[:, :-1].T)):
             sums[:, j] += np.bincount(mine, feature, k)
         counts += np.bincount(mine, minlength=k)
-    return labels, sums, counts
+    return labels, sums, counts, float(gain)
 
 
 def _plus_plus(X: np.ndarray, k: int, rng: np.random.Generator, middle: np.ndarray) -> np.ndarray:
@@ -116,25 +118,26 @@ class KMeans(Estimator):
     def _run(self, X: np.ndarray, centers: np.ndarray, middle: np.ndarray, tol: float) -> tuple:
         inertias: list[float] = []
         labels = np.empty(0, np.int32)
+        spread = float(_exact(X, middle[None], np.zeros(len(X), np.int8)).sum())
         for _ in range(self.max_iter):
-            before, (labels, sums, counts) = labels, _assign(X, centers, middle)
-            apart = _exact(X, centers, labels)
+            before, (labels, sums, counts, gain) = labels, _assign(X, centers, middle)
+            inertias.append(spread - gain)
             empty = np.flatnonzero(counts == 0)
             if len(empty):  # the farthest points leave their clusters and make new ones
+                apart = _exact(X, centers, labels)
                 far = np.argsort(-apart, kind="stable")[: len(empty)]
                 for cluster, point in zip(empty, far[apart[far] > 0]):
                     x = X[point] - middle
                     sums[labels[point]] -= x
                     counts[labels[point]] -= 1
-                    labels[point], sums[cluster], counts[cluster], apart[point] = cluster, x, 1, 0
-            inertias.append(float(apart.sum()))
+                    labels[point], sums[cluster], counts[cluster] = cluster, x, 1
             filled = counts > 0
             moved = centers.copy()
             moved[filled] = sums[filled] / counts[filled, None] + middle
             shift, centers = ((moved - centers) ** 2).sum(), moved
             if shift <= tol or np.array_equal(before, labels):
                 break
-        labels, _, _ = _assign(X, centers, middle)  # as predict will say
+        labels = _assign(X, centers, middle)[0]  # as predict will say
         inertias.append(float(_exact(X, centers, labels).sum()))
         return inertias, centers, labels, len(inertias) - 1
 

@@ -1,0 +1,48 @@
+"""Time of a Lloyd iteration and peak memory of KMeans on 1,000,000 x 16 with 64 clusters, beside scikit-learn's.
+
+    python benchmarks/kmeans.py
+"""
+
+import os
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import resource  # noqa: E402
+import statistics  # noqa: E402
+import time  # noqa: E402
+
+import numpy as np  # noqa: E402
+
+from tinygrad_lite.estimators import KMeans  # noqa: E402
+
+ITERATIONS = 5
+
+
+def seconds(model, X):
+    """A whole fit over the number of its iterations, the last assignment counted as one."""
+    start = time.perf_counter()
+    model.fit(X)
+    return (time.perf_counter() - start) / (ITERATIONS + 1)
+
+
+def main():
+    """Print memory first, before scikit-learn is there, then the ratio of interleaved fits."""
+    X = np.random.default_rng(0).standard_normal((1_000_000, 16))
+    KMeans(64, max_iter=ITERATIONS, tol=0, random_state=0).fit(X)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory with the data ({X.nbytes / 2**20:.0f} MiB) and the library: {peak:.0f} MiB")
+    try:
+        from sklearn import cluster
+    except ImportError:
+        return
+    times = {"ours": [], "scikit-learn": []}
+    for _ in range(5):
+        times["ours"].append(seconds(KMeans(64, init=X[:64], max_iter=ITERATIONS, tol=0), X))
+        times["scikit-learn"].append(seconds(cluster.KMeans(64, init=X[:64], n_init=1, max_iter=ITERATIONS, tol=0), X))
+    ours, theirs = (statistics.median(ts) for ts in times.values())
+    print(f"an iteration: ours {ours:.3f} s  scikit-learn {theirs:.3f} s  ours/scikit-learn {ours / theirs:.2f}")
+
+
+if __name__ == "__main__":
+    main()
