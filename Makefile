@@ -17,6 +17,7 @@ bench: .venv/test
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/operations.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/kmeans.py
 
 lint: .venv/dev .wheel
 	$(BIN)/ruff check .
