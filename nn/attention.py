@@ -51,8 +51,9 @@ class MultiheadAttention(Module):
         in_weights = chunk(self.in_proj_weight, 3) if hasattr(self, "in_proj_weight") else (
             self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
         in_biases = (None,) * 3 if self.in_proj_bias is None else chunk(self.in_proj_bias, 3)
+        q, k, v = tensors
         out, weights = multi_head_attention_forward(
-            *tensors, in_weights, in_biases, self.out_proj.weight, self.out_proj.bias, self.num_heads, mask,
+            q, k, v, in_weights, in_biases, self.out_proj.weight, self.out_proj.bias, self.num_heads, mask,
             self.dropout if self.training else 0.0, need_weights)
         if weights is not None and average_attn_weights:
             weights = mean(weights, 1)

@@ -50,7 +50,8 @@ class _MLP(Estimator):
             if getattr(self, name) < 1:
                 raise ValueError(f"{type(self).__name__}: {name} is above 0, not {getattr(self, name)}")
         rng = generator(self.random_state)
-        self.loss_curve_, self.validation_scores_ = [], [] if self.early_stopping else None
+        self.loss_curve_: list[float] = []
+        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
         with random.seeded(int(rng.integers(2**31))):
             self.model_ = self._build(outputs).double()
         if self.early_stopping:
