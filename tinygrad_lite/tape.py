@@ -7,6 +7,8 @@ execution. Nodes never change, names may: an in-place operation gives its tensor
 
 import functools
 import inspect
+import itertools
+import math
 import threading
 from collections.abc import Callable, Iterable
 from operator import attrgetter
@@ -183,10 +185,12 @@ def _general(forward: Callable, rules: tuple, joint: Callable | None, promote: C
     """The call path of every other operation: any number of arguments, parameters among them."""
     parameters = () if isinstance(forward, np.ufunc) else tuple(inspect.signature(forward).parameters.values())
     fixed = [p for p in parameters if p.kind is not p.VAR_POSITIONAL]
-    arity, needed = len(fixed), len([p for p in fixed if p.default is p.empty])
+    arity = len(fixed) if parameters else forward.nin
+    needed = len([p for p in fixed if p.default is p.empty])
     defaults = tuple(p.default for p in fixed)
     slots = {p.name: i for i, p in enumerate(fixed)}
-    ruled = (True,) * 99 if joint else (*rules, *[None] * (arity - len(rules)))
+    ruled = itertools.repeat(True) if joint else (*rules, *[None] * (arity - len(rules)))
+    most = arity if len(fixed) == len(parameters) else math.inf
     slots |= {alias: slots[name] for alias, name in NUMPY_NAMES.items() if name in slots}
 
     def bind(args: tuple, kwargs: dict) -> tuple:
@@ -209,6 +213,8 @@ def _general(forward: Callable, rules: tuple, joint: Callable | None, promote: C
     def op(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) < arity:
             args = bind(args, kwargs)
+        elif len(args) > most:
+            raise TypeError(f"{op.__name__}() takes {arity} arguments, but {len(args)} were given")
         inputs, arrays, boxed, tracked = [], [], False, False
         for a, rule in zip(args, ruled):
             node = None

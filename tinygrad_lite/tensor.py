@@ -1,83 +1,15 @@
 """Tensor: a numpy array, its gradient, and methods that hand on to the vocabulary."""
 
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import ops, tape
-from .changes import next_place, stamp
-from .mode import is_grad_enabled
+from .inplace import in_place, rebind
 from .ops.arguments import plain
 from .ops.elementwise import _div, _sub
 from .tape import Value, box, unbox
-
-
-def _refresh(x: Any) -> None:
-    """Give a view the node that it would have if it were made now."""
-    if hasattr(x, "view_of"):
-        base, view, parameters = x.view_of
-        _refresh(base)
-        if base.node is not None:
-            x.node = view(base, *parameters).node
-
-
-def _rebind(x: "Tensor", op: Callable, *args: Any) -> Any:
-    """Give `x` the value of op(x, *args) in its own memory: the way of all in-place operations.
-
-    A view hands the value on to what it is a view of, which is then rebound itself.
-    """
-    if not x.array.flags.writeable:
-        raise RuntimeError(f"{op.__name__}: the tensor changed in place shows one element in many places; "
-                           "change a .clone()")
-    if is_grad_enabled():
-        _refresh(x)
-    view_of: Any = getattr(x, "view_of", (None, None, ()))
-    base, view, parameters = view_of
-    tracked = is_grad_enabled() and any(isinstance(a, Value) and a.node is not None for a in (x, *args))
-    if tracked and x.node is not None and x.node.op is None:
-        raise RuntimeError(f"{op.__name__}: a leaf tensor that requires grad is changed in place; "
-                           "do it under no_grad(), or on a .clone()")
-    if tracked:  # what the rules read must outlast the change, also where an argument is x or a view of it
-        new = op(*(box(a.array.copy(), a.node) if isinstance(a, Value) and np.may_share_memory(a.array, x.array) else a
-                   for a in (x, *args)))
-    else:
-        new = op(box(x.array), *args)
-    if new.array.shape != x.array.shape:
-        raise RuntimeError(f"{op.__name__}: a result of shape {new.array.shape} does not fit in place into "
-                           f"shape {x.array.shape}")
-    if not np.can_cast(new.array.dtype, x.array.dtype, "same_kind"):
-        raise RuntimeError(f"{op.__name__}: result type {new.array.dtype} can't be cast to {x.array.dtype} in place")
-    if tracked and new.array.dtype != x.array.dtype:
-        new = tape.cast(new, x.array.dtype)
-    if tracked and base is not None:
-        shown = view.rules[0](np.ones(x.shape), None, base.array, *parameters) != 0  # where the view lies in its base
-
-        def write(whole: Any, value: Any) -> Any:
-            return ops.where(shown, view.rules[0](value, None, whole, *parameters), whole)
-
-        write.__name__ = op.__name__
-        _rebind(base, write, new)
-        x.node = view(base, *parameters).node
-    elif tracked:
-        x.array[...] = new.array
-        x.node = new.node
-        stamp(x.array, recorded=True)
-        x.node.place = next_place()
-    else:
-        x.array[...] = new.array
-        stamp(x.array)
-    return x
-
-
-def _in_place(op):
-    def method(self, *args):
-        return _rebind(self, op, *args)
-
-    method.__name__ = op.__name__ + "_"
-    method.__doc__ = f"{op.__name__} in place; an error where that would make a recorded gradient wrong."
-    return method
 
 
 def _reflected(op):
@@ -366,25 +298,25 @@ class Tensor(Value):
     __lt__, __le__, __gt__, __ge__ = ops.lt, ops.le, ops.gt, ops.ge
     __neg__, __abs__, __invert__ = ops.neg, ops.abs, ops.bitwise_not
 
-    add_ = __iadd__ = _in_place(ops.add)
-    sub_ = __isub__ = _in_place(ops.sub)
-    mul_ = __imul__ = _in_place(ops.mul)
-    div_ = __itruediv__ = _in_place(ops.div)
-    __ipow__ = _in_place(ops.pow)
+    add_ = __iadd__ = in_place(ops.add)
+    sub_ = __isub__ = in_place(ops.sub)
+    mul_ = __imul__ = in_place(ops.mul)
+    div_ = __itruediv__ = in_place(ops.div)
+    __ipow__ = in_place(ops.pow)
 
     def __getitem__(self, index: Any) -> "Tensor":
         return ops.getitem(self, index if type(index) is int else plain(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        _rebind(self, ops.put, plain(index), value)
+        rebind(self, ops.put, plain(index), value)
 
     def clamp_(self, min: Any = None, max: Any = None) -> "Tensor":
         """clamp in place."""
-        return _rebind(self, ops.clamp, min, max)
+        return rebind(self, ops.clamp, min, max)
 
     def masked_fill_(self, mask: Any, value: Any) -> "Tensor":
         """masked_fill in place."""
-        return _rebind(self, ops.masked_fill, mask, value)
+        return rebind(self, ops.masked_fill, mask, value)
 
     def where(self, condition: Any, other: Any) -> "Tensor":
         """self where the condition is true, else other."""

@@ -146,6 +146,14 @@ def test_embedding_leaves_the_padding_row_alone():
     assert weight.grad.tolist() == [[1, 1], [0, 0], [1, 1]]
 
 
+def test_many_tensors_are_joined():
+    parts = [leaf([float(k)]) for k in range(300)]
+    out = tl.cat(parts)
+    assert out.tolist() == list(range(300))
+    (out * np.arange(300.0)).sum().backward()
+    assert [p.grad.item() for p in parts] == list(range(300))
+
+
 def test_repeated_indices_add_their_gradients_up():
     x = leaf(np.zeros((3, 2)))
     x[[0, 0, 2, 0]].sum().backward()

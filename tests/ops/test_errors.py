@@ -30,6 +30,7 @@ ERRORS = [
     (lambda: t([1.0]).clamp(), ValueError, "at least one of min and max"),
     (lambda: t([1.0]).masked_fill(t([1]), 0.0), RuntimeError, "bools, not int64"),
     (lambda: t([1.0]).prod((0,)), TypeError, "prod.*one dimension"),
+    (lambda: tl.sum(t([1.0]), 0, False, 1), TypeError, "sum.. takes 3 arguments, but 4"),
     (lambda: tl.cat([]), ValueError, "cat: needs at least one"),
     (lambda: tl.cat([z(2, 3), z(3, 2)]), RuntimeError, r"cat.*\[2, 3\].*\[3, 2\]"),
     (lambda: tl.stack([z(2), z(3)]), RuntimeError, r"stack.*\(2,\), \(3,\)"),
