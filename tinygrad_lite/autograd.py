@@ -1,13 +1,18 @@
-"""Gradients as functions: grad, and the finite-difference checks gradcheck and gradgradcheck."""
+"""Gradients as functions, their checks, the search for NaN, and operations with a backward of their own."""
 
+import contextlib
+import math
+import sys
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import tape
-from .mode import enable_grad, no_grad
+from . import ops, tape
+from .mode import Switch, enable_grad, is_grad_enabled, no_grad
 from .tape import Value, box, seeds_for
+from .watch import refuse_nan, watching
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
@@ -115,3 +120,108 @@ def gradgradcheck(fn: Callable, inputs: Any, eps: float = 1e-6, atol: float = 1e
         return [g for g in found if g is not None]
 
     return gradcheck(gradients, inputs, eps, atol, rtol, nondet_tol, raise_exception)
+
+
+# ---------------------------------------------------------------- looking for NaN
+@contextlib.contextmanager
+def detect_anomaly(check_nan: bool = True, check_forward: bool = False) -> Any:
+    """Inside, a backward pass (with check_forward a forward operation too) that gives NaN or infinity is a
+    RuntimeError that names the operation and the line of the program that recorded it."""
+    def watch(node: Any) -> None:
+        node.origin = (source_line(), "")
+        if check_forward and check_nan:
+            refuse_nan("forward", node, node.array)
+
+    with Switch("anomaly", check_nan), watching(watch):
+        yield
+
+
+def source_line() -> str:
+    """file:line of the caller outside this library."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("tinygrad_lite"):
+        frame = frame.f_back  # type: ignore[assignment]
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
+
+
+# ---------------------------------------------------------------- operations with a backward of their own
+class Context:
+    """What a Function's forward leaves for its backward: saved tensors, and any attribute."""
+
+    needs_input_grad: tuple[bool, ...] = ()
+    saved_tensors: tuple = ()
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep tensors for backward, as `saved_tensors`."""
+        self.saved_tensors = tensors
+
+    def mark_non_differentiable(self, *tensors: Any) -> None:
+        """Say which outputs have no gradient."""
+        self.without = {id(t) for t in tensors}
+
+
+class Function:
+    """An operation with its own backward, as in PyTorch: static methods forward(ctx, *args) and backward(ctx, *grads),
+    called by `apply`.
+
+    backward gets the gradient of each output (zeros where there is none) and gives one for each argument, or None. It
+    computes with Tensors, so that create_graph differentiates it again.
+    """
+
+    @staticmethod
+    def forward(ctx: Context, *args: Any) -> Any:
+        """The outputs, Tensors; nothing is recorded inside."""
+        raise NotImplementedError("a Function defines forward(ctx, *args)")
+
+    @staticmethod
+    def backward(ctx: Context, *grads: Any) -> Any:
+        """The gradient of each argument of forward."""
+        raise NotImplementedError("a Function defines backward(ctx, *grads)")
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Run forward, recorded as one node (of several outputs, one node and its pieces)."""
+        ctx = Context()
+        inputs = [a.node if isinstance(a, Value) else None for a in args]
+        ctx.needs_input_grad = tuple(n is not None for n in inputs)
+        with no_grad():
+            outs = cls.forward(ctx, *args)
+        several = isinstance(outs, tuple)
+        outs = outs if several else (outs,)
+        if not all(isinstance(o, Value) for o in outs):
+            raise TypeError(f"{cls.__name__}.forward: gives Tensors, not {', '.join(type(o).__name__ for o in outs)}")
+        without = getattr(ctx, "without", ())
+        traced = [i for i, o in enumerate(outs) if o.array.dtype.kind == "f" and id(o) not in without]
+        if not traced or not any(ctx.needs_input_grad):
+            return outs if several else outs[0]
+        shapes = [outs[i].array.shape for i in traced]
+        ends = np.cumsum([0, *(math.prod(s) for s in shapes)])
+
+        def joint(g: Any, out: Any, *_: Any) -> tuple:
+            parts = [g] if len(traced) == 1 else [g[a:b].reshape(s) for a, b, s in zip(ends, ends[1:], shapes)]
+            given = dict(zip(traced, parts))
+            grads = [given[i] if i in given else np.zeros_like(o.array) for i, o in enumerate(outs)]
+            found = cls.backward(ctx, *(x if isinstance(x, Value) else box(x) for x in grads))
+            found = found if isinstance(found, tuple) else (found,)
+            if len(found) != len(args):
+                raise RuntimeError(f"{cls.__name__}.backward gave {len(found)} gradients for {len(args)} arguments")
+            for i, (d, a) in enumerate(zip(found, args)):
+                if d is not None and inputs[i] is not None and d.shape != a.array.shape:
+                    raise RuntimeError(f"{cls.__name__}.backward gave a gradient of shape {d.shape} for argument {i} "
+                                       f"of shape {a.array.shape}")
+            return found if is_grad_enabled() else tuple(d if d is None else tape.unbox(d) for d in found)
+
+        op = types.SimpleNamespace(__name__=cls.__name__, rules=(), joint=joint, forward=cls.forward)
+        arrays = [tape.unbox(a) for a in args]
+        if len(traced) == 1:
+            whole = tape.recorded(op, inputs, arrays, outs[traced[0]].array, True)
+            pieces = [whole]
+        else:
+            flat = np.concatenate([outs[i].array.ravel() for i in traced])
+            whole = tape.recorded(op, inputs, arrays, flat, True)
+            parts = [slice(int(a), int(b)) for a, b in zip(ends, ends[1:])]
+            pieces = [ops.reshape(ops.getitem(whole, part), s) for part, s in zip(parts, shapes)]
+        result = list(outs)
+        for i, piece in zip(traced, pieces):
+            result[i] = piece
+        return tuple(result) if several else result[0]

@@ -10,6 +10,8 @@ from typing import Any
 class _Mode(threading.local):
     recording = True  # False inside no_grad()
     expanded = False  # True inside expanded(): by_hand functions run as their parts
+    watching: tuple = ()  # functions that see every recorded node (study, detect_anomaly)
+    anomaly = False  # True inside detect_anomaly(): gradients are looked at for NaN and infinity
 
 
 mode = _Mode()

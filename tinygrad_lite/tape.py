@@ -18,6 +18,7 @@ import numpy as np
 
 from .changes import next_place, owner, refuse_changed, refuse_stale, rewritten, stale
 from .mode import Switch, mode
+from .watch import refuse_nan, saying_where
 
 ndarray = np.ndarray
 _adding = threading.Lock()
@@ -40,9 +41,9 @@ class Value:
 
 
 class Node:
-    """One value on the tape; a leaf has no operation and keeps the gradient in `grad`."""
+    """One value on the tape; a leaf has no operation and keeps the gradient in `grad`. `origin`: see watch.py."""
 
-    __slots__ = ("op", "inputs", "args", "array", "place", "grad", "hooks", "__weakref__")
+    __slots__ = ("op", "inputs", "args", "array", "place", "grad", "hooks", "origin", "__weakref__")
 
     def __init__(self, op: Any, inputs: Any, args: Any, array: Any) -> None:
         self.op = op  # the function of the vocabulary that made it
@@ -168,10 +169,10 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool) -> Any:
         except REFUSALS as error:
             raise _failed(op, (x, y), error) from None
         if (p is None and q is None) or not ruled or not mode.recording or rewritten:
-            return _recorded(op, (p, q), (x, y), array, ruled and (p is not None or q is not None))
+            return recorded(op, (p, q), (x, y), array, ruled and (p is not None or q is not None))
         if type(array) is not ndarray:
             array = np.asarray(array)
-        result, node = _new(_Result), _new(Node)  # as in _recorded, without the call: 4 % of a chain of small steps
+        result, node = _new(_Result), _new(Node)  # as in recorded, without the call: 4 % of a chain of small steps
         result.array, result.node = array, node
         node.op, node.inputs, node.args, node.array = op, (p, q), (x, y), array
         node.place, node.grad, node.hooks = next_place(), None, None
@@ -180,7 +181,7 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool) -> Any:
     return op
 
 
-def _general(forward: Callable, rules: tuple, joint: Callable | None, promote: Callable | None,
+def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callable | None,
              expands: bool = False) -> Any:
     """The call path of every other operation: any number of arguments, parameters among them."""
     parameters = () if isinstance(forward, np.ufunc) else tuple(inspect.signature(forward).parameters.values())
@@ -239,7 +240,7 @@ def _general(forward: Callable, rules: tuple, joint: Callable | None, promote: C
         if type(array) is tuple:
             array, *kept = array
             arrays += kept
-        result = _recorded(op, inputs, arrays, array, tracked)
+        result = recorded(op, inputs, arrays, array, tracked)
         if result.array.base is not None and isinstance(args[0], Value) and owner(result.array) is owner(arrays[0]):
             result.view_of = args[0], op, args[1:]
         return result
@@ -261,7 +262,7 @@ def _unary(forward: Callable, promote: Callable | None) -> Any:
             array = forward(x)
         except REFUSALS as error:
             raise _failed(op, (x,), error) from None
-        return _recorded(op, (node,), (x,), array, node is not None)
+        return recorded(op, (node,), (x,), array, node is not None)
 
     return op
 
@@ -276,7 +277,7 @@ def _refuse_untracked(op: Any, args: Iterable) -> None:
                     raise stale(op, a.array)
 
 
-def _recorded(op: Any, inputs: Any, args: Any, array: Any, tracked: bool) -> Any:
+def recorded(op: Any, inputs: Any, args: Any, array: Any, tracked: bool) -> Any:
     """A Tensor of an operation's result, with the node that says how it was made."""
     result = _new(_Result)  # and not by __init__: 0.2 us less, of 3
     if type(array) is not ndarray:  # numpy returns scalars for 0-d results
@@ -290,6 +291,8 @@ def _recorded(op: Any, inputs: Any, args: Any, array: Any, tracked: bool) -> Any
     node.place, node.grad, node.hooks = next_place(), None, None
     if rewritten:
         refuse_stale(node)
+        for watch in mode.watching:
+            watch(node)
     return result
 
 
@@ -351,7 +354,16 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
             if not live.isdisjoint(node.inputs):
                 live.add(node)
     grads = dict(seeds)
-    with Switch("recording", create_graph):
+    node: Any = None
+    give = _give
+
+    def checked(grads: dict, source: Node, d: Any) -> None:
+        refuse_nan("backward", node, unbox(d))
+        _give(grads, source, d)
+
+    if mode.anomaly:
+        give = checked
+    with Switch("recording", create_graph), saying_where(lambda: node):
         for node in reversed(tape):
             g = grads.pop(node, None)
             if g is not None:
@@ -368,17 +380,17 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
                     p, q = inputs
                     x, y = args
                     if p is not None:
-                        _give(grads, p, rules[0](g, out, x, y))
+                        give(grads, p, rules[0](g, out, x, y))
                     if q is not None:
-                        _give(grads, q, rules[1](g, out, x, y))
+                        give(grads, q, rules[1](g, out, x, y))
                 elif rules:
                     for source, rule in zip(inputs, rules):
                         if source is not None:
-                            _give(grads, source, rule(g, out, *args))
+                            give(grads, source, rule(g, out, *args))
                 else:
                     for source, d in zip(inputs, node.op.joint(g, out, *args)):
                         if source is not None and d is not None:
-                            _give(grads, source, d)
+                            give(grads, source, d)
             if not retain_graph:
                 node.args = node.inputs = node.array = None
         for node in leaves:

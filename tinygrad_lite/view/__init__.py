@@ -1,3 +1,4 @@
 """Views of the tape."""
 
 from .picture import draw
+from .study import study

@@ -1,0 +1,92 @@
+"""autograd.Function, detect_anomaly, and what errors say of where they come from."""
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tl
+
+
+class Cube(tl.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, scale):
+        ctx.save_for_backward(x)
+        ctx.scale = scale
+        return x * x * x * scale
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * 3 * ctx.scale * x * x, None
+
+
+class Both(tl.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        order = (x * y).argmax()
+        ctx.mark_non_differentiable(order)
+        return x * y, order, (x + y).sum()
+
+    @staticmethod
+    def backward(ctx, g_product, _, g_sum):
+        x, y = ctx.saved_tensors
+        return g_product * y + g_sum, g_product * x + g_sum
+
+
+def leaf(data):
+    return tl.tensor(np.array(data, np.float64), requires_grad=True)
+
+
+def test_a_function_of_ones_own_is_differentiated_twice():
+    x = leaf([1.0, -2.0])
+    y = Cube.apply(x, 2.0)
+    assert y.grad_fn.op.__name__ == "Cube" and y.tolist() == [2.0, -16.0]
+    assert tl.autograd.gradcheck(lambda v: Cube.apply(v, 2.0), x) and tl.autograd.gradgradcheck(lambda v: Cube.apply(v, 2.0), x)
+
+
+def test_several_outputs_some_of_them_without_gradient():
+    x, y = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    product, order, total = Both.apply(x, y)
+    assert order.item() == 1 and not order.requires_grad and total.item() == 10
+    (product.sum() + 2 * total).backward()
+    assert x.grad.tolist() == [5.0, 6.0] and y.grad.tolist() == [3.0, 4.0]
+    assert tl.autograd.gradgradcheck(lambda a, b: Both.apply(a, b)[::2], (x, y))
+
+
+def test_backward_must_fit_forward():
+    class Short(Cube):
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    class Bent(Cube):
+        @staticmethod
+        def backward(ctx, g):
+            return g.sum(), None
+
+    for wrong, message in ((Short, "1 gradients for 2 arguments"), (Bent, r"shape \(\) for argument 0 of shape \(2,\)")):
+        with pytest.raises(RuntimeError, match=message):
+            wrong.apply(leaf([1.0, 2.0]), 1.0).sum().backward()
+
+
+def test_an_anomaly_is_named_with_its_line():
+    with np.errstate(all="ignore"):
+        with tl.autograd.detect_anomaly():
+            x = leaf([0.0])
+            y = x.sqrt()  # its gradient is infinite
+            with pytest.raises(RuntimeError, match=r"backward of sqrt gave infinity \(recorded at .*test_autograd.py:\d+\)"):
+                y.backward()
+            leaf([0.0]).log()  # not looked at
+        with tl.autograd.detect_anomaly(check_forward=True), pytest.raises(RuntimeError, match="forward of log gave infinity"):
+            leaf([0.0]).log()
+        leaf([0.0]).sqrt().backward()  # outside nothing is looked at
+
+
+def test_an_error_in_a_rule_says_where_the_operation_was_recorded():
+    def broken(g, out, x):
+        raise KeyError("lost")
+
+    op = tl.primitive(np.sin, broken)
+    with pytest.raises(KeyError) as caught, tl.study():
+        op(leaf([1.0])).backward()
+    assert "in the backward of sin (recorded at" in caught.value.__notes__[0] and "test_autograd.py" in caught.value.__notes__[0]
