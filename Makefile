@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test conformance lint bench size clean
+.PHONY: demo test conformance lint bench docs size clean
 
 demo: .venv/demo
 	$(BIN)/tinygrad-lite demo
@@ -23,6 +23,9 @@ lint: .venv/dev .wheel
 	$(BIN)/ruff check .
 	cd .wheel && bin/mypy --config-file ../pyproject.toml -p tinygrad_lite
 	cd .wheel && bin/lint-imports ../pyproject.toml
+
+docs: .venv/demo
+	$(BIN)/python docs/pictures.py
 
 size:
 	@$(PYTHON) benchmarks/size.py

@@ -1,22 +1,157 @@
-"""The picture of the tape, and the demo that draws it."""
+"""The views of the tape, and the demo that draws it."""
 
 import _thread
 
+import numpy as np
 import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite.cli import main
 
 
+def network():
+    tl.manual_seed(0)
+    model = tl.nn.Sequential({"body": tl.nn.Sequential(tl.nn.Linear(2, 3), tl.nn.Tanh()), "head": tl.nn.Linear(3, 2)})
+    with tl.study():
+        return model, tl.nn.functional.cross_entropy(model(tl.ones(4, 2)), [0, 1, 0, 1])
+
+
+# ---------------------------------------------------------------- the tape
+def test_the_tape_is_the_wengert_list():
+    a, b = (tl.tensor(v, requires_grad=True) for v in (2.0, 3.0))
+    tape = tl.tape((a * b + a.tanh()) ** 2, {"a": a, "b": b})
+    assert [str(step) for step in tape] == ["v0 = leaf a", "v1 = leaf b", "v2 = mul(v0, v1)", "v3 = tanh(v0)", "v4 = add(v2, v3)",
+                                            "v5 = pow(v4, p=2)"]
+    tape.backward()
+    rows = tape.table(width=100).splitlines()
+    assert [row.split("  ")[0] for row in rows[7:]] == [
+        "v5.grad = 1.0", rows[8].split("  ")[0],
+        "v2.grad += v4.grad", "v3.grad += v4.grad", "v0.grad += v3.grad * (1 - v3 * v3)", "v0.grad += v2.grad * v1",
+        "v1.grad += v2.grad * v0"]
+    assert "v5.grad * (2 * v4 ** (2 - 1)" in rows[8]
+
+
+def test_the_tapes_gradients_are_those_of_backward_and_outlive_it():
+    model, loss = network()
+    tape = tl.tape(loss, model)
+    loss.backward()
+    found = tape.backward()
+    for step in tape.find("parameter"):
+        np.testing.assert_array_equal(found[step.index], dict(model.named_parameters())[step.name].grad)
+    assert len(tape) == 9 and tape[-1].op == "cross_entropy" and [s.op for s in tape[5:7]] == ["linear", "tanh"]
+
+
+def test_study_says_which_line_and_module():
+    model, loss = network()
+    tape = tl.tape(loss, model)
+    assert [s.module for s in tape.find("linear")] == ["body.0", "head"] and [s.op for s in tape.find(module="body")] == ["linear", "tanh"]
+    assert "test_view.py:" in tape[-1].line
+    loss = tl.nn.functional.cross_entropy(model(tl.ones(4, 2)), [0, 1, 0, 1])
+    assert tl.tape(loss)[-1].line == "" and tl.nn.Module.__call__.__name__ == "__call__"
+
+
+def test_sizes_and_work_are_counted():
+    x, w = tl.ones(4, 2), tl.ones(2, 3, requires_grad=True)
+    tape = tl.tape((x @ w).reshape(-1).exp())
+    assert [(s.op, s.memory, s.flops) for s in tape if s.is_operation] == [("matmul", 48, 48), ("reshape", 0, 0), ("exp", 48, 12)]
+    assert tape.memory == 96 and tape.flops == 60
+
+
+def test_a_long_tape_is_folded_and_fits_its_width():
+    x = tl.ones(1, requires_grad=True)
+    y = x
+    for _ in range(100):
+        y = y * 2.0
+    tape = tl.tape(y)
+    tape.backward()
+    lines = tape.table(width=40, limit=10).splitlines()
+    assert len(lines) == 23 and lines[5].startswith("… 91 more rows") and max(map(len, lines)) <= 40
+    assert "\x1b[" in tape.table(color=True) and "\x1b[" not in str(tape)
+
+
+def test_check_names_the_first_wrong_rule():
+    wrong = tl.primitive(np.sin, lambda g, out, x: g * 2)
+    x = tl.ones(3, requires_grad=True)
+    with tl.study():
+        loss = (wrong(x * 2.0).exp()).sum()
+    with pytest.raises(RuntimeError, match=r"the rule of v2 = sin\(v1\) for argument 0 \(v2.grad \* 2\).*test_view.py"):
+        tl.tape(loss).check()
+    tl.tape(network()[1]).check()
+
+
+# ---------------------------------------------------------------- the picture
 def test_the_picture_shows_operations_leaves_and_constants():
     w = tl.ones(2, requires_grad=True)
     source = tl.draw((w * tl.ones(3, 2)).exp(), {"weight": w}).source
     assert [source.count(text) for text in ("mul", "exp", "weight", "dashed", "->")] == [1, 1, 1, 1, 4]
 
 
+GOLDEN = """digraph {
+	graph [rankdir=LR]
+	node [fontname=Helvetica fontsize=11]
+	edge [fontname=Helvetica fontsize=9]
+	v0 [label="x\\n[]
+3.
+grad 6.0" fillcolor="#ffe9c9" shape=box style=filled]
+""".replace("\\n", "\n").replace("6.0", "6.")
+
+
+def test_values_and_gradients_are_in_the_boxes():
+    x = tl.tensor(3.0, requires_grad=True)
+    source = tl.draw(x * x, {"x": x}, values=True, gradients=True, direction="LR").source
+    assert source.startswith(GOLDEN) and source == tl.draw(x * x, {"x": x}, values=True, gradients=True, direction="LR").source
+
+
+def test_modules_are_clusters_that_collapse():
+    model, loss = network()
+    whole, outer = tl.draw(loss, model).source, tl.draw(loss, model, depth=0).source
+    assert [whole.count(f"cluster_{name}") for name in ("body", '"cluster_body.0"', "head")][0] >= 1 and "box3d" not in whole
+    assert outer.count("box3d") == 2 and "body\n2 operations" in outer and "tanh" not in outer and "cluster" not in outer
+    assert tl.draw(loss, model, depth=1).source.count("box3d") == 2  # body.0 and body.1; head is not that deep
+
+
+def test_chains_fold_and_large_graphs_collapse_by_themselves():
+    x = tl.ones(2, requires_grad=True)
+    assert "exp → tanh → mul" in tl.draw((x.sum(0, True).exp().tanh() * 2.0).sum(), fold=True).source
+    model = tl.nn.Sequential(*(tl.nn.Sequential(tl.nn.Linear(2, 2), tl.nn.Tanh()) for _ in range(200)))
+    with tl.study():
+        out = model(tl.ones(1, 2))
+    assert tl.draw(out, model).source.count("box3d") == 200
+
+
 def test_a_tensor_without_a_tape_is_refused():
-    with pytest.raises(RuntimeError, match="not recorded"):
-        tl.draw(tl.ones(2))
+    for view in (tl.draw, tl.tape):
+        with pytest.raises(RuntimeError, match="not recorded"):
+            view(tl.ones(2))
+    with pytest.raises(ValueError, match="direction"):
+        tl.draw(tl.ones(1, requires_grad=True) * 2, direction="up")
+
+
+# ---------------------------------------------------------------- curves and maps
+def test_plots_give_their_axes():
+    from matplotlib.figure import Figure
+
+    def ax():
+        return Figure().subplots()
+
+    model, loss = network()
+    loss.backward()
+    plot = tl.view.plot
+    assert plot.loss_curve([3.0, 2.0, 1.0], smooth=2, ax=ax()).get_yscale() == "log"
+    points = np.random.default_rng(0).standard_normal((20, 2))
+    assert plot.decision_boundary(lambda p: p[:, 0] > 0, points, points[:, 0] > 0, ax=ax()).collections
+    assert plot.attention_map(np.eye(3), ["a", "b", "c"], ["a", "b", "c"], ax=ax()).get_xlabel() == "key"
+    labels = [t.get_text() for t in plot.activations(tl.nn.Sequential(tl.nn.ReLU()), tl.tensor([-1.0, -2.0]), ax=ax()).get_legend().get_texts()]
+    assert labels == ["0: 100% zeros, std 0"]
+    assert len(plot.gradients(model, ax=ax()).get_legend().get_texts()) == 4
+    assert plot.weight_images(np.ones((5, 6)), (2, 3), columns=2, ax=ax()).images[0].get_array().shape == (8, 7)
+    for wrong in (lambda: plot.attention_map(np.ones(3), ax=ax()), lambda: plot.weight_images(np.ones((2, 5)), (2, 3), ax=ax()),
+                  lambda: plot.decision_boundary(None, np.ones((2, 3)), None, ax=ax())):
+        with pytest.raises(ValueError, match="shape"):
+            wrong()
+    model.zero_grad()
+    with pytest.raises(RuntimeError, match="backward"):
+        plot.gradients(model, ax=ax())
 
 
 @pytest.mark.parametrize("option", [["--epochs", "0"], ["--lr", "nan"], ["--batch-size", "x"]])

@@ -39,9 +39,10 @@ from .random import (
 from .saving import load, save
 from .tape import by_hand, primitive
 from .tensor import Tensor
-from .view import draw, study
+from .view import Tape, draw, study
 
 bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(
     _np.dtype, ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"))
 short, int, long, half, float, double = int16, int32, int64, float16, float32, float64
+tape = Tape  # tl.tape(loss), and no longer the engine's module: import from tinygrad_lite.tape
 inf, nan, pi, newaxis = _np.inf, _np.nan, _np.pi, None

@@ -13,7 +13,7 @@ from .creation import tensor
 from .data import load_digits, split
 from .mode import no_grad
 from .random import manual_seed
-from .view import draw
+from .view import draw, study
 
 
 def _at_least_one(text: str) -> int:
@@ -118,9 +118,10 @@ def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
     axes.semilogy(losses)
     axes.set(xlabel="step", ylabel="cross-entropy", title="digits, 64-128-10")
     figure.savefig(out / "loss.png")
-    loss = nn.functional.cross_entropy(model(tensor(x[:4])), y[:4])
+    with study():
+        loss = nn.functional.cross_entropy(model(tensor(x[:4])), y[:4])
     try:
-        draw(loss, dict(model.named_parameters())).render(outfile=out / "graph.svg", cleanup=True)
+        draw(loss, model).render(outfile=out / "graph.svg", cleanup=True)
     except RuntimeError as error:
         print(error)
     print(f"test accuracy {_accuracy(model, x_test, y_test):.2%}")

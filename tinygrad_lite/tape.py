@@ -350,9 +350,9 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
     live = inner = set(wanted or ())
     if wanted is not None:  # only what lies between the outputs and the wanted inputs
         live = set(inner)
-        for node in tape:
-            if not live.isdisjoint(node.inputs):
-                live.add(node)
+        for between in tape:
+            if not live.isdisjoint(between.inputs):
+                live.add(between)
     grads = dict(seeds)
     node: Any = None
     give = _give

@@ -10,6 +10,7 @@ from table import TABLE
 from tinygrad_lite.nn import functional as F
 
 import tinygrad_lite as tl
+from tinygrad_lite.tape import BY_HAND, tape_of
 
 
 def call(name, function, sample, wrt, dtype=np.float64):
@@ -92,7 +93,7 @@ def test_every_rule_is_exercised_by_the_tables():
         for sample in row.samples:
             for out in outputs(run(function, sample, tensors(sample))):
                 if out.node is not None:
-                    seen |= {node.op for node in tl.tape.tape_of([out.node])[0]}
-    ruled = {op for op in [*tl.ops.PRIMITIVES, *tl.tape.BY_HAND.values()] if any(op.rules) or op.joint}
+                    seen |= {node.op for node in tape_of([out.node])[0]}
+    ruled = {op for op in [*tl.ops.PRIMITIVES, *BY_HAND.values()] if any(op.rules) or op.joint}
     ours = {op.__name__ for op in ruled - seen if op.__module__.startswith("tinygrad_lite")}
     assert ours <= {"cast", "sum_to", "lean_attention"}  # the engine's own, and what needs long inputs

@@ -28,7 +28,7 @@ def _where(condition, x, y):
     return np.where(condition, x, y)
 
 
-def _pow_number(x, p):
+def _pow_(x, p):
     return promote(x, p)[0] ** p  # numpy squares for p = 2, and takes the root for 0.5
 
 
@@ -42,7 +42,7 @@ _pow = primitive(operator.pow,
                    lambda g, out, x, y: g * where(y == 0, 0.0, y * x ** where(y == 0, 1.0, y - 1)),
                    lambda g, out, x, y: g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x))),
                    promote=promote)
-_pow_scalar = primitive(_pow_number, lambda g, out, x, p: g * (p * x ** (p - 1)) if p else g * 0.0, None)
+_pow_scalar = primitive(_pow_, lambda g, out, x, p: g * (p * x ** (p - 1)) if p else g * 0.0, None)
 neg = primitive(np.negative, lambda g, out, x: -g)
 abs = primitive(np.abs, lambda g, out, x: g * sign(x))
 sign = primitive(np.sign, _zero)

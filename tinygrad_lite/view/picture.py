@@ -1,4 +1,4 @@
-"""The tape as a picture: a graphviz graph of operations and the leaves and constants they read."""
+"""The tape as a picture: a graphviz graph of operations, modules, and the leaves and constants they read."""
 
 import shutil
 import sys
@@ -8,7 +8,19 @@ from typing import Any
 import graphviz
 import numpy as np
 
-from ..tape import tape_of
+from .tape import Step, Tape, summary
+
+LARGE = 300  # boxes from which on modules are collapsed unless a depth is given
+STYLES = {  # by shape and line too, so that they differ in grey
+    "parameter": {"shape": "box", "style": "filled,bold", "fillcolor": "#ffd9a8"},
+    "leaf": {"shape": "box", "style": "filled", "fillcolor": "#ffe9c9"},
+    "constant": {"shape": "box", "style": "dashed"},
+    "operation": {"shape": "box", "style": "filled,rounded", "fillcolor": "#cfe3ff"},
+    "module": {"shape": "box3d", "style": "filled", "fillcolor": "#e4dcf7"},
+    "output": {"shape": "box", "style": "filled", "fillcolor": "#d5f0d0", "peripheries": "2"},
+}
+ELEMENTWISE = frozenset("add mul subtract divide pow neg abs exp log sqrt tanh sigmoid relu sin cos where maximum "
+                        "minimum square reciprocal erf gelu silu clamp cast".split())
 
 
 def use_any_dot() -> None:
@@ -22,31 +34,121 @@ def use_any_dot() -> None:
     graphviz.backend.dot_command.DOT_BINARY = command
 
 
-def draw(output: Any, names: dict[str, Any] | None = None) -> graphviz.Digraph:
-    """The graph that leads to a tensor, top to bottom; `names` gives leaves their names.
+def draw(output: Any, names: Any = None, *, values: bool = False, gradients: bool = False, depth: int | None = None,
+         fold: bool = False, direction: str = "TB") -> graphviz.Digraph:
+    """The graph that leads to a Tensor (or of a Tape); it shows itself in Jupyter, `.render("graph.svg")` writes it.
 
-    Operations are rounded boxes, leaves that require grad plain boxes, constants dashed. A tensor
-    without a tape is a RuntimeError.
+    names: a Module, or a dict of names with their leaves. values, gradients: say them in the boxes. Operations recorded
+    inside study() lie in boxes of their modules; modules below `depth` (0: all) are one box each, by default as many as
+    bring the picture under 300. fold: chains of elementwise operations as one box. direction: "TB" or "LR".
+    A tensor without a tape is a RuntimeError.
     """
-    if output.node is None:
-        raise RuntimeError("draw: the tensor was not recorded: no input requires grad, or it was made under no_grad()")
+    if direction not in ("TB", "LR", "BT", "RL"):
+        raise ValueError(f"draw: direction is TB, LR, BT or RL, not {direction!r}")
+    tape = output if isinstance(output, Tape) else Tape(output, names)
     use_any_dot()
-    tape, leaves = tape_of([output.node])
-    called = {t.node: name for name, t in (names or {}).items()}
-    ids = {node: f"v{i}" for i, node in enumerate((*leaves, *tape))}
-    graph = graphviz.Digraph(node_attr={"fontname": "Helvetica", "fontsize": "11", "shape": "box", "style": "filled"},
+    if gradients and not tape.gradients:
+        tape.backward(None if tape[tape.output].value.size == 1 else np.ones(tape[tape.output].shape))
+    groups = _groups(tape, depth, fold)
+    graph = graphviz.Digraph(graph_attr={"rankdir": direction},
+                             node_attr={"fontname": "Helvetica", "fontsize": "11"},
                              edge_attr={"fontname": "Helvetica", "fontsize": "9"})
-    for node in leaves:
-        graph.node(ids[node], f"{called.get(node, 'leaf')}\n{list(node.array.shape)}", fillcolor="#ffd9a8")
-    for node in tape:
-        graph.node(ids[node], node.op.__name__, style="filled,rounded", fillcolor="#cfe3ff")
-        for i, (source, value) in enumerate(zip(node.inputs, node.args)):
-            if source is None and isinstance(value, np.ndarray):
-                constant = f"{ids[node]}c{i}"
-                graph.node(constant, f"{value.dtype}\n{list(value.shape)}", style="dashed")
-                graph.edge(constant, ids[node])
-            elif source is not None:  # a leaf's box says its shape already
-                graph.edge(ids[source], ids[node], label=str(list(source.array.shape)) if source.op else None)
-    graph.node("output", f"output\n{list(output.shape)}", fillcolor="#d5f0d0")
-    graph.edge(ids[output.node], "output")
+    boxes: dict[str, list[Step]] = {}
+    for step in tape:
+        boxes.setdefault(groups[step.index], []).append(step)
+    _nest(graph, {box: _home(box, steps) for box, steps in boxes.items()},
+          lambda g, box: g.node(box, _label(tape, box, boxes[box], values, gradients), **_style(box, boxes[box])))
+    edges: dict[tuple[str, str], str] = {}
+    for step in tape:
+        for source in step.inputs:
+            ends = (groups[source], groups[step.index]) if source is not None else ("", "")
+            if ends[0] != ends[1]:
+                made = tape[source]  # type: ignore[index]
+                edges.setdefault(ends, str(list(made.shape)) if made.is_operation else "")
+    for (tail, head), label in edges.items():
+        graph.edge(tail, head, label=label or None)
+    graph.node("output", f"output\n{list(tape[tape.output].shape)}", **STYLES["output"])
+    graph.edge(groups[tape.output], "output")
     return graph
+
+
+def _groups(tape: Tape, depth: int | None, fold: bool) -> dict[int, str]:
+    """The box of each step: its own, that of the module it is collapsed into, or that of a folded chain."""
+    deepest = max((len(s.module.split(".")) for s in tape if s.module), default=0)
+    candidates = [depth] if depth is not None else [None, *range(deepest - 1, -1, -1)]
+    groups: dict[int, str] = {}
+    for level in candidates:
+        groups = {s.index: _collapsed(s, level) for s in tape}
+        for index, boxes in _readers(tape, groups).items():  # what only a collapsed module reads is part of it
+            step = tape[index]
+            private = step.op == "parameter" or step.op == "constant" and step.value.size == 1
+            if private and len(boxes) == 1 and boxes[0].startswith("module "):
+                groups[index] = boxes[0]
+        if len(set(groups.values())) <= LARGE:
+            break
+    if fold:
+        readers: dict[int, list[int]] = {}
+        for s in tape:
+            for source in s.inputs:
+                if source is not None:
+                    readers.setdefault(source, []).append(s.index)
+        for s in tape:
+            before = [i for i in s.inputs if i is not None and tape[i].is_operation]
+            if s.op in ELEMENTWISE and len(before) == 1 and tape[before[0]].op in ELEMENTWISE and \
+                    readers[before[0]] == [s.index] and tape[before[0]].module == s.module:
+                groups[s.index] = groups[before[0]]
+    return groups
+
+
+def _readers(tape: Tape, groups: dict[int, str]) -> dict[int, list[str]]:
+    """The boxes that read each step."""
+    found: dict[int, dict[str, None]] = {}
+    for s in tape:
+        for source in s.inputs:
+            if source is not None:
+                found.setdefault(source, {})[groups[s.index]] = None
+    return {index: list(boxes) for index, boxes in found.items()}
+
+
+def _collapsed(step: Step, level: int | None) -> str:
+    parts = step.module.split(".") if step.module else []
+    return f"module {'.'.join(parts[: level + 1])}" if level is not None and len(parts) > level else f"v{step.index}"
+
+
+def _home(box: str, steps: list[Step]) -> tuple[str, ...]:
+    """The modules that a box lies in."""
+    parts = tuple(steps[-1].module.split(".")) if steps[-1].module else ()
+    return tuple(box.removeprefix("module ").split("."))[:-1] if box.startswith("module ") else parts
+
+
+def _nest(graph: Any, homes: dict[str, tuple[str, ...]], put: Any, path: tuple[str, ...] = ()) -> None:
+    """Boxes in clusters of clusters, in the order of the steps."""
+    inner: dict[str, dict[str, tuple[str, ...]]] = {}
+    for box, home in homes.items():
+        if home == path:
+            put(graph, box)
+        else:
+            inner.setdefault(home[len(path)], {})[box] = home
+    for name, below in inner.items():
+        with graph.subgraph(name=f"cluster_{'.'.join((*path, name))}") as cluster:
+            cluster.attr(label=name, fontname="Helvetica", fontsize="11", color="#999999", style="rounded")
+            _nest(cluster, below, put, (*path, name))
+
+
+def _style(box: str, steps: list[Step]) -> dict[str, str]:
+    if box.startswith("module "):
+        return STYLES["module"]
+    return STYLES["operation" if steps[-1].is_operation else steps[-1].op]
+
+
+def _label(tape: Tape, box: str, steps: list[Step], values: bool, gradients: bool) -> str:
+    if box.startswith("module "):
+        count = sum(s.is_operation for s in steps)
+        return f"{box.removeprefix('module ')}\n{count} operation{'s' * (count != 1)}"
+    last = steps[-1]
+    lines = [" → ".join(s.op for s in steps) if last.is_operation else f"{last.name or last.op}\n{list(last.shape)}"]
+    if values:
+        lines.append(summary(last.value))
+    if gradients and last.index in tape.gradients:
+        lines.append(f"grad {summary(tape.gradients[last.index])}")
+    return "\n".join(lines)

@@ -1,0 +1,71 @@
+"""Makes the pictures of the README anew.
+
+    python docs/pictures.py        # or: make docs
+"""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import tinygrad_lite as tl
+from tinygrad_lite import nn
+
+HERE = Path(__file__).parent / "pictures"
+
+
+class Block(nn.Module):
+    """Attention and a small network, each added to what came in."""
+
+    def __init__(self, width):
+        self.norm, self.attention = nn.Linear(width, width), nn.MultiheadAttention(width, 2, batch_first=True)
+        self.grow, self.shrink = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+
+    def forward(self, x):
+        h = self.norm(x)
+        x = x + self.attention(h, h, h, need_weights=False)[0]
+        return x + self.shrink(nn.functional.gelu(self.grow(x)))
+
+
+def neuron():
+    """One neuron with its values and gradients."""
+    x, w, b = (tl.tensor(v, requires_grad=True) for v in (2.0, -3.0, 6.8814))
+    tl.draw((x * w + b).tanh(), {"x": x, "w": w, "b": b}, values=True, gradients=True, direction="LR").render(
+        outfile=HERE / "neuron.svg", cleanup=True)
+
+
+def transformer():
+    """A small transformer, whole and collapsed."""
+    tl.manual_seed(0)
+    model = nn.Sequential(Block(8), Block(8), nn.Linear(8, 4))
+    with tl.study():
+        loss = (model(tl.randn(1, 5, 8)) ** 2).mean()
+    tl.draw(loss, model, depth=0).render(outfile=HERE / "collapsed.svg", cleanup=True)
+    tl.draw(loss, model, depth=1, direction="LR").render(outfile=HERE / "modules.svg", cleanup=True)
+
+
+def maps():
+    """A loss curve, and what two layers' weights look like."""
+    x, y = tl.data.load_digits()
+    tl.manual_seed(0)
+    model = nn.Sequential(nn.Linear(64, 24), nn.Tanh(), nn.Linear(24, 10))
+    optimizer, rng, losses = tl.optim.Adam(model.parameters(), lr=3e-3, weight_decay=1e-3), np.random.default_rng(0), []
+    for _ in range(600):
+        rows = rng.integers(0, len(x), 64)
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(tl.tensor(x[rows])), y[rows])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    figure = Figure(figsize=(9, 3.2))
+    left, right = figure.subplots(1, 2)
+    tl.view.plot.loss_curve(losses, smooth=20, ax=left)
+    tl.view.plot.weight_images(model[0].weight, (8, 8), ax=right).set(title="weights of the first layer")
+    figure.tight_layout()
+    figure.savefig(HERE / "maps.svg")
+
+
+if __name__ == "__main__":
+    neuron()
+    transformer()
+    maps()

@@ -1,0 +1,356 @@
+"""The tape as a sequence of steps, and as a table: the Wengert list, forward and backward."""
+
+import ast
+import functools
+import inspect
+import linecache
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..mode import no_grad
+from ..nn import Module, Parameter
+from ..tape import Value, cast, seeds_for, sum_to, tape_of, unbox
+from ..watch import where_from
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of the tape: a leaf, a constant, or an operation with the steps that it was given."""
+
+    index: int
+    op: str  # the operation's name; "parameter", "leaf" or "constant" for what no operation made
+    inputs: tuple[int | None, ...]  # per argument: the step it is, or None for a parameter
+    args: tuple  # the arguments as arrays and parameters
+    value: np.ndarray
+    name: str = ""  # of a leaf, where one was given
+    line: str = ""  # the source line, where study() was on
+    module: str = ""
+    node: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the value."""
+        return self.value.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the value."""
+        return self.value.dtype
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether an operation made it."""
+        return self.op not in ("parameter", "leaf", "constant")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The arguments that are no steps, by name."""
+        if not self.is_operation:
+            return {}
+        return {name: a for name, a, i in zip(argument_names(self.node.op, len(self.args)), self.args, self.inputs)
+                if i is None}
+
+    @property
+    def memory(self) -> int:
+        """The bytes of its value; 0 for a view of another's."""
+        return self.value.nbytes if self.value.base is None else 0
+
+    @property
+    def flops(self) -> int:
+        """Roughly how many operations on numbers its forward takes."""
+        if not self.is_operation or self.op in VIEWS:
+            return 0
+        sizes = [a.size for a in (self.value, *self.args) if isinstance(a, np.ndarray)]
+        return FLOPS[self.op](self.value, *self.args) if self.op in FLOPS else max(sizes)
+
+    def __str__(self) -> str:
+        made = self.op if not self.is_operation else f"{self.op}({', '.join(self._said())})"
+        return f"v{self.index} = {made}{' ' + self.name if self.name else ''}"
+
+    def _said(self) -> list[str]:
+        names = argument_names(self.node.op, len(self.args))
+        return [f"v{i}" if i is not None else f"{name}={_short(a)}"
+                for name, a, i in zip(names, self.args, self.inputs)]
+
+
+VIEWS = frozenset({"reshape", "permute", "broadcast_to", "getitem"})
+FLOPS: dict[str, Callable[..., int]] = {  # of what takes more than one operation an element
+    "matmul": lambda out, x, y: 2 * out.size * x.shape[-1],
+    "linear": lambda out, x, w, b, *_: out.size * (2 * x.shape[-1] + (b is not None)),
+    "attention": lambda out, q, k, v, *_: 2 * q.size * k.shape[-2] + 2 * out.size * k.shape[-2],
+}
+
+
+@functools.cache
+def _signature(op: Any) -> tuple[str, ...]:
+    forward = op.forward
+    if forward is None or isinstance(forward, np.ufunc):
+        return ("x", "y", "z")
+    return tuple(p.name for p in inspect.signature(forward).parameters.values())
+
+
+def argument_names(op: Any, count: int) -> list[str]:
+    """What an operation calls its arguments; those that a by_hand definition kept are `kept`."""
+    names = list(_signature(op)) if getattr(op, "__hash__", None) else []
+    return (names + ["kept"] * count)[:count]
+
+
+def _short(a: Any) -> str:
+    if isinstance(a, np.ndarray):
+        return f"array{list(a.shape)}" if a.size > 3 else str(a.tolist())
+    text = "..." if a is Ellipsis else str(a)
+    return text if len(text) <= 24 else text[:21] + "..."
+
+
+# ---------------------------------------------------------------- rules as mathematics
+@functools.cache
+def _lambdas(file: str) -> list[ast.Lambda]:
+    try:
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except SyntaxError:
+        return []
+    return [n for n in ast.walk(tree) if isinstance(n, ast.Lambda)]
+
+
+def rule_source(rule: Any) -> ast.expr | None:
+    """The expression of a rule that is a lambda; None for any other."""
+    code = getattr(rule, "__code__", None)
+    if code is None or code.co_name != "<lambda>":
+        return None
+    places = [(line, column) for line, _, column, end in code.co_positions() if line and end]
+    for found in _lambdas(code.co_filename):  # several may start on one line
+        body = found.body
+        if found.lineno == code.co_firstlineno and places and all(
+                (body.lineno, body.col_offset) <= at < (body.end_lineno, body.end_col_offset) for at in places):
+            return body
+    return None
+
+
+class _Substitute(ast.NodeTransformer):
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.copy_location(ast.Name(self.names.get(node.id, node.id), node.ctx), node)
+
+
+def rule_text(step: Step, argument: int) -> str:
+    """What the step sends back to one of its arguments, as mathematics: `v3.grad * v2`."""
+    op, me = step.node.op, f"v{step.index}"
+    rule = op.joint or op.rules[argument]
+    body = rule_source(rule)
+    if body is None or op.joint:
+        return f"{op.__name__}.backward({me}.grad)[{argument}]"
+    code = rule.__code__
+    said = [f"v{i}" if i is not None else _short(a) if not isinstance(a, np.ndarray) else name
+            for name, a, i in zip(argument_names(op, len(step.args)), step.args,
+                                  (*step.inputs, *[None] * len(step.args)))]
+    names = dict(zip(code.co_varnames[: code.co_argcount], [f"{me}.grad", me, *said]))
+    copy = ast.parse(ast.unparse(body), mode="eval").body
+    return ast.unparse(_Substitute(names).visit(copy))
+
+
+# ---------------------------------------------------------------- the tape
+class Tape:
+    """The steps that lead to a Tensor, leaves and constants first, operations in the order they ran.
+
+    It keeps the values, so that it can be read after backward() has freed the nodes. Index, slice, iterate, `find`;
+    print it for the table; `backward()` runs the rules and keeps every gradient.
+    """
+
+    def __init__(self, output: Any, names: Any = None) -> None:
+        if not isinstance(output, Value) or output.node is None:
+            raise RuntimeError("tape: the tensor was not recorded: no input requires grad, or it was made under "
+                               "no_grad()")
+        if isinstance(names, Module):
+            names = dict(names.named_parameters())
+        called = {t.node: (name, t) for name, t in (names or {}).items()}
+        nodes, leaves = tape_of([output.node])
+        self._places: dict[Any, int] = {}
+        self.steps: list[Step] = []
+        self.gradients: dict[int, np.ndarray] = {}  # after backward(): the adjoint of each step
+        self.contributions: dict[tuple[int, int], np.ndarray] = {}  # (step, argument): what it sent back
+        for node in sorted(leaves, key=lambda n: n.place):
+            name, tensor = called.get(node, ("", None))
+            kind = "parameter" if isinstance(tensor, Parameter) else "leaf"
+            self._add(node, Step(len(self.steps), kind, (), (), node.array, name, node=node))
+        constants: dict[int, int] = {}
+        for node in nodes:
+            for source, value, is_input in self._arguments(node):
+                if source is None and is_input and id(value) not in constants:
+                    constants[id(value)] = len(self.steps)
+                    self._add(id(value), Step(len(self.steps), "constant", (), (), value))
+        for node in nodes:
+            inputs = tuple(self._places[source] if source is not None else constants.get(id(value) if is_input else -1)
+                           for source, value, is_input in self._arguments(node))
+            line, module = getattr(node, "origin", ("", ""))
+            self._add(node, Step(len(self.steps), node.op.__name__, inputs, tuple(node.args), node.array, "", line,
+                                 module, node))
+        self.output = self._places[output.node]
+
+    def _add(self, key: Any, step: Step) -> None:
+        self._places[key] = step.index
+        self.steps.append(step)
+
+    @staticmethod
+    def _arguments(node: Any) -> Iterator[tuple[Any, Any, bool]]:
+        """Each argument's node, its value, and whether a rule could send a gradient to it."""
+        rules = node.op.rules or (True,) * len(node.inputs)
+        for i, source in enumerate(node.inputs):
+            value = node.args[i]
+            yield source, value, i < len(rules) and bool(rules[i]) and isinstance(value, np.ndarray) and \
+                value.dtype.kind == "f"
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.steps[i]
+
+    def find(self, op: str | None = None, module: str | None = None) -> list[Step]:
+        """The steps of an operation, or in a module (and below it)."""
+        return [s for s in self.steps if (op is None or s.op == op)
+                and (module is None or s.module == module or s.module.startswith(module + "."))]
+
+    @property
+    def memory(self) -> int:
+        """The bytes of all values of operations, views counted once."""
+        return sum(s.memory for s in self.steps if s.is_operation)
+
+    @property
+    def flops(self) -> int:
+        """Roughly how many operations on numbers the forward pass takes."""
+        return sum(s.flops for s in self.steps)
+
+    # ---- backward
+    def backward(self, gradient: Any = None) -> dict[int, np.ndarray]:
+        """The gradient of every step (by its index), from the tape's own values; `.grad` is not touched."""
+        last = self.steps[self.output]
+        output = Value(last.value, last.node)
+        seed = next(iter(seeds_for([output], [gradient]).values()))
+        self.gradients, self.contributions = {self.output: unbox(seed)}, {}
+        with no_grad():
+            for step in reversed(self.steps):
+                if step.is_operation and step.index in self.gradients:
+                    for argument, d in self._pull(step, self.gradients[step.index]):
+                        source = step.inputs[argument]
+                        assert source is not None
+                        self.contributions[step.index, argument] = d
+                        known = self.gradients.get(source)
+                        self.gradients[source] = d if known is None else known + d
+        return self.gradients
+
+    def _pull(self, step: Step, g: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        op = step.node.op
+        wanted = [i for i, source in enumerate(step.inputs)
+                  if source is not None and self.steps[source].op != "constant"]
+        found = op.joint(g, step.value, *step.args) if op.joint else None
+        for i in wanted:
+            d = found[i] if found is not None else op.rules[i](g, step.value, *step.args)
+            if d is not None:
+                like = self.steps[step.inputs[i]].value  # type: ignore[index]
+                yield i, np.asarray(cast(sum_to(np.asarray(d), like.shape), like.dtype))
+
+    def check(self, eps: float = 1e-6, tol: float = 1e-4) -> None:
+        """Compare each step's rules with central differences along a random direction, in float64; RuntimeError names
+        the first step (in the order of the forward pass) whose rule is wrong."""
+        rng = np.random.default_rng(0)
+        for step in self.steps:
+            op = getattr(step.node, "op", None)
+            if op is None or getattr(op, "forward", None) is None or not callable(op):
+                continue
+            count = len(step.inputs)
+            args = [a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
+                    for a in step.args[:count]]
+            result = op.forward(*args)
+            kept = list(result[1:]) if isinstance(result, tuple) else []
+            out = np.asarray(result[0] if isinstance(result, tuple) else result)
+            weight = rng.standard_normal(out.shape)
+            found = op.joint(weight, out, *args, *kept) if op.joint else None
+            for i, source in enumerate(step.inputs):
+                if source is None or self.steps[source].op == "constant":
+                    continue
+                d = found[i] if found is not None else op.rules[i](weight, out, *args, *kept)
+                direction = rng.standard_normal(args[i].shape)
+                ends = []
+                for sign in (eps, -eps):
+                    moved = [a + sign * direction if k == i else a for k, a in enumerate(args)]
+                    ends.append(float((np.asarray(op(*moved)) * weight).sum()))
+                numeric = (ends[0] - ends[1]) / (2 * eps)
+                analytic = float((sum_to(np.asarray(d), args[i].shape) * direction).sum())
+                if not math.isclose(numeric, analytic, rel_tol=tol, abs_tol=tol * (1 + np.abs(weight).sum() * eps)):
+                    raise RuntimeError(f"tape.check: the rule of {step} for argument {i} ({rule_text(step, i)}) gives "
+                                       f"{analytic:.6g} along a direction where differences give {numeric:.6g}"
+                                       f"{where_from(step.node)}")
+
+    # ---- the table
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        return f"<Tape of {len(self.steps)} steps, {self.memory:,} bytes, {self.flops:,} flops>"
+
+    def table(self, width: int | None = None, limit: int = 40, color: bool = False) -> str:
+        """The Wengert list: forward rows, and after backward() the adjoint rows in the order they ran.
+
+        width: columns, the terminal's unless given; limit: rows of either half, the middle of a longer one folded.
+        """
+        width = width or shutil.get_terminal_size((100, 24)).columns
+        forward = [(str(s), _shape(s), summary(s.value), s.module) for s in self.steps]
+        rows = _columns(_folded(forward, limit), width, color)
+        if not self.gradients:
+            return "\n".join(rows)
+        backward = [(f"v{self.output}.grad = {_short(self.gradients[self.output])}", "", "", "")]
+        for step in reversed(self.steps):
+            for (index, argument), d in self.contributions.items():
+                if index == step.index:
+                    source = step.inputs[argument]
+                    backward.append((f"v{source}.grad += {rule_text(step, argument)}", "", summary(d), step.op))
+        return "\n".join([*rows, "", *_columns(_folded(backward, limit), width, color)])
+
+
+def _shape(step: Step) -> str:
+    return f"{'x'.join(map(str, step.shape)) or 'scalar'} {step.dtype}"
+
+
+def summary(a: np.ndarray) -> str:
+    """A few values as they are, of more their mean, spread and ends."""
+    if a.size <= 4:
+        return np.array2string(a, precision=4, separator=", ").replace("\n", "")
+    if a.dtype.kind != "f":
+        return f"{a.min()} … {a.max()}"
+    with np.errstate(all="ignore"):
+        return f"{a.mean():.3g} ± {a.std():.3g} in [{a.min():.3g}, {a.max():.3g}]"
+
+
+def _folded(rows: list, limit: int) -> list:
+    if len(rows) <= limit:
+        return rows
+    half = max(limit // 2, 1)
+    return [*rows[:half], (f"… {len(rows) - 2 * half} more rows", "", "", ""), *rows[-half:]]
+
+
+COLORS = ("\x1b[36m", "\x1b[33m", "\x1b[32m", "\x1b[35m")
+
+
+def _columns(rows: list[tuple[str, ...]], width: int, color: bool) -> list[str]:
+    """Cells side by side, the last columns dropped and the first cut where the width does not hold them."""
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    widths[0] = min(widths[0], max(width // 2, 20))
+    while sum(w + 2 for w in widths if w) - 2 > width and any(widths[1:]):
+        widths[max(i for i in range(1, 4) if widths[i])] = 0
+    widths[0] = min(widths[0], width) if any(widths[1:]) else width
+    lines = []
+    for row in rows:
+        cells = [(cell if len(cell) <= w else cell[: w - 1] + "…").ljust(w) for cell, w in zip(row, widths)]
+        painted = [f"{c}{cell}\x1b[0m" if color else cell for c, cell, w in zip(COLORS, cells, widths) if w]
+        lines.append("  ".join(painted).rstrip())
+    return lines
