@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test conformance lint bench docs size clean
+.PHONY: demo test conformance browser lint bench docs size clean
 
 demo: .venv/demo
 	$(BIN)/tinygrad-lite demo
@@ -12,6 +12,10 @@ test: .venv/test
 # PyTorch is an oracle here only: no user's install needs it
 conformance: .venv/conformance
 	$(BIN)/python -m pytest tests/conformance
+
+# the explorer in Debian's chromium: apt install chromium
+browser: .venv/browser
+	$(BIN)/python -m pytest tests/browser
 
 bench: .venv/test
 	$(BIN)/python benchmarks/steps.py

@@ -3,6 +3,7 @@
     python docs/pictures.py        # or: make docs
 """
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,29 @@ def transformer():
     tl.draw(loss, model, depth=1, direction="LR").render(outfile=HERE / "modules.svg", cleanup=True)
 
 
+def explorer():
+    """The explorer in the middle of its backward pass; needs playwright and a chromium."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        print("explorer.png is left as it is: no playwright")
+        return
+    tl.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2))
+    with tl.study():
+        loss = nn.functional.cross_entropy(model(tl.randn(6, 3)), np.array([0, 1, 1, 0, 1, 0]))
+    page_file = tl.explore(loss, HERE / "explorer.html", model)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 640})
+        page.goto(page_file.resolve().as_uri())
+        for _ in range(6):
+            page.keyboard.press("ArrowRight")
+        page.screenshot(path=HERE / "explorer.png")
+        browser.close()
+    page_file.unlink()
+
+
 def maps():
     """A loss curve, and what two layers' weights look like."""
     x, y = tl.data.load_digits()
@@ -68,4 +92,5 @@ def maps():
 if __name__ == "__main__":
     neuron()
     transformer()
+    explorer()
     maps()

@@ -196,3 +196,16 @@ def test_the_same_seed_gives_the_same_numbers(tmp_path):
         main(["demo", "--epochs", "2", "--seed", "3", "--out", str(tmp_path / name)])
     a, b = (tl.load(tmp_path / name / "model.safetensors") for name in ("a", "b"))
     assert all((a[k].array == b[k].array).all() for k in a)
+
+
+def test_explore_runs_a_program_to_a_call_of_backward(tmp_path, capsys, monkeypatch):
+    program = tmp_path / "program.py"
+    program.write_text("import tinygrad_lite as tl\nx = tl.ones(2, requires_grad=True)\n"
+                       "for k in (1.0, 2.0):\n    (x * k).exp().sum().backward()\nprint('never reached')\n")
+    page = tmp_path / "page.html"
+    assert main(["explore", str(program), "--out", str(page), "--call", "2"]) == 0
+    assert "written" in capsys.readouterr().out and "program.py:4" in page.read_text() and "<script src" not in page.read_text()
+    assert main(["explore", str(program), "--out", str(page), "--call", "3"]) == 1
+    assert "2 calls of backward()" in capsys.readouterr().err
+    assert main(["explore", str(tmp_path / "missing.py")]) == 1
+    assert tl.ones(1, requires_grad=True).sum().backward() is None  # backward is itself again

@@ -39,7 +39,7 @@ from .random import (
 from .saving import load, save
 from .tape import by_hand, primitive
 from .tensor import Tensor
-from .view import Tape, draw, study
+from .view import Tape, draw, explore, study
 
 bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(
     _np.dtype, ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"))

@@ -1,7 +1,10 @@
 """The command `tinygrad-lite`."""
 
 import argparse
+import contextlib
+import itertools
 import math
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,8 @@ from .creation import tensor
 from .data import load_digits, split
 from .mode import no_grad
 from .random import manual_seed
-from .view import draw, study
+from .tensor import Tensor
+from .view import Tape, draw, explore, study
 
 
 def _at_least_one(text: str) -> int:
@@ -42,7 +46,37 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, default=0, help="the same seed gives the same numbers")
     demo.add_argument("--batch-size", type=_at_least_one, default=64, help="images a step")
     demo.add_argument("--lr", type=_positive, default=3e-3, help="Adam's learning rate")
+    explorer = commands.add_parser("explore", help="run a program and write the explorer page of one of its tapes",
+                                   formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    explorer.add_argument("program", type=Path, help="a Python file that calls backward()")
+    explorer.add_argument("--out", type=Path, default=Path("graph.html"), help="the page to write")
+    explorer.add_argument("--call", type=_at_least_one, default=1, help="which call of backward() to show")
     return parser
+
+
+class _Enough(BaseException):
+    """Ends a program once its tape is there."""
+
+
+def explore_program(program: Path, out: Path, call: int) -> None:
+    """Run a program up to its call-th backward(), and write the explorer of what that goes through."""
+    tapes, calls, plain = [], itertools.count(1), Tensor.backward
+
+    def backward(self: Tensor, *args: Any, **kwargs: Any) -> None:
+        if next(calls) == call:
+            tapes.append(Tape(self))
+            raise _Enough
+        plain(self, *args, **kwargs)
+
+    Tensor.backward = backward  # type: ignore[method-assign]
+    try:
+        with study(), contextlib.suppress(_Enough):
+            runpy.run_path(str(program), run_name="__main__")
+    finally:
+        Tensor.backward = plain  # type: ignore[method-assign]
+    if not tapes:
+        raise OSError(f"{program} ended after {next(calls) - 1} calls of backward(), before call {call}")
+    print(f"written: {explore(tapes[0], out)}, {tapes[0]!r}")
 
 
 def _accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
@@ -134,9 +168,9 @@ def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 where it went well, 130 after Ctrl-C."""
     options = vars(_parser().parse_args(arguments))
-    options.pop("command")
+    command = {"demo": demo, "explore": explore_program}[options.pop("command")]
     try:
-        demo(**options)
+        command(**options)
     except KeyboardInterrupt:
         return 130
     except OSError as error:

@@ -1,0 +1,98 @@
+"""The explorer: one HTML file, of its own, that steps through a tape forward and backward."""
+
+import ast
+import inspect
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .tape import Step, Tape, rule_source, rule_text, summary
+
+PAGE = Path(__file__).with_name("explorer.html")
+HEAT, BINS, FEW = 24, 24, 12  # cells a side of a heat map, bars of a histogram, values that are shown as they are
+
+
+def explore(output: Any, path: str | Path = "graph.html", names: Any = None) -> Path:
+    """Write the explorer of the graph that leads to a Tensor (or of a Tape); gives the file's path.
+
+    Arrows step through the forward and then the backward pass; the side panel shows values, gradients, and the rule of
+    each step. names: a Module, or a dict of names with their leaves. Recorded inside study(), operations say their
+    source line and lie in their modules, which open and close. Arrays are summarised: of more than 12 elements a
+    histogram and a heat map of at most 24 x 24 cells.
+    """
+    tape = output if isinstance(output, Tape) else Tape(output, names)
+    if not tape.gradients:
+        last = tape[tape.output]
+        tape.backward(None if last.value.size == 1 else np.ones(last.shape, last.dtype))
+    data = {"steps": [_step(tape, step) for step in tape], "output": tape.output,
+            "memory": tape.memory, "flops": tape.flops, "few": FEW, "heat": HEAT}
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    path = Path(path)
+    path.write_text(PAGE.read_text(encoding="utf-8").replace("/*DATA*/ null", text), encoding="utf-8")
+    return path
+
+
+def _step(tape: Tape, step: Step) -> dict[str, Any]:
+    sent = []
+    for argument, source in enumerate(step.inputs):
+        if (step.index, argument) in tape.contributions:
+            sent.append({"to": source, "rule": rule_text(step, argument), "code": _code(step, argument),
+                         "look": look(tape.contributions[step.index, argument])})
+    said = {name: str(value)[:60] if not isinstance(value, np.ndarray) else f"array{list(value.shape)}"
+            for name, value in step.parameters.items() if name != "kept"}
+    return {"op": step.op, "text": str(step), "name": step.name, "inputs": [i for i in step.inputs if i is not None],
+            "shape": list(step.shape), "dtype": str(step.dtype), "module": step.module, "line": step.line,
+            "parameters": said, "made": step.is_operation, "value": look(step.value), "memory": step.memory,
+            "flops": step.flops, "sent": sent,
+            "grad": look(tape.gradients[step.index]) if step.index in tape.gradients else None}
+
+
+def _code(step: Step, argument: int) -> str:
+    """The Python of the rule."""
+    op = step.node.op
+    rule = op.joint or op.rules[argument]
+    body = rule_source(rule)
+    if body is not None:
+        return f"lambda {', '.join(rule.__code__.co_varnames[:rule.__code__.co_argcount])}: {ast.unparse(body)}"
+    try:
+        return textwrap.dedent(inspect.getsource(rule))[:1500]
+    except (OSError, TypeError):
+        return op.__name__
+
+
+def _number(x: Any) -> Any:
+    """A float that JSON can hold, to 5 digits; else its name."""
+    x = float(x)
+    return float(f"{x:.5g}") if np.isfinite(x) else str(x)
+
+
+def look(array: np.ndarray) -> dict[str, Any]:
+    """What the page shows of an array: few values as they are, of more a histogram and a heat map."""
+    a = np.asarray(array)
+    found: dict[str, Any] = {"summary": summary(a), "size": int(a.size)}
+    if a.size <= FEW:
+        found["values"] = [_number(x) for x in a.ravel()]
+        return found
+    flat = a.astype(np.float64).ravel()
+    finite = flat[np.isfinite(flat)]
+    if finite.size:
+        counts, edges = np.histogram(finite, BINS)
+        found["histogram"] = {"counts": counts.tolist(), "low": _number(edges[0]), "high": _number(edges[-1])}
+    if a.ndim:
+        found["map"] = _heat(a.astype(np.float64).reshape(-1, a.shape[-1]))
+    return found
+
+
+def _heat(matrix: np.ndarray) -> list[list[Any]]:
+    """The matrix, or the means of its blocks."""
+    with np.errstate(all="ignore"):
+        for axis in (0, 1):
+            n = matrix.shape[axis]
+            if n > HEAT:
+                starts = np.arange(HEAT) * n // HEAT
+                counts = np.diff([*starts, n])
+                matrix = np.add.reduceat(matrix, starts, axis) / (counts[:, None] if axis == 0 else counts)
+    return [[_number(x) for x in row] for row in matrix]
