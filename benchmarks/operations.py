@@ -55,6 +55,10 @@ def overhead():
     for name, (ours, plain) in cases.items():
         found = measure({"ours": ours, "numpy": plain})
         print(f"{'overhead of ' + name:46} {found['ours'] - found['numpy']:5.2f} us")
+    with tl.study():
+        on = measure({"mul": lambda: x * y})["mul"]
+    off = measure({"mul": lambda: x * y})["mul"]
+    print(f"{'a mul inside study(), and outside':46} {on:5.2f} us, {off:5.2f} us")
 
 
 def training(lib, make, wrt, *data):

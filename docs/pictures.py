@@ -6,12 +6,14 @@
 import shutil
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 import tinygrad_lite as tl
 from tinygrad_lite import nn
 
+matplotlib.rcParams["svg.hashsalt"] = "tinygrad_lite"  # the same picture, the same file
 HERE = Path(__file__).parent / "pictures"
 
 
@@ -36,12 +38,11 @@ def neuron():
 
 
 def transformer():
-    """A small transformer, whole and collapsed."""
+    """A small transformer, its modules collapsed."""
     tl.manual_seed(0)
     model = nn.Sequential(Block(8), Block(8), nn.Linear(8, 4))
     with tl.study():
         loss = (model(tl.randn(1, 5, 8)) ** 2).mean()
-    tl.draw(loss, model, depth=0).render(outfile=HERE / "collapsed.svg", cleanup=True)
     tl.draw(loss, model, depth=1, direction="LR").render(outfile=HERE / "modules.svg", cleanup=True)
 
 
@@ -86,7 +87,7 @@ def maps():
     tl.view.plot.loss_curve(losses, smooth=20, ax=left)
     tl.view.plot.weight_images(model[0].weight, (8, 8), ax=right).set(title="weights of the first layer")
     figure.tight_layout()
-    figure.savefig(HERE / "maps.svg")
+    figure.savefig(HERE / "maps.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":

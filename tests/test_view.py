@@ -38,6 +38,11 @@ def test_the_tapes_gradients_are_those_of_backward_and_outlive_it():
     found = tape.backward()
     for step in tape.find("parameter"):
         np.testing.assert_array_equal(found[step.index], dict(model.named_parameters())[step.name].grad)
+    _, loss = network()
+    tape = tl.tape(loss)
+    assert ".grad" not in str(tape)
+    loss.backward()
+    assert "v7.grad += " in str(tape)
     assert len(tape) == 9 and tape[-1].op == "cross_entropy" and [s.op for s in tape[5:7]] == ["linear", "tanh"]
 
 
@@ -100,6 +105,14 @@ def test_values_and_gradients_are_in_the_boxes():
     x = tl.tensor(3.0, requires_grad=True)
     source = tl.draw(x * x, {"x": x}, values=True, gradients=True, direction="LR").source
     assert source.startswith(GOLDEN) and source == tl.draw(x * x, {"x": x}, values=True, gradients=True, direction="LR").source
+
+
+def test_small_matrices_are_heat_maps_and_large_ones_are_summarised(tmp_path):
+    w = tl.tensor([[1.0, -1.0, 0.5], [0.0, 0.25, -0.5]], requires_grad=True)
+    picture = tl.draw((w * 2).sum(), {"w<1>": w}, values=True)
+    assert picture.source.count("#ff0000") == 2 and picture.source.count("#0000ff") == 2 and "w&lt;1&gt;" in picture.source
+    assert picture.render(outfile=tmp_path / "w.svg") and "#ff0000" in (tmp_path / "w.svg").read_text()
+    assert "BGCOLOR" not in tl.draw(tl.ones(40, 40, requires_grad=True) * 2, values=True).source
 
 
 def test_modules_are_clusters_that_collapse():

@@ -168,7 +168,7 @@ def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 where it went well, 130 after Ctrl-C."""
     options = vars(_parser().parse_args(arguments))
-    command = {"demo": demo, "explore": explore_program}[options.pop("command")]
+    command: Any = {"demo": demo, "explore": explore_program}[options.pop("command")]
     try:
         command(**options)
     except KeyboardInterrupt:

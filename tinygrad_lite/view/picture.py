@@ -1,5 +1,6 @@
 """The tape as a picture: a graphviz graph of operations, modules, and the leaves and constants they read."""
 
+import html
 import shutil
 import sys
 from pathlib import Path
@@ -38,9 +39,9 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
          fold: bool = False, direction: str = "TB") -> graphviz.Digraph:
     """The graph that leads to a Tensor (or of a Tape); it shows itself in Jupyter, `.render("graph.svg")` writes it.
 
-    names: a Module, or a dict of names with their leaves. values, gradients: say them in the boxes. Operations recorded
-    inside study() lie in boxes of their modules; modules below `depth` (0: all) are one box each, by default as many as
-    bring the picture under 300. fold: chains of elementwise operations as one box. direction: "TB" or "LR".
+    names: a Module, or a dict of names with their leaves. values, gradients: say them in the boxes, of small matrices as
+    a heat map (red above 0, blue below). Operations recorded inside study() lie in boxes of their modules; modules below
+    `depth` (0: all) are one box each, by default as many as bring the picture under 300. fold: chains of elementwise operations as one box. direction: "TB" or "LR".
     A tensor without a tape is a RuntimeError.
     """
     if direction not in ("TB", "LR", "BT", "RL"):
@@ -146,9 +147,30 @@ def _label(tape: Tape, box: str, steps: list[Step], values: bool, gradients: boo
         count = sum(s.is_operation for s in steps)
         return f"{box.removeprefix('module ')}\n{count} operation{'s' * (count != 1)}"
     last = steps[-1]
-    lines = [" → ".join(s.op for s in steps) if last.is_operation else f"{last.name or last.op}\n{list(last.shape)}"]
-    if values:
-        lines.append(summary(last.value))
+    lines = [" → ".join(s.op for s in steps)] if last.is_operation else [last.name or last.op, str(list(last.shape))]
+    shown = [("", last.value)] * values
     if gradients and last.index in tape.gradients:
-        lines.append(f"grad {summary(tape.gradients[last.index])}")
-    return "\n".join(lines)
+        shown.append(("grad ", tape.gradients[last.index]))
+    if not any(_is_small_matrix(a) for _, a in shown):
+        return "\n".join([*lines, *(what + summary(a) for what, a in shown)])
+    rows = [html.escape(line) for line in lines]
+    for what, a in shown:
+        rows += [html.escape(what + summary(a)), *([_heat(a)] if _is_small_matrix(a) else [])]
+    cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
+    return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>>'
+
+
+def _is_small_matrix(a: np.ndarray) -> bool:
+    return a.ndim == 2 and 4 < a.size <= 256 and max(a.shape) <= 32 and bool(np.isfinite(a).all())
+
+
+def _heat(a: np.ndarray) -> str:
+    """A matrix as a table of coloured cells: red above 0, blue below."""
+    most = float(np.abs(a).max()) or 1.0
+    rows = []
+    for row in a:
+        shades = [round(255 * (1 - abs(float(x)) / most)) for x in row]
+        colors = [f"#ff{w:02x}{w:02x}" if x > 0 else f"#{w:02x}{w:02x}ff" for x, w in zip(row, shades)]
+        rows.append("".join(f'<TD BGCOLOR="{c}" WIDTH="9" HEIGHT="9" FIXEDSIZE="TRUE"></TD>' for c in colors))
+    return '<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">' + "".join(
+        f"<TR>{row}</TR>" for row in rows) + "</TABLE>"

@@ -299,10 +299,13 @@ class Tape:
         return f"<Tape of {len(self.steps)} steps, {self.memory:,} bytes, {self.flops:,} flops>"
 
     def table(self, width: int | None = None, limit: int = 40, color: bool = False) -> str:
-        """The Wengert list: forward rows, and after backward() the adjoint rows in the order they ran.
+        """The Wengert list: forward rows, and after a backward pass the adjoint rows in the order they ran.
 
         width: columns, the terminal's unless given; limit: rows of either half, the middle of a longer one folded.
         """
+        last = self.steps[self.output]
+        if not self.gradients and last.value.size == 1 and last.node.inputs is None:
+            self.backward()  # the nodes were freed, so a backward pass ran
         width = width or shutil.get_terminal_size((100, 24)).columns
         forward = [(str(s), _shape(s), summary(s.value), s.module) for s in self.steps]
         rows = _columns(_folded(forward, limit), width, color)
