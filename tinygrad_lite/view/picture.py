@@ -39,10 +39,10 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
          fold: bool = False, direction: str = "TB") -> graphviz.Digraph:
     """The graph that leads to a Tensor (or of a Tape); it shows itself in Jupyter, `.render("graph.svg")` writes it.
 
-    names: a Module, or a dict of names with their leaves. values, gradients: say them in the boxes, of small matrices as
-    a heat map (red above 0, blue below). Operations recorded inside study() lie in boxes of their modules; modules below
-    `depth` (0: all) are one box each, by default as many as bring the picture under 300. fold: chains of elementwise operations as one box. direction: "TB" or "LR".
-    A tensor without a tape is a RuntimeError.
+    names: a Module, or a dict of names with their leaves. values, gradients: say them in the boxes, of small matrices
+    as a heat map (red above 0, blue below). Operations recorded inside study() lie in boxes of their modules; modules
+    below `depth` (0: all) are one box each, by default as many as bring the picture under 300. fold: chains of
+    elementwise operations as one box. direction: "TB" or "LR". A tensor without a tape is a RuntimeError.
     """
     if direction not in ("TB", "LR", "BT", "RL"):
         raise ValueError(f"draw: direction is TB, LR, BT or RL, not {direction!r}")
@@ -147,7 +147,7 @@ def _label(tape: Tape, box: str, steps: list[Step], values: bool, gradients: boo
         count = sum(s.is_operation for s in steps)
         return f"{box.removeprefix('module ')}\n{count} operation{'s' * (count != 1)}"
     last = steps[-1]
-    lines = [" → ".join(s.op for s in steps)] if last.is_operation else [last.name or last.op, str(list(last.shape))]
+    lines = [", ".join(s.op for s in steps)] if last.is_operation else [last.name or last.op, str(list(last.shape))]
     shown = [("", last.value)] * values
     if gradients and last.index in tape.gradients:
         shown.append(("grad ", tape.gradients[last.index]))
