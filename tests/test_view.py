@@ -1,6 +1,7 @@
 """The views of the tape, and the demo that draws it."""
 
 import _thread
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,20 +92,20 @@ def test_the_picture_shows_operations_leaves_and_constants():
     assert [source.count(text) for text in ("mul", "exp", "weight", "dashed", "->")] == [1, 1, 1, 1, 4]
 
 
-GOLDEN = """digraph {
-	graph [rankdir=LR]
-	node [fontname=Helvetica fontsize=11]
-	edge [fontname=Helvetica fontsize=9]
-	v0 [label="x\\n[]
-3.
-grad 6.0" fillcolor="#ffe9c9" shape=box style=filled]
-""".replace("\\n", "\n").replace("6.0", "6.")
+def neuron():
+    x, w, b = (tl.tensor(v, requires_grad=True) for v in (2.0, -3.0, 7.0))
+    return tl.draw((x * w + b).tanh(), {"x": x, "w": w, "b": b}, values=True, gradients=True, direction="LR")
 
 
-def test_values_and_gradients_are_in_the_boxes():
-    x = tl.tensor(3.0, requires_grad=True)
-    source = tl.draw(x * x, {"x": x}, values=True, gradients=True, direction="LR").source
-    assert source.startswith(GOLDEN) and source == tl.draw(x * x, {"x": x}, values=True, gradients=True, direction="LR").source
+def two_blocks():
+    model, loss = network()
+    return tl.draw(loss, model, depth=1)
+
+
+@pytest.mark.parametrize("picture", [neuron, two_blocks])
+def test_pictures_are_the_golden_ones(picture):
+    golden = Path(__file__).parent / "golden" / f"{picture.__name__}.dot"
+    assert picture().source == picture().source == golden.read_text()
 
 
 def test_small_matrices_are_heat_maps_and_large_ones_are_summarised(tmp_path):

@@ -152,12 +152,16 @@ def _label(tape: Tape, box: str, steps: list[Step], values: bool, gradients: boo
     if gradients and last.index in tape.gradients:
         shown.append(("grad ", tape.gradients[last.index]))
     if not any(_is_small_matrix(a) for _, a in shown):
-        return "\n".join([*lines, *(what + summary(a) for what, a in shown)])
+        return "\n".join([*lines, *(what + _said(a) for what, a in shown)])
     rows = [html.escape(line) for line in lines]
     for what, a in shown:
-        rows += [html.escape(what + summary(a)), *([_heat(a)] if _is_small_matrix(a) else [])]
+        rows += [html.escape(what + _said(a)), *([_heat(a)] if _is_small_matrix(a) else [])]
     cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
     return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>>'
+
+
+def _said(a: np.ndarray) -> str:
+    return summary(a).replace("±", "+-").replace("…", "to")  # graphviz knows the widths of plain letters only
 
 
 def _is_small_matrix(a: np.ndarray) -> bool:
@@ -172,5 +176,6 @@ def _heat(a: np.ndarray) -> str:
         shades = [round(255 * (1 - abs(float(x)) / most)) for x in row]
         colors = [f"#ff{w:02x}{w:02x}" if x > 0 else f"#{w:02x}{w:02x}ff" for x, w in zip(row, shades)]
         rows.append("".join(f'<TD BGCOLOR="{c}" WIDTH="9" HEIGHT="9" FIXEDSIZE="TRUE"></TD>' for c in colors))
-    return '<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">' + "".join(
+    size = f'FIXEDSIZE="TRUE" WIDTH="{9 * a.shape[1] + 2}" HEIGHT="{9 * a.shape[0] + 2}"'
+    return f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" {size}>' + "".join(
         f"<TR>{row}</TR>" for row in rows) + "</TABLE>"
