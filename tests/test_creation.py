@@ -31,6 +31,11 @@ def test_dtypes_are_pytorchs(make, dtype):
     assert isinstance(out, tl.Tensor) and out.dtype == dtype
 
 
+def test_whole_numbers_are_not_tracked():
+    x = tl.ones(2, requires_grad=True)
+    assert not x.to(tl.int32).requires_grad and not x.long().requires_grad and x.double().requires_grad
+
+
 VALUES = [
     (lambda: tl.arange(1, 4), [1, 2, 3]), (lambda: tl.arange(1.0, 2.0, 0.5), [1.0, 1.5]), (lambda: tl.eye(2, 3), [[1, 0, 0], [0, 1, 0]]),
     (lambda: tl.linspace(0, 1, 3), [0, 0.5, 1]), (lambda: tl.full_like(tl.zeros(2), 7), [7, 7]), (lambda: tl.ones_like(t([2])), [1]),

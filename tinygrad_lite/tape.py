@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .changes import next_place, owner, refuse_changed, refuse_stale, rewritten, stale
+from .changes import next_place, refuse_changed, refuse_stale, rewritten, stale
 from .mode import Switch, mode
 from .watch import refuse_nan, saying_where
 
@@ -241,7 +241,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             array, *kept = array
             arrays += kept
         result = recorded(op, inputs, arrays, array, tracked)
-        if result.array.base is not None and isinstance(args[0], Value) and owner(result.array) is owner(arrays[0]):
+        base = result.array.base  # of a view: the array that owns the memory
+        if base is not None and isinstance(args[0], Value) and (base is arrays[0] or base is arrays[0].base):
             result.view_of = args[0], op, args[1:]
         return result
 

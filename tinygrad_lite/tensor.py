@@ -262,7 +262,10 @@ class Tensor(Value):
     # ---- dtype
     def to(self, dtype: Any) -> "Tensor":
         """The values in another dtype; self where it has that already."""
-        return self if self.dtype == dtype else tape.cast(self, np.dtype(dtype))
+        dtype = np.dtype(dtype)
+        if self.array.dtype == dtype:
+            return self
+        return tape.cast(self if dtype.kind == "f" else self.detach(), dtype)  # whole numbers have no gradient
 
     type = to
 

@@ -57,6 +57,7 @@ ERRORS = [
     (lambda: tl.bincount(t([-1])), RuntimeError, "bincount"),
     (lambda: z(0).median(), RuntimeError, "median.*no elements"),
     (lambda: z(0).amax(), RuntimeError, "amax"),
+    (lambda: 3 @ z(2, 2), TypeError, "matmul.*not int and Tensor"),
     (lambda: tl.mm(z(2), z(2, 2)), RuntimeError, "mm: needs tensors of 2 and 2"),
     (lambda: tl.bmm(z(2, 1, 1), z(3, 1, 1)), RuntimeError, "bmm.*2.*3"),
     (lambda: tl.dot(z(2), z(3)), RuntimeError, r"\(2,\).*\(3,\)"),

@@ -18,15 +18,20 @@ _matmul = primitive(np.matmul,
 
 def matmul(x, y):
     """Matrix product of the last two dimensions, the others broadcast; vectors as in numpy."""
-    if x.ndim >= 2 and y.ndim >= 2:
+    try:
+        left, right = x.ndim, y.ndim
+    except AttributeError:
+        raise TypeError(f"matmul: the factors are tensors or arrays, not {type(x).__name__} and "
+                        f"{type(y).__name__}") from None
+    if left >= 2 and right >= 2:
         return _matmul(x, y)
-    if x.ndim == 0 or y.ndim == 0:
+    if left == 0 or right == 0:
         raise RuntimeError(f"matmul: both arguments need at least 1 dimension, but have shapes {x.shape} and {y.shape}")
-    if x.ndim == 1 and y.ndim == 1:
+    if left == 1 and right == 1:
         if x.shape != y.shape:
             raise RuntimeError(f"matmul: vectors of shapes {x.shape} and {y.shape} do not fit")
         return sum(x * y)
-    if x.ndim == 1:
+    if left == 1:
         return squeeze(_matmul(unsqueeze(x, 0), y), -2)
     return squeeze(_matmul(x, unsqueeze(y, 1)), -1)
 
