@@ -223,3 +223,25 @@ def test_explore_runs_a_program_to_a_call_of_backward(tmp_path, capsys, monkeypa
     assert "2 calls of backward()" in capsys.readouterr().err
     assert main(["explore", str(tmp_path / "missing.py")]) == 1
     assert tl.ones(1, requires_grad=True).sum().backward() is None  # backward is itself again
+
+
+def test_a_function_of_ones_own_shows_up_like_a_built_in_one(tmp_path):
+    class Twice(tl.autograd.Function):
+        @staticmethod
+        def forward(ctx, value, times):
+            ctx.times = times
+            return value * times
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.times, None
+
+    x = tl.ones(2, requires_grad=True)
+    loss = (Twice.apply(x, 2.0) + Twice.apply(x, 3.0)).sum()
+    tape = tl.tape(loss)
+    assert [str(s) for s in tape[1:3]] == ["v1 = Twice(v0, times=2.0)", "v2 = Twice(v0, times=3.0)"]
+    tape.backward()
+    assert "v0.grad += Twice.backward(v2.grad)[0]" in str(tape) and tape.gradients[0].tolist() == [5.0, 5.0]
+    assert "Twice" in tl.draw(tape).source
+    page = tl.explore(tape, tmp_path / "page.html").read_text()
+    assert "return g * ctx.times, None" in page and '"total":{"summary":"[5., 5.]"' in page

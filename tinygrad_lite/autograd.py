@@ -3,7 +3,6 @@
 import contextlib
 import math
 import sys
-import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -160,6 +159,15 @@ class Context:
         self.without = {id(t) for t in tensors}
 
 
+class _Applied:
+    """What the tape keeps of a Function: an operation with a joint rule."""
+
+    rules = ()
+
+    def __init__(self, cls: Any, joint: Callable) -> None:
+        self.__name__, self.joint, self.forward, self.source = cls.__name__, joint, cls.forward, cls.backward
+
+
 class Function:
     """An operation with its own backward, as in PyTorch: static methods forward(ctx, *args) and backward(ctx, *grads),
     called by `apply`.
@@ -211,7 +219,7 @@ class Function:
                                        f"of shape {a.array.shape}")
             return found if is_grad_enabled() else tuple(d if d is None else tape.unbox(d) for d in found)
 
-        op = types.SimpleNamespace(__name__=cls.__name__, rules=(), joint=joint, forward=cls.forward)
+        op = _Applied(cls, joint)
         arrays = [tape.unbox(a) for a in args]
         if len(traced) == 1:
             whole = tape.recorded(op, inputs, arrays, outs[traced[0]].array, True)

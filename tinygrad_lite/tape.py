@@ -172,7 +172,7 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool) -> Any:
             return recorded(op, (p, q), (x, y), array, ruled and (p is not None or q is not None))
         if type(array) is not ndarray:
             array = np.asarray(array)
-        result, node = _new(_Result), _new(Node)  # as in recorded, without the call: 4 % of a chain of small steps
+        result, node = _new(_Result), _new(Node)  # as in recorded, without the call
         result.array, result.node = array, node
         node.op, node.inputs, node.args, node.array = op, (p, q), (x, y), array
         node.place, node.grad, node.hooks = next_place(), None, None

@@ -27,7 +27,8 @@ def explore(output: Any, path: str | Path = "graph.html", names: Any = None) -> 
     if not tape.gradients:
         last = tape[tape.output]
         tape.backward(None if last.value.size == 1 else np.ones(last.shape, last.dtype))
-    data = {"steps": [_step(tape, step) for step in tape], "output": tape.output,
+    totals = _running_totals(tape)
+    data = {"steps": [_step(tape, step, totals) for step in tape], "output": tape.output,
             "memory": tape.memory, "flops": tape.flops, "few": FEW, "heat": HEAT}
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
     path = Path(path)
@@ -35,12 +36,23 @@ def explore(output: Any, path: str | Path = "graph.html", names: Any = None) -> 
     return path
 
 
-def _step(tape: Tape, step: Step) -> dict[str, Any]:
+def _running_totals(tape: Tape) -> dict[tuple[int, int], np.ndarray]:
+    """By (step, argument): the gradient of what the argument is, once this contribution has been added."""
+    totals: dict[tuple[int, int], np.ndarray] = {}
+    now: dict[int, np.ndarray] = {}
+    for (index, argument), d in tape.contributions.items():  # in the order they ran
+        source: Any = tape[index].inputs[argument]
+        now[source] = totals[index, argument] = now[source] + d if source in now else d
+    return totals
+
+
+def _step(tape: Tape, step: Step, totals: dict[tuple[int, int], np.ndarray]) -> dict[str, Any]:
     sent = []
     for argument, source in enumerate(step.inputs):
         if (step.index, argument) in tape.contributions:
             sent.append({"to": source, "rule": rule_text(step, argument), "code": _code(step, argument),
-                         "look": look(tape.contributions[step.index, argument])})
+                         "look": look(tape.contributions[step.index, argument]),
+                         "total": look(totals[step.index, argument])})
     said = {name: str(value)[:60] if not isinstance(value, np.ndarray) else f"array{list(value.shape)}"
             for name, value in step.parameters.items() if name != "kept"}
     return {"op": step.op, "text": str(step), "name": step.name, "inputs": [i for i in step.inputs if i is not None],
@@ -53,7 +65,7 @@ def _step(tape: Tape, step: Step) -> dict[str, Any]:
 def _code(step: Step, argument: int) -> str:
     """The Python of the rule."""
     op = step.node.op
-    rule = op.joint or op.rules[argument]
+    rule = getattr(op, "source", None) or op.joint or op.rules[argument]
     body = rule_source(rule)
     if body is not None:
         return f"lambda {', '.join(rule.__code__.co_varnames[:rule.__code__.co_argcount])}: {ast.unparse(body)}"

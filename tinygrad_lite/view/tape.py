@@ -91,12 +91,13 @@ def _signature(op: Any) -> tuple[str, ...]:
     forward = op.forward
     if forward is None or isinstance(forward, np.ufunc):
         return ("x", "y", "z")
-    return tuple(p.name for p in inspect.signature(forward).parameters.values())
+    names = tuple(p.name for p in inspect.signature(forward).parameters.values())
+    return names[1:] if hasattr(op, "source") else names  # a Function's forward has its context first
 
 
 def argument_names(op: Any, count: int) -> list[str]:
     """What an operation calls its arguments; those that a by_hand definition kept are `kept`."""
-    names = list(_signature(op)) if getattr(op, "__hash__", None) else []
+    names = list(_signature(op))
     return (names + ["kept"] * count)[:count]
 
 
