@@ -68,8 +68,9 @@ class Optimizer:
                 loss = closure()
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
-                    self.update(p.array, p.grad.array, self.state.setdefault(p, {}), **group)
+                grad = p.grad
+                if grad is not None:
+                    self.update(p.array, grad.array, self.state.setdefault(p, {}), **group)
                     stamp(p.array)
         return loss
 

@@ -6,16 +6,16 @@ import numpy as np
 
 from tinygrad_lite import random
 from tinygrad_lite.changes import stamp
-from tinygrad_lite.ops import getitem, matmul, mean, place, reshape, sqrt, sum, var
+from tinygrad_lite.ops import getitem, mean, place, reshape, sqrt, sum, var
 from tinygrad_lite.tape import by_hand, unbox
 
 
-@by_hand(lambda g, out, x, weight, bias: matmul(g, weight),
-         lambda g, out, x, weight, bias: matmul(_flat(g).mT, _flat(x)),
+@by_hand(lambda g, out, x, weight, bias: g @ weight,
+         lambda g, out, x, weight, bias: _flat(g).mT @ _flat(x),
          lambda g, out, x, weight, bias: sum(_flat(g), 0))
 def linear(x, weight, bias=None):
     """x @ weight.T + bias: x (…, in), weight (out, in), bias (out,) -> (…, out)."""
-    y = matmul(x, weight.mT)
+    y = x @ weight.mT
     return y if bias is None else y + bias
 
 

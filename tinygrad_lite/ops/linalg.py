@@ -12,8 +12,8 @@ from .reduce import amax, amin, sum, vector_norm
 from .shape import permute, reshape, squeeze, unsqueeze
 
 _matmul = primitive(np.matmul,
-                    lambda g, out, x, y: _matmul(g, y.mT),
-                    lambda g, out, x, y: _matmul(x.mT, g), promote=promote)
+                    lambda g, out, x, y: g @ y.mT,
+                    lambda g, out, x, y: x.mT @ g, promote=promote)
 
 
 def matmul(x, y):
