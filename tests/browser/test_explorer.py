@@ -83,7 +83,7 @@ def test_values_rules_and_lines_are_the_tapes(page, graph):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")  # the head's linear layer
     shown = page.locator("aside").inner_text()
-    assert "matmul(v" in shown and "2.bias" not in shown and "head.bias" in shown and "1 of 1 contributions added" in shown
+    assert "v7.grad @ v2" in shown and "2.bias" not in shown and "head.bias" in shown and "1 of 1 contributions added" in shown
     assert page.locator("aside canvas").count() >= 2 and page.locator("aside .bars i").count() >= 24
     page.locator("aside details summary").first.click()
     assert "lambda g, out, x, weight, bias" in page.locator("aside pre").nth(1).inner_text()
