@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite import random
-from tinygrad_lite.ops import log_softmax
+from tinygrad_lite.ops import log_softmax, softmax
 from tinygrad_lite.tape import unbox
 
 Processor = Callable[[np.ndarray], np.ndarray]
@@ -73,7 +73,7 @@ def top_p(p: float) -> Processor:
 
     def process(logits: np.ndarray) -> np.ndarray:
         order = np.argsort(-logits, -1, kind="stable")
-        mass = np.cumsum(np.take_along_axis(_softmax(logits), order, -1), -1)
+        mass = np.cumsum(np.take_along_axis(softmax(logits), order, -1), -1)
         before = np.concatenate([np.zeros((len(mass), 1)), mass[:, :-1]], -1)
         keep = before < p - 1e-12 if p < 1 else np.ones_like(before, bool)  # a sum of rounded numbers is not exact
         out = logits.copy()
@@ -91,7 +91,7 @@ def min_p(p: float) -> Processor:
         raise ValueError(f"min_p: p is in [0, 1], not {p}")
 
     def process(logits: np.ndarray) -> np.ndarray:
-        probabilities = _softmax(logits)
+        probabilities = softmax(logits)
         return np.where(probabilities >= p * probabilities.max(-1, keepdims=True), logits, -math.inf)
 
     return process
@@ -117,11 +117,6 @@ def repetition_penalty(penalty: float, previous: Any) -> Processor:
     return process
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    e = np.exp(logits - logits.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
-
-
 # ---------------------------------------------------------------- samplers
 def greedy(logits: Any) -> Any:
     """The token with the largest logit, the first of equals."""
@@ -136,7 +131,7 @@ def sample(logits: Any, processors: Sequence[Processor] = (), generator: Any = N
         rows = process(rows)
     source = generator if generator is not None else rng
     source = source if isinstance(source, np.random.Generator) else random.rng(source)
-    mass = np.cumsum(_softmax(rows), -1)
+    mass = np.cumsum(softmax(rows), -1)
     draws = source.random((len(rows), 1)) * mass[:, -1:]
     return _answer((draws >= mass).sum(-1), single)
 

@@ -229,6 +229,14 @@ def test_a_change_through_a_view_reaches_what_it_is_a_view_of():
     assert x.grad.tolist() == [[2, 9, 3], [3, 0, 3]]
 
 
+def test_in_place_operations_take_the_settings_of_their_operation():
+    x = leaf([1.0])
+    y = x * 1
+    y.add_(x, alpha=2).sub_(x, alpha=0.5).div_(2.0, rounding_mode=None)
+    y.backward()
+    assert y.item() == 1.25 and x.grad.item() == 1.25
+
+
 def overwritten():
     y = leaf([1.0, 2.0]) * 1
     z = y * y

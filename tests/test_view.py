@@ -25,8 +25,8 @@ def test_the_tape_is_the_wengert_list():
                                             "v5 = pow(v4, p=2)"]
     tape.backward()
     rows = tape.table(width=100).splitlines()
-    assert [row.split("  ")[0] for row in rows[7:]] == [
-        "v5.grad = 1.0", rows[8].split("  ")[0],
+    assert [row.split("  ")[0] for row in (rows[7], *rows[9:])] == [
+        "v5.grad = 1.0",
         "v2.grad += v4.grad", "v3.grad += v4.grad", "v0.grad += v3.grad * (1 - v3 * v3)", "v0.grad += v2.grad * v1",
         "v1.grad += v2.grad * v0"]
     assert "v5.grad * (2 * v4 ** (2 - 1)" in rows[8]

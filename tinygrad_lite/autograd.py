@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -136,11 +137,13 @@ def detect_anomaly(check_nan: bool = True, check_forward: bool = False) -> Any:
 
 
 def source_line() -> str:
-    """file:line of the caller outside this library."""
+    """file:line of the caller outside this library; below the working directory as seen from there."""
     frame = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("tinygrad_lite"):
         frame = frame.f_back  # type: ignore[assignment]
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
+    if frame is None:
+        return ""
+    return f"{frame.f_code.co_filename.removeprefix(os.getcwd() + os.sep)}:{frame.f_lineno}"
 
 
 # ---------------------------------------------------------------- operations with a backward of their own

@@ -20,8 +20,8 @@ def _refresh(x: Any) -> None:
             x.node = view(base, *parameters).node
 
 
-def rebind(x: Any, op: Callable, *args: Any) -> Any:
-    """Give `x` the value of op(x, *args) in its own memory: the way of all in-place operations.
+def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
+    """Give `x` the value of op(x, *args, **settings) in its own memory: the way of all in-place operations.
 
     A view hands the value on to what it is a view of, which is then rebound itself.
     """
@@ -38,9 +38,9 @@ def rebind(x: Any, op: Callable, *args: Any) -> Any:
                            "do it under no_grad(), or on a .clone()")
     if tracked:  # what the rules read must outlast the change, also where an argument is x or a view of it
         new = op(*(box(a.array.copy(), a.node) if isinstance(a, Value) and np.may_share_memory(a.array, x.array) else a
-                   for a in (x, *args)))
+                   for a in (x, *args)), **settings)
     else:
-        new = op(box(x.array), *args)
+        new = op(box(x.array), *args, **settings)
     if new.array.shape != x.array.shape:
         raise RuntimeError(f"{op.__name__}: a result of shape {new.array.shape} does not fit in place into "
                            f"shape {x.array.shape}")
@@ -70,8 +70,8 @@ def rebind(x: Any, op: Callable, *args: Any) -> Any:
 
 def in_place(op: Callable) -> Callable:
     """The method that does an operation in place."""
-    def method(self, *args):
-        return rebind(self, op, *args)
+    def method(self, *args, **settings):
+        return rebind(self, op, *args, **settings)
 
     method.__name__ = op.__name__ + "_"
     method.__doc__ = f"{op.__name__} in place; an error where that would make a recorded gradient wrong."

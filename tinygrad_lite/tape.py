@@ -269,6 +269,7 @@ def _unary(forward: Callable, promote: Callable | None) -> Any:
 
 
 def _refuse_untracked(op: Any, args: Iterable) -> None:
+    """RuntimeError if an argument is an untracked view of what a recorded change has made tracked since."""
     for a in args:
         if isinstance(a, Value) and a.node is None and mode.recording:
             base = a

@@ -8,7 +8,7 @@ import numpy as np
 from . import ops, tape
 from .inplace import in_place, rebind
 from .ops.arguments import plain
-from .ops.elementwise import _div, _sub
+from .ops.elementwise import _add, _div, _sub
 from .tape import Value, box, unbox
 
 
@@ -286,7 +286,7 @@ class Tensor(Value):
         return self.to(np.int64)
 
     # ---- operators
-    __add__, __radd__ = ops.add, ops.add
+    __add__, __radd__ = _add, _add
     __sub__, __rsub__ = _sub, _reflected(_sub)
     __mul__, __rmul__ = ops.mul, ops.mul
     __truediv__, __rtruediv__ = _div, _reflected(_div)

@@ -4,6 +4,7 @@ Who watches may give a node an `origin`: the source line and the module path tha
 """
 
 import contextlib
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,20 +15,24 @@ from .mode import mode
 
 WATCHED = 0  # the key in `rewritten` that brings every operation to its slow path while somebody watches
 
+_counting = threading.Lock()
+
 
 @contextlib.contextmanager
 def watching(watch: Callable) -> Any:
     """Inside, call watch(node) for every node that this thread records; outside it costs nothing."""
     before = mode.watching
     mode.watching = (*before, watch)
-    rewritten[WATCHED] = rewritten.get(WATCHED, 0) - 1
+    with _counting:
+        rewritten[WATCHED] = rewritten.get(WATCHED, 0) - 1
     try:
         yield
     finally:
         mode.watching = before
-        rewritten[WATCHED] += 1
-        if not rewritten[WATCHED]:
-            del rewritten[WATCHED]
+        with _counting:
+            rewritten[WATCHED] += 1
+            if not rewritten[WATCHED]:
+                del rewritten[WATCHED]
 
 
 def where_from(node: Any) -> str:

@@ -16,9 +16,9 @@ from tinygrad_lite.ops import (
     exp,
     expm1,
     logaddexp,
-    put,
     sigmoid,
     softmax,
+    spread,
     sum,
     tanh,
     unsqueeze,
@@ -57,15 +57,10 @@ def gumbel_softmax(logits, tau=1.0, hard=False, dim=-1):
     y = softmax((logits + noise) / tau, dim)
     if not hard:
         return y
-    soft = unbox(y)
-    one_hot = put(np.zeros_like(soft), _at(soft.argmax(dim), dim, soft.ndim), soft.dtype.type(1))
+    soft, at = unbox(y), dim % y.ndim
+    best = soft.argmax(at, keepdims=True)
+    one_hot = spread(np.ones(best.shape, soft.dtype), best, at, soft.shape[at])
     return y + (one_hot - soft)  # forward one_hot, backward as y
-
-
-def _at(index, dim, ndim):
-    grid = list(np.ogrid[tuple(slice(n) for n in index.shape)])
-    grid.insert(dim % ndim, index)
-    return tuple(grid)
 
 
 # ---------------------------------------------------------------- gelu and its kin

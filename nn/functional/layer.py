@@ -7,6 +7,7 @@ import numpy as np
 from tinygrad_lite import random
 from tinygrad_lite.changes import stamp
 from tinygrad_lite.ops import getitem, mean, place, reshape, sqrt, sum, var
+from tinygrad_lite.ops.arguments import outside
 from tinygrad_lite.tape import by_hand, unbox
 
 
@@ -35,9 +36,9 @@ def embedding(input, weight, padding_idx=None):
     index, rows = np.asarray(unbox(input)), weight.shape[0]
     if index.dtype.kind not in "iu":
         raise TypeError(f"embedding: the input holds whole numbers, not {index.dtype}")
-    outside = index.astype(np.uintp) >= rows
-    if outside.any():
-        raise IndexError(f"embedding: index {index[outside][0]} is out of bounds for {rows} rows")
+    wrong = outside(index, rows)
+    if wrong.any():
+        raise IndexError(f"embedding: index {index[wrong][0]} is out of bounds for {rows} rows")
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of bounds for {rows} rows")
     return _embedding(index, weight, padding_idx if padding_idx is None else padding_idx % rows)

@@ -20,6 +20,7 @@ from tinygrad_lite.ops import (
     sum,
     where,
 )
+from tinygrad_lite.ops.arguments import outside
 from tinygrad_lite.tape import by_hand, unbox
 
 from .activation import pairwise_distance
@@ -64,13 +65,13 @@ def _rows(name, input, target, ignore_index):
         raise TypeError(f"{name}: the target holds class indices, so whole numbers, not {target.dtype}")
     rows = input if input.ndim == 2 else reshape(movedim(input, at, -1), -1, input.shape[at])
     target = target.reshape(-1)
-    outside = target.astype(np.uintp) >= input.shape[at]  # negative ones wrap to large ones
-    if not outside.any():
+    beyond = outside(target, input.shape[at])
+    if not beyond.any():
         return rows, target, None
     counted = target != ignore_index
-    if (outside & counted).any():
-        wrong = target[outside & counted][0]
-        raise IndexError(f"{name}: target {wrong} is out of bounds for {input.shape[at]} classes")
+    wrong = target[beyond & counted]
+    if len(wrong):
+        raise IndexError(f"{name}: target {wrong[0]} is out of bounds for {input.shape[at]} classes")
     return rows, target, counted
 
 

@@ -10,10 +10,9 @@ BLOCK = 1 << 22  # similarities held at a time by cosine_top_k
 
 def _unit_rows(x, eps):
     """Rows divided by their length; of a row shorter than eps nothing is left, not even its gradient."""
-    lengths = square(x)
-    lengths = sum(lengths, -1, True)
-    short = unbox(lengths) <= eps * eps
-    return where(short, x * 0.0, x / where(short, 1.0, lengths) ** 0.5)
+    squares = sum(square(x), -1, True)
+    short = unbox(squares) <= eps * eps
+    return where(short, x * 0.0, x / where(short, 1.0, squares) ** 0.5)
 
 
 def _sparse_unit_rows(x, eps):

@@ -200,7 +200,7 @@ def _slog(x):
 
 TABLE: dict[str, Row] = {
     # ---- arithmetic
-    "add": Row(np.add, binary()), "mul": Row(np.multiply, binary()),
+    "add": Row(lambda x, y, alpha=1: x + alpha * y, [*binary(), S(n(2), n(2), alpha=3)]), "mul": Row(np.multiply, binary()),
     "sub": Row(lambda x, y, alpha=1: x - alpha * y, [*binary(), S(n(2), n(2), alpha=3)]),
     "div": Row(lambda x, y, rounding_mode=None: {None: x / y, "floor": np.floor(x / y), "trunc": np.trunc(x / y)}[
         rounding_mode], [*binary(n, p), S(n(3), p(3), rounding_mode="trunc"), S(i(-9, 9, 4), 4, rounding_mode="trunc"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops import softmax
 from ..tape import unbox
 
 
@@ -19,7 +20,7 @@ class Estimator:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name."""
-        return {name: getattr(self, name) for name in list(inspect.signature(type(self)).parameters)}
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def set_params(self, **params: Any) -> Any:
         """Change parameters by name; gives self."""
@@ -100,9 +101,7 @@ class Classifier(Estimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class: (N, C)."""
-        logits = self._logits(X)
-        e = np.exp(logits - logits.max(1, keepdims=True))
-        return e / e.sum(1, keepdims=True)
+        return softmax(self._logits(X), 1)
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each sample: (N,)."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from .base import Estimator, generator
 
-BLOCK = 1 << 17  # distances held at a time: half a megabyte, in the second-level cache
+BLOCK = 1 << 17  # distances held at a time: a megabyte
 
 
 def _blocks(X: np.ndarray, k: int) -> Any:

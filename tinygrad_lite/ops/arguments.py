@@ -97,3 +97,8 @@ def is_basic(index):
         if not (part is None or part is Ellipsis or type(part) in (int, slice) or isinstance(part, np.integer)):
             return False
     return True
+
+
+def outside(index, n):
+    """Which of an array of whole numbers are not in [0, n)."""
+    return index.astype(np.uintp) >= n  # negative ones wrap to large ones

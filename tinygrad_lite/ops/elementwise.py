@@ -32,16 +32,16 @@ def _pow_(x, p):
     return promote(x, p)[0] ** p  # numpy squares for p = 2, and takes the root for 0.5
 
 
-add = primitive(np.add, lambda g, out, x, y: g, lambda g, out, x, y: g, promote=promote)
+_add = primitive(np.add, lambda g, out, x, y: g, lambda g, out, x, y: g, promote=promote)
 _sub = primitive(np.subtract, lambda g, out, x, y: g, lambda g, out, x, y: -g, promote=promote)
 mul = primitive(np.multiply, lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, promote=promote)
 _div = primitive(np.true_divide,
-                    lambda g, out, x, y: g / y,
-                    lambda g, out, x, y: -g * out / y, promote=promote_float)
+                 lambda g, out, x, y: g / y,
+                 lambda g, out, x, y: -g * out / y, promote=promote_float)
 _pow = primitive(operator.pow,
-                   lambda g, out, x, y: g * where(y == 0, 0.0, y * x ** where(y == 0, 1.0, y - 1)),
-                   lambda g, out, x, y: g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x))),
-                   promote=promote)
+                 lambda g, out, x, y: g * where(y == 0, 0.0, y * x ** where(y == 0, 1.0, y - 1)),
+                 lambda g, out, x, y: g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x))),
+                 promote=promote)
 _pow_scalar = primitive(_pow_, lambda g, out, x, p: g * (p * x ** (p - 1)) if p else g * 0.0, None)
 neg = primitive(np.negative, lambda g, out, x: -g)
 abs = primitive(np.abs, lambda g, out, x: g * sign(x))
@@ -69,6 +69,11 @@ where = primitive(_where, None,
 
 def _scaled(y, alpha):
     return y if alpha == 1 else y * alpha
+
+
+def add(x, y, *, alpha=1):
+    """x + alpha * y"""
+    return _add(x, _scaled(y, alpha))
 
 
 def sub(x, y, *, alpha=1):
@@ -158,7 +163,7 @@ def masked_fill(x, mask, value):
 # ---------------------------------------------------------------- rounding, tests and logic
 def _round(x, decimals=0):
     """To the nearest whole number, or `decimals` places; halves to even."""
-    return np.round(x, decimals)  # halves to even
+    return np.round(x, decimals)
 
 
 def _nan_to_num(x, nan=0.0, posinf=None, neginf=None):

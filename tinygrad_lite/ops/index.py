@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ..tape import accepts_axis, broadcast_to, primitive, unbox
-from .arguments import dim_of, is_basic, sizes_of
+from .arguments import dim_of, is_basic, outside, sizes_of
 from .elementwise import where
 from .shape import movedim, reshape
 
@@ -109,9 +109,9 @@ def _checked(op, x, dim, index):
     if index.dtype.kind not in "iu":
         raise IndexError(f"{op}: the index holds whole numbers, not {index.dtype}")
     n = x.shape[dim] if x.ndim else 1
-    outside = index.astype(np.uintp) >= n
-    if outside.any():
-        raise IndexError(f"{op}: index {index[outside][0]} is out of bounds for dimension {dim} of size {n}")
+    wrong = outside(index, n)
+    if wrong.any():
+        raise IndexError(f"{op}: index {index[wrong][0]} is out of bounds for dimension {dim} of size {n}")
     return index, dim
 
 

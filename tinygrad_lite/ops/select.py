@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..tape import accepts_axis, box, primitive, unbox
-from .arguments import dim_of
+from .arguments import dim_of, outside
 from .index import pick
 
 
@@ -23,9 +23,9 @@ def _one_hot(index, num_classes=-1):
     classes = num_classes if num_classes >= 0 else int(index.max(initial=-1)) + 1
     if index.dtype.kind not in "iu":
         raise TypeError(f"the index holds whole numbers, not {index.dtype}")
-    outside = index.astype(np.uintp) >= max(classes, 0)
-    if outside.any():
-        raise IndexError(f"index {index[outside][0]} is out of bounds for {classes} classes")
+    wrong = outside(index, classes)
+    if wrong.any():
+        raise IndexError(f"index {index[wrong][0]} is out of bounds for {classes} classes")
     return (index[..., None] == np.arange(classes)).astype(np.int64)
 
 

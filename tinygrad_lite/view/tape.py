@@ -313,11 +313,9 @@ class Tape:
         if not self.gradients:
             return "\n".join(rows)
         backward = [(f"v{self.output}.grad = {_short(self.gradients[self.output])}", "", "", "")]
-        for step in reversed(self.steps):
-            for (index, argument), d in self.contributions.items():
-                if index == step.index:
-                    source = step.inputs[argument]
-                    backward.append((f"v{source}.grad += {rule_text(step, argument)}", "", summary(d), step.op))
+        for (index, argument), d in self.contributions.items():  # in the order they ran
+            step = self.steps[index]
+            backward.append((f"v{step.inputs[argument]}.grad += {rule_text(step, argument)}", "", summary(d), step.op))
         return "\n".join([*rows, "", *_columns(_folded(backward, limit), width, color)])
 
 
