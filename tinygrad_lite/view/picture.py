@@ -132,7 +132,8 @@ def _nest(graph: Any, homes: dict[str, tuple[str, ...]], put: Any, path: tuple[s
             inner.setdefault(home[len(path)], {})[box] = home
     for name, below in inner.items():
         with graph.subgraph(name=f"cluster_{'.'.join((*path, name))}") as cluster:
-            cluster.attr(label=name, labeljust="l", fontname="Helvetica", fontsize="11", color="#999999", style="rounded")
+            cluster.attr(label=name, labeljust="l", fontname="Helvetica", fontsize="11", color="#999999",
+                         style="rounded")
             _nest(cluster, below, put, (*path, name))
 
 
