@@ -70,7 +70,9 @@ class Optimizer:
             for p in group["params"]:
                 grad = p.grad
                 if grad is not None:
-                    self.update(p.array, grad.array, self.state.setdefault(p, {}), **group)
+                    if p not in self.state:
+                        self.state[p] = self.start(p.array, **group)
+                    self.update(p.array, grad.array, self.state[p], **group)
                     stamp(p.array)
         return loss
 
@@ -104,6 +106,10 @@ class Optimizer:
             f"{k}={v}" for k, v in g.items() if k != "params") for g in self.param_groups)
         return f"{type(self).__name__}({groups}\n)"
 
+    def start(self, p: np.ndarray, **settings: Any) -> dict[str, Any]:
+        """The state of the array p before its first update: arrays and numbers by name."""
+        return {}
+
     def update(self, p: np.ndarray, g: np.ndarray, state: dict, **settings: Any) -> None:
         """Change the array p by its gradient g; every subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} defines no update()")
@@ -119,16 +125,17 @@ class SGD(Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,
                                   "weight_decay": weight_decay, "nesterov": nesterov})
 
+    def start(self, p, *, momentum, **_):
+        return {"momentum_buffer": np.zeros_like(p), "step": 0} if momentum else {}
+
     def update(self, p, g, state, *, lr, momentum, dampening, weight_decay, nesterov, **_):
         if weight_decay:
             g = g + weight_decay * p
         if momentum:
-            if "momentum_buffer" in state:
-                v = state["momentum_buffer"]
-                v *= momentum
-                v += (1 - dampening) * g
-            else:
-                v = state["momentum_buffer"] = g.copy()
+            v = state["momentum_buffer"]
+            v *= momentum
+            v += g * (1 - dampening * (1 - 0.0 ** state["step"])) if dampening else g  # the first step is not dampened
+            state["step"] += 1
             g = g + momentum * v if nesterov else v
         p -= lr * g
 
@@ -142,9 +149,10 @@ class Adam(Optimizer):
                  eps: float = 1e-8, weight_decay: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
+    def start(self, p, **_):
+        return {"step": 0, "exp_avg": np.zeros_like(p), "exp_avg_sq": np.zeros_like(p)}
+
     def update(self, p, g, state, *, lr, betas, eps, weight_decay, **_):
-        if not state:
-            state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
         state["step"] += 1
         m, v, t, (b1, b2) = state["exp_avg"], state["exp_avg_sq"], state["step"], betas
         if weight_decay and self.decoupled:
@@ -154,7 +162,7 @@ class Adam(Optimizer):
         m += (g - m) * (1 - b1)
         v *= b2
         v += (1 - b2) * g * g
-        p -= lr / (1 - b1**t) * m / (np.sqrt(v) / math.sqrt(1 - b2**t) + eps)
+        p -= lr / (1 - b1**t) * m / (np.sqrt(v) / (1 - b2**t) ** 0.5 + eps)
 
 
 class AdamW(Adam):

@@ -22,7 +22,7 @@ _last_change = 0
 
 def owner(array: np.ndarray) -> np.ndarray:
     """The array whose memory a view shows."""
-    while type(array.base) is np.ndarray:
+    while isinstance(array.base, np.ndarray):
         array = array.base
     return array
 
@@ -81,7 +81,7 @@ def refuse_changed(tape: list) -> None:
         rules = [node.op.joint] if node.op.joint else [r for r, n in zip(node.op.rules, node.inputs) if n]
         for i in frozenset().union(*map(_reads, rules)):
             value = node.array if i < 0 else node.args[i] if i < len(node.args) else None
-            if type(value) is np.ndarray and _changed.get(id(owner(value)), (None, 0))[1] > node.place:
+            if isinstance(value, np.ndarray) and _changed.get(id(owner(value)), (None, 0))[1] > node.place:
                 raise RuntimeError(f"backward of {node.op.__name__}: a value of shape {value.shape} that its gradient "
                                    "needs was changed in place after it was used; use an out-of-place operation, "
                                    "or change a .clone()")

@@ -12,6 +12,7 @@ class _Mode(threading.local):
     expanded = False  # True inside expanded(): by_hand functions run as their parts
     watching: tuple = ()  # functions that see every recorded node (study, detect_anomaly)
     anomaly = False  # True inside detect_anomaly(): gradients are looked at for NaN and infinity
+    tracing: Any = None  # the trace that a compiled function is being recorded into (compiler/trace.py)
 
 
 mode = _Mode()
@@ -56,6 +57,15 @@ class Switch:
                     resume = functools.partial(steps.throw, error)
 
         return switched_steps if inspect.isgeneratorfunction(function) else switched
+
+
+def opaque(function: Callable) -> Callable:
+    """Mark a function of arrays whose steps depend on their values: a compiled program calls it whole."""
+    @functools.wraps(function)
+    def called(*args: Any) -> Any:
+        return function(*args) if mode.tracing is None else mode.tracing.whole(function, args)
+
+    return called
 
 
 def _switch(field: str, value: bool, function: Callable | None) -> Any:

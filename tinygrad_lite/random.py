@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from .mode import no_grad
+from .mode import mode, no_grad
 from .ops.arguments import sizes_of
-from .tape import unbox
+from .tape import as_array, unbox
 from .tensor import Tensor
 
 
@@ -51,8 +51,9 @@ def seeded(seed: int) -> Any:
 
 
 def rng(own: Generator | None = None) -> np.random.Generator:
-    """numpy's generator of `own`, or else of the library."""
-    return (own or default_generator).numpy
+    """numpy's generator of `own`, or else of the library; while compiling, one whose draws the program repeats."""
+    source = own or default_generator
+    return source.numpy if mode.tracing is None else mode.tracing.generator(source)
 
 
 def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, generator: Any = None) -> Tensor:
@@ -61,7 +62,7 @@ def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, gener
 
 
 def _real(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    return Tensor(np.asarray(array, dtype)).requires_grad_(requires_grad)
+    return Tensor(as_array(array).astype(dtype, copy=False)).requires_grad_(requires_grad)
 
 
 def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, generator: Any = None) -> Tensor:
@@ -87,7 +88,7 @@ def randint(low: int, high: Any = None, size: Any = None, dtype: Any = np.int64,
         raise TypeError(f"randint: the size is a tuple, not {size!r}")
     if low >= high:
         raise RuntimeError(f"randint: from {low} up to below {high} there is no number")
-    return Tensor(np.asarray(rng(generator).integers(low, high, tuple(size)), dtype))
+    return Tensor(as_array(rng(generator).integers(low, high, tuple(size))).astype(dtype, copy=False))
 
 
 def randperm(n: int, generator: Any = None) -> Tensor:
@@ -110,7 +111,7 @@ def bernoulli(p: Tensor, generator: Any = None) -> Tensor:
     values = unbox(p)
     if ((values < 0) | (values > 1)).any():
         raise RuntimeError("bernoulli: p holds probabilities, and some are outside [0, 1]")
-    return Tensor(np.asarray(rng(generator).random(values.shape) < values, values.dtype))
+    return Tensor(as_array(rng(generator).random(values.shape) < values).astype(values.dtype))
 
 
 def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, generator: Any = None) -> Tensor:

@@ -38,6 +38,8 @@ class Value:
 
     def __init__(self, array: ndarray, node: Any = None) -> None:
         self.array, self.node = array, node
+        if mode.tracing is not None:
+            mode.tracing.made(array)
 
 
 class Node:
@@ -72,12 +74,18 @@ def results_are(cls: type) -> type:
 
 def box(array: Any, node: Node | None = None) -> Any:
     """A new Tensor for `array`."""
-    return _Result(array if type(array) is ndarray else np.asarray(array), node)
+    return _Result(as_array(array), node)
 
 
 def unbox(x: Any) -> Any:
     """The array of a Tensor; anything else as it is."""
     return x.array if isinstance(x, Value) else x
+
+
+def as_array(x: Any) -> Any:
+    """The array of a Tensor, an array as it is, and of anything else what numpy makes of it."""
+    x = unbox(x)
+    return x if isinstance(x, ndarray) else np.asarray(x)
 
 
 # ---------------------------------------------------------------- operations
@@ -152,7 +160,7 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool) -> Any:
         p = q = None
         same = False
         if rewritten:
-            _refuse_untracked(op, (x, y))
+            _look_at(op, (x, y))
         if isinstance(x, Value):
             p, x = x.node, x.array
             if isinstance(y, Value):
@@ -170,7 +178,7 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool) -> Any:
             raise _failed(op, (x, y), error) from None
         if (p is None and q is None) or not ruled or not mode.recording or rewritten:
             return recorded(op, (p, q), (x, y), array, ruled and (p is not None or q is not None))
-        if type(array) is not ndarray:
+        if not isinstance(array, ndarray):
             array = np.asarray(array)
         result, node = _new(_Result), _new(Node)  # as in recorded, without the call
         result.array, result.node = array, node
@@ -216,6 +224,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             args = bind(args, kwargs)
         elif len(args) > most:
             raise TypeError(f"{op.__name__}() takes {arity} arguments, but {len(args)} were given")
+        if rewritten:
+            _look_at(op, args)
         inputs, arrays, boxed, tracked = [], [], False, False
         for a, rule in zip(args, ruled):
             node = None
@@ -226,8 +236,6 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
                 a = a.array
             inputs.append(node)
             arrays.append(a)
-        if rewritten:
-            _refuse_untracked(op, args)
         if not boxed or (expands and mode.expanded):  # arrays give arrays; by_hand ones may run as their parts
             out = forward(*args)
             return out[0] if type(out) is tuple else out
@@ -255,7 +263,7 @@ def _unary(forward: Callable, promote: Callable | None) -> Any:
         if not isinstance(x, Value):
             return forward(x)
         if rewritten:
-            _refuse_untracked(op, (x,))
+            _look_at(op, (x,))
         node, x = x.node, x.array
         try:
             if promote is not None and x.dtype.kind != "f":
@@ -268,8 +276,10 @@ def _unary(forward: Callable, promote: Callable | None) -> Any:
     return op
 
 
-def _refuse_untracked(op: Any, args: Iterable) -> None:
+def _look_at(op: Any, args: Iterable) -> None:
     """RuntimeError if an argument is an untracked view of what a recorded change has made tracked since."""
+    if mode.tracing is not None:
+        mode.tracing.lift(args)
     for a in args:
         if isinstance(a, Value) and a.node is None and mode.recording:
             base = a
@@ -282,7 +292,7 @@ def _refuse_untracked(op: Any, args: Iterable) -> None:
 def recorded(op: Any, inputs: Any, args: Any, array: Any, tracked: bool) -> Any:
     """A Tensor of an operation's result, with the node that says how it was made."""
     result = _new(_Result)  # and not by __init__: 0.2 us less, of 3
-    if type(array) is not ndarray:  # numpy returns scalars for 0-d results
+    if not isinstance(array, ndarray):  # numpy returns scalars for 0-d results
         array = np.asarray(array)
     result.array = array
     if not tracked or not mode.recording:
@@ -431,7 +441,7 @@ def accumulate(grads: dict[Node, Any]) -> None:
     given: set[int] = set()
     for node, g in grads.items():
         if not isinstance(g, Value):
-            g = np.asarray(g)
+            g = as_array(g)
             if g.base is not None or id(g) in given:  # rules such as add's hand one array on to many
                 g = g.copy()
             given.add(id(g))
@@ -458,7 +468,7 @@ def _broadcast_to(x: ndarray, shape: tuple) -> ndarray:
 
 
 def _cast(x: ndarray, dtype: Any) -> ndarray:
-    return np.asarray(x).astype(dtype, copy=False)
+    return as_array(x).astype(dtype, copy=False)
 
 
 sum_to = primitive(_sum_to, lambda g, out, x, shape: broadcast_to(g, x.shape))

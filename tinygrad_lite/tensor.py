@@ -9,7 +9,7 @@ from . import ops, tape
 from .inplace import in_place, rebind
 from .ops.arguments import plain
 from .ops.elementwise import _add, _div, _sub
-from .tape import Value, box, unbox
+from .tape import Value, as_array, box, unbox
 
 
 def _reflected(op):
@@ -64,7 +64,7 @@ class Tensor(Value):
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = np.asarray(unbox(value))
+        array = as_array(value)
         if self.node is not None:
             if self.node.op is not None:
                 raise RuntimeError("data: the tensor is the result of a recorded operation; set the data of a leaf, "

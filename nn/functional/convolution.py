@@ -6,6 +6,7 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from tinygrad_lite.mode import opaque
 from tinygrad_lite.ops import index_select, matmul, max, pad, permute, reshape, squeeze, sum, unsqueeze
 from tinygrad_lite.tape import primitive
 
@@ -29,6 +30,7 @@ def _columns(x, kernel, stride, dilation):
     return windows.reshape(math.prod(windows.shape[:3]), math.prod(windows.shape[3:]))
 
 
+@opaque
 def _images(columns, shape, kernel, stride, dilation):
     (kh, kw), (sh, sw), (dh, dw) = kernel, stride, dilation
     n, c, h, w = shape

@@ -8,7 +8,7 @@ from tinygrad_lite import random
 from tinygrad_lite.changes import stamp
 from tinygrad_lite.ops import getitem, mean, place, reshape, sqrt, sum, var
 from tinygrad_lite.ops.arguments import outside
-from tinygrad_lite.tape import by_hand, unbox
+from tinygrad_lite.tape import as_array, by_hand, unbox
 
 
 @by_hand(lambda g, out, x, weight, bias: g @ weight,
@@ -33,7 +33,7 @@ def _embedding(index, weight, padding_idx):
 
 def embedding(input, weight, padding_idx=None):
     """The rows of weight (V, D) that whole numbers (…) name: (…, D); row padding_idx gets no gradient."""
-    index, rows = np.asarray(unbox(input)), weight.shape[0]
+    index, rows = as_array(input), weight.shape[0]
     if index.dtype.kind not in "iu":
         raise TypeError(f"embedding: the input holds whole numbers, not {index.dtype}")
     wrong = outside(index, rows)

@@ -21,7 +21,7 @@ from tinygrad_lite.ops import (
     where,
 )
 from tinygrad_lite.ops.arguments import outside
-from tinygrad_lite.tape import by_hand, unbox
+from tinygrad_lite.tape import as_array, by_hand, unbox
 
 from .activation import pairwise_distance
 
@@ -56,7 +56,7 @@ def _cross_entropy(logits, target, scale):
 
 def _rows(name, input, target, ignore_index):
     """Classes last and everything else flat: input (M, C), target (M,), and which rows count (None: all)."""
-    target = np.asarray(unbox(target))
+    target = as_array(target)
     at = 0 if input.ndim == 1 else 1
     if input.ndim == 0 or input.shape[:at] + input.shape[at + 1 :] != target.shape:
         raise ValueError(f"{name}: an input of shape {input.shape} needs a target of shape "
@@ -110,7 +110,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if getattr(target, "dtype", np.dtype(int)).kind == "f" and target.shape == input.shape or \
             input.ndim > 1 and np.shape(unbox(target)) == input.shape:  # probabilities, or one-hot
         if not hasattr(target, "dtype") or target.dtype.kind != "f":
-            target = np.asarray(unbox(target), input.dtype)
+            target = as_array(target).astype(input.dtype)
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     rows, flat, counted = _rows("cross_entropy", input, target, ignore_index)
     if 0 <= ignore_index < rows.shape[1]:

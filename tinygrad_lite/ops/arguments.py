@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from ..tape import unbox
+from ..tape import as_array, unbox
 
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 SCALARS = {bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float32)}
@@ -46,8 +46,7 @@ def promote(*operands):
             return operands
     operands = tuple(x.item() if isinstance(x, np.generic) else x for x in operands)
     dtype = result_type(*operands)
-    return [x.astype(dtype, copy=False) if isinstance(x, np.ndarray) else np.asarray(x).astype(dtype)
-            for x in operands]
+    return [as_array(x).astype(dtype, copy=False) for x in operands]
 
 
 def promote_float(*operands):
@@ -58,7 +57,7 @@ def promote_float(*operands):
         return operands
     if dtypes[0].kind not in RANK:
         raise TypeError(f"{dtypes[0]} is no dtype of real numbers")
-    return [np.asarray(x, np.float32) for x in operands]
+    return [as_array(x).astype(np.float32) for x in operands]
 
 
 def sizes_of(shape):

@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 
-from ..tape import accepts_axis, broadcast_to, primitive, unbox
+from ..mode import opaque
+from ..tape import accepts_axis, as_array, broadcast_to, primitive, unbox
 from .arguments import dim_of, is_basic, outside, sizes_of
 from .elementwise import where
 from .shape import movedim, reshape
@@ -23,12 +24,12 @@ def _getitem(x, index):
 
 def _place(g, index, shape):
     """Zeros of `shape` with g added at an index: the adjoint of getitem."""
-    out = np.zeros(shape, g.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    arrays = [np.asarray(p) for p in parts] if not is_basic(index) and not _mixed(parts) else []
+    arrays = [as_array(p) for p in parts] if not is_basic(index) and not _mixed(parts) else []
     if arrays and all(a.dtype.kind in "iu" for a in arrays):
-        _add_rows(out, arrays, g)
-    elif is_basic(index) or [np.asarray(p).dtype.kind for p in parts] == ["b"]:  # no element twice
+        return _added_rows(g, arrays, shape)
+    out = np.zeros_like(g, shape=shape)
+    if is_basic(index) or [as_array(p).dtype.kind for p in parts] == ["b"]:  # no element twice
         out[index] = g
     else:
         np.add.at(out, index, g)  # an element named twice gets the sum
@@ -39,8 +40,11 @@ def _mixed(parts):
     return any(p is None or p is Ellipsis or isinstance(p, slice) for p in parts)
 
 
-def _add_rows(out, arrays, g):
-    """out[arrays] += g with sums for repeats: sorted by row, then added run by run; 5 times as fast as np.add.at."""
+@opaque
+def _added_rows(g, arrays, shape):
+    """Zeros with g added at whole numbers, sums for repeats: sorted by row, then added run by run; 5 times as fast as
+    np.add.at."""
+    out = np.zeros(shape, g.dtype)
     arrays = np.broadcast_arrays(*arrays) if len(arrays) > 1 else arrays
     lead, width = out.shape[: len(arrays)], math.prod(out.shape[len(arrays) :])
     rows = np.ravel_multi_index([a.ravel() % n for a, n in zip(arrays, lead)], lead) if out.size else arrays[0].ravel()
@@ -53,6 +57,7 @@ def _add_rows(out, arrays, g):
         flat[rows] = values
     elif len(starts):
         flat[rows[starts]] = np.add.reduceat(values, starts, axis=0)
+    return out
 
 
 def _pick(x, at, dim):
@@ -62,11 +67,12 @@ def _pick(x, at, dim):
 
 def _spread(g, at, dim, size):
     """Zeros with g written at indices along dim: the adjoint of pick."""
-    out = np.zeros((*g.shape[:dim], size, *g.shape[dim + 1 :]), g.dtype)
+    out = np.zeros_like(g, shape=(*g.shape[:dim], size, *g.shape[dim + 1 :]))
     np.put_along_axis(out, at, g, dim)
     return out
 
 
+@opaque
 def _put(x, index, value):
     """A copy of x with a value written at an index; of an element named twice the last stays."""
     out = x.copy()
@@ -105,7 +111,7 @@ spread = primitive(_spread, lambda g, out, x, at, dim, size: pick(g, at, dim))
 
 def _checked(op, x, dim, index):
     """The index as an array, and dim counted from the front; what is out of range is refused."""
-    index, dim = np.asarray(unbox(index)), dim_of(x, dim)
+    index, dim = as_array(index), dim_of(x, dim)
     if index.dtype.kind not in "iu":
         raise IndexError(f"{op}: the index holds whole numbers, not {index.dtype}")
     n = x.shape[dim] if x.ndim else 1
@@ -177,7 +183,7 @@ def index_add(x, dim, index, source, *, alpha=1):
 
 def masked_select(x, mask):
     """The elements where the mask is true, flat."""
-    mask = np.asarray(unbox(mask))
+    mask = as_array(mask)
     if mask.dtype != bool:
         raise RuntimeError(f"masked_select: the mask holds bools, not {mask.dtype}")
     shape = np.broadcast_shapes(x.shape, mask.shape)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..tape import primitive
+from ..tape import as_array, primitive
 from .arguments import promote_float
 from .elementwise import exp, sqrt, where
 
@@ -87,7 +87,7 @@ def _erf(x):
 
     The Taylor series below 1, above it 1 - exp(-x^2) times a Chebyshev interpolant.
     """
-    x = np.asarray(x)
+    x = as_array(x)
     work = x if x.dtype in (np.float32, np.float64) else x.astype(np.float32)
     taylor, tail = _erf_series(work.dtype)
     near = work * _horner(taylor, np.minimum(work * work, 1))

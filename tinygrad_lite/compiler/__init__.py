@@ -1,0 +1,4 @@
+"""Compiling: a traced function as a numpy program."""
+
+from .compiled import Compiled, Fallback, compile
+from .trace import CompileError

@@ -1,0 +1,51 @@
+"""How the values of a program lie in memory: which call gives a view, and of what."""
+
+from typing import Any
+
+import numpy as np
+
+from .passes import COPIES, VIEWS, evaluated
+from .program import Program, Var, mapped, variables
+
+
+def elementwise(var: Var) -> bool:
+    """Whether each element comes from the elements at the same place alone."""
+    return var.shape is not None and (var.op in ("np.where", ".astype") or var.is_ufunc and
+                                      var.op not in ("np.matmul", "np.vecdot", "np.matvec", "np.vecmat"))
+
+
+def fills(var: Var) -> bool:
+    """Whether the call can write into memory that it is given."""
+    return var.shape is not None and (var.is_ufunc or var.is_reduction or var.op in (
+        "np.where", "np.concatenate", ".astype", ".reshape", "put", "np.zeros", *COPIES))
+
+
+class Layout:
+    """For each value the one whose memory it shows (`root`), found on arrays of these shapes that nobody fills."""
+
+    def __init__(self, program: Program) -> None:
+        self.root: dict[Var, Var] = {}
+        self.arrays: dict[Var, Any] = {}
+        for v in (*program.inputs, *program.body):
+            for source in v.sources():
+                if source not in self.root:
+                    self._stand_in(source)
+            self._stand_in(v)
+            if (v.op in VIEWS or v.op == "[]") and not list(variables(v.args[1:])):
+                real = mapped(lambda x: self.arrays[x] if isinstance(x, Var) else x, v.args)
+                array = evaluated(v.op, real, v.kwargs)
+                if isinstance(array, np.ndarray) and np.may_share_memory(array, real[0]):
+                    self.root[v], self.arrays[v] = self.root[v.args[0]], array
+
+    def _stand_in(self, v: Var) -> None:
+        self.root[v] = v
+        self.arrays[v] = v.value if v.op == "constant" else None if v.shape is None else np.empty(v.shape, v.dtype)
+
+    def is_view(self, v: Var) -> bool:
+        """Whether a value is a view of another."""
+        return self.root[v] is not v
+
+    def merges(self, v: Var, lead: int) -> bool:
+        """Whether the first `lead` dimensions can become one without a copy."""
+        a = self.arrays[v]
+        return lead == 1 or np.may_share_memory(a.reshape(-1, *a.shape[lead:]), a)

@@ -1,0 +1,172 @@
+"""What is made of a program before it is written down: each pass is a function from a program to a program."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .program import Program, Var, has_effect, mapped, variables
+
+COPIES = (".copy", "np.copy")
+VIEWS = (".T", ".mT", ".reshape", ".transpose", ".swapaxes", ".squeeze", ".ravel", "np.broadcast_to", "np.squeeze",
+         "np.transpose", "np.swapaxes", "np.moveaxis", "np.expand_dims", "np.lib.stride_tricks.sliding_window_view")
+
+
+def dead_code(program: Program) -> Program:
+    """Drop what nobody looks at."""
+    live = set(program.ends())
+    for var in reversed(program.body):
+        if has_effect(var) or var in live:
+            live.add(var)
+            live.update(var.sources())
+    return replace(program, body=[v for v in program.body if v in live],
+                   inputs=[v for v in program.inputs if v in live or v.value[0] == "argument"])
+
+
+def constant(value: Any, name: str = "") -> Var:
+    """A value that is the same each time."""
+    value = np.asarray(value)
+    return Var("constant", (), {}, value.shape, value.dtype, name, value)
+
+
+def evaluated(op: str, args: tuple, kwargs: dict) -> Any:
+    """What a call gives for real arguments; NotImplemented for calls that are not numpy's."""
+    if op.startswith("np."):
+        function: Any = np
+        for part in op[3:].split("."):
+            function = getattr(function, part)
+        return function(*args, **kwargs)
+    if op == "[]":
+        return args[0][args[1]]
+    if op in (".T", ".mT"):
+        return getattr(args[0], op[1:])
+    if op.startswith("."):
+        return getattr(args[0], op[1:])(*args[1:], **kwargs)
+    return NotImplemented
+
+
+def known(x: Any) -> Any:
+    """The array of a constant."""
+    return x.value if isinstance(x, Var) and x.op == "constant" else x
+
+
+def fold_constants(program: Program) -> Program:
+    """Compute now what does not depend on any input, if it is small; numbers in place of arrays of one element."""
+    def rule(var: Var) -> Var:
+        if var.is_ufunc and len(var.args) == 2:  # a number beside an array of the same dtype needs no array of its own
+            for i, (a, b) in enumerate(zip(var.args, reversed(var.args))):
+                if isinstance(a, Var) and a.op == "constant" and a.size == 1 and isinstance(b, Var) and b.shape \
+                        and a.dtype == b.dtype and b.op != "constant" and len(b.shape) >= len(a.shape or ()):
+                    var = replace(var, args=tuple(a.value.item() if k == i else x for k, x in enumerate(var.args)))
+        sources = list(var.sources())
+        if not all(s.op == "constant" for s in sources) or has_effect(var) or var.shape is None:
+            return var
+        if var.op == "np.zeros" or var.size > 64 and not var.op.startswith((".T", ".reshape")):
+            return var
+        value = evaluated(var.op, mapped(known, var.args), mapped(known, var.kwargs))
+        return var if value is NotImplemented else constant(value, var.name)
+
+    return program.rewritten(rule)
+
+
+def common_subexpressions(program: Program) -> Program:
+    """Compute once what is computed twice."""
+    seen: dict[Any, Var] = {}
+
+    def rule(var: Var) -> Var:
+        if has_effect(var):
+            return var
+        key = (var.op, _key(var.args), _key(tuple(var.kwargs.items())))
+        first = seen.setdefault(key, var)
+        if first is not var and var.name and (not first.name or first.name.startswith("~") > var.name.startswith("~")):
+            first.name = var.name
+        return first
+
+    return program.rewritten(rule)
+
+
+def _key(x: Any) -> Any:
+    if isinstance(x, Var):
+        if x.op == "constant" and x.size <= 16:
+            return ("constant", str(x.dtype), x.shape, x.value.tobytes())
+        return id(x)
+    if isinstance(x, (tuple, list)):
+        return tuple(_key(part) for part in x)
+    if isinstance(x, slice):
+        return ("slice", _key(x.start), _key(x.stop), _key(x.step))
+    return type(x), repr(x)
+
+
+def _is(x: Any, number: float) -> bool:
+    """Whether x is that number, or an array of nothing else that broadcasting would not notice."""
+    return not isinstance(x, (Var, tuple, str)) and x == number
+
+
+def _same(var: Var, x: Any) -> bool:
+    return isinstance(x, Var) and (x.shape, x.dtype) == (var.shape, var.dtype)
+
+
+def _fresh_zeros(x: Any) -> bool:
+    return isinstance(x, Var) and (x.op == "np.zeros" or x.op == "constant" and not x.value.any())
+
+
+def simplify(program: Program) -> Program:
+    """Algebraic identities that change no bit but the sign of a zero: x * 1, x + 0, x - x's own transposition …"""
+    def rule(var: Var) -> Var:
+        a, b = (*var.args, None, None)[:2]
+        match var.op:
+            case "np.multiply" | "np.divide" if _is(b, 1) and _same(var, a):
+                return a
+            case "np.multiply" | "np.add" if _is(a, var.op == "np.multiply") and _same(var, b):
+                return b
+            case "np.add" | "np.subtract" if _is(b, 0) and _same(var, a):
+                return a
+            case "np.subtract" if isinstance(b, Var) and b.op == "put" and _fresh_zeros(b.args[0]) and _same(var, a) \
+                    and b.dtype == var.dtype and _each_once(b.args[1]):  # p - onehot: subtract at these places only
+                index, value = b.args[1:]
+                there = Var("[]", (a, index), {}, *_of_index(index, a))
+                return Var("put", (a, index, Var("np.subtract", (there, value), {}, there.shape, there.dtype)), {},
+                           var.shape, var.dtype)
+            case ".T" if a.op == ".T":
+                return a.args[0]
+            case ".mT" if a.op == ".mT":
+                return a.args[0]
+            case ".reshape" if a.op == ".reshape":
+                return replace(var, args=(a.args[0], var.args[1])) if var.shape != a.args[0].shape else a.args[0]
+            case ".reshape" | "np.broadcast_to" if var.shape == a.shape:
+                return a
+            case ".astype" if a.dtype == var.dtype:
+                return a
+            case "[]" if b is Ellipsis or isinstance(b, tuple) and all(p is Ellipsis for p in b):
+                return a
+            case "put" if b is Ellipsis and _same(var, var.args[2]):
+                return var.args[2]
+        if var.is_ufunc and any(isinstance(x, Var) and x.op == "np.broadcast_to" for x in var.args):
+            args = tuple(x.args[0] if isinstance(x, Var) and x.op == "np.broadcast_to" else x for x in var.args)
+            if np.broadcast_shapes(*(x.shape for x in variables(args) if x.shape is not None)) == var.shape:
+                return replace(var, args=args)  # numpy broadcasts by itself
+        return var
+
+    return program.rewritten(rule)
+
+
+def _each_once(index: Any) -> bool:
+    """Whether an index names no element twice: a row number each, beside anything."""
+    return isinstance(index, tuple) and any(
+        isinstance(i, Var) and i.op == "constant" and i.value.ndim == 1 and len(np.unique(i.value)) == i.value.size
+        for i in index)
+
+
+def _of_index(index: Any, x: Var) -> tuple:
+    shape = np.broadcast_shapes(*(i.shape for i in variables(index)))
+    return shape + (x.shape or ())[len(index):], x.dtype
+
+
+def views_for_copies(program: Program) -> Program:
+    """Values never change, so a copy is as good as the value itself."""
+    return program.rewritten(lambda var: var.args[0] if var.op in COPIES else var)
+
+
+PASSES: tuple[Callable[[Program], Program], ...] = (
+    dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, simplify, dead_code)

@@ -1,0 +1,367 @@
+"""Recording one call of a function: what it reaches is lifted into the trace, and afterwards put back."""
+
+import contextlib
+import random as python_random
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..mode import mode
+from ..nn import Module
+from ..optim import Optimizer
+from ..tape import Node, Value
+from ..watch import watching
+from .names import gradient_name
+from .program import Program, Var, mapped
+from .trace import Number, Trace, Traced
+
+ATOMS = (bool, int, float, str, bytes, type(None), np.dtype, tuple)  # what is compared by value
+
+
+# ---------------------------------------------------------------- what a function reaches
+@dataclass
+class Reach:
+    """The tensors, optimizers and Python values that a function can get at, by the names it has for them."""
+
+    tensors: dict[int, tuple[str, Value]] = field(default_factory=dict)
+    optimizers: list[Optimizer] = field(default_factory=list)
+    generators: list[np.random.Generator] = field(default_factory=list)
+    watched: list[tuple[dict, str, Any]] = field(default_factory=list)  # (where, key, the value it had)
+    seen: dict[int, Any] = field(default_factory=dict)
+
+    def function(self, f: Any) -> None:
+        """A function's globals, closure, defaults and, of a method, its object."""
+        if isinstance(f, types.MethodType):
+            self.value("self", f.__self__)
+            f = f.__func__
+        f = getattr(f, "__wrapped__", f)
+        if not isinstance(f, types.FunctionType) or f.__module__.startswith(("tinygrad_lite", "numpy")):
+            return
+        for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
+            with contextlib.suppress(ValueError):  # an empty cell
+                self.watch(_Cell(cell), name)
+        for name in _names(f.__code__):
+            if name in f.__globals__:
+                self.watch(f.__globals__, name)
+        for name, value in zip(reversed(f.__code__.co_varnames[: f.__code__.co_argcount]),
+                               reversed(f.__defaults__ or ())):
+            self.value(name, value)
+
+    def watch(self, where: Any, key: Any, name: str = "") -> None:
+        """An entry that the function may read: a program holds while it stays the same."""
+        value = where[key]
+        if isinstance(value, (types.ModuleType, type)):
+            return
+        self.watched.append((where, key, value))
+        self.value(name or str(key), value)
+
+    def value(self, name: str, x: Any) -> None:
+        """Go down into what holds tensors."""
+        if id(x) in self.seen or isinstance(x, ATOMS[:-1]):
+            return
+        self.seen[id(x)] = x
+        if isinstance(x, Value):
+            self.tensors.setdefault(id(x), (name, x))
+        elif isinstance(x, Module):
+            for path, t in x._held(lambda module, key, t: True):
+                plain = path.replace(".", "_")
+                self.tensors.setdefault(id(t), (plain if not plain[0].isdigit() else f"{name}_{plain}", t))
+            for module in x.modules():
+                for key in vars(module):
+                    self.watch(vars(module), key)
+        elif isinstance(x, Optimizer):
+            self.optimizers.append(x)
+        elif isinstance(x, np.random.Generator):
+            self.generators.append(x)
+        elif isinstance(x, (list, tuple, set)):
+            for i, part in enumerate(x):
+                self.value(f"{name}_{i}", part)
+        elif isinstance(x, dict):
+            for key in x:
+                self.watch(x, key, f"{name}_{key}")
+        elif isinstance(x, (types.FunctionType, types.MethodType)):
+            self.function(x)
+        elif hasattr(x, "__dict__") and not isinstance(x, (types.ModuleType, type)):
+            for key in vars(x):
+                self.watch(vars(x), key)
+
+
+class _Cell:
+    """A closure's variable, read as an entry."""
+
+    def __init__(self, cell: Any) -> None:
+        self.cell = cell
+        cell.cell_contents  # noqa: B018  ValueError where it is empty
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.cell.cell_contents
+
+    def get(self, key: Any) -> Any:
+        return self.cell.cell_contents
+
+
+def _names(code: Any) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
+
+
+# ---------------------------------------------------------------- gradients of leaves, watched
+class _WatchedLeaf(Node):
+    """A leaf that notes whether its gradient is looked at before it is set: then the program depends on it."""
+
+    __slots__ = ()
+
+    @property
+    def grad(self) -> Any:  # type: ignore[override]
+        if mode.tracing is not None:
+            mode.tracing.touched.setdefault(self, "read")
+        return Node.grad.__get__(self)  # type: ignore[attr-defined]
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if mode.tracing is not None:
+            mode.tracing.touched.setdefault(self, "set")
+        Node.grad.__set__(self, value)  # type: ignore[attr-defined]
+
+
+@dataclass
+class Recording:
+    """A program, what its inputs and outputs stand for, and when it holds."""
+
+    program: Program
+    results: Any  # the result with a Var in each traced place
+    spent: set[int]  # ids of the Vars that were on a tape which has been read backwards
+    kept: list[tuple[Any, Var | None]]  # (leaf or the place of an argument, its gradient afterwards)
+    guards: list[tuple[Any, Any, Any]]
+    grads_at_start: list[tuple[Any, bool]]  # (leaf, whether it must have no gradient)
+    numbers: list[tuple[dict, str]]  # what the writes of numbers go to
+    ignored: set[str]
+    reason: str  # why there is no program, if so
+    changed: list[str]  # names of Python values that the call itself changed
+
+
+def record(function: Callable, args: tuple, kwargs: dict, names: list[str]) -> tuple[Any, Recording]:
+    """Call the function; gives its result and the recording. An exception leaves everything as the call left it."""
+    reach = Reach()
+    reach.function(function)
+    for optimizer in reach.optimizers:  # last: what has another name keeps that
+        reach.value("param", [p for group in optimizer.param_groups for p in group["params"]])
+    trace = Trace(getattr(function, "__code__", getattr(getattr(function, "__func__", None), "__code__", None)))
+    places = iter(names)
+    leaves: dict[Node, Any] = {}  # node -> what stands for it
+    gradients: list[tuple[Var, Traced]] = []
+
+    def argument(x: Any) -> Any:
+        at = len(arguments)
+        if isinstance(x, Value):
+            arguments.append(x)
+            trace.lifted.append((x, x.array))
+            array, x.array = x.array, trace.input(("argument", at), x.array, next(places))
+            if x.node is not None:
+                leaves.setdefault(x.node, at)
+            trace.arrays.setdefault(id(array), x.array)
+        elif isinstance(x, np.ndarray):
+            arguments.append(x)
+            return trace.input(("argument", at), x, next(places))
+        return x
+
+    arguments: list[Any] = []
+    given = mapped(argument, args), mapped(argument, kwargs)
+    for name, t in reach.tensors.values():
+        if type(t.array) is np.ndarray:
+            trace.lifted.append((t, t.array))
+            t.array = trace.input(("array", t.array, t), t.array, name)
+        if t.node is not None and t.node.op is None:
+            leaves.setdefault(t.node, t.node)
+    names_of = {id(t): t.array.now.name for t, _ in trace.lifted}
+    for node in leaves:
+        if node.grad is not None and type(node.grad.array) is np.ndarray:
+            trace.lifted.append((node.grad, node.grad.array))
+            node.grad.array = trace.input(("grad", leaves[node]), node.grad.array)
+        node.__class__ = _WatchedLeaf
+    optimizers = [_Lifted(o, trace, names_of) for o in reach.optimizers]
+    others = _random_states(reach.generators)
+
+    def watch(node: Node) -> None:
+        for source in node.inputs:
+            if source is not None and source.place < trace.start and source not in leaves:
+                if source.op is not None:
+                    trace.give_up("it goes on with a tape that was begun outside")
+                leaves[source] = source
+                source.__class__ = _WatchedLeaf
+
+        def name(g: Any) -> None:
+            if isinstance(g.array, Traced) and isinstance(node.array, Traced):
+                gradients.append((g.array.now, node.array))
+
+        node.hooks = {"name": name}
+
+    mode.tracing = trace
+    try:
+        with watching(watch):
+            result = function(*given[0], **given[1])
+        if _random_states(reach.generators) != others:
+            trace.give_up("it draws random numbers from another source than the library's generator")
+        return _gathered(trace, reach, result, leaves, gradients, optimizers)
+    finally:
+        mode.tracing = None
+        for node in leaves:
+            node.__class__ = Node
+            if node.grad is not None and isinstance(node.grad.array, Traced):
+                node.grad.array = node.grad.array.value
+        for t, array in reversed(trace.lifted):
+            t.array = array
+        for lifted in optimizers:
+            lifted.put_back()
+
+
+def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, gradients: list, optimizers: list) -> Any:
+    """The result with real arrays, and the recording."""
+    spent: set[int] = set()
+
+    def variable(x: Any) -> Any:
+        if isinstance(x, Value) and isinstance(x.array, Traced):
+            if x.node is not None and x.node.op is not None:
+                if x.node.inputs is not None:
+                    trace.give_up("it gives tensors that gradients can still flow through: compile the backward pass "
+                                  "with it, or call it under no_grad")
+                spent.add(id(x.array.now))
+            return x if any(t is x for t, _ in trace.lifted) else _Boxed(x.array.now)
+        return x.now if isinstance(x, (Traced, Number)) else x
+
+    results = mapped(variable, result)
+    owners = {t.node: t for t, _ in trace.lifted}
+    if any(isinstance(t.array, np.ndarray) and t.array is not trace.arrays[id(array)] for t, array in trace.lifted):
+        trace.give_up("a tensor is given another array")
+    kept: list[tuple[Any, Var | None]] = []
+    for node, stands_for in leaves.items():
+        if node in trace.touched:
+            g = Node.grad.__get__(node)  # type: ignore[attr-defined]
+            if g is not None and not isinstance(g.array, Traced):
+                trace.give_up("a gradient that the program does not know is left in .grad")
+                continue
+            kept.append((stands_for, None if g is None else g.array.now))
+            if g is not None and node in owners:
+                gradients.append((g.array.now, owners[node].array))
+    for g, of in gradients:
+        name = (of.how if of.how.op == "input" else of.now).name.lstrip("~")
+        if name and (not g.name or g.name.startswith("~")) and g.op != "input":
+            g.name = gradient_name(name)
+    writes, numbers = [], []
+    for key, traced in trace.arrays.items():
+        if traced.now is not traced.how and traced.how.op == "input":
+            writes.append((traced.how, traced.now))
+            others = [o for k, o in trace.arrays.items() if k != key and np.may_share_memory(o.value, traced.value)]
+            if others:
+                trace.give_up("two tensors share memory, and one of them is changed")
+    for lifted in optimizers:
+        for where, key, number in lifted.numbers():
+            writes.append((number.how, number.now))
+            numbers.append((where, key))
+    kept_vars = [v for _, v in kept if v is not None]
+    result_vars = [v.now if isinstance(v, _Boxed) else v for v in _leaves(results) if isinstance(v, (_Boxed, Var))]
+    program = Program(trace.inputs, trace.body, result_vars, kept_vars, writes, trace.functions)
+    at_start = [(leaves[n], Node.grad.__get__(n) is None) for n, how in trace.touched.items()  # type: ignore
+                if how == "read" and n in leaves]
+    own = [w for w in reach.watched if isinstance(w[2], ATOMS) and w[0].get(w[1]) is not w[2]
+           and w[0].get(w[1]) != w[2]]
+    guards = [w for w in reach.watched if all(w is not o for o in own)] + [w for o in optimizers for w in o.watched]
+    recording = Recording(program, results, spent, kept, guards, at_start, numbers, trace.ignored, trace.reason,
+                          [str(key) for _, key, _ in own])
+    return mapped(_real, result), recording
+
+
+@dataclass
+class _Boxed:
+    """A Var that is handed out as a Tensor."""
+
+    now: Var
+
+
+def _leaves(structure: Any) -> list:
+    found: list = []
+    mapped(found.append, structure)
+    return found
+
+
+def _real(x: Any) -> Any:
+    if isinstance(x, Value) and isinstance(x.array, Traced):
+        x.array = x.array.value
+    return x.value if isinstance(x, (Traced, Number)) else x
+
+
+def _random_states(generators: list) -> list:
+    state = np.random.get_state(legacy=False)
+    return [repr(g.bit_generator.state) for g in generators] + [hash(python_random.getstate()), state["state"]["pos"],  # type: ignore
+                                                                hash(state["state"]["key"].tobytes())]  # type: ignore
+
+
+# ---------------------------------------------------------------- optimizers
+class _Lifted:
+    """An optimizer while it is traced: learning rates and counts of steps are numbers that the program reads."""
+
+    def __init__(self, optimizer: Optimizer, trace: Trace, names: dict[int, str]) -> None:
+        self.optimizer, self.trace = optimizer, trace
+        self.before = optimizer.state
+        self.places: list[tuple[dict, str, Any, dict]] = []  # (real dict, key, traced, dict in use)
+        self.watched: list[tuple[dict, str, Any]] = []
+        self.rates: list[tuple[dict, float]] = []
+        optimizer.state = {}
+        self.fresh: dict[Any, dict] = {}
+        for group in optimizer.param_groups:
+            self.watched += [(group, key, value) for key, value in group.items() if key != "lr"]
+            settings = {k: v for k, v in group.items()}
+            for p in group["params"]:
+                state = self.before.get(p)
+                if state is None:
+                    array = p.array.value if isinstance(p.array, Traced) else p.array
+                    state = self.fresh[p] = optimizer.start(array, **settings)
+                optimizer.state[p] = {k: self.lift(state, k, f"{names.get(id(p), '')}_{k}".strip("_"))
+                                      for k in state}
+                self.places += [(state, k, v, optimizer.state[p]) for k, v in optimizer.state[p].items()]
+            self.rates.append((group, group["lr"]))
+            group["lr"] = trace.input(("item", group, "lr"), group["lr"], "lr")
+            self.places.append((group, "lr", group["lr"], group))
+
+    def lift(self, where: dict, key: str, name: str) -> Any:
+        value = where[key]
+        if isinstance(value, np.ndarray) or type(value) in (int, float):
+            return self.trace.input(("item", where, key), value, name)
+        return value
+
+    def numbers(self) -> Iterator[tuple[dict, str, Any]]:
+        """The numbers that the call changed: where they are kept, and the last of them."""
+        for real, key, traced, used in self.places:
+            now = used.get(key)
+            if isinstance(traced, Number) and now is not traced:
+                if not isinstance(now, Number):
+                    self.trace.give_up(f"'{key}' of an optimizer is set to a number that the program does not know")
+                    continue
+                yield real, key, _Changed(traced.now, now.now)
+            elif now is not traced:
+                self.trace.give_up(f"'{key}' of an optimizer's state is replaced")
+
+    def put_back(self) -> None:
+        for real, key, traced, used in self.places:
+            now = used.get(key)
+            if isinstance(traced, Number):
+                real[key] = now.value if isinstance(now, Number) else now
+        self.before.update({p: state for p, state in self.fresh.items() if self.used(p)})
+        self.optimizer.state = self.before
+
+    def used(self, p: Any) -> bool:
+        """Whether the call made use of the state that p would start from."""
+        now = self.optimizer.state.get(p, {})
+        return any(v is not t or isinstance(v, Traced) and v.version for s, k, t, used in self.places
+                   if used is now for v in (now.get(k),))
+
+
+@dataclass
+class _Changed:
+    how: Var
+    now: Var
