@@ -3,7 +3,7 @@
 import numpy as _np
 
 from . import autograd, data, estimators, linalg, nn, ops, optim, random
-from .compiler import compile
+from .compiler import compile, derive
 from .creation import (
     arange,
     as_tensor,

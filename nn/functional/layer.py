@@ -16,8 +16,7 @@ from tinygrad_lite.tape import as_array, by_hand, unbox
          lambda g, out, x, weight, bias: sum(_flat(g), 0))
 def linear(x, weight, bias=None):
     """x @ weight.T + bias: x (…, in), weight (out, in), bias (out,) -> (…, out)."""
-    y = x @ weight.mT
-    return y if bias is None else y + bias
+    return x @ weight.mT if bias is None else x @ weight.mT + bias
 
 
 def _flat(x):

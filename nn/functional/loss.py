@@ -38,20 +38,19 @@ def _same_shape(name, input, target):
 
 
 # ---------------------------------------------------------------- classes
-def _cross_entropy_rule(g, out, logits, target, scale, e, total):
-    g = g * scale
-    p = e * ((g[:, None] if g.ndim else g) / total[:, None])
-    return p - put(np.zeros(e.shape, e.dtype), (np.arange(len(target)), target), g)
+def _cross_entropy_rule(g, out, logits, target, e, total):
+    p = e / total[:, None]  # (N, C)
+    onehot = put(np.zeros(e.shape, e.dtype), (np.arange(len(target)), target), 1.0)
+    return (p - onehot) * (g / len(target))
 
 
 @by_hand(_cross_entropy_rule)
-def _cross_entropy(logits, target, scale):
-    """The sum of scale * -log softmax(logits)[target] over rows; scale (N,) or a number."""
+def _cross_entropy(logits, target):
+    """The mean of -log softmax(logits)[target] over rows."""
     z = logits - amax(logits, 1, True)  # (N, C)
     e = exp(z)
     total = sum(e, 1)  # (N,)
-    rows = log(total) - z[np.arange(len(target)), target]
-    return sum(rows * scale), e, total
+    return mean(log(total) - z[np.arange(len(target)), target]), e, total
 
 
 def _rows(name, input, target, ignore_index):
@@ -118,7 +117,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if reduction == "mean" and weight is None and not label_smoothing:
         if counted is not None:
             rows, flat = getitem(rows, counted), flat[counted]
-        return _cross_entropy(rows, flat, 1 / len(flat)) if len(flat) else sum(rows) * math.nan
+        return _cross_entropy(rows, flat) if len(flat) else sum(rows) * math.nan
     logp = log_softmax(rows)
     shape = np.shape(unbox(target))
     hard = _nll(logp, flat, counted, shape, weight, reduction)

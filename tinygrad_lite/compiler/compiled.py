@@ -197,6 +197,7 @@ class Compiled:
     def __init__(self, function: Callable, max_retraces: int) -> None:
         functools.update_wrapper(self, function)
         self.function, self.max_retraces = function, max_retraces
+        self._name = function.__name__ if function.__name__.isidentifier() else "program"
         self._entries: dict[Any, list[Entry]] = {}
         self._eager: set[Any] = set()
         self._signature = inspect.signature(function)
@@ -247,7 +248,7 @@ class Compiled:
             self._eager.add(key)
             self._warn(recording.reason)
             return result
-        entry = self._last = Entry(self.function.__name__, recording)
+        entry = self._last = Entry(self._name, recording)
         for v in entry.written:
             stamp(v.value[1] if v.value[0] == "array" else v.value[1][v.value[2]])
         for name in recording.changed:
@@ -304,7 +305,7 @@ class Compiled:
     def export(self, path: Any) -> None:
         """Write the program that ran last as a .py file that needs numpy alone, with its arrays in an .npz beside it."""
         entry = self._current()
-        exported(path, self.function.__name__, entry.module, entry.arrays(), entry.recording)
+        exported(path, self._name, entry.module, entry.arrays(), entry.recording)
 
 
 def _key(x: Any, arguments: list) -> Any:

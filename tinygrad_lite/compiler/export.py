@@ -1,5 +1,6 @@
 """A program as a file of its own."""
 
+import dis
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +70,7 @@ def _sources(functions: dict[str, Callable]) -> list[str]:
         if name in found:
             return
         found[name] = ""
-        for used in f.__code__.co_names:
+        for used in {step.argval for step in dis.get_instructions(f) if step.opname == "LOAD_GLOBAL"}:
             value = f.__globals__.get(used)
             if inspect.isfunction(value):
                 add(used, value)

@@ -15,12 +15,16 @@ RETURNED = 0
 def _next_stores(code: Any) -> dict[int, Any]:
     """For each instruction: the name under which its result is stored next, or RETURNED."""
     found: dict[int, Any] = {}
-    steps = list(dis.get_instructions(code))
-    for step, after in zip(steps, steps[1:]):
+    steps = [step for step in dis.get_instructions(code) if step.opname != "PRECALL"]
+    for before, step, after in zip(steps, steps[1:], steps[2:]):
         if after.opname.startswith(STORES):
-            found[step.offset] = after.argval[0] if isinstance(after.argval, tuple) else after.argval
+            name = after.argval[0] if isinstance(after.argval, tuple) else after.argval
         elif after.opname == "RETURN_VALUE":
-            found[step.offset] = RETURNED
+            name = RETURNED
+        else:
+            continue
+        first = before.offset + 2 if step.opname == "CALL" else step.offset  # its PRECALL, where there is one
+        found |= {at: name for at in range(first, after.offset, 2) if at not in found}  # a frame may be at a cache
     return found
 
 

@@ -52,13 +52,14 @@ def known(x: Any) -> Any:
 
 
 def fold_constants(program: Program) -> Program:
-    """Compute now what does not depend on any input, if it is small; numbers in place of arrays of one element."""
+    """Compute now what does not depend on any input, if it is small; numbers in place of arrays of one value."""
     def rule(var: Var) -> Var:
         if var.is_ufunc and len(var.args) == 2:  # a number beside an array of the same dtype needs no array of its own
             for i, (a, b) in enumerate(zip(var.args, reversed(var.args))):
-                if isinstance(a, Var) and a.op == "constant" and a.size == 1 and isinstance(b, Var) and b.shape \
-                        and a.dtype == b.dtype and b.op != "constant" and len(b.shape) >= len(a.shape or ()):
-                    var = replace(var, args=tuple(a.value.item() if k == i else x for k, x in enumerate(var.args)))
+                if isinstance(a, Var) and a.op == "constant" and isinstance(b, Var) and b.shape and b.op != "constant" \
+                        and a.dtype == b.dtype and var.shape == b.shape and a.size and (a.value == a.value.flat[0]).all():
+                    number = a.value.flat[0].item()
+                    var = replace(var, args=tuple(number if k == i else x for k, x in enumerate(var.args)))
         sources = list(var.sources())
         if not all(s.op == "constant" for s in sources) or has_effect(var) or var.shape is None:
             return var
@@ -122,16 +123,15 @@ def simplify(program: Program) -> Program:
                 return b
             case "np.add" | "np.subtract" if _is(b, 0) and _same(var, a):
                 return a
-            case "np.subtract" if isinstance(b, Var) and b.op == "put" and _fresh_zeros(b.args[0]) and _same(var, a) \
-                    and b.dtype == var.dtype and _each_once(b.args[1]):  # p - onehot: subtract at these places only
-                index, value = b.args[1:]
-                there = Var("[]", (a, index), {}, *_of_index(index, a))
-                return Var("put", (a, index, Var("np.subtract", (there, value), {}, there.shape, there.dtype)), {},
-                           var.shape, var.dtype)
             case ".T" if a.op == ".T":
                 return a.args[0]
             case ".mT" if a.op == ".mT":
                 return a.args[0]
+            case ".reshape" if a.is_reduction and a.kwargs.get("keepdims") and var.shape == _reduced_shape(a):
+                axes = a.kwargs["axis"]
+                axes = axes[0] if isinstance(axes, tuple) and len(axes) == 1 else axes
+                return Var(a.op, a.args, {k: v for k, v in a.kwargs.items() if k != "keepdims"} | {"axis": axes},
+                           var.shape, var.dtype)
             case ".reshape" if a.op == ".reshape":
                 return replace(var, args=(a.args[0], var.args[1])) if var.shape != a.args[0].shape else a.args[0]
             case ".reshape" | "np.broadcast_to" if var.shape == a.shape:
@@ -147,6 +147,29 @@ def simplify(program: Program) -> Program:
             if np.broadcast_shapes(*(x.shape for x in variables(args) if x.shape is not None)) == var.shape:
                 return replace(var, args=args)  # numpy broadcasts by itself
         return var
+
+    return program.rewritten(rule)
+
+
+def _reduced_shape(v: Var) -> tuple:
+    """The shape of a reduction without keepdims."""
+    shape, axes = v.args[0].shape, v.kwargs["axis"]
+    axes = range(len(shape)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    return tuple(n for i, n in enumerate(shape) if i not in {a % len(shape) for a in axes})
+
+
+def sparse_differences(program: Program) -> Program:
+    """p - onehot: subtract at the places that are not 0 only."""
+    def rule(var: Var) -> Var:
+        if var.op != "np.subtract" or not all(isinstance(x, Var) and _same(var, x) for x in var.args):
+            return var
+        a, b = var.args
+        if b.op != "put" or not _fresh_zeros(b.args[0]) or not _each_once(b.args[1]):
+            return var
+        index, value = b.args[1:]
+        there = Var("[]", (a, index), {}, *_of_index(index, a))
+        less = Var("np.subtract", (there, value), {}, there.shape, there.dtype)
+        return Var("put", (a, index, less), {}, var.shape, var.dtype)
 
     return program.rewritten(rule)
 
@@ -168,5 +191,33 @@ def views_for_copies(program: Program) -> Program:
     return program.rewritten(lambda var: var.args[0] if var.op in COPIES else var)
 
 
+def own_memory(program: Program) -> Program:
+    """What is handed out shows no memory that is used for something else."""
+    taken: set[Var] = set()
+    added: list[Var] = []
+
+    def root(v: Var) -> Var:
+        while v.args and (v.op in VIEWS or v.op == "[]" and not list(variables(v.args[1:]))):
+            v = v.args[0]
+        return v
+
+    def own(v: Var, is_shared: bool = False) -> Var:
+        of = root(v)
+        if is_shared or v.shape is None or of.op not in ("input", "constant") and of not in taken and (
+                of is v or v not in program.kept):
+            taken.add(of)
+            return v
+        added.append(Var("np.array", (v,), {}, v.shape, v.dtype, v.name))
+        return added[-1]
+
+    kept = [own(v) for v in program.kept]
+    taken.update(value for _, value in program.writes)
+    results: dict[Var, Var] = {}
+    for i, v in enumerate(program.results):
+        results.setdefault(v, own(v, i in program.shared))
+    return replace(program, body=[*program.body, *added], kept=kept, results=[results[v] for v in program.results])
+
+
 PASSES: tuple[Callable[[Program], Program], ...] = (
-    dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, simplify, dead_code)
+    dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, sparse_differences, dead_code,
+    own_memory)

@@ -87,6 +87,7 @@ class Program:
     results: list[Var]  # what the function returns
     kept: list[Var]  # the gradients that are left in `.grad`
     writes: list[tuple[Var, Var]]  # (input, the value it has afterwards)
+    shared: frozenset[int] = frozenset()  # which results may show the memory of inputs, as the recorded ones did
     functions: dict[str, Callable] = field(default_factory=dict)  # opaque ones, by the name they are called by
 
     def ends(self) -> list[Var]:

@@ -70,8 +70,7 @@ class Reach:
                 plain = path.replace(".", "_")
                 self.tensors.setdefault(id(t), (plain if not plain[0].isdigit() else f"{name}_{plain}", t))
             for module in x.modules():
-                for key in vars(module):
-                    self.watch(vars(module), key)
+                self.attributes(module)
         elif isinstance(x, Optimizer):
             self.optimizers.append(x)
         elif isinstance(x, np.random.Generator):
@@ -85,8 +84,23 @@ class Reach:
         elif isinstance(x, (types.FunctionType, types.MethodType)):
             self.function(x)
         elif hasattr(x, "__dict__") and not isinstance(x, (types.ModuleType, type)):
-            for key in vars(x):
-                self.watch(vars(x), key)
+            self.attributes(x)
+
+    def attributes(self, x: Any) -> None:
+        """What an object holds, and how much: a new attribute may hide one of its class."""
+        self.watched.append((_Size(vars(x)), "attributes", len(vars(x))))
+        for key in vars(x):
+            self.watch(vars(x), key)
+
+
+class _Size:
+    """The number of entries of a dict, read as an entry."""
+
+    def __init__(self, entries: dict) -> None:
+        self.entries = entries
+
+    def get(self, key: Any) -> int:
+        return len(self.entries)
 
 
 class _Cell:
@@ -145,10 +159,15 @@ class Recording:
     changed: list[str]  # names of Python values that the call itself changed
 
 
-def record(function: Callable, args: tuple, kwargs: dict, names: list[str]) -> tuple[Any, Recording]:
-    """Call the function; gives its result and the recording. An exception leaves everything as the call left it."""
-    reach = Reach()
-    reach.function(function)
+def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
+           reach: Reach | None = None, before: dict[Node, Any] | None = None) -> tuple[Any, Recording]:
+    """Call the function; gives its result and the recording. An exception leaves everything as the call left it.
+
+    names: of the arrays among the arguments. reach: of the function, unless it is looked for here. before: is given the gradients that there were.
+    """
+    if reach is None:
+        reach = Reach()
+        reach.function(function)
     for optimizer in reach.optimizers:  # last: what has another name keeps that
         reach.value("param", [p for group in optimizer.param_groups for p in group["params"]])
     trace = Trace(getattr(function, "__code__", getattr(getattr(function, "__func__", None), "__code__", None)))
@@ -178,11 +197,14 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str]) -> t
             t.array = trace.input(("array", t.array, t), t.array, name)
         if t.node is not None and t.node.op is None:
             leaves.setdefault(t.node, t.node)
+    present = {node for node in leaves if node.grad is not None}
     names_of = {id(t): t.array.now.name for t, _ in trace.lifted}
     for node in leaves:
         if node.grad is not None and type(node.grad.array) is np.ndarray:
             trace.lifted.append((node.grad, node.grad.array))
             node.grad.array = trace.input(("grad", leaves[node]), node.grad.array)
+        if before is not None:
+            before[node], node.grad = node.grad, None
         node.__class__ = _WatchedLeaf
     optimizers = [_Lifted(o, trace, names_of) for o in reach.optimizers]
     others = _random_states(reach.generators)
@@ -207,7 +229,7 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str]) -> t
             result = function(*given[0], **given[1])
         if _random_states(reach.generators) != others:
             trace.give_up("it draws random numbers from another source than the library's generator")
-        return _gathered(trace, reach, result, leaves, gradients, optimizers)
+        return _gathered(trace, reach, result, leaves, present, gradients, optimizers)
     finally:
         mode.tracing = None
         for node in leaves:
@@ -220,7 +242,8 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str]) -> t
             lifted.put_back()
 
 
-def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, gradients: list, optimizers: list) -> Any:
+def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: set, gradients: list,
+              optimizers: list) -> Any:
     """The result with real arrays, and the recording."""
     spent: set[int] = set()
 
@@ -242,12 +265,14 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, gradients: 
     for node, stands_for in leaves.items():
         if node in trace.touched:
             g = Node.grad.__get__(node)  # type: ignore[attr-defined]
-            if g is not None and not isinstance(g.array, Traced):
-                trace.give_up("a gradient that the program does not know is left in .grad")
-                continue
-            kept.append((stands_for, None if g is None else g.array.now))
-            if g is not None and node in owners:
+            kept.append((stands_for, None if g is None else trace.variable(g.array)))
+            if g is not None and node in owners and isinstance(g.array, Traced):
                 gradients.append((g.array.now, owners[node].array))
+    used: dict[str, int] = {}
+    for v in (*trace.inputs, *trace.body):
+        if v.name:
+            used[v.name] = used.get(v.name, 0) + 1
+            v.name += f"_{used[v.name]}" * (used[v.name] > 1)
     for g, of in gradients:
         name = (of.how if of.how.op == "input" else of.now).name.lstrip("~")
         if name and (not g.name or g.name.startswith("~")) and g.op != "input":
@@ -265,9 +290,12 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, gradients: 
             numbers.append((where, key))
     kept_vars = [v for _, v in kept if v is not None]
     result_vars = [v.now if isinstance(v, _Boxed) else v for v in _leaves(results) if isinstance(v, (_Boxed, Var))]
-    program = Program(trace.inputs, trace.body, result_vars, kept_vars, writes, trace.functions)
-    at_start = [(leaves[n], Node.grad.__get__(n) is None) for n, how in trace.touched.items()  # type: ignore
-                if how == "read" and n in leaves]
+    shown = [x.array.value if isinstance(x, Value) else x.value for x, v in zip(_leaves(result), _leaves(results))
+             if isinstance(v, (_Boxed, Var))]
+    shared = frozenset(i for i, x in enumerate(shown) if isinstance(x, np.ndarray) and any(
+        np.may_share_memory(x, a.value) for a in trace.arrays.values()))
+    program = Program(trace.inputs, trace.body, result_vars, kept_vars, writes, shared, trace.functions)
+    at_start = [(leaves[n], n not in present) for n, how in trace.touched.items() if how == "read" and n in leaves]
     own = [w for w in reach.watched if isinstance(w[2], ATOMS) and w[0].get(w[1]) is not w[2]
            and w[0].get(w[1]) != w[2]]
     guards = [w for w in reach.watched if all(w is not o for o in own)] + [w for o in optimizers for w in o.watched]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .layout import fills
 from .memory import Plan
 from .passes import COPIES
 from .program import Program, Var, variables
@@ -147,6 +148,8 @@ class Words:
         if v.op == "put":
             copied = [] if same else [f"{out}[...] = 0" if _zeros(first) else f"np.copyto({out}, {self.of(first)})"]
             return [*copied, self.change(v, out)]
+        if not fills(v):
+            return [f"np.copyto({out}, {self.call(v)})"]
         return [f"{v.op}({self.arguments(v.args, v.kwargs)}, out={out})"]
 
 

@@ -19,7 +19,7 @@ from ..changes import next_place
 from ..mode import mode
 from ..tape import Value
 from .names import stored_as
-from .program import Program, Var, mapped
+from .program import Var, mapped
 
 LIBRARY = __name__.split(".")[0]
 STRUCTURE = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.may_share_memory, np.shares_memory,
@@ -458,6 +458,11 @@ class Trace:
 
     def note(self, op: str, args: tuple, kwargs: dict, real: Any) -> Any:
         """Put a call into the program; gives the traced form of its result."""
+        if not isinstance(real, (np.ndarray, np.generic, tuple, list)) and not op.startswith("py."):
+            if not isinstance(real, (bool, int, float)):
+                _refused("printing" if isinstance(real, str) else op)
+                return real
+            real = np.asarray(real)
         var = self.record(op, mapped(self.variable, args), mapped(self.variable, kwargs) if kwargs else {}, real)
         if isinstance(real, (tuple, list)):
             return tuple(self.note("item", (var, i), {}, part) for i, part in enumerate(real))
@@ -523,8 +528,3 @@ def _flat(structure: Any) -> list:
     found: list = []
     mapped(found.append, structure)
     return found
-
-
-def finished(trace: Trace, results: list[Var], kept: list[Var], writes: list[tuple[Var, Var]]) -> Program:
-    """The recorded calls as a program."""
-    return Program(trace.inputs, trace.body, results, kept, writes, trace.functions)
