@@ -56,6 +56,7 @@ def mlp(lib, wrap, sizes, batch, activation):
         loss = lib.nn.functional.cross_entropy(model(x), y)
         loss.backward()
         optimizer.step()
+        return loss
 
     return step
 
@@ -76,7 +77,7 @@ def numpy_mlp(sizes, batch, activation):
         z = h.pop()
         p = np.exp(z - z.max(1, keepdims=True))
         p /= p.sum(1, keepdims=True)
-        -np.log(p[rows, y]).mean()
+        loss = -np.log(p[rows, y]).mean()
         p[rows, y] -= 1
         g = p / batch
         for i in reversed(range(len(weights))):
@@ -86,6 +87,7 @@ def numpy_mlp(sizes, batch, activation):
                 g *= (h[i] > 0) if activation == "ReLU" else 1 - h[i] * h[i]
             weights[i] -= lr * dw
             biases[i] -= lr * db
+        return loss
 
     return step
 

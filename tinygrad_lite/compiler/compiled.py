@@ -22,7 +22,7 @@ from .export import exported
 from .layout import Layout
 from .memory import planned
 from .passes import PASSES
-from .program import Program, Var, mapped, variables
+from .program import Program, Var, mapped
 from .recording import ATOMS, Recording, _Boxed, record
 from .source import Module
 from .tiles import grouped

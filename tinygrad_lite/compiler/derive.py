@@ -10,9 +10,9 @@ import numpy as np
 from ..tape import Node, Value, as_array
 from ..tensor import Tensor
 from .passes import common_subexpressions, dead_code, fold_constants, known, simplify, views_for_copies
-from .program import Program, Var, variables
+from .program import Program, Var
 from .recording import Reach, record
-from .source import Words, literal, named, pattern
+from .source import Words, listed, literal, named, pattern
 
 INFIX = {"add": ("+", 5), "subtract": ("-", 5), "multiply": ("*", 6), "divide": ("/", 6), "matmul": ("@", 6),
          "power": ("**", 8), "greater": (">", 4), "greater_equal": (">=", 4), "less": ("<", 4), "less_equal": ("<=", 4),
@@ -68,9 +68,14 @@ def textbook(program: Program) -> Program:
     """Sums as sums, means as means, and division where the factor is one over a whole number."""
     def rule(var: Var) -> Var:
         a, b = (*var.args, None, None)[:2]
-        if var.op == "np.matmul" and isinstance(a, Var) and a.op == "constant" and a.value.ndim == 1 and \
-                (a.value == 1).all():
+        if var.op == "np.matmul" and _ones(a):
             return Var("np.add.reduce", (b,), {"axis": 0}, var.shape, var.dtype, var.name)
+        if var.op == "np.matmul" and _ones(b):
+            return Var("np.add.reduce", (a,), {"axis": -1 if len(a.shape) > 2 else 1}, var.shape, var.dtype, var.name)
+        if var.op == "[]" and a.op == "np.add.reduce" and b == (Ellipsis, None):
+            return Var(a.op, a.args, a.kwargs | {"keepdims": True}, var.shape, var.dtype, var.name)
+        if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and known(b) == 1:
+            return a
         if var.op == "np.multiply" and isinstance(b, float) and 0 < b < 1 and (1 / b).is_integer():
             return replace(var, op="np.divide", args=(a, int(1 / b)))
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and \
@@ -83,6 +88,10 @@ def textbook(program: Program) -> Program:
         return var
 
     return program.rewritten(rule)
+
+
+def _ones(x: Any) -> bool:
+    return isinstance(x, Var) and x.op == "constant" and x.value.ndim == 1 and bool((x.value == 1).all())
 
 
 class _Text:
@@ -164,10 +173,7 @@ class _Text:
         value = x.value
         if value.ndim == 1 and value.dtype.kind == "i" and (value == np.arange(value.size)).all():
             return f"np.arange({self.whole(value.size)})"
-        text = pattern(value)
-        if not text:
-            text = f"np.array({value.tolist()}, np.{value.dtype.name})"
-        return text
+        return pattern(value) or listed(value)
 
     def operation(self, v: Var) -> tuple[str, int]:
         """The text of the call, and how tightly it binds."""

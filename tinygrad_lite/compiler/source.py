@@ -63,11 +63,18 @@ def pattern(value: np.ndarray) -> str:
         return f"np.full({shape}, {literal(first.item()) if value.size else 0}{dtype})"
     if value.ndim == 1 and value.dtype.kind == "i" and (value == np.arange(value.size)).all():
         return f"np.arange({value.size}{dtype})"
-    if value.ndim == 2 and value.dtype == bool and (value == np.tri(*value.shape, dtype=bool)).all():
-        return f"np.tri({value.shape[0]}, {value.shape[1]}, dtype=bool)"
-    if value.size <= 16:
-        return f"np.array({value.tolist()}{dtype})"
-    return ""
+    if value.ndim == 2:
+        triangle, corners = np.tri(*value.shape, dtype=bool), (value[-1, 0], value[0, -1])
+        if (value == np.where(triangle, *corners)).all():
+            text = f"np.tri({value.shape[0]}, {value.shape[1]}, dtype=bool)"
+            return text if value.dtype == bool else f"np.where({text}, {', '.join(map(literal, corners))})"
+    return listed(value) if value.size <= 16 else ""
+
+
+def listed(value: np.ndarray) -> str:
+    """A constant array with all its elements."""
+    elements = repr(value.tolist()).replace("inf", "np.inf").replace("nan", "np.nan")
+    return f"np.array({elements}, np.{value.dtype.name})"
 
 
 class Words:

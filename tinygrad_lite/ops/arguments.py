@@ -100,4 +100,14 @@ def is_basic(index):
 
 def outside(index, n):
     """Which of an array of whole numbers are not in [0, n)."""
-    return index.astype(np.uintp) >= n  # negative ones wrap to large ones
+    return _unsigned(index) >= n
+
+
+def _unsigned(index):
+    """Negative numbers as large ones."""
+    return index.view(np.uint64) if index.dtype == np.int64 else index.astype(np.uint64)
+
+
+def all_inside(index, n):
+    """Whether all of an array of whole numbers are in [0, n)."""
+    return not index.size or bool(np.maximum.reduce(_unsigned(index), axis=None) < n)

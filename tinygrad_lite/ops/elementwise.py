@@ -57,6 +57,12 @@ maximum = primitive(np.maximum,
 minimum = primitive(np.minimum,
                     lambda g, out, x, y: g * (x < y) + 0.5 * g * (x == y),
                     lambda g, out, x, y: g * (y < x) + 0.5 * g * (x == y), promote=promote)
+fmax = primitive(np.fmax,
+                 lambda g, out, x, y: where((x >= y) | isnan(y), g, 0.0),
+                 lambda g, out, x, y: where((x >= y) | isnan(y), 0.0, g), promote=promote)
+fmin = primitive(np.fmin,
+                 lambda g, out, x, y: where((x <= y) | isnan(y), g, 0.0),
+                 lambda g, out, x, y: where((x <= y) | isnan(y), 0.0, g), promote=promote)
 floor_divide = primitive(np.floor_divide, None, None, promote=promote)
 remainder = primitive(np.remainder,
                       lambda g, out, x, y: g,
