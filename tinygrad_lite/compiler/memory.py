@@ -118,11 +118,12 @@ def _written_in_place(program: Program, plan: Plan, layout: Layout, step_of: dic
     return becomes
 
 
-def _read_until(v: Var, a: Var, step: Any, layout: Layout) -> bool:
-    """Whether a, overwritten as v is made, is read by no later call of the step."""
-    calls = _calls(step)
-    views = isinstance(step, Group) and any(layout.root[s] is a is not s for c in calls for s in c.sources())
-    return not views and all(layout.root[s] is not a for later in calls[calls.index(v) + 1 :] for s in later.sources())
+def _read_until(v: Var, shown: Var, step: Any, layout: Layout) -> bool:
+    """Whether the memory that `shown` shows, overwritten as v is made, is read by no later call of the step, nor in
+    another way (which in a group's later tiles would find it overwritten)."""
+    calls, of = _calls(step), layout.root[shown]
+    others = isinstance(step, Group) and any(layout.root[s] is of and s is not shown for c in calls for s in c.sources())
+    return not others and all(layout.root[s] is not of for later in calls[calls.index(v) + 1 :] for s in later.sources())
 
 
 def _overwritable(v: Var, step: Any, plan: Plan, layout: Layout) -> Iterator[Var]:
@@ -131,8 +132,10 @@ def _overwritable(v: Var, step: Any, plan: Plan, layout: Layout) -> Iterator[Var
         candidates: Any = variables(v.args[:1])
     else:
         candidates = variables(v.args) if elementwise(v) and v.op != "np.where" else ()
-    for a in candidates:
-        if plan.kind.get(a) == "pool" and (a.shape, a.dtype) == (v.shape, v.dtype) and _read_until(v, a, step, layout):
+    for shown in candidates:
+        a = layout.root[shown]
+        if plan.kind.get(a) == "pool" and (shown.shape, a.dtype, a.size) == (v.shape, v.dtype, v.size) and \
+                layout.arrays[shown].flags.c_contiguous and _read_until(v, shown, step, layout):
             yield a
 
 

@@ -180,11 +180,10 @@ def flat_products(program: Program) -> Program:
         if var.op != "np.matmul" or not all(isinstance(x, Var) for x in var.args):
             return var
         a, b = var.args
-        if len(a.shape) < 3 or len(b.shape) > 2 or a.op in VIEWS and a.op != ".reshape":
+        if len(a.shape) < 3 or len(b.shape) != 2 or a.op in VIEWS and a.op != ".reshape":
             return var
         flat = Var(".reshape", (a, (a.size // a.shape[-1], a.shape[-1])), {}, (a.size // a.shape[-1], a.shape[-1]), a.dtype)
-        shape = (flat.shape[0], *b.shape[1:])
-        product = Var("np.matmul", (flat, b), {}, shape, var.dtype)
+        product = Var("np.matmul", (flat, b), {}, (flat.shape[0], b.shape[1]), var.dtype)
         return Var(".reshape", (product, var.shape), {}, var.shape, var.dtype)
 
     return program.rewritten(rule)

@@ -282,6 +282,8 @@ class Module:
     def _in_tile(self, v: Var, group: Group, words: Words) -> list[str]:
         lead, ndim = group.lead, len(v.shape)  # type: ignore[arg-type]
         if v.op == "[]":
+            if v.args[1][0] is Ellipsis:
+                return [f"{words.of(v)} = {words.call(v)}"]
             return [f"{words.of(v)} = {words.of(v.args[0])}[{words.index((slice(None), *v.args[1][lead:]))}]"]
         if v.op == ".reshape":
             return [f"{words.of(v)} = {words.of(v.args[0])}.reshape({(-1, *v.shape[lead:])!r})"]  # type: ignore[index]

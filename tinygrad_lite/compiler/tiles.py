@@ -8,7 +8,8 @@ from typing import Any
 from .layout import Layout, elementwise
 from .program import Program, Var, variables
 
-TILE = 1 << 14  # elements of an array that are worked on at a time: a few such arrays stay in the second-level cache
+TILE = 1 << 15  # elements of an array that are worked on at a time: a few such arrays stay in the second-level cache
+SMALLEST = 1 << 18  # elements from which on tiles are worth their slices
 LONGEST = 64  # calls in a group
 
 
@@ -61,10 +62,12 @@ def _fits(v: Var, group: Group, lead: int, layout: Layout) -> bool:
         if elementwise(v):
             if not (rowed and len(s.shape) == len(v.shape) or _of_all_rows(s.shape, len(v.shape), lead)):
                 return False
-        elif not rowed:
+        elif not rowed and s.op != "constant":
             return False
     if elementwise(v):
         return True
+    if v.op == "np.matmul":  # a sum along the last dimension
+        return len(v.args[1].shape) == 1 and v.args[1].op == "constant" and len(v.args[0].shape) > lead
     if v.is_reduction:
         axes = v.kwargs["axis"]
         ndim = len(v.args[0].shape)
@@ -72,6 +75,8 @@ def _fits(v: Var, group: Group, lead: int, layout: Layout) -> bool:
         return all(a % ndim >= lead for a in axes)
     if v.op == "[]":
         index = v.args[1]
+        if index == (Ellipsis, None):
+            return True
         return isinstance(index, tuple) and len(index) > lead and all(i == slice(None) for i in index[:lead]) \
             and all(i is None or i == slice(None) for i in index)
     return v.op == ".reshape" and v.args[0] in own
@@ -85,8 +90,8 @@ def grouped(program: Program, layout: Layout) -> list[Any]:
 
     def close(group: Group) -> None:
         opened.remove(group)
-        worth = len([v for v in group.members if elementwise(v) or v.is_reduction]) > 1
-        if worth and max(v.size for v in group.members) >= 4 * TILE:
+        worth = len([v for v in group.members if v.op not in ("[]", ".reshape")]) > 1
+        if worth and max(v.size for v in group.members) >= SMALLEST:
             steps.append(group)
         else:
             steps.extend(group.members)
@@ -97,7 +102,7 @@ def grouped(program: Program, layout: Layout) -> list[Any]:
         for g in needed:
             if g is not home:
                 close(g)
-        if home is None and elementwise(v) and v.shape and v.size >= 4 * TILE:
+        if home is None and elementwise(v) and v.shape and v.size >= SMALLEST:
             lead = max(len(v.shape) - 1, 1)
             home = Group([], lead)
             opened.append(home)
