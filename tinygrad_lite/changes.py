@@ -42,6 +42,21 @@ def stamp(array: np.ndarray, recorded: bool = False) -> None:
         rewritten[key] = _last_change
 
 
+def stamper(arrays: list[np.ndarray]) -> Callable[[], None]:
+    """A function that stamps all these arrays, as changes that were not recorded: faster than one by one."""
+    for array in arrays:
+        stamp(array)
+    entries = [_changed[id(owner(array))] for array in arrays]
+
+    def stamp_all() -> None:
+        global _last_change
+        _last_change = place = next_place()
+        for entry in entries:
+            entry[1] = place
+
+    return stamp_all
+
+
 def stale(op: Any, array: np.ndarray) -> Exception:
     """The error for a view that was made before the memory it shows was rewritten."""
     return RuntimeError(f"{op.__name__}: an input of shape {array.shape} shares memory with a tensor that was changed "

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..changes import stamp
+from ..changes import stamp, stamper
 from ..mode import mode
 from ..tape import Node, Value, box
 from .explanation import explained
@@ -23,7 +23,7 @@ from .layout import Layout
 from .memory import planned
 from .passes import PASSES
 from .program import Program, Var, mapped
-from .recording import ATOMS, Recording, _Boxed, record
+from .recording import Recording, _Boxed, record
 from .source import Module
 from .tiles import grouped
 
@@ -53,22 +53,30 @@ class Entry:
         self.module = Module(self.program, self.plan, name)
         self.code = builtins.compile(self.module.text, f"<compiled {name}>", "exec")
         self.free: collections.deque[Any] = collections.deque()
-        self.lock = threading.RLock()
-        self.alone = bool(self.program.writes or self.program.kept)
-        self.tensors = [(v.value[2] if v.value[0] == "array" else None, v.value) for v in self.module.bound]
+        self.lock: Any = threading.RLock() if self.program.writes or self.program.kept else contextlib.nullcontext()
+        self.tensors = [v.value[2] for v in self.module.bound if v.value[0] == "array"]
+        self.items = [v.value[1:] for v in self.module.bound if v.value[0] == "item"]
         self.readers = [_reader(v) for v in self.module.given]
         self.draws = [v.value[1] for v in self.program.inputs if v.value[0] == "generator"] if any(
             v.op == "check" for v in self.program.body) else []
         self.written = [v for v in self.module.bound if any(i is v for i, _ in self.program.writes)]
+        self.looks, self.seen = [g.look for g in recording.guards], [g.value for g in recording.guards]
         self.quiet = {kind: "ignore" for kind in recording.ignored}
 
     # ---- whether it holds
     def changed(self) -> str:
         """What the recorded call depended on and is no longer the same; empty if nothing."""
-        for where, key, value in self.recording.guards:
-            now = where.get(key)
-            if now is not value and not (isinstance(value, ATOMS) and type(now) is type(value) and now == value):
-                return f"'{key}' changed from {_short(value)} to {_short(now)}"
+        with contextlib.suppress(LookupError, ValueError):  # all of it at once, in C
+            if all(map(operator.is_, map(operator.call, self.looks), self.seen)):
+                return self._grads_changed()
+        for guard in self.recording.guards:
+            if guard.changed():
+                with contextlib.suppress(LookupError, ValueError):
+                    return f"'{guard.name}' changed from {_short(guard.value)} to {_short(guard.look())}"
+                return f"'{guard.name}' is gone"
+        return self._grads_changed()
+
+    def _grads_changed(self) -> str:
         for node, absent in self.recording.grads_at_start:
             if (Node.grad.__get__(node) is None) != absent:  # type: ignore[attr-defined]
                 return "a parameter had no gradient at the start, and has one now" if absent else \
@@ -81,16 +89,15 @@ class Entry:
         return Instance(self)
 
     def arrays(self) -> list[np.ndarray]:
-        return [t.array if t is not None else value[1][value[2]] for t, value in self.tensors]
+        """Those the program reads by reference, as they are now: in the order of `module.bound`."""
+        return [*[t.array for t in self.tensors], *[table[key] for table, key in self.items]]
 
     def run(self, arguments: list) -> Any:
         """The result of a call; Diverged where it goes another way, and then nothing has been changed."""
         states = [(g, g.numpy.bit_generator.state) for g in self.draws]
         try:
-            if self.alone:
-                with self.lock:
-                    return self._run(arguments)
-            return self._run(arguments)
+            with self.lock:
+                return self._run(arguments)
         except Diverged:
             for generator, state in states:
                 generator.numpy.bit_generator.state = state
@@ -118,14 +125,12 @@ class Entry:
     def _done(self, instance: "Instance", out: tuple, arguments: list) -> Any:
         """Let what the call changed be seen: numbers, gradients, the stamps of arrays; then its result."""
         recording = self.recording
-        for array in instance.written:
-            stamp(array)
+        instance.stamp()
         for (where, key), value in zip(recording.numbers, out[len(self.program.results):]):
             where[key] = value
         gradients = iter(instance.gradients or map(box, out[len(out) - len(self.program.kept):]))
         for leaf, var in recording.kept:
-            node = leaf if isinstance(leaf, Node) else arguments[leaf].node
-            node.grad = None if var is None else next(gradients)
+            (leaf if type(leaf) is Node else arguments[leaf].node).grad = None if var is None else next(gradients)
         results = iter(out)
 
         def result(x: Any) -> Any:
@@ -148,17 +153,24 @@ class Instance:
         constants = [v.value for v in entry.module.constants]
         self.arrays = arrays
         self.step, kept = names["make"](*arrays, *constants)
-        self.written = [a for a, v in zip(arrays, entry.module.bound) if v in entry.written]
+        self.stamp = stamper([a for a, v in zip(arrays, entry.module.bound) if v in entry.written])
         self.gradients = [box(a) for a in kept]
         del kept
-        self.references = self._count()
+        self.counted = [x for g in self.gradients for x in (g, g.array)]
+        self.references = self.usual = self._count()
 
     def _count(self) -> list[int]:
-        return [n for g in self.gradients for n in (sys.getrefcount(g), sys.getrefcount(g.array))]
+        return list(map(sys.getrefcount, self.counted))
 
     def held(self) -> bool:
         """Whether somebody still holds a gradient of an earlier call: it stays as it is, and new memory is taken."""
-        return any(now > then + (i % 2 == 0) for i, (now, then) in enumerate(zip(self._count(), self.references)))
+        now = self._count()
+        if now == self.usual:
+            return False
+        more = any(n > then + (i % 2 == 0) for i, (n, then) in enumerate(zip(now, self.references)))
+        if not more:
+            self.usual = now
+        return more
 
 
 _spent_op = type("spent", (), {"__name__": "compiled", "rules": (), "joint": None})()

@@ -189,6 +189,75 @@ def flat_products(program: Program) -> Program:
     return program.rewritten(rule)
 
 
+SHORT = 32  # elements of a row, up to which numpy's own reduction spends its time on starting anew for each row
+
+
+def short_rows(program: Program) -> Program:
+    """The largest of each short row as the largest of a few long columns."""
+    def rule(var: Var) -> Var:
+        if var.op not in ("np.maximum.reduce", "np.minimum.reduce"):
+            return var
+        a = var.args[0]
+        if len(a.shape) != 2 or var.kwargs["axis"] not in (1, -1, (1,), (-1,)) or not 1 < a.shape[1] <= SHORT < a.size:
+            return var
+        turned = Var(".copy", (Var(".T", (a,), {}, a.shape[::-1], a.dtype),), {}, a.shape[::-1], a.dtype)
+        found = Var(var.op, (turned,), {"axis": 0}, a.shape[:1], var.dtype, var.name)
+        return found if len(var.shape) == 1 else Var(".reshape", (found, var.shape), {}, var.shape, var.dtype)
+
+    return program.rewritten(rule)
+
+
+LONG, SMALL = 8, 1 << 12  # terms, and elements of each, from and up to which adding them one by one is slow
+
+
+def batched_sums(program: Program) -> Program:
+    """A sum of many small terms, such as the gradient of a weight that is used again and again, in one call."""
+    uses, ends = program.uses(), set(program.ends())
+
+    def once(v: Any) -> bool:
+        return isinstance(v, Var) and v not in ends and len(uses.get(v, ())) == 1
+
+    def terms(v: Var) -> list[Var]:
+        found = [v.args[1]]
+        while isinstance(v.args[0], Var) and v.args[0].op == "np.add" and once(v.args[0]) and _same(v, v.args[0]):
+            v = v.args[0]
+            found.append(v.args[1])
+        return [v.args[0], *found[::-1]]
+
+    def stacked(parts: list[Var]) -> Var:
+        shape = (len(parts), *parts[0].shape)  # type: ignore[misc]
+        if not parts[0].shape:
+            return Var("np.stack", (parts,), {}, shape, parts[0].dtype)
+        rows = (shape[0] * shape[1], *shape[2:])
+        return Var(".reshape", (Var("np.concatenate", (parts,), {}, rows, parts[0].dtype), shape), {}, shape,
+                   parts[0].dtype)
+
+    chains = {v: parts for v in program.body if v.op == "np.add" and not v.kwargs and 0 < v.size <= SMALL and not (
+        once(v) and uses[v][0].op == "np.add" and uses[v][0].args[0] is v) and len(parts := terms(v)) >= LONG
+        and all(isinstance(p, Var) and _same(v, p) for p in parts)}
+    new: dict[Var, Var] = {}
+    body: list[Var] = []
+    for v in program.body:
+        if v in chains:
+            parts = [new.get(p, p) for p in chains[v]]
+            if all(p.op == "np.multiply" and once(p) and all(isinstance(a, Var) and _same(p, a) for a in p.args)
+                   for p in parts):
+                factors = [stacked([new.get(a, a) for a in side]) for side in zip(*(p.args for p in parts))]
+                whole = Var("np.multiply", tuple(factors), {}, factors[0].shape, v.dtype)
+            else:
+                whole = stacked(parts)
+            new[v] = Var("np.add.reduce", (whole,), {"axis": 0}, v.shape, v.dtype, v.name)
+    for v in program.body:
+        args = mapped(lambda x: new.get(x, x) if isinstance(x, Var) else x, v.args)
+        body.append(new.get(v) or (replace(v, args=args) if any(s in new for s in v.sources()) else v))
+        if body[-1] is not v:
+            new.setdefault(v, body[-1])
+    moved = lambda v: new.get(v, v)
+    return replace(program, body=body, results=[moved(v) for v in program.results],
+                   kept=[moved(v) for v in program.kept], writes=[(i, moved(v)) for i, v in program.writes]).rewritten(
+                       lambda v: v)
+
+
 def _each_once(index: Any) -> bool:
     """Whether an index names no element twice: a row number each, beside anything."""
     return isinstance(index, tuple) and any(
@@ -235,4 +304,4 @@ def own_memory(program: Program) -> Program:
 
 PASSES: tuple[Callable[[Program], Program], ...] = (
     dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, sparse_differences, flat_products,
-    simplify, common_subexpressions, dead_code, own_memory)
+    short_rows, batched_sums, simplify, common_subexpressions, dead_code, own_memory)

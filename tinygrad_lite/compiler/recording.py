@@ -1,11 +1,13 @@
 """Recording one call of a function: what it reaches is lifted into the trace, and afterwards put back."""
 
 import contextlib
+import functools
+import operator
 import random as python_random
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +24,23 @@ ATOMS = (bool, int, float, str, bytes, type(None), np.dtype, tuple)  # what is c
 
 
 # ---------------------------------------------------------------- what a function reaches
+class Guard(NamedTuple):
+    """A value that a function may read: how it is read, its name, and what it was."""
+
+    look: Callable[[], Any]
+    name: str
+    value: Any
+
+    def changed(self) -> bool:
+        """Whether it is another object now, or another value of those that are compared by value."""
+        try:
+            now = self.look()
+        except (LookupError, ValueError):
+            return True
+        same = isinstance(self.value, ATOMS) and type(now) is type(self.value) and now == self.value
+        return now is not self.value and not same
+
+
 @dataclass
 class Reach:
     """The tensors, optimizers and Python values that a function can get at, by the names it has for them."""
@@ -29,7 +48,7 @@ class Reach:
     tensors: dict[int, tuple[str, Value]] = field(default_factory=dict)
     optimizers: list[Optimizer] = field(default_factory=list)
     generators: list[np.random.Generator] = field(default_factory=list)
-    watched: list[tuple[dict, str, Any]] = field(default_factory=list)  # (where, key, the value it had)
+    watched: list[Guard] = field(default_factory=list)
     seen: dict[int, Any] = field(default_factory=dict)
 
     def function(self, f: Any) -> None:
@@ -42,7 +61,7 @@ class Reach:
             return
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
             with contextlib.suppress(ValueError):  # an empty cell
-                self.watch(_Cell(cell), name)
+                self.watch(cell, name)
         for name in _names(f.__code__):
             if name in f.__globals__:
                 self.watch(f.__globals__, name)
@@ -52,10 +71,11 @@ class Reach:
 
     def watch(self, where: Any, key: Any, name: str = "") -> None:
         """An entry that the function may read: a program holds while it stays the same."""
-        value = where[key]
+        look = _look(where, key)
+        value = look()
         if isinstance(value, (types.ModuleType, type)):
             return
-        self.watched.append((where, key, value))
+        self.watched.append(Guard(look, str(key), value))
         self.value(name or str(key), value)
 
     def value(self, name: str, x: Any) -> None:
@@ -88,33 +108,16 @@ class Reach:
 
     def attributes(self, x: Any) -> None:
         """What an object holds, and how much: a new attribute may hide one of its class."""
-        self.watched.append((_Size(vars(x)), "attributes", len(vars(x))))
+        self.watched.append(Guard(functools.partial(len, vars(x)), "the number of attributes", len(vars(x))))
         for key in vars(x):
             self.watch(vars(x), key)
 
 
-class _Size:
-    """The number of entries of a dict, read as an entry."""
-
-    def __init__(self, entries: dict) -> None:
-        self.entries = entries
-
-    def get(self, key: Any) -> int:
-        return len(self.entries)
-
-
-class _Cell:
-    """A closure's variable, read as an entry."""
-
-    def __init__(self, cell: Any) -> None:
-        self.cell = cell
-        cell.cell_contents  # noqa: B018  ValueError where it is empty
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.cell.cell_contents
-
-    def get(self, key: Any) -> Any:
-        return self.cell.cell_contents
+def _look(where: Any, key: Any) -> Callable[[], Any]:
+    """A function, all of it in C, that reads an entry of a dict or the contents of a closure's cell."""
+    if isinstance(where, types.CellType):
+        return functools.partial(getattr, where, "cell_contents")
+    return functools.partial(operator.getitem, where, key)
 
 
 def _names(code: Any) -> Iterator[str]:
@@ -151,7 +154,7 @@ class Recording:
     results: Any  # the result with a Var in each traced place
     spent: set[int]  # ids of the Vars that were on a tape which has been read backwards
     kept: list[tuple[Any, Var | None]]  # (leaf or the place of an argument, its gradient afterwards)
-    guards: list[tuple[Any, Any, Any]]
+    guards: list[Guard]
     grads_at_start: list[tuple[Any, bool]]  # (leaf, whether it must have no gradient)
     numbers: list[tuple[dict, str]]  # what the writes of numbers go to
     ignored: set[str]
@@ -292,15 +295,14 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: se
     result_vars = [v.now if isinstance(v, _Boxed) else v for v in _leaves(results) if isinstance(v, (_Boxed, Var))]
     shown = [x.array.value if isinstance(x, Value) else x.value for x, v in zip(_leaves(result), _leaves(results))
              if isinstance(v, (_Boxed, Var))]
-    shared = frozenset(i for i, x in enumerate(shown) if isinstance(x, np.ndarray) and any(
+    shared = frozenset(i for i, x in enumerate(sh[*own.values()]) if isinstance(x, np.ndarray) and any(
         np.may_share_memory(x, a.value) for a in trace.arrays.values()))
     program = Program(trace.inputs, trace.body, result_vars, kept_vars, writes, shared, trace.functions)
     at_start = [(leaves[n], n not in present) for n, how in trace.touched.items() if how == "read" and n in leaves]
-    own = [w for w in reach.watched if isinstance(w[2], ATOMS) and w[0].get(w[1]) is not w[2]
-           and w[0].get(w[1]) != w[2]]
-    guards = [w for w in reach.watched if all(w is not o for o in own)] + [w for o in optimizers for w in o.watched]
+    own = {id(w): w.name for w in reach.watched if isinstance(w.value, ATOMS) and w.changed()}
+    guards = [w for w in (*reach.watched, *(w for o in optimizers for w in o.watched)) if id(w) not in own]
     recording = Recording(program, results, spent, kept, guards, at_start, numbers, trace.ignored, trace.reason,
-                          [str(key) for _, key, _ in own])
+                          [*own.values()])
     return mapped(_real, result), recording
 
 
@@ -337,12 +339,12 @@ class _Lifted:
         self.optimizer, self.trace = optimizer, trace
         self.before = optimizer.state
         self.places: list[tuple[dict, str, Any, dict]] = []  # (real dict, key, traced, dict in use)
-        self.watched: list[tuple[dict, str, Any]] = []
+        self.watched: list[Guard] = []
         self.rates: list[tuple[dict, float]] = []
         optimizer.state = {}
         self.fresh: dict[Any, dict] = {}
         for group in optimizer.param_groups:
-            self.watched += [(group, key, value) for key, value in group.items() if key != "lr"]
+            self.watched += [Guard(_look(group, key), key, value) for key, value in group.items() if key != "lr"]
             settings = {k: v for k, v in group.items()}
             for p in group["params"]:
                 state = self.before.get(p)

@@ -172,7 +172,8 @@ class Module:
         self.program, self.plan = program, plan
         self.names = named(program, [name])
         self.words = Words(self.names)
-        self.bound = [v for v in program.inputs if v in plan.static]
+        static = [v for v in program.inputs if v in plan.static]
+        self.bound = [v for kind in ("array", "item") for v in static if v.value[0] == kind]
         self.given = [v for v in program.inputs if v not in plan.static]
         self.constants = [v for v in plan.kind if v.op == "constant" and v.shape != () and not pattern(v.value)]
         self.setup: list[str] = []

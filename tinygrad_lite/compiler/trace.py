@@ -364,7 +364,8 @@ class Trace:
         self.touched: dict[Any, str] = {}  # leaf -> whether its gradient was "read" or "set" first
         self.start = next_place()
         self.reason = ""  # why the program cannot be used, if so
-        self.ignored: set[str] = set()
+        self.errors = np.geterr()
+        self.ignored: set[str] = set()  # kinds of floating-point errors that some call is not to report
 
     def give_up(self, reason: str) -> None:
         """Note that this call cannot be repeated by a program; it goes on, without one."""
@@ -484,7 +485,7 @@ class Trace:
             shape, dtype = args[0].shape, args[0].dtype
         var = Var(op, args, kwargs, shape, dtype, stored_as())
         self.body.append(var)
-        self.ignored.update(kind for kind, how in np.geterr().items() if how == "ignore")
+        self.ignored.update(kind for kind, how in np.geterr().items() if how != self.errors[kind])
         return var
 
     def check(self, var: Var, truth: bool) -> None:
