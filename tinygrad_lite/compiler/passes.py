@@ -56,7 +56,7 @@ def fold_constants(program: Program) -> Program:
     def rule(var: Var) -> Var:
         if var.is_ufunc and len(var.args) == 2:  # a number beside an array of the same dtype needs no array of its own
             for i, (a, b) in enumerate(zip(var.args, reversed(var.args))):
-                if isinstance(a, Var) and a.op == "constant" and isinstance(b, Var) and b.shape and b.op != "constant" \
+                if isinstance(a, Var) and a.op == "constant" and isinstance(b, Var) and b.shape is not None and b.op != "constant" \
                         and a.dtype == b.dtype and var.shape == b.shape and a.size and (a.value == a.value.flat[0]).all():
                     number = a.value.flat[0].item()
                     var = replace(var, args=tuple(number if k == i else x for k, x in enumerate(var.args)))

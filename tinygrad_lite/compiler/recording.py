@@ -295,7 +295,7 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: se
     result_vars = [v.now if isinstance(v, _Boxed) else v for v in _leaves(results) if isinstance(v, (_Boxed, Var))]
     shown = [x.array.value if isinstance(x, Value) else x.value for x, v in zip(_leaves(result), _leaves(results))
              if isinstance(v, (_Boxed, Var))]
-    shared = frozenset(i for i, x in enumerate(sh[*own.values()]) if isinstance(x, np.ndarray) and any(
+    shared = frozenset(i for i, x in enumerate(shown) if isinstance(x, np.ndarray) and any(
         np.may_share_memory(x, a.value) for a in trace.arrays.values()))
     program = Program(trace.inputs, trace.body, result_vars, kept_vars, writes, shared, trace.functions)
     at_start = [(leaves[n], n not in present) for n, how in trace.touched.items() if how == "read" and n in leaves]
