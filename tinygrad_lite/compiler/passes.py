@@ -74,8 +74,14 @@ def fold_constants(program: Program) -> Program:
 def common_subexpressions(program: Program) -> Program:
     """Compute once what is computed twice."""
     seen: dict[Any, Var] = {}
+    constants: dict[Any, Var] = {}
+
+    def once(x: Any) -> Any:
+        return constants.setdefault((x.dtype, x.shape, x.value.tobytes()), x) if _is_constant(x) else x
 
     def rule(var: Var) -> Var:
+        if any(once(s) is not s for s in var.sources()):
+            var = replace(var, args=mapped(once, var.args))
         if has_effect(var):
             return var
         key = (var.op, _key(var.args), _key(tuple(var.kwargs.items())))
@@ -89,14 +95,16 @@ def common_subexpressions(program: Program) -> Program:
 
 def _key(x: Any) -> Any:
     if isinstance(x, Var):
-        if x.op == "constant" and x.size <= 16:
-            return ("constant", str(x.dtype), x.shape, x.value.tobytes())
         return id(x)
     if isinstance(x, (tuple, list)):
         return tuple(_key(part) for part in x)
     if isinstance(x, slice):
         return ("slice", _key(x.start), _key(x.stop), _key(x.step))
     return type(x), repr(x)
+
+
+def _is_constant(x: Any) -> bool:
+    return isinstance(x, Var) and x.op == "constant"
 
 
 def _is(x: Any, number: float) -> bool:

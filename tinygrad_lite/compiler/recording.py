@@ -290,6 +290,7 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: se
     for lifted in optimizers:
         for where, key, number in lifted.numbers():
             writes.append((number.how, number.now))
+            number.now.name = number.now.name or number.how.name
             numbers.append((where, key))
     kept_vars = [v for _, v in kept if v is not None]
     result_vars = [v.now if isinstance(v, _Boxed) else v for v in _leaves(results) if isinstance(v, (_Boxed, Var))]

@@ -39,6 +39,32 @@ def named(program: Program, taken: Iterable[str] = ()) -> dict[Var, str]:
     return names
 
 
+def shared_names(names: dict[Var, str], plan: Plan) -> dict[Var, str]:
+    """Names in which values that take one another's place share one: of those, the first that its author named."""
+    names = dict(names)
+    chains: dict[int, list[Var]] = {}
+    for v, kind in plan.kind.items():
+        if kind == "in":
+            names[v] = names[plan.target[v]]
+        elif kind == "pool":
+            chains.setdefault(id(plan.storage[v]), []).append(v)
+    for chain in chains.values():
+        segment: list[Var] = []
+        for v in chain:
+            fits = segment and (segment[0].shape, segment[0].dtype) == (v.shape, v.dtype)
+            authored = [s for s in segment if s.name and not s.name.startswith("~")]
+            if not fits or v.name and not v.name.startswith("~") and authored:
+                segment = [v]
+                continue
+            segment.append(v)
+            best = min(segment, key=lambda s: (not s.name, s.name.startswith("~")))
+            names |= dict.fromkeys(segment, names[best])
+    for v, kind in plan.kind.items():
+        if kind == "view" and v.op == ".T" and not v.name and f"{names[v.args[0]]}_T" not in names.values():
+            names[v] = f"{names[v.args[0]]}_T"
+    return names
+
+
 def literal(x: Any) -> str:
     """A Python value as source text."""
     if isinstance(x, float) and not math.isfinite(x):
@@ -78,13 +104,15 @@ def listed(value: np.ndarray) -> str:
 
 
 class Words:
-    """The words for values: `names` for those that have one; the rest is written out."""
+    """The words for values: `names` for those that have one; the rest, and what is `inline`, is written out."""
 
-    def __init__(self, names: dict[Var, str]) -> None:
-        self.names = names
+    def __init__(self, names: dict[Var, str], inline: Iterable[Var] = ()) -> None:
+        self.names, self.inline = names, inline
 
     def of(self, x: Any) -> str:
         if isinstance(x, Var):
+            if x in self.inline:
+                return f"({self.call(x)})"
             if x.op == "constant" and x.shape == ():
                 return literal(x.value[()])
             return self.names[x]
@@ -170,12 +198,15 @@ class Module:
 
     def __init__(self, program: Program, plan: Plan, name: str) -> None:
         self.program, self.plan = program, plan
-        self.names = named(program, [name])
-        self.words = Words(self.names)
+        self.names = shared_names(named(program, [name]), plan)
+        uses, ends = program.uses(), program.ends()
+        self.inline = {v for v in program.body if v.op.startswith("py.") and len(uses.get(v, ())) == 1 and v not in ends}
+        self.words = Words(self.names, self.inline)
         static = [v for v in program.inputs if v in plan.static]
         self.bound = [v for kind in ("array", "item") for v in static if v.value[0] == kind]
         self.given = [v for v in program.inputs if v not in plan.static]
         self.constants = [v for v in plan.kind if v.op == "constant" and v.shape != () and not pattern(v.value)]
+        self.placed: set[str] = set()  # names of arrays in the pool
         self.setup: list[str] = []
         self.body: list[str] = []
         self.groups = 0
@@ -211,7 +242,9 @@ class Module:
         return "\n".join(lines) + "\n"
 
     def _call(self, v: Var) -> None:
-        plan, words, name = self.plan, self.words, self.words.of(v) if v.op != "check" else ""
+        if v in self.inline:
+            return
+        plan, words, name = self.plan, self.words, self.names[v]
         kind, first = plan.kind[v], v.args[0] if v.args else None
         if kind == "view" and v in plan.static:
             self.setup.append(f"{name} = {words.call(v)}")
@@ -226,11 +259,10 @@ class Module:
 
     def _memory(self, v: Var) -> None:
         plan, name = self.plan, self.words.of(v)
-        if plan.kind[v] == "in":
-            self.setup.append(f"{name} = {self.words.of(plan.target[v])}")
-        elif plan.kind[v] == "own":
+        if plan.kind[v] == "own":
             self.setup.append(f"{name} = np.empty({v.shape!r}, {literal(v.dtype)})")
-        else:
+        elif plan.kind[v] == "pool" and name not in self.placed:
+            self.placed.add(name)
             self.setup.append(f"{name} = array({plan.storage[v].offset}, {v.shape!r}, {literal(v.dtype)})")
 
     def _group(self, group: Group) -> None:
@@ -268,7 +300,7 @@ class Module:
                 tile(v)
             else:
                 inside[v] = f"{self.names[v]}_"
-        words, loop = Words(inside), []
+        words, loop = Words(inside, self.inline), []
         for v in group.members:
             loop += _commented(self._in_tile(v, group, words), v)
         names = "".join(f", {n}" for n in tiles)
@@ -298,7 +330,7 @@ class Module:
             if s.shape and len(s.shape) > ndim - lead + 1 and not group.is_rowed(s):
                 whole[s] = f"{whole[s]}.reshape({s.shape[lead - ndim:]!r})"
         moved = Var(v.op, v.args, kwargs, v.shape, v.dtype)
-        return Words(whole | {moved: words.of(v)}).filled(moved, words.of(v), False)
+        return Words(whole | {moved: words.of(v)}, self.inline).filled(moved, words.of(v), False)
 
     def _finish(self) -> None:
         """The writes that are left."""
