@@ -4,6 +4,7 @@ import runpy
 import subprocess
 import sys
 import threading
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,10 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import nn, optim
 from tinygrad_lite.compiler import CompileError, Fallback
+from tinygrad_lite.compiler.layout import Layout
+from tinygrad_lite.compiler.memory import planned
+from tinygrad_lite.compiler.source import Module
+from tinygrad_lite.compiler.tiles import grouped
 
 F = nn.functional
 GOLDEN = Path(__file__).parent / "golden"
@@ -445,6 +450,66 @@ def test_threads_share_a_compiled_function():
     for t in threads:
         t.join()
     assert not wrong and predict.traces == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_tiles_of_large_elementwise_work(threads):
+    w, b = floats(1200, 300).requires_grad_(), floats(300)
+
+    def step(x):
+        w.grad = None
+        h = (x * w + b).tanh() * tl.sigmoid(x)
+        s = (h - h.amax(1, True)).exp() / h.sum(1, keepdim=True)
+        (s * s).sum().backward()
+        return s.detach()
+
+    compiled = tl.compile(step, threads=threads)
+    for i in range(3):
+        x = floats(1200, 300, seed=i)
+        out, g = compiled(x), w.grad
+        expected = step(x)
+        np.testing.assert_allclose(out.array, expected.array, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(g.array, w.grad.array, rtol=1e-3, atol=1e-4)
+    assert compiled.traces == 1 and "rows at a time" in compiled.source and ("spread" in compiled.source) == (threads > 1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_pass_keeps_what_the_program_computes(name):
+    (model, optimizer), (twin, twin_optimizer), batch = twins(name)
+    compiled = tl.compile(training_step(model, optimizer))
+    compiled(*batch(0))
+    entry = compiled._current()
+    given = [x.array for x in batch(1)]
+    start = [a.copy() for a in entry.arrays()]
+    results = []
+    for title, program in entry.stages:
+        tl.manual_seed(5)
+        layout = Layout(program)
+        module = Module(program, planned(program, grouped(program, layout), layout), "step")
+        names = {"np": np, "Diverged": Exception, **program.functions}
+        exec(module.text, names)
+        bound = dict(zip(entry.module.bound, start))
+        step, kept = names["make"](*(bound.get(v, start[0]).copy() for v in module.bound), *(v.value for v in module.constants))
+        out = step(*(given[v.value[1]] if v.value[0] == "argument" else v.value[1].numpy if v.value[0] == "generator" else 0.01
+                     for v in module.given))
+        results.append((title, [np.array(x) for x in (out[0], *kept)]))
+    for title, found in results[1:]:
+        for a, b in zip(found, results[0][1]):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=title)
+
+
+@pytest.mark.parametrize("name", ["mlp, adam", "wide enough for tiles", "decoder", "convolution, batch norm"])
+def test_a_program_takes_no_more_memory_than_the_function(name):
+    (model, optimizer), (twin, twin_optimizer), batch = twins(name)
+    step, compiled = training_step(model, optimizer), tl.compile(training_step(twin, twin_optimizer))
+    step(*batch(0)), compiled(*batch(0))
+    optimizer.zero_grad()
+    tracemalloc.start()
+    step(*batch(1))
+    eager = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert f"peak: {compiled._current().plan.peak:,} bytes" in compiled.explain()
+    assert compiled._current().plan.peak <= eager
 
 
 def test_methods_are_compiled_for_each_object():

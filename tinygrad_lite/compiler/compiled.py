@@ -42,16 +42,18 @@ class Fallback(UserWarning):
 class Entry:
     """A program with its source, bound to the arrays it reads by reference."""
 
-    def __init__(self, name: str, recording: Recording) -> None:
+    def __init__(self, name: str, recording: Recording, threads: int) -> None:
         self.recording = recording
         self.stages: list[tuple[str, Program]] = [("recorded", recording.program)]
         for improve in PASSES:
             self.stages.append((improve.__name__, improve(self.stages[-1][1])))
         self.program = self.stages[-1][1]
         layout = Layout(self.program)
-        self.plan = planned(self.program, grouped(self.program, layout), layout)
+        self.plan = planned(self.program, grouped(self.program, layout), layout, threads)
         self.module = Module(self.program, self.plan, name)
-        self.code = builtins.compile(self.module.text, f"<compiled {name}>", "exec")
+        names: dict[str, Any] = {"np": np, "Diverged": Diverged, **self.program.functions}
+        exec(builtins.compile(self.module.text, f"<compiled {name}>", "exec"), names)  # the text that .source shows
+        self.make = names["make"]
         self.free: collections.deque[Any] = collections.deque()
         self.lock: Any = threading.RLock() if self.program.writes or self.program.kept else contextlib.nullcontext()
         self.tensors = [v.value[2] for v in self.module.bound if v.value[0] == "array"]
@@ -148,11 +150,9 @@ class Instance:
     """A program's function with its own memory. Instances of one program can run side by side."""
 
     def __init__(self, entry: Entry, arrays: list[np.ndarray]) -> None:
-        names: dict[str, Any] = {"np": np, "Diverged": Diverged, **entry.program.functions}
-        exec(entry.code, names)  # noqa: S102  the text is ours: entry.module.text shows it
         constants = [v.value for v in entry.module.constants]
         self.arrays = arrays
-        self.step, kept = names["make"](*arrays, *constants)
+        self.step, kept = entry.make(*arrays, *constants)
         self.stamp = stamper([a for a, v in zip(arrays, entry.module.bound) if v in entry.written])
         self.gradients = [box(a) for a in kept]
         del kept
@@ -206,9 +206,9 @@ def _short(x: Any) -> str:
 class Compiled:
     """What `compile` makes of a function: call it as the function."""
 
-    def __init__(self, function: Callable, max_retraces: int) -> None:
+    def __init__(self, function: Callable, max_retraces: int, threads: int) -> None:
         functools.update_wrapper(self, function)
-        self.function, self.max_retraces = function, max_retraces
+        self.function, self.max_retraces, self.threads = function, max_retraces, threads
         self._name = function.__name__ if function.__name__.isidentifier() else "program"
         self._entries: dict[Any, list[Entry]] = {}
         self._eager: set[Any] = set()
@@ -221,7 +221,7 @@ class Compiled:
         """As a method: compiled for each object."""
         if instance is None:
             return self
-        bound = Compiled(self.function.__get__(instance, owner), self.max_retraces)
+        bound = Compiled(self.function.__get__(instance, owner), self.max_retraces, self.threads)
         with contextlib.suppress(AttributeError):
             vars(instance)[self.function.__name__] = bound
         return bound
@@ -260,7 +260,7 @@ class Compiled:
             self._eager.add(key)
             self._warn(recording.reason)
             return result
-        entry = self._last = Entry(self._name, recording)
+        entry = self._last = Entry(self._name, recording, self.threads)
         for v in entry.written:
             stamp(v.value[1] if v.value[0] == "array" else v.value[1][v.value[2]])
         for name in recording.changed:
@@ -350,7 +350,7 @@ def _tensors(structure: Any) -> list:
     return [x for x in _tensors_and_arrays(structure) if isinstance(x, Value)]
 
 
-def compile(function: Callable | None = None, *, max_retraces: int = 8) -> Any:
+def compile(function: Callable | None = None, *, max_retraces: int = 8, threads: int = 1) -> Any:
     """Turn a function of Tensors (a training step, say) into a numpy program: @compile, or compile(function).
 
     The first call for given shapes and dtypes runs as usual and is recorded: forward, backward, optimizer. Later calls
@@ -360,9 +360,10 @@ def compile(function: Callable | None = None, *, max_retraces: int = 8) -> Any:
     What the recording depended on is looked at again on each call: shapes and dtypes, Python values that the function
     can reach, train and eval mode. Where that differs it is recorded again, at most max_retraces times; then, and where
     an operation cannot be recorded, the function runs as it is, with a warning. Looking at a value inside (a branch,
-    .item(), print, a conversion to numpy) is a CompileError with the line.
+    .item(), print, a conversion to numpy) is a CompileError with the line. threads: how many share the tiles of large
+    elementwise work.
     """
     def decorate(function: Callable) -> Compiled:
-        return Compiled(function, max_retraces)
+        return Compiled(function, max_retraces, threads)
 
     return decorate if function is None else decorate(function)

@@ -36,10 +36,12 @@ class Plan:
     kind: dict[Var, str] = field(default_factory=dict)
     storage: dict[Any, Storage] = field(default_factory=dict)  # of a value, or of a group's scratch memory
     slots: dict[Var, int] = field(default_factory=dict)
+    scratch: dict[Group, int] = field(default_factory=dict)  # bytes a thread
     target: dict[Var, Var] = field(default_factory=dict)
     static: set[Var] = field(default_factory=set)  # the array is the same in each call
     copies: list[tuple[Var, Var]] = field(default_factory=list)  # writes that are left for the end
     pool: int = 0  # bytes
+    threads: int = 1
     peak: int = 0  # bytes: the pool, what is kept, and what numpy allocates
 
 
@@ -47,9 +49,9 @@ def _calls(step: Any) -> list[Var]:
     return step.members if isinstance(step, Group) else [step]
 
 
-def planned(program: Program, steps: list[Any], layout: Layout) -> Plan:
-    """Place every value of the program, whose calls run in the order of `steps`."""
-    plan, root = Plan(steps), layout.root
+def planned(program: Program, steps: list[Any], layout: Layout, threads: int = 1) -> Plan:
+    """Place every value of the program, whose calls run in the order of `steps`, tiles in so many threads."""
+    plan, root = Plan(steps, threads=threads), layout.root
     step_of = {v: i for i, step in enumerate(steps) for v in _calls(step)}
     last: dict[Var, int] = {}  # step of the last read, by root
     for i, step in enumerate(steps):
@@ -85,9 +87,9 @@ def planned(program: Program, steps: list[Any], layout: Layout) -> Plan:
                                         last[a] == i == plan.storage[a].end), None) or Storage(v.nbytes, i, i)
                 plan.storage[v].end = max(plan.storage[v].end, last.get(v, i))
         if isinstance(step, Group):
-            slots, nbytes = scratch_slots(step, layout, set(step.outputs))
+            slots, plan.scratch[step] = scratch_slots(step, layout, set(step.outputs))
             plan.slots |= slots
-            plan.storage[step] = Storage(nbytes, i, i)
+            plan.storage[step] = Storage(plan.scratch[step] * threads, i, i)
     for v in (*plan.kind,):
         kind = plan.kind[v]
         if kind in ("pool", "own", "in", "constant") or kind == "input" and v.shape is not None and \

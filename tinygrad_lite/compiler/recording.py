@@ -57,7 +57,7 @@ class Reach:
             self.value("self", f.__self__)
             f = f.__func__
         f = getattr(f, "__wrapped__", f)
-        if not isinstance(f, types.FunctionType) or f.__module__.startswith(("tinygrad_lite", "numpy")):
+        if not isinstance(f, types.FunctionType) or (f.__module__ or "").startswith(("tinygrad_lite", "numpy")):
             return
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
             with contextlib.suppress(ValueError):  # an empty cell

@@ -193,6 +193,22 @@ def _zeros(x: Any) -> bool:
 
 
 # ---------------------------------------------------------------- the whole module
+SPREAD = '''from concurrent.futures import ThreadPoolExecutor
+
+threads = ThreadPoolExecutor({0})
+
+
+def spread(tile, tiles):
+    def run(first):
+        for each in tiles[first::{0}]:
+            tile(*each)
+
+    list(threads.map(run, range({0})))
+
+
+'''
+
+
 class Module:
     """The source text, and the order in which the function it makes is given its inputs and gives its results."""
 
@@ -228,7 +244,8 @@ class Module:
         own = all(plan.kind[v] == "own" for v in self.program.kept)
         kept = [words.of(v) for v in self.program.kept if own]
         returned += [words.of(v) for v in self.program.kept if not own]
-        lines = ["import numpy as np", "", "", f"def make({', '.join([*map(words.of, self.bound), *map(words.of, self.constants)])}):"]
+        lines = ["import numpy as np", "", "", *(SPREAD.format(plan.threads).splitlines() if plan.threads > 1 else ()),
+                 f"def make({', '.join([*map(words.of, self.bound), *map(words.of, self.constants)])}):"]
         if plan.pool:
             lines += [f"    pool = np.empty({plan.pool}, np.uint8)", "",
                       "    def array(at, shape, dtype):",
@@ -288,10 +305,11 @@ class Module:
                 tile(v)
         for v in group.members:
             if v in plan.slots:
-                offset = plan.storage[group].offset + plan.slots[v]
-                self.setup.append(f"{self.names[v]} = array({offset}, {(step, *v.shape[lead:])!r}, {literal(v.dtype)})")  # type: ignore
+                at = f"{plan.storage[group].offset + plan.slots[v]}"
+                if plan.threads > 1:  # a thread's scratch memory is its own
+                    at += f" + i // {step} % {plan.threads} * {plan.scratch[group]}"
                 inside[v] = f"{self.names[v]}_"
-                tiles[inside[v]] = f"{self.names[v]}[:{rows} - i]"
+                tiles[inside[v]] = f"array({at}, {(step, *v.shape[lead:])!r}, {literal(v.dtype)})[:{rows} - i]"  # type: ignore
             elif v in group.outputs and plan.kind[v] != "view":
                 if plan.kind[v] == "numpy":
                     self.body.append(f"{self.names[v]} = np.empty({v.shape!r}, {literal(v.dtype)})")
@@ -306,8 +324,12 @@ class Module:
         names = "".join(f", {n}" for n in tiles)
         self.setup.append(f"tiles_{self.groups} = [(i{''.join(', ' + t for t in tiles.values())},) "
                           f"for i in range(0, {rows}, {step})]")
-        self.body.append(f"for i{names or ','} in tiles_{self.groups}:  # {step} of {rows} rows at a time")
-        self.body += [f"    {line}" for line in loop]
+        number, count = self.groups, f"  # {step} of {rows} rows at a time"
+        if plan.threads > 1:
+            self.body += [f"def tile_{number}(i{names}):{count}", *(f"    {line}" for line in loop),
+                          f"spread(tile_{number}, tiles_{number})"]
+        else:
+            self.body += [f"for i{names or ','} in tiles_{number}:{count}", *(f"    {line}" for line in loop)]
         for v in group.outputs:
             if plan.kind[v] == "view":
                 self._call(v)
