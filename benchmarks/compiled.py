@@ -112,7 +112,8 @@ def gpt(lib, wrap, layers, width, context, batch, vocabulary=65):
     return step
 
 
-GPTS = {"GPT 2 layers, 32 wide, 32 long, batch 8": (2, 32, 32, 8), "GPT 4 layers, 64 wide, 64 long, batch 16": (4, 64, 64, 16),
+GPTS = {"GPT 2 layers, 32 wide, 32 long, batch 8": (2, 32, 32, 8),
+        "GPT 4 layers, 64 wide, 64 long, batch 16": (4, 64, 64, 16),
         "GPT 6 layers, 192 wide, 128 long, batch 8": (6, 192, 128, 8)}
 
 

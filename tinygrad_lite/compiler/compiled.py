@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..changes import stamp, stamper
+from ..changes import stamper
 from ..mode import mode
 from ..tape import Node, Value, box
 from .explanation import explained
@@ -86,12 +86,8 @@ class Entry:
         return ""
 
     # ---- running
-    def bind(self) -> "Instance":
-        """The program with memory of its own and the arrays as they are now."""
-        return Instance(self)
-
     def arrays(self) -> list[np.ndarray]:
-        """Those the program reads by reference, as they are now: in the order of `module.bound`."""
+        """The arrays that the program reads by reference, as they are now: in the order of `module.bound`."""
         return [*[t.array for t in self.tensors], *[table[key] for table, key in self.items]]
 
     def run(self, arguments: list) -> Any:
@@ -106,13 +102,12 @@ class Entry:
             raise
 
     def _run(self, arguments: list) -> Any:
-        arrays = self.arrays()
-        try:
+        instance = None
+        with contextlib.suppress(IndexError):
             instance = self.free.pop()
-            if not all(map(operator.is_, arrays, instance.arrays)) or instance.held():
-                instance = Instance(self, arrays)
-        except IndexError:
-            instance = Instance(self, arrays)
+        if instance is None or not all(map(operator.is_, self.arrays(), instance.arrays)) or instance.held():
+            with _tracing:  # while another thread traces, tensors that both use are lifted
+                instance = Instance(self, self.arrays())
         given = [read(arguments) for read in self.readers]
         try:
             if self.quiet:
@@ -255,19 +250,25 @@ class Compiled:
             self._warn("an argument is the result of a recorded operation, and gradients have to flow on through it")
             return self.function(*args, **kwargs)
         with _tracing:
+            if any(not entry.changed() for entry in self._entries.get(key, ())):  # another thread has been faster
+                return self(*args, **kwargs)
             result, recording = record(self.function, args, kwargs, self._names(args, kwargs))
+            if not recording.reason:
+                self._keep(key, recording)
         if recording.reason:
             self._eager.add(key)
             self._warn(recording.reason)
-            return result
+        return result
+
+    def _keep(self, key: Any, recording: Recording) -> None:
+        """Make a program of what was recorded."""
         entry = self._last = Entry(self._name, recording, self.threads)
-        for v in entry.written:
-            stamp(v.value[1] if v.value[0] == "array" else v.value[1][v.value[2]])
+        stamper([a for v, a in zip(entry.module.bound, entry.arrays()) if v in entry.written])
         for name in recording.changed:
-            self._warn(f"it changes '{name}' itself, which happens only while a call is recorded", "only in part")
+            self._warn(f"it changes '{name}' itself, which happens only while a call is recorded",
+                       "compiled only in part")
         self._entries.setdefault(key, []).append(entry)
         self._recorded += 1
-        return result
 
     def _cause(self, key: Any) -> str:
         known = self._entries.get(key)
@@ -286,11 +287,10 @@ class Compiled:
             names += [name if len(found) == 1 else f"{name}_{i}" for i in range(len(found))]
         return names
 
-    def _warn(self, reason: str, how: str = "not") -> None:
+    def _warn(self, reason: str, how: str = "not compiled") -> None:
         if reason not in self._warned:
             self._warned.add(reason)
-            warnings.warn(f"{self.function.__name__} is compiled {how}: {reason}".replace("compiled not", "not compiled"),
-                          Fallback, stacklevel=4)
+            warnings.warn(f"{self.function.__name__} is {how}: {reason}", Fallback, stacklevel=4)
 
     # ---- what can be looked at
     def _current(self) -> Entry:
@@ -315,7 +315,7 @@ class Compiled:
         return explained(entry.stages, entry.plan, changes)
 
     def export(self, path: Any) -> None:
-        """Write the program that ran last as a .py file that needs numpy alone, with its arrays in an .npz beside it."""
+        """Write the program that ran last as a .py file that needs numpy alone, and its arrays in an .npz beside it."""
         entry = self._current()
         exported(path, self._name, entry.module, entry.arrays(), entry.recording)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..tape import Node, Value, as_array
 from ..tensor import Tensor
-from .passes import common_subexpressions, dead_code, fold_constants, known, simplify, views_for_copies
+from .passes import common_subexpressions, dead_code, fold_constants, fresh_zeros, known, simplify, views_for_copies
 from .program import Program, Var
 from .recording import Reach, record
 from .source import Words, listed, literal, named, pattern
@@ -124,11 +124,10 @@ class _Text:
     def statement(self, v: Var) -> list[str]:
         name = self.names[v]
         if v.op == "put":
-            index = ", ".join(self.place(i) for i in v.args[1]) if isinstance(v.args[1], tuple) else self.place(v.args[1])
-            source = v.args[0]
-            empty = source.op == "np.zeros" or source.op == "constant" and not source.value.any()
-            first = f"np.zeros_like({self.like(v)})" if empty and self.like(v) else self.expression(source, ATOM) + ".copy()"
-            lines = [f"{name} = {first}", f"{name}[{index}] = {self.expression(v.args[2], 0)}"]
+            source, like = v.args[0], self.like(v)
+            copy = f"{self.expression(source, ATOM)}.copy()"
+            first = f"np.zeros_like({like})" if like and fresh_zeros(source) else copy
+            lines = [f"{name} = {first}", f"{name}[{self.index(v.args[1])}] = {self.expression(v.args[2], 0)}"]
         elif v.op.startswith("rng."):
             raise RuntimeError("derive: the function draws random numbers; put the model in eval mode")
         else:
@@ -144,8 +143,11 @@ class _Text:
                 return self.names[other]
         return ""
 
-    def place(self, i: Any) -> str:
-        return self.words.index(i) if not isinstance(i, Var) else self.expression(i, 0)
+    def index(self, i: Any) -> str:
+        """What stands between the brackets."""
+        if isinstance(i, tuple):
+            return ", ".join(map(self.index, i)) + "," * (len(i) == 1)
+        return self.expression(i, 0) if isinstance(i, Var) else self.words.index(i)
 
     def whole(self, n: Any) -> str:
         """A number of rows is N."""
@@ -194,8 +196,7 @@ class _Text:
             said += ["keepdims=True"] if v.kwargs.get("keepdims") else []
             return f"{of(args[0], ATOM)}.{REDUCTIONS.get(v.op, 'mean')}({', '.join(said)})", ATOM
         if v.op in ("[]", "item"):
-            index = args[1]
-            return f"{of(args[0], ATOM)}[{', '.join(map(self.place, index)) if isinstance(index, tuple) else self.place(index)}]", ATOM
+            return f"{of(args[0], ATOM)}[{self.index(args[1])}]", ATOM
         if v.op in (".T", ".mT"):
             return of(args[0], ATOM) + v.op, ATOM
         named_args = [f"{k}={of(a, 0)}" for k, a in v.kwargs.items()]

@@ -23,8 +23,8 @@ def explained(stages: Sequence[tuple[str, Program]], plan: Plan, changes: bool) 
         count = f"{len(program.body)} calls" if before is None else f"{len(before.body)} -> {len(program.body)} calls"
         lines.append(f"{name}: {count}")
         if changes and before is not None:
-            lines += ["    " + line for line in difflib.unified_diff(listing(before), listing(program), n=0, lineterm="")
-                      if not line.startswith(("---", "+++", "@@"))]
+            found = difflib.unified_diff(listing(before), listing(program), n=0, lineterm="")
+            lines += ["    " + line for line in found if not line.startswith(("---", "+++", "@@"))]
         before = program
     kinds = list(plan.kind.values())
     reused = kinds.count("pool") - len({id(s) for v, s in plan.storage.items() if not isinstance(v, Group)})

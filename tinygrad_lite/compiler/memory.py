@@ -58,8 +58,8 @@ def planned(program: Program, steps: list[Any], layout: Layout, threads: int = 1
         for v in _calls(step):
             for source in v.sources():
                 last[root[source]] = i
-    for v in (*program.inputs, *(s for v in step_of for s in v.sources() if s.op == "constant")):
-        plan.kind[v] = v.op
+    plan.kind |= {v: v.op for v in program.inputs}
+    plan.kind |= {s: s.op for v in step_of for s in v.sources() if s.op == "constant"}
     fresh = {root[v] for v in program.results}
     kept = {root[v] for v in program.kept}
     adds = any(v.value[0] == "grad" for v in program.inputs)
@@ -123,9 +123,10 @@ def _written_in_place(program: Program, plan: Plan, layout: Layout, step_of: dic
 def _read_until(v: Var, shown: Var, step: Any, layout: Layout) -> bool:
     """Whether the memory that `shown` shows, overwritten as v is made, is read by no later call of the step, nor in
     another way (which in a group's later tiles would find it overwritten)."""
-    calls, of = _calls(step), layout.root[shown]
-    others = isinstance(step, Group) and any(layout.root[s] is of and s is not shown for c in calls for s in c.sources())
-    return not others and all(layout.root[s] is not of for later in calls[calls.index(v) + 1 :] for s in later.sources())
+    calls, root, of = _calls(step), layout.root, layout.root[shown]
+    if isinstance(step, Group) and any(root[s] is of and s is not shown for c in calls for s in c.sources()):
+        return False
+    return all(root[s] is not of for later in calls[calls.index(v) + 1 :] for s in later.sources())
 
 
 def _overwritable(v: Var, step: Any, plan: Plan, layout: Layout) -> Iterator[Var]:

@@ -56,8 +56,8 @@ def fold_constants(program: Program) -> Program:
     def rule(var: Var) -> Var:
         if var.is_ufunc and len(var.args) == 2:  # a number beside an array of the same dtype needs no array of its own
             for i, (a, b) in enumerate(zip(var.args, reversed(var.args))):
-                if isinstance(a, Var) and a.op == "constant" and isinstance(b, Var) and b.shape is not None and b.op != "constant" \
-                        and a.dtype == b.dtype and var.shape == b.shape and a.size and (a.value == a.value.flat[0]).all():
+                if _is_constant(a) and isinstance(b, Var) and not _is_constant(b) and b.dtype == a.dtype and \
+                        var.shape == b.shape and a.size and (a.value == a.value.flat[0]).all():
                     number = a.value.flat[0].item()
                     var = replace(var, args=tuple(number if k == i else x for k, x in enumerate(var.args)))
         sources = list(var.sources())
@@ -116,12 +116,12 @@ def _same(var: Var, x: Any) -> bool:
     return isinstance(x, Var) and (x.shape, x.dtype) == (var.shape, var.dtype)
 
 
-def _fresh_zeros(x: Any) -> bool:
+def fresh_zeros(x: Any) -> bool:
     return isinstance(x, Var) and (x.op == "np.zeros" or x.op == "constant" and not x.value.any())
 
 
 def simplify(program: Program) -> Program:
-    """Algebraic identities that change no bit but the sign of a zero: x * 1, x + 0, x - x's own transposition …"""
+    """Algebraic identities that change no bit but the sign of a zero: x * 1, x + 0, x.T.T, …"""
     def rule(var: Var) -> Var:
         a, b = (*var.args, None, None)[:2]
         match var.op:
@@ -172,7 +172,7 @@ def sparse_differences(program: Program) -> Program:
         if var.op != "np.subtract" or not all(isinstance(x, Var) and _same(var, x) for x in var.args):
             return var
         a, b = var.args
-        if b.op != "put" or not _fresh_zeros(b.args[0]) or not _each_once(b.args[1]):
+        if b.op != "put" or not fresh_zeros(b.args[0]) or not _each_once(b.args[1]):
             return var
         index, value = b.args[1:]
         there = Var("[]", (a, index), {}, *_of_index(index, a))
@@ -190,8 +190,9 @@ def flat_products(program: Program) -> Program:
         a, b = var.args
         if len(a.shape) < 3 or len(b.shape) != 2 or a.op in VIEWS and a.op != ".reshape":
             return var
-        flat = Var(".reshape", (a, (a.size // a.shape[-1], a.shape[-1])), {}, (a.size // a.shape[-1], a.shape[-1]), a.dtype)
-        product = Var("np.matmul", (flat, b), {}, (flat.shape[0], b.shape[1]), var.dtype)
+        rows, n = a.size // a.shape[-1], a.shape[-1]
+        flat = Var(".reshape", (a, (rows, n)), {}, (rows, n), a.dtype)
+        product = Var("np.matmul", (flat, b), {}, (rows, b.shape[1]), var.dtype)
         return Var(".reshape", (product, var.shape), {}, var.shape, var.dtype)
 
     return program.rewritten(rule)
@@ -215,55 +216,46 @@ def short_rows(program: Program) -> Program:
     return program.rewritten(rule)
 
 
-LONG, SMALL = 8, 1 << 12  # terms, and elements of each, from and up to which adding them one by one is slow
+SMALL = 1 << 12  # elements of an array, up to which a call takes longer to start than to compute
+LONG, LONGEST = 8, 500  # terms of a sum that are added in one call
 
 
 def batched_sums(program: Program) -> Program:
     """A sum of many small terms, such as the gradient of a weight that is used again and again, in one call."""
     uses, ends = program.uses(), set(program.ends())
 
-    def once(v: Any) -> bool:
-        return isinstance(v, Var) and v not in ends and len(uses.get(v, ())) == 1
+    def goes_on(v: Var) -> bool:
+        return v not in ends and len(uses.get(v, ())) == 1 and uses[v][0].op == "np.add" and uses[v][0].args[0] is v
 
     def terms(v: Var) -> list[Var]:
-        found = [v.args[1]]
-        while isinstance(v.args[0], Var) and v.args[0].op == "np.add" and once(v.args[0]) and _same(v, v.args[0]):
-            v = v.args[0]
-            found.append(v.args[1])
-        return [v.args[0], *found[::-1]]
+        first, second = v.args
+        return [*(terms(first) if first.op == "np.add" and goes_on(first) else [first]), second]
 
-    def stacked(parts: list[Var]) -> Var:
-        shape = (len(parts), *parts[0].shape)  # type: ignore[misc]
-        if not parts[0].shape:
-            return Var("np.stack", (parts,), {}, shape, parts[0].dtype)
-        rows = (shape[0] * shape[1], *shape[2:])
-        return Var(".reshape", (Var("np.concatenate", (parts,), {}, rows, parts[0].dtype), shape), {}, shape,
-                   parts[0].dtype)
+    def summed(v: Var, new: Callable[[Any], Any]) -> Var:
+        parts = [new(p) for p in terms(v)]
+        if all(p.op == "np.multiply" and all(_same(p, a) for a in p.args) for p in parts):
+            factors = [_stacked(list(side)) for side in zip(*(p.args for p in parts))]
+            whole = Var("np.multiply", tuple(factors), {}, factors[0].shape, v.dtype)
+        else:
+            whole = _stacked(parts)
+        return Var("np.add.reduce", (whole,), {"axis": 0}, v.shape, v.dtype, v.name)
 
-    chains = {v: parts for v in program.body if v.op == "np.add" and not v.kwargs and 0 < v.size <= SMALL and not (
-        once(v) and uses[v][0].op == "np.add" and uses[v][0].args[0] is v) and len(parts := terms(v)) >= LONG
-        and all(isinstance(p, Var) and _same(v, p) for p in parts)}
-    new: dict[Var, Var] = {}
-    body: list[Var] = []
+    small = {v for v in program.body if v.op == "np.add" and 0 < v.size <= SMALL and all(_same(v, a) for a in v.args)}
+    length: dict[Var, int] = {}
     for v in program.body:
-        if v in chains:
-            parts = [new.get(p, p) for p in chains[v]]
-            if all(p.op == "np.multiply" and once(p) and all(isinstance(a, Var) and _same(p, a) for a in p.args)
-                   for p in parts):
-                factors = [stacked([new.get(a, a) for a in side]) for side in zip(*(p.args for p in parts))]
-                whole = Var("np.multiply", tuple(factors), {}, factors[0].shape, v.dtype)
-            else:
-                whole = stacked(parts)
-            new[v] = Var("np.add.reduce", (whole,), {"axis": 0}, v.shape, v.dtype, v.name)
-    for v in program.body:
-        args = mapped(lambda x: new.get(x, x) if isinstance(x, Var) else x, v.args)
-        body.append(new.get(v) or (replace(v, args=args) if any(s in new for s in v.sources()) else v))
-        if body[-1] is not v:
-            new.setdefault(v, body[-1])
-    moved = lambda v: new.get(v, v)
-    return replace(program, body=body, results=[moved(v) for v in program.results],
-                   kept=[moved(v) for v in program.kept], writes=[(i, moved(v)) for i, v in program.writes]).rewritten(
-                       lambda v: v)
+        if v in small:
+            length[v] = 1 + (length.get(v.args[0], 1) if goes_on(v.args[0]) else 1)
+    long = {v: summed for v, n in length.items() if LONG <= n <= LONGEST and not goes_on(v)}
+    return program.rewritten(lambda v: v, long)
+
+
+def _stacked(parts: list[Var]) -> Var:
+    """Arrays of one shape along a new first dimension."""
+    shape, dtype = (len(parts), *parts[0].shape), parts[0].dtype
+    if len(shape) == 1:
+        return Var("np.stack", (parts,), {}, shape, dtype)
+    whole = Var("np.concatenate", (parts,), {}, (shape[0] * shape[1], *shape[2:]), dtype)
+    return Var(".reshape", (whole, shape), {}, shape, dtype)
 
 
 def _each_once(index: Any) -> bool:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -94,11 +95,12 @@ class Program:
         """The values that are seen outside."""
         return [*self.results, *self.kept, *(value for _, value in self.writes)]
 
-    def rewritten(self, rule: Callable[[Var], Var]) -> "Program":
+    def rewritten(self, rule: Callable[[Var], Var], instead: dict[Var, Callable] = MappingProxyType({})) -> "Program":  # type: ignore
         """The program with each call replaced by what `rule` makes of it: itself, a new call, or an earlier value.
 
         The rule sees a call whose arguments have been replaced already; what it gives that is not in the program yet
-        (and what that is made from) is put in there.
+        (and what that is made from) is put in there. For calls in `instead`, that function makes the replacement, from
+        the call as it was and a function that gives the new form of an old value.
         """
         new: dict[Var, Var] = {v: v for v in self.inputs}
         body: dict[Var, None] = {}
@@ -117,7 +119,7 @@ class Program:
                 moved = replace(var, args=args, kwargs=kwargs)
             else:
                 moved = var
-            made = rule(moved)
+            made = instead[var](var, known) if var in instead else rule(moved)
             if made is not moved and var.name and not made.name and made.op not in ("input", "constant"):
                 made.name = var.name
             new[var] = made

@@ -166,7 +166,8 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
            reach: Reach | None = None, before: dict[Node, Any] | None = None) -> tuple[Any, Recording]:
     """Call the function; gives its result and the recording. An exception leaves everything as the call left it.
 
-    names: of the arrays among the arguments. reach: of the function, unless it is looked for here. before: is given the gradients that there were.
+    names: of the arrays among the arguments. reach: of the function, unless it is to be looked for here. before: is
+    given the gradients that there were, and none are left.
     """
     if reach is None:
         reach = Reach()

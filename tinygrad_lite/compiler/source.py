@@ -10,7 +10,7 @@ import numpy as np
 
 from .layout import fills
 from .memory import Plan
-from .passes import COPIES
+from .passes import COPIES, fresh_zeros
 from .program import Program, Var, variables
 from .tiles import Group
 
@@ -158,7 +158,7 @@ class Words:
             return [f"if {'not ' * v.args[1]}{self.of(v.args[0])}:", "    raise Diverged"]
         if v.op in ("put", "written"):
             source = v.args[0]
-            fresh = f"np.zeros({v.shape!r}, {literal(v.dtype)})" if _zeros(source) else f"{self.of(source)}.copy()"
+            fresh = f"np.zeros({v.shape!r}, {literal(v.dtype)})" if fresh_zeros(source) else f"{self.of(source)}.copy()"
             return [f"{name} = {fresh}", self.change(v, name)]
         return [f"{name} = {self.call(v)}"]
 
@@ -181,15 +181,11 @@ class Words:
         if v.op == "np.zeros":
             return [f"{out}[...] = 0"]
         if v.op == "put":
-            copied = [] if same else [f"{out}[...] = 0" if _zeros(first) else f"np.copyto({out}, {self.of(first)})"]
-            return [*copied, self.change(v, out)]
+            copied = f"{out}[...] = 0" if fresh_zeros(first) else f"np.copyto({out}, {self.of(first)})"
+            return [*[copied] * (not same), self.change(v, out)]
         if not fills(v):
             return [f"np.copyto({out}, {self.call(v)})"]
         return [f"{v.op}({self.arguments(v.args, v.kwargs)}, out={out})"]
-
-
-def _zeros(x: Any) -> bool:
-    return x.op == "np.zeros" or x.op == "constant" and not x.value.any()
 
 
 # ---------------------------------------------------------------- the whole module
@@ -216,7 +212,8 @@ class Module:
         self.program, self.plan = program, plan
         self.names = shared_names(named(program, [name]), plan)
         uses, ends = program.uses(), program.ends()
-        self.inline = {v for v in program.body if v.op.startswith("py.") and len(uses.get(v, ())) == 1 and v not in ends}
+        self.inline = {v for v in program.body
+                       if v.op.startswith("py.") and len(uses.get(v, ())) == 1 and v not in ends}
         self.words = Words(self.names, self.inline)
         static = [v for v in program.inputs if v in plan.static]
         self.bound = [v for kind in ("array", "item") for v in static if v.value[0] == kind]
@@ -244,8 +241,9 @@ class Module:
         own = all(plan.kind[v] == "own" for v in self.program.kept)
         kept = [words.of(v) for v in self.program.kept if own]
         returned += [words.of(v) for v in self.program.kept if not own]
-        lines = ["import numpy as np", "", "", *(SPREAD.format(plan.threads).splitlines() if plan.threads > 1 else ()),
-                 f"def make({', '.join([*map(words.of, self.bound), *map(words.of, self.constants)])}):"]
+        spread = SPREAD.format(plan.threads).splitlines() if plan.threads > 1 else ()
+        bound = ", ".join(map(words.of, (*self.bound, *self.constants)))
+        lines = ["import numpy as np", "", "", *spread, f"def make({bound}):"]
         if plan.pool:
             lines += [f"    pool = np.empty({plan.pool}, np.uint8)", "",
                       "    def array(at, shape, dtype):",

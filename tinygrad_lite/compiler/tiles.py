@@ -98,7 +98,7 @@ def grouped(program: Program, layout: Layout) -> list[Any]:
 
     for v in program.body:
         needed = list(dict.fromkeys(of[s] for s in v.sources() if s in of and of[s] in opened))
-        home = next((g for g in (*needed[::-1], *opened[::-1]) if len(g.members) < LONGEST and _joins(v, g, layout)), None)
+        home = next((g for g in (*needed[::-1], *opened[::-1]) if _joins(v, g, layout)), None)
         for g in needed:
             if g is not home:
                 close(g)
@@ -128,7 +128,7 @@ def grouped(program: Program, layout: Layout) -> list[Any]:
 
 def _joins(v: Var, group: Group, layout: Layout) -> bool:
     """Whether v can be the next of a group, if need be with fewer dimensions merged into its rows."""
-    if v.op == "check" or v.shape is None:
+    if v.op == "check" or v.shape is None or len(group.members) >= LONGEST:
         return False
     for lead in range(group.lead, 0, -1):
         if _fits(v, group, lead, layout) and (lead == group.lead or all(

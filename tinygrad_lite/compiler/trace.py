@@ -98,10 +98,6 @@ class Number:
         mode.tracing.check(self.now, bool(self.value))
         return bool(self.value)
 
-    def __float__(self) -> float:
-        _refused("float()")
-        return float(self.value)
-
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
@@ -133,16 +129,8 @@ class Traced(NDArrayOperatorsMixin):
         self.how, self.version, self.seen = var, 0, 0 if parent is None else parent.version
 
     # ---- what it is
-    shape = property(lambda self: self.value.shape)
-    dtype = property(lambda self: self.value.dtype)
-    ndim = property(lambda self: self.value.ndim)
-    size = property(lambda self: self.value.size)
-    nbytes = property(lambda self: self.value.nbytes)
-    itemsize = property(lambda self: self.value.itemsize)
-    strides = property(lambda self: self.value.strides)
-    flags = property(lambda self: self.value.flags)
-    T = property(lambda self: self.trace.note(".T", (self,), {}, self.value.T))
-    mT = property(lambda self: self.trace.note(".T" if self.ndim == 2 else ".mT", (self,), {}, self.value.mT))
+    T = property(lambda self: self._method(".T", lambda x: x.T, self))
+    mT = property(lambda self: self._method(".T" if self.ndim == 2 else ".mT", lambda x: x.mT, self))
 
     @property
     def base(self) -> Any:
@@ -218,14 +206,14 @@ class Traced(NDArrayOperatorsMixin):
             return function(*mapped(plain, args), **mapped(plain, kwargs))
         return mode.tracing.run(op, function, args, kwargs)
 
-    def sum(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        return np.add.reduce(self, axis=axis, dtype=dtype, keepdims=keepdims)
+    def sum(self, axis: Any = None, **kwargs: Any) -> Any:
+        return np.add.reduce(self, axis=axis, **kwargs)
 
-    def max(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        return np.maximum.reduce(self, axis=axis, keepdims=keepdims)
+    def max(self, axis: Any = None, **kwargs: Any) -> Any:
+        return np.maximum.reduce(self, axis=axis, **kwargs)
 
-    def min(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        return np.minimum.reduce(self, axis=axis, keepdims=keepdims)
+    def min(self, axis: Any = None, **kwargs: Any) -> Any:
+        return np.minimum.reduce(self, axis=axis, **kwargs)
 
     def astype(self, dtype: Any, copy: bool = True, **_: Any) -> Any:
         if not copy and self.dtype == dtype:
@@ -252,42 +240,6 @@ class Traced(NDArrayOperatorsMixin):
         mode.tracing.check(self.now, truth)
         return truth
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        _refused("a conversion to numpy (or printing)")
-        return np.array(self.value, dtype=dtype, copy=copy)
-
-    def item(self, *at: Any) -> Any:
-        _refused("item()")
-        return self.value.item(*at)
-
-    def tolist(self) -> Any:
-        _refused("tolist()")
-        return self.value.tolist()
-
-    def __float__(self) -> float:
-        _refused("float()")
-        return float(self.value)
-
-    def __int__(self) -> int:
-        _refused("int()")
-        return int(self.value)
-
-    def __index__(self) -> int:
-        _refused("a Python index made")
-        return operator.index(self.value)
-
-    def __contains__(self, x: Any) -> bool:
-        _refused("`in`")
-        return x in self.value
-
-    def __repr__(self) -> str:
-        _refused("printing")
-        return repr(self.value)
-
-    def __format__(self, spec: str) -> str:
-        _refused("printing")
-        return format(self.value, spec)
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"an array has no attribute '{name}'")
@@ -296,14 +248,34 @@ class Traced(NDArrayOperatorsMixin):
 
 
 def _forwarded(name: str) -> Callable:
+    """A method of arrays that is a call of the program."""
     def method(self: Traced, *args: Any, **kwargs: Any) -> Any:
         return self._method("." + name, getattr(np.ndarray, name), self, *args, **kwargs)
 
     return method
 
 
+def _looking(what: str, function: Callable) -> Callable:
+    """A method that looks at the values."""
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _refused(what)
+        return function(self.value, *args, **kwargs)
+
+    return method
+
+
+LOOKING = {  # what looks at the values of an array, in words
+    "item": ("item()", np.ndarray.item), "tolist": ("tolist()", np.ndarray.tolist), "__float__": ("float()", float),
+    "__array__": ("a conversion to numpy (or printing)", np.array), "__int__": ("int()", int),
+    "__index__": ("a Python index made", operator.index), "__contains__": ("`in`", operator.contains),
+    "__repr__": ("printing", repr), "__format__": ("printing", format)}
+for _name in ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "strides", "flags"):
+    setattr(Traced, _name, property(operator.attrgetter("value." + _name)))
 for _name in METHODS:
     setattr(Traced, _name, _forwarded(_name))
+for _name, (_what, _function) in LOOKING.items():
+    setattr(Traced, _name, _looking(_what, _function))
+Number.__float__ = Traced.__float__  # type: ignore[attr-defined]
 
 
 def _ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict) -> Any:
@@ -321,7 +293,8 @@ def _ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict) -> Any:
         inputs, kwargs = inputs[:1], {k: v for k, v in named.items() if v is not None and v is not False}
     if method == "reduce" and "axis" not in kwargs:
         kwargs["axis"] = None  # all: numpy's default would be the first
-    result = trace.run(f"np.{ufunc.__name__}" + ("" if method == "__call__" else "." + method), function, inputs, kwargs)
+    op = f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}"
+    result = trace.run(op, function, inputs, kwargs)
     if out[0] is None:
         return result
     if len(out) > 1 or not isinstance(out[0], Traced):
