@@ -186,6 +186,11 @@ def test_gradients_accumulate_over_calls():
     w.grad = None
     step(tl.ones(3))
     np.testing.assert_array_equal(w.grad.array, [2, 2, 2])
+    x = tl.ones(3, requires_grad=True)
+    square = tl.compile(lambda x: (x * x).sum().backward())
+    for _ in range(3):
+        square(x)
+    np.testing.assert_array_equal(x.grad.array, [6, 6, 6])
 
 
 def test_gradients_of_arguments_clipping_and_changes_in_place():

@@ -66,21 +66,21 @@ class Entry:
         self.quiet = {kind: "ignore" for kind in recording.ignored}
 
     # ---- whether it holds
-    def changed(self) -> str:
+    def changed(self, arguments: list) -> str:
         """What the recorded call depended on and is no longer the same; empty if nothing."""
         with contextlib.suppress(LookupError, ValueError):  # all of it at once, in C
             if all(map(operator.is_, map(operator.call, self.looks), self.seen)):
-                return self._grads_changed()
+                return self._grads_changed(arguments)
         for guard in self.recording.guards:
             if guard.changed():
                 with contextlib.suppress(LookupError, ValueError):
                     return f"'{guard.name}' changed from {_short(guard.value)} to {_short(guard.look())}"
                 return f"'{guard.name}' is gone"
-        return self._grads_changed()
+        return self._grads_changed(arguments)
 
-    def _grads_changed(self) -> str:
-        for node, absent in self.recording.grads_at_start:
-            if (Node.grad.__get__(node) is None) != absent:  # type: ignore[attr-defined]
+    def _grads_changed(self, arguments: list) -> str:
+        for leaf, absent in self.recording.grads_at_start:
+            if (_node(leaf, arguments).grad is None) != absent:
                 return "a parameter had no gradient at the start, and has one now" if absent else \
                     "a parameter had a gradient at the start, and has none now"
         return ""
@@ -127,7 +127,7 @@ class Entry:
             where[key] = value
         gradients = iter(instance.gradients or map(box, out[len(out) - len(self.program.kept):]))
         for leaf, var in recording.kept:
-            (leaf if type(leaf) is Node else arguments[leaf].node).grad = None if var is None else next(gradients)
+            _node(leaf, arguments).grad = None if var is None else next(gradients)
         results = iter(out)
 
         def result(x: Any) -> Any:
@@ -168,6 +168,11 @@ class Instance:
         return more
 
 
+def _node(leaf: Any, arguments: list) -> Any:
+    """The node of a leaf: a tensor that the function reaches, or the argument at that place."""
+    return leaf if type(leaf) is Node else arguments[leaf].node
+
+
 _spent_op = type("spent", (), {"__name__": "compiled", "rules": (), "joint": None})()
 
 
@@ -184,7 +189,7 @@ def _reader(v: Var) -> Callable[[list], Any]:
         return lambda arguments: arguments[at] if type(arguments[at]) is np.ndarray else arguments[at].array
     if kind == "grad":
         leaf = where[0]
-        return lambda arguments: (leaf if isinstance(leaf, Node) else arguments[leaf].node).grad.array
+        return lambda arguments: _node(leaf, arguments).grad.array
     if kind == "generator":
         source = where[0]
         return lambda arguments: source.numpy
@@ -227,7 +232,7 @@ class Compiled:
         arguments: list = []
         key = (mode.recording, _key(args, arguments), _key(kwargs, arguments) if kwargs else None)
         for entry in self._entries.get(key, ()):
-            if not entry.changed():
+            if not entry.changed(arguments):
                 self._last = entry
                 try:
                     return entry.run(arguments)
@@ -235,22 +240,22 @@ class Compiled:
                     return self.function(*args, **kwargs)
         if key in self._eager:
             return self.function(*args, **kwargs)
-        return self._trace(key, args, kwargs)
+        return self._trace(key, arguments, args, kwargs)
 
-    def _trace(self, key: Any, args: tuple, kwargs: dict) -> Any:
-        cause = self._cause(key)
+    def _trace(self, key: Any, arguments: list, args: tuple, kwargs: dict) -> Any:
+        cause = self._cause(key, arguments)
         if self._recorded > self.max_retraces:
             self._warn(f"it was traced {self._recorded} times, and would be again because {cause}; it now runs without "
                        "a program wherever none fits: make what changes an argument of fixed shape, or raise "
                        "max_retraces")
             return self.function(*args, **kwargs)
-        outer = [x for x in _tensors((args, kwargs)) if x.node is not None and x.node.op is not None]
+        outer = [x for x in arguments if isinstance(x, Value) and x.node is not None and x.node.op is not None]
         if outer and mode.recording:
             self._eager.add(key)
             self._warn("an argument is the result of a recorded operation, and gradients have to flow on through it")
             return self.function(*args, **kwargs)
         with _tracing:
-            if any(not entry.changed() for entry in self._entries.get(key, ())):  # another thread has been faster
+            if any(not entry.changed(arguments) for entry in self._entries.get(key, ())):  # another thread has been faster
                 return self(*args, **kwargs)
             result, recording = record(self.function, args, kwargs, self._names(args, kwargs))
             if not recording.reason:
@@ -270,10 +275,10 @@ class Compiled:
         self._entries.setdefault(key, []).append(entry)
         self._recorded += 1
 
-    def _cause(self, key: Any) -> str:
+    def _cause(self, key: Any, arguments: list) -> str:
         known = self._entries.get(key)
         if known:
-            return known[-1].changed()
+            return known[-1].changed(arguments)
         if self._entries:
             return f"the arguments changed from {next(reversed(self._entries))[1:]} to {key[1:]}"
         return "it is the first call"
@@ -344,10 +349,6 @@ def _tensors_and_arrays(structure: Any) -> list:
     found: list = []
     _key(structure, found)
     return found
-
-
-def _tensors(structure: Any) -> list:
-    return [x for x in _tensors_and_arrays(structure) if isinstance(x, Value)]
 
 
 def compile(function: Callable | None = None, *, max_retraces: int = 8, threads: int = 1) -> Any:

@@ -31,11 +31,10 @@ def derive(function: Callable, *examples: Any) -> str:
     after the function's own; where there is none of either, to all floating-point examples. Names are the function's;
     comments give the shapes of these examples. The source runs as it stands, given numpy.
     """
-    tensors = [x for x in examples if isinstance(x, Value)]
-    free = [x for x in examples if isinstance(x, (Value, np.ndarray)) and as_array(x).dtype.kind == "f"]
+    free: list[Any] = [x for x in examples if isinstance(x, (Value, np.ndarray)) and as_array(x).dtype.kind == "f"]
     reach = Reach()
     reach.function(function)
-    wanted = [x for x in tensors if x.node is not None]
+    wanted = [x for x in free if isinstance(x, Value) and x.node is not None]
     if not wanted and all(t.node is None for _, t in reach.tensors.values()):
         wanted = free
     inputs = [Tensor(as_array(x)).requires_grad_(any(x is w for w in wanted)) if isinstance(x, (Value, np.ndarray))
@@ -43,7 +42,7 @@ def derive(function: Callable, *examples: Any) -> str:
 
     def value_and_grad(*args: Any) -> Any:
         value = function(*args)
-        if not isinstance(value, Value) or value.array.size != 1 or value.node is None:
+        if not isinstance(value, Tensor) or value.array.size != 1 or value.node is None:
             raise TypeError("derive: the function gives a scalar Tensor that depends on what gradients are wanted of")
         value.backward()
         return value

@@ -21,7 +21,7 @@ class Var:
     op: str
     args: tuple = ()
     kwargs: dict = field(default_factory=dict)
-    shape: tuple | None = None
+    shape: Any = None
     dtype: Any = None
     name: str = ""
     value: Any = None  # of a constant the array, of an input what it stands for

@@ -18,7 +18,7 @@ from ..tape import Node, Value
 from ..watch import watching
 from .names import gradient_name
 from .program import Program, Var, mapped
-from .trace import Number, Trace, Traced
+from .trace import Number, Trace, Traced, plain
 
 ATOMS = (bool, int, float, str, bytes, type(None), np.dtype, tuple)  # what is compared by value
 
@@ -128,6 +128,9 @@ def _names(code: Any) -> Iterator[str]:
 
 
 # ---------------------------------------------------------------- gradients of leaves, watched
+SLOT: Any = vars(Node)["grad"]  # where a node has it
+
+
 class _WatchedLeaf(Node):
     """A leaf that notes whether its gradient is looked at before it is set: then the program depends on it."""
 
@@ -137,13 +140,13 @@ class _WatchedLeaf(Node):
     def grad(self) -> Any:  # type: ignore[override]
         if mode.tracing is not None:
             mode.tracing.touched.setdefault(self, "read")
-        return Node.grad.__get__(self)  # type: ignore[attr-defined]
+        return SLOT.__get__(self)
 
     @grad.setter
     def grad(self, value: Any) -> None:
         if mode.tracing is not None:
             mode.tracing.touched.setdefault(self, "set")
-        Node.grad.__set__(self, value)  # type: ignore[attr-defined]
+        SLOT.__set__(self, value)
 
 
 @dataclass
@@ -184,10 +187,9 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
         if isinstance(x, Value):
             arguments.append(x)
             trace.lifted.append((x, x.array))
-            array, x.array = x.array, trace.input(("argument", at), x.array, next(places))
+            x.array = trace.input(("argument", at), x.array, next(places))
             if x.node is not None:
                 leaves.setdefault(x.node, at)
-            trace.arrays.setdefault(id(array), x.array)
         elif isinstance(x, np.ndarray):
             arguments.append(x)
             return trace.input(("argument", at), x, next(places))
@@ -202,7 +204,7 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
         if t.node is not None and t.node.op is None:
             leaves.setdefault(t.node, t.node)
     present = {node for node in leaves if node.grad is not None}
-    names_of = {id(t): t.array.now.name for t, _ in trace.lifted}
+    names_of = {id(t): trace.arrays[id(array)].now.name for t, array in trace.lifted}
     for node in leaves:
         if node.grad is not None and type(node.grad.array) is np.ndarray:
             trace.lifted.append((node.grad, node.grad.array))
@@ -268,7 +270,7 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: se
     kept: list[tuple[Any, Var | None]] = []
     for node, stands_for in leaves.items():
         if node in trace.touched:
-            g = Node.grad.__get__(node)  # type: ignore[attr-defined]
+            g = SLOT.__get__(node)
             kept.append((stands_for, None if g is None else trace.variable(g.array)))
             if g is not None and node in owners and isinstance(g.array, Traced):
                 gradients.append((g.array.now, owners[node].array))
@@ -295,7 +297,7 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: se
             numbers.append((where, key))
     kept_vars = [v for _, v in kept if v is not None]
     result_vars = [v.now if isinstance(v, _Boxed) else v for v in _leaves(results) if isinstance(v, (_Boxed, Var))]
-    shown = [x.array.value if isinstance(x, Value) else x.value for x, v in zip(_leaves(result), _leaves(results))
+    shown = [plain(x.array if isinstance(x, Value) else x) for x, v in zip(_leaves(result), _leaves(results))
              if isinstance(v, (_Boxed, Var))]
     shared = frozenset(i for i, x in enumerate(shown) if isinstance(x, np.ndarray) and any(
         np.may_share_memory(x, a.value) for a in trace.arrays.values()))
@@ -329,8 +331,8 @@ def _real(x: Any) -> Any:
 
 def _random_states(generators: list) -> list:
     state = np.random.get_state(legacy=False)
-    return [repr(g.bit_generator.state) for g in generators] + [hash(python_random.getstate()), state["state"]["pos"],  # type: ignore
-                                                                hash(state["state"]["key"].tobytes())]  # type: ignore
+    return [repr(g.bit_generator.state) for g in generators] + [hash(python_random.getstate()), state["state"]["pos"],
+                                                                hash(state["state"]["key"].tobytes())]
 
 
 # ---------------------------------------------------------------- optimizers

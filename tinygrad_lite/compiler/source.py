@@ -82,15 +82,15 @@ def pattern(value: np.ndarray) -> str:
         return literal(value[()])
     dtype = "" if value.dtype == (np.int64 if value.dtype.kind == "i" else np.float64) else f", np.{value.dtype.name}"
     shape = repr(value.shape if value.ndim > 1 else value.size)
-    first = value.flat[0] if value.size else 0
+    first: Any = value.flat[0] if value.size else np.float64(0)
     if not value.size or (value == first).all():
         if first in (0, 1) and value.dtype.kind == "f":
             return f"np.{'ones' if first else 'zeros'}({shape}{dtype})"
-        return f"np.full({shape}, {literal(first.item()) if value.size else 0}{dtype})"
+        return f"np.full({shape}, {literal(first.item())}{dtype})"
     if value.ndim == 1 and value.dtype.kind == "i" and (value == np.arange(value.size)).all():
         return f"np.arange({value.size}{dtype})"
     if value.ndim == 2:
-        triangle, corners = np.tri(*value.shape, dtype=bool), (value[-1, 0], value[0, -1])
+        triangle, corners = np.tri(*value.shape) > 0, (value[-1, 0], value[0, -1])
         if (value == np.where(triangle, *corners)).all():
             text = f"np.tri({value.shape[0]}, {value.shape[1]}, dtype=bool)"
             return text if value.dtype == bool else f"np.where({text}, {', '.join(map(literal, corners))})"
@@ -170,14 +170,14 @@ class Words:
 
     def filled(self, v: Var, out: str, same: bool) -> list[str]:
         """Statements that compute a value into memory that is there; same: that of the first argument."""
-        first = v.args[0] if v.args else None
+        first: Any = v.args[0] if v.args else None
         if v.op == "np.where":
             condition, x, y = map(self.of, v.args)
             return [f"np.copyto({out}, {y})", f"np.copyto({out}, {x}, where={condition})"]
         if v.op in (".astype", *COPIES):
             return [f"np.copyto({out}, {self.of(first)}, casting='unsafe')"]
         if v.op == ".reshape":
-            return [f"np.copyto({out}.reshape({first.shape!r}), {self.of(first)})"]  # type: ignore[union-attr]
+            return [f"np.copyto({out}.reshape({first.shape!r}), {self.of(first)})"]
         if v.op == "np.zeros":
             return [f"{out}[...] = 0"]
         if v.op == "put":
@@ -287,7 +287,7 @@ class Module:
         inside, tiles = dict(self.names), {}
 
         def rowed(v: Var) -> str:
-            return f"{self.names[v]}.reshape({(rows, *v.shape[lead:])!r})" if lead > 1 else self.names[v]  # type: ignore
+            return f"{self.names[v]}.reshape({(rows, *v.shape[lead:])!r})" if lead > 1 else self.names[v]
 
         def tile(v: Var) -> None:
             name = f"{self.names[v]}_"
@@ -307,7 +307,7 @@ class Module:
                 if plan.threads > 1:  # a thread's scratch memory is its own
                     at += f" + i // {step} % {plan.threads} * {plan.scratch[group]}"
                 inside[v] = f"{self.names[v]}_"
-                tiles[inside[v]] = f"array({at}, {(step, *v.shape[lead:])!r}, {literal(v.dtype)})[:{rows} - i]"  # type: ignore
+                tiles[inside[v]] = f"array({at}, {(step, *v.shape[lead:])!r}, {literal(v.dtype)})[:{rows} - i]"
             elif v in group.outputs and plan.kind[v] != "view":
                 if plan.kind[v] == "numpy":
                     self.body.append(f"{self.names[v]} = np.empty({v.shape!r}, {literal(v.dtype)})")
@@ -333,13 +333,13 @@ class Module:
                 self._call(v)
 
     def _in_tile(self, v: Var, group: Group, words: Words) -> list[str]:
-        lead, ndim = group.lead, len(v.shape)  # type: ignore[arg-type]
+        lead, ndim = group.lead, len(v.shape)
         if v.op == "[]":
             if v.args[1][0] is Ellipsis:
                 return [f"{words.of(v)} = {words.call(v)}"]
             return [f"{words.of(v)} = {words.of(v.args[0])}[{words.index((slice(None), *v.args[1][lead:]))}]"]
         if v.op == ".reshape":
-            return [f"{words.of(v)} = {words.of(v.args[0])}.reshape({(-1, *v.shape[lead:])!r})"]  # type: ignore[index]
+            return [f"{words.of(v)} = {words.of(v.args[0])}.reshape({(-1, *v.shape[lead:])!r})"]
         kwargs, whole = dict(v.kwargs), dict(words.names)
         if v.is_reduction:
             of = len(v.args[0].shape)

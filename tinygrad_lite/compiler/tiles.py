@@ -23,7 +23,7 @@ class Group:
 
     @property
     def rows(self) -> int:
-        return math.prod(self.members[0].shape[: self.lead])  # type: ignore[index]
+        return math.prod(self.members[0].shape[: self.lead])
 
     @property
     def step(self) -> int:
@@ -34,7 +34,7 @@ class Group:
     def is_rowed(self, v: Any) -> bool:
         """Whether a value has the rows of the group, and is not the same for all of them."""
         return isinstance(v, Var) and v.shape is not None and v.shape[: self.lead] == \
-            self.members[0].shape[: self.lead]  # type: ignore[index]
+            self.members[0].shape[: self.lead]
 
     def sources(self) -> Iterator[Var]:
         """What is read from outside."""
@@ -49,7 +49,7 @@ def _of_all_rows(shape: tuple, ndim: int, lead: int) -> bool:
 
 def _fits(v: Var, group: Group, lead: int, layout: Layout) -> bool:
     """Whether v can be computed row by row."""
-    rows = group.members[0].shape[:lead]  # type: ignore[index]
+    rows = group.members[0].shape[:lead]
     if v.shape is None or v.shape[:lead] != rows or len(rows) < lead:
         return False
     own = set(group.members)
@@ -107,7 +107,8 @@ def grouped(program: Program, layout: Layout) -> list[Any]:
             home = Group([], lead)
             opened.append(home)
             home.members.append(v)
-            if not any(_fits(v, home, k, layout) and not setattr(home, "lead", k) for k in range(lead, 0, -1)):
+            home.lead = next((k for k in range(lead, 0, -1) if _fits(v, home, k, layout)), 0)
+            if not home.lead:
                 opened.remove(home)
                 home = None
         elif home is not None:

@@ -264,7 +264,7 @@ def _looking(what: str, function: Callable) -> Callable:
     return method
 
 
-LOOKING = {  # what looks at the values of an array, in words
+LOOKING: dict[str, tuple[str, Any]] = {  # what looks at the values of an array, in words
     "item": ("item()", np.ndarray.item), "tolist": ("tolist()", np.ndarray.tolist), "__float__": ("float()", float),
     "__array__": ("a conversion to numpy (or printing)", np.array), "__int__": ("int()", int),
     "__index__": ("a Python index made", operator.index), "__contains__": ("`in`", operator.contains),
@@ -362,7 +362,7 @@ class Trace:
         for a in args:
             if isinstance(a, Value) and type(a.array) is np.ndarray:
                 self.lifted.append((a, a.array))
-                a.array = self.traced(a)
+                a.array = self.traced(a)  # type: ignore[assignment]
 
     def traced(self, t: Value) -> Traced:
         """The traced form of a Tensor's array: an input, or what the call itself made, the same each time."""
@@ -458,7 +458,7 @@ class Trace:
             shape, dtype = args[0].shape, args[0].dtype
         var = Var(op, args, kwargs, shape, dtype, stored_as())
         self.body.append(var)
-        self.ignored.update(kind for kind, how in np.geterr().items() if how != self.errors[kind])
+        self.ignored.update(kind for kind, how in np.geterr().items() if how != self.errors.get(kind))
         return var
 
     def check(self, var: Var, truth: bool) -> None:
