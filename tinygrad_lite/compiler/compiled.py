@@ -255,7 +255,7 @@ class Compiled:
             self._warn("an argument is the result of a recorded operation, and gradients have to flow on through it")
             return self.function(*args, **kwargs)
         with _tracing:
-            if any(not entry.changed(arguments) for entry in self._entries.get(key, ())):  # another thread has been faster
+            if any(not e.changed(arguments) for e in self._entries.get(key, ())):  # another thread has been faster
                 return self(*args, **kwargs)
             result, recording = record(self.function, args, kwargs, self._names(args, kwargs))
             if not recording.reason:
