@@ -80,10 +80,6 @@ def textbook(program: Program) -> Program:
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and \
                 known(b) == a.args[0].size // a.size:
             return Var("np.mean", a.args, a.kwargs, var.shape, var.dtype, var.name)
-        if var.op == ".reshape" and a.op == "np.matmul" and len(a.args[0].shape) == 2 == len(a.shape):
-            y = a.args[1]
-            if y.op == ".reshape" and y.shape[1:] == (1,) and len(y.args[0].shape) == 1:  # a vector is no matrix
-                return Var("np.matmul", (a.args[0], y.args[0]), {}, var.shape, var.dtype, var.name)
         return var
 
     return program.rewritten(rule)

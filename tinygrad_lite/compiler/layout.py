@@ -16,8 +16,8 @@ def elementwise(var: Var) -> bool:
 
 def fills(var: Var) -> bool:
     """Whether the call can write into memory that it is given."""
-    return var.shape is not None and (var.is_ufunc or var.is_reduction or var.op in (
-        "np.where", "np.concatenate", ".astype", ".reshape", "put", "np.zeros", *COPIES))
+    return bool(var.shape) and (var.is_ufunc or var.is_reduction or var.op in (  # a scalar is faster without memory
+        "np.concatenate", ".astype", ".reshape", "put", "np.zeros", *COPIES))
 
 
 class Layout:

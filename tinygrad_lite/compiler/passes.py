@@ -140,6 +140,9 @@ def simplify(program: Program) -> Program:
                 axes = axes[0] if isinstance(axes, tuple) and len(axes) == 1 else axes
                 return Var(a.op, a.args, {k: v for k, v in a.kwargs.items() if k != "keepdims"} | {"axis": axes},
                            var.shape, var.dtype)
+            case ".reshape" if a.op == "np.matmul" and a.args[1].op == ".reshape" and a.args[1].shape[1:] == (1,) \
+                    and a.args[0].shape[1:] == a.args[1].args[0].shape and len(var.shape) == 1:  # a vector is no matrix
+                return Var("np.matmul", (a.args[0], a.args[1].args[0]), {}, var.shape, var.dtype, var.name)
             case ".reshape" if a.op == ".reshape":
                 return replace(var, args=(a.args[0], var.args[1])) if var.shape != a.args[0].shape else a.args[0]
             case ".reshape" | "np.broadcast_to" if var.shape == a.shape:

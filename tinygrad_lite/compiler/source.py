@@ -103,6 +103,10 @@ def listed(value: np.ndarray) -> str:
     return f"np.array({elements}, np.{value.dtype.name})"
 
 
+SCALAR = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "greater": ">",
+          "less_equal": "<=", "greater_equal": ">="}  # of single numbers: a fraction of the time of the function
+
+
 class Words:
     """The words for values: `names` for those that have one; the rest, and what is `inline`, is written out."""
 
@@ -143,6 +147,8 @@ class Words:
             return self.of(args[0]) + v.op
         if v.op == "py.same_shape":
             return f"{self.of(args[0])}.shape == {self.of(args[1])}"
+        if v.shape == () and v.op[3:] in SCALAR and not v.kwargs:
+            return f"{self.of(args[0])} {SCALAR[v.op[3:]]} {self.of(args[1])}"
         if v.op.startswith("py."):
             return f"{self.of(args[0])} {v.op[3:]} {self.of(args[1])}"
         if v.op.startswith("rng."):
@@ -171,9 +177,6 @@ class Words:
     def filled(self, v: Var, out: str, same: bool) -> list[str]:
         """Statements that compute a value into memory that is there; same: that of the first argument."""
         first: Any = v.args[0] if v.args else None
-        if v.op == "np.where":
-            condition, x, y = map(self.of, v.args)
-            return [f"np.copyto({out}, {y})", f"np.copyto({out}, {x}, where={condition})"]
         if v.op in (".astype", *COPIES):
             return [f"np.copyto({out}, {self.of(first)}, casting='unsafe')"]
         if v.op == ".reshape":
@@ -340,6 +343,8 @@ class Module:
             return [f"{words.of(v)} = {words.of(v.args[0])}[{words.index((slice(None), *v.args[1][lead:]))}]"]
         if v.op == ".reshape":
             return [f"{words.of(v)} = {words.of(v.args[0])}.reshape({(-1, *v.shape[lead:])!r})"]
+        if not fills(v) and v not in group.outputs:
+            return [f"{words.of(v)} = {words.call(v)}"]
         kwargs, whole = dict(v.kwargs), dict(words.names)
         if v.is_reduction:
             of = len(v.args[0].shape)

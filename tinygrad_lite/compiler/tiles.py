@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .layout import Layout, elementwise
+from .layout import Layout, elementwise, fills
 from .program import Program, Var, variables
 
 TILE = 1 << 15  # elements of an array that are worked on at a time: a few such arrays stay in the second-level cache
@@ -152,7 +152,7 @@ def scratch_slots(group: Group, layout: Layout, given: set[Var]) -> tuple[dict[V
     free: dict[int, list[int]] = {}
     size = 0
     for i, v in enumerate(group.members):
-        if v in given or v.op in ("[]", ".reshape"):
+        if v in given or not fills(v) or v.op == ".reshape":
             continue
         nbytes = -(-v.nbytes // group.rows * group.step // 64) * 64
         reused = next((s for s in variables(v.args) if elementwise(v) and v.op != "np.where" and s in slots and
