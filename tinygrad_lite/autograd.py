@@ -11,7 +11,7 @@ import numpy as np
 
 from . import ops, tape
 from .mode import Switch, enable_grad, is_grad_enabled, no_grad
-from .tape import Value, box, seeds_for
+from .tape import Value, as_array, box, seeds_for
 from .watch import refuse_nan, watching
 
 
@@ -34,7 +34,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     for i, g in enumerate(grads):
         if g is None and not allow_unused:
             raise RuntimeError(f"grad: the outputs do not depend on input {i}; allow_unused=True gives None for it")
-    return tuple(g if g is None or isinstance(g, Value) else box(np.array(g)) for g in grads)
+    return tuple(g if g is None or isinstance(g, Value) else box(as_array(g).copy()) for g in grads)
 
 
 def gradcheck(fn: Callable, inputs: Any, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,

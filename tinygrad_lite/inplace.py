@@ -7,7 +7,7 @@ import numpy as np
 
 from . import ops, tape
 from .changes import next_place, stamp
-from .mode import is_grad_enabled
+from .mode import is_grad_enabled, mode
 from .tape import Value, box
 
 
@@ -25,6 +25,8 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
 
     A view hands the value on to what it is a view of, which is then rebound itself.
     """
+    if mode.tracing is not None:
+        mode.tracing.lift((x,))
     if not x.array.flags.writeable:
         raise RuntimeError(f"{op.__name__}: the tensor changed in place shows one element in many places; "
                            "change a .clone()")

@@ -97,3 +97,30 @@ def test_every_rule_is_exercised_by_the_tables():
     ruled = {op for op in [*tl.ops.PRIMITIVES, *BY_HAND.values()] if any(op.rules) or op.joint}
     ours = {op.__name__ for op in ruled - seen if op.__module__.startswith("tinygrad_lite")}
     assert ours <= {"cast", "sum_to", "lean_attention"}  # the engine's own, and what needs long inputs
+
+
+# what looks at values to find out what to compute: it runs, but without a program, and says so
+WITHOUT_PROGRAM = {"bincount", "nonzero", "one_hot", "repeat_interleave", "unique"}
+
+
+@pytest.mark.parametrize("name, function, row, sample", CASES)
+@pytest.mark.filterwarnings("ignore::tinygrad_lite.compiler.Fallback")
+def test_compiled_values_and_gradients_are_those_of_the_operation(name, function, row, sample):
+    def step(wrt, others):
+        rest = iter(others)
+        found = outputs(run(function, sample, wrt, lambda x: next(rest) if isinstance(x, np.ndarray) else x))
+        losses = [(out * out).sum() for out in found if out.requires_grad]
+        gradients = tl.autograd.grad(sum(losses[1:], losses[0]), wrt, allow_unused=True) if losses and wrt else ()
+        return [out.detach() for out in found], gradients
+
+    compiled, others = tl.compile(step), []
+    run(function, sample, tensors(sample), lambda x: others.append(parameter(x)) or others[-1] if isinstance(x, np.ndarray) else x)
+    expected = step(tensors(sample), others)
+    for _ in range(2):  # recorded, then run
+        found = compiled(tensors(sample), others)
+        for side, other in zip(found, expected):
+            for a, b in zip(side, other, strict=True):
+                if b is not None:
+                    assert a.dtype == b.dtype and a.shape == b.shape
+                    np.testing.assert_allclose(a.array, b.array, rtol=1e-10, atol=1e-12)
+    assert compiled.traces == 1 or name in WITHOUT_PROGRAM, compiled._warned

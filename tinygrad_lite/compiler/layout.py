@@ -31,11 +31,14 @@ class Layout:
                 if source not in self.root:
                     self._stand_in(source)
             self._stand_in(v)
-            if (v.op in VIEWS or v.op == "[]") and not list(variables(v.args[1:])):
-                real = mapped(lambda x: self.arrays[x] if isinstance(x, Var) else x, v.args)
-                array = evaluated(v.op, real, v.kwargs)
-                if isinstance(array, np.ndarray) and np.may_share_memory(array, real[0]):
-                    self.root[v], self.arrays[v] = self.root[v.args[0]], array
+            shows = next(iter(v.sources()), None)
+            if shows is not None and (v.aliases or v.op in VIEWS or v.op == "[]" and not list(variables(v.args[1:]))):
+                found = evaluated(v.op, *mapped(lambda x: self.arrays[x] if isinstance(x, Var) else x,
+                                                (v.args, v.kwargs)))
+                memory = [a for a in (found if isinstance(found, (tuple, list)) else [found])]
+                if any(isinstance(a, np.ndarray) and np.may_share_memory(a, self.arrays[self.root[shows]])
+                       for a in memory):
+                    self.root[v], self.arrays[v] = self.root[shows], found
 
     def _stand_in(self, v: Var) -> None:
         self.root[v] = v

@@ -93,7 +93,7 @@ def planned(program: Program, steps: list[Any], layout: Layout, threads: int = 1
     for v in (*plan.kind,):
         kind = plan.kind[v]
         if kind in ("pool", "own", "in", "constant") or kind == "input" and v.shape is not None and \
-                v.value[0] in ("array", "item") or kind == "view" and v.args[0] in plan.static:
+                v.value[0] in ("array", "item") or kind == "view" and all(s in plan.static for s in v.sources()):
             plan.static.add(v)
     _pack(plan)
     plan.peak = plan.pool + sum(v.nbytes for v, kind in plan.kind.items() if kind in ("numpy", "own"))

@@ -37,7 +37,7 @@ def evaluated(op: str, args: tuple, kwargs: dict) -> Any:
         for part in op[3:].split("."):
             function = getattr(function, part)
         return function(*args, **kwargs)
-    if op == "[]":
+    if op in ("[]", "item"):
         return args[0][args[1]]
     if op in (".T", ".mT"):
         return getattr(args[0], op[1:])
@@ -284,8 +284,8 @@ def own_memory(program: Program) -> Program:
     added: list[Var] = []
 
     def root(v: Var) -> Var:
-        while v.args and (v.op in VIEWS or v.op == "[]" and not list(variables(v.args[1:]))):
-            v = v.args[0]
+        while v.op in VIEWS or v.aliases or v.op == "[]" and not list(variables(v.args[1:])):
+            v = next(v.sources())
         return v
 
     def own(v: Var, is_shared: bool = False) -> Var:

@@ -25,6 +25,7 @@ class Var:
     dtype: Any = None
     name: str = ""
     value: Any = None  # of a constant the array, of an input what it stands for
+    aliases: bool = False  # it showed memory of its first argument when it was recorded
 
     @property
     def size(self) -> int:

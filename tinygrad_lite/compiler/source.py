@@ -107,6 +107,10 @@ SCALAR = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "
           "less_equal": "<=", "greater_equal": ">="}  # of single numbers: a fraction of the time of the function
 
 
+class _Name(str):
+    """A word that stands as it is."""
+
+
 class Words:
     """The words for values: `names` for those that have one; the rest, and what is `inline`, is written out."""
 
@@ -120,6 +124,8 @@ class Words:
             if x.op == "constant" and x.shape == ():
                 return literal(x.value[()])
             return self.names[x]
+        if isinstance(x, _Name):
+            return x
         if isinstance(x, tuple):
             return f"({', '.join(map(self.of, x))}{',' * (len(x) == 1)})"
         if isinstance(x, list):
@@ -172,7 +178,7 @@ class Words:
         """The statement that writes into a copy."""
         if v.op == "put":
             return f"{name}[{self.index(v.args[1])}] = {self.of(v.args[2])}"
-        return f"{v.args[1]}({', '.join([name, *map(self.of, v.args[2:])])})"
+        return f"{v.args[1]}({self.arguments((_Name(name), *v.args[2:]), v.kwargs)})"
 
     def filled(self, v: Var, out: str, same: bool) -> list[str]:
         """Statements that compute a value into memory that is there; same: that of the first argument."""
@@ -247,7 +253,7 @@ class Module:
         spread = SPREAD.format(plan.threads).splitlines() if plan.threads > 1 else ()
         bound = ", ".join(map(words.of, (*self.bound, *self.constants)))
         lines = ["import numpy as np", "", "", *spread, f"def make({bound}):"]
-        if plan.pool:
+        if plan.storage:
             lines += [f"    pool = np.empty({plan.pool}, np.uint8)", "",
                       "    def array(at, shape, dtype):",
                       "        count = int(np.prod(shape, dtype=int)) * np.dtype(dtype).itemsize",

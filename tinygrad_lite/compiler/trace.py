@@ -173,7 +173,7 @@ class Traced(NDArrayOperatorsMixin):
         if trace is None or function in STRUCTURE:
             return function(*mapped(plain, args), **mapped(plain, kwargs))
         if function in WRITERS:
-            return trace.write(function, args, kwargs)
+            return trace.write(trace.path(function), function, args, kwargs)
         if function in OF_SHAPE:
             like = {"dtype": self.dtype, "shape": self.shape} | kwargs
             shape = like["shape"] if isinstance(like["shape"], (tuple, list)) else (like["shape"],)
@@ -285,7 +285,7 @@ def _ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict) -> Any:
         out = kwargs.pop("out", ())
         return function(*mapped(plain, inputs), **mapped(plain, kwargs), **({"out": mapped(plain, out)} if out else {}))
     if method == "at":
-        return trace.write(function, inputs, kwargs)
+        return trace.write(f"np.{ufunc.__name__}.at", function, inputs, kwargs)
     out = kwargs.pop("out", (None,))
     kwargs = {k: v for k, v in kwargs.items() if v is not None and (k, v) != ("keepdims", False)}
     if len(inputs) > 1 and method == "reduce":  # positional: axis, dtype, out, keepdims
@@ -438,19 +438,26 @@ class Trace:
                 return real
             real = np.asarray(real)
         var = self.record(op, mapped(self.variable, args), mapped(self.variable, kwargs) if kwargs else {}, real)
+        parent = next((a for a in args if isinstance(a, Traced)), None)
+        parts = [p for p in _flat(real) if isinstance(p, np.ndarray) and p.base is not None]
+        if parent is None or not any(np.may_share_memory(parent.value, p) for p in parts):
+            parent = None
+        var.aliases = parent is not None
         if isinstance(real, (tuple, list)):
-            return tuple(self.note("item", (var, i), {}, part) for i, part in enumerate(real))
+            return tuple(self._item(var, i, part, parent) for i, part in enumerate(real))
         if var.shape is None:
             return Number(self, real, var)
         if op in VALUES_DECIDE_SHAPE or op == "[]" and any(
                 isinstance(i, np.ndarray) and i.dtype == bool for i in _flat(args[1:])):
             same = self.record("py.same_shape", (var, var.shape), {}, True)
             self.check(same, True)
-        value = np.asarray(real)
-        parent = next((a for a in args if isinstance(a, Traced)), None) if value.base is not None else None
-        if parent is not None and not np.may_share_memory(parent.value, value):
-            parent = None
-        return Traced(self, value, var, parent)
+        return Traced(self, np.asarray(real), var, parent)
+
+    def _item(self, whole: Var, i: int, part: Any, parent: Traced | None) -> Traced:
+        """One of the results of a call that gives several."""
+        var = self.record("item", (whole, i), {}, part)
+        var.aliases = whole.aliases
+        return Traced(self, np.asarray(part), var, parent)
 
     def record(self, op: str, args: tuple, kwargs: dict, real: Any) -> Var:
         shape, dtype = (real.shape, real.dtype) if isinstance(real, (np.ndarray, np.generic)) else (None, None)
@@ -486,16 +493,14 @@ class Trace:
             return
         parent.become(new)
 
-    def write(self, function: Callable, args: tuple, kwargs: dict) -> None:
+    def write(self, path: str, function: Callable, args: tuple, kwargs: dict) -> None:
         """A numpy function that changes its first argument: the program calls it on a copy."""
         target, *rest = args
         function(*mapped(plain, args), **mapped(plain, kwargs))
         if not isinstance(target, Traced):
-            self.give_up(f"{function.__name__} writes into an array that the program does not know")
+            self.give_up(f"{path} writes into an array that the program does not know")
             return
-        name = function.__name__ if function is not np.add.at else "add.at"
-        args = (target, f"np.{name}", *rest)
-        target.become(self.note("written", args, kwargs, target.value).now)
+        target.become(self.note("written", (target, path, *rest), kwargs, target.value).now)
 
 
 def _flat(structure: Any) -> list:

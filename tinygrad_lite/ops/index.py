@@ -85,8 +85,7 @@ def _kept(g, index, shape):
     if is_basic(index):
         return g
     order = np.arange(math.prod(g.shape)).reshape(g.shape)
-    last = np.zeros(shape, order.dtype)
-    last[index] = order
+    last = _put(np.zeros(shape, order.dtype), index, order)
     return g * (last[index] == order)
 
 
