@@ -17,7 +17,8 @@ conformance: .venv/conformance
 browser: .venv/browser
 	BROWSER_REQUIRED=1 $(BIN)/python -m pytest tests/browser
 
-bench: .venv/test
+bench: .venv/bench
+	$(BIN)/python benchmarks/compiled.py
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/operations.py
 	$(BIN)/python benchmarks/memory.py

@@ -184,7 +184,8 @@ class Words:
         """Statements that compute a value into memory that is there; same: that of the first argument."""
         first: Any = v.args[0] if v.args else None
         if v.op in (".astype", *COPIES):
-            return [f"np.copyto({out}, {self.of(first)}, casting='unsafe')"]
+            casting = ", casting='unsafe'" if v.op == ".astype" else ""
+            return [f"np.copyto({out}, {self.of(first)}{casting})"]
         if v.op == ".reshape":
             return [f"np.copyto({out}.reshape({first.shape!r}), {self.of(first)})"]
         if v.op == "np.zeros":
