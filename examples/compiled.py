@@ -1,4 +1,4 @@
-"""A classifier of handwritten digits, compiled: the step's numpy program, what was made of it, and the backprop derived.
+"""A classifier of handwritten digits, compiled: the step as numpy source, what was made of it, the backprop derived.
 
     python examples/compiled.py
 """

@@ -289,6 +289,25 @@ def test_a_learning_rate_is_an_input():
     assert seen == [0.0, -0.5, -0.75] and step.traces == 1
 
 
+def test_a_loaded_state_and_an_added_group_are_noticed():
+    model, twin = MLP(5, 8, 3), MLP(5, 8, 3)
+    twin.load_state_dict(model.state_dict())
+    opt, other = (optim.Adam([m.fc1.weight, m.fc2.weight], lr=0.01) for m in (model, twin))
+    step, compiled = training_step(model, opt), tl.compile(training_step(twin, other))
+    for i in range(6):
+        if i == 2:
+            for o in (opt, other):
+                o.load_state_dict(optim.Adam([model.fc1.weight, model.fc2.weight], lr=0.1).state_dict())
+        if i == 4:
+            opt.add_param_group({"params": [model.fc1.bias]})
+            other.add_param_group({"params": [twin.fc1.bias]})
+        x, y = floats(16, 5, seed=i), classes(16, 3, i)
+        assert_same(compiled(x, y), step(x, y))
+    for p, q in zip(model.parameters(), twin.parameters()):
+        assert_same(q, p)
+    assert compiled.traces == 4  # and once where the gradients of the biases, which nobody clears, are there to add to
+
+
 def test_a_schedule_inside_may_compute_with_the_rate_it_finds():
     w = tl.ones(2, requires_grad=True)
     opt = optim.SGD([w], lr=1.0)

@@ -12,14 +12,10 @@ from ..tensor import Tensor
 from .passes import common_subexpressions, dead_code, fold_constants, fresh_zeros, known, simplify, views_for_copies
 from .program import Program, Var
 from .recording import Reach, record
-from .source import Words, listed, literal, named, pattern
+from .words import ATOM, INFIX, MINUS, TIGHTNESS, Words, listed, literal, named, pattern
 
-INFIX = {"add": ("+", 5), "subtract": ("-", 5), "multiply": ("*", 6), "divide": ("/", 6), "matmul": ("@", 6),
-         "power": ("**", 8), "greater": (">", 4), "greater_equal": (">=", 4), "less": ("<", 4), "less_equal": ("<=", 4),
-         "equal": ("==", 4), "not_equal": ("!=", 4), "bitwise_and": ("&", 3), "bitwise_or": ("|", 2)}
 REDUCTIONS = {"np.add.reduce": "sum", "np.maximum.reduce": "max", "np.minimum.reduce": "min",
-              "np.multiply.reduce": "prod"}
-ATOM = 9  # binds tighter than every operator
+              "np.multiply.reduce": "prod", "np.mean": "mean"}
 COLUMN = 56  # of the comments with shapes
 
 
@@ -60,7 +56,7 @@ def derive(function: Callable, *examples: Any) -> str:
     program = replace(program, body=[v for v in program.body if v.op != "check"])
     for improve in (dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, textbook, dead_code):
         program = improve(program)
-    return _Text(program, getattr(function, "__name__", "function")).text
+    return _Textbook(program).text(getattr(function, "__name__", "function"))
 
 
 def textbook(program: Program) -> Program:
@@ -75,8 +71,10 @@ def textbook(program: Program) -> Program:
             return Var(a.op, a.args, a.kwargs | {"keepdims": True}, var.shape, var.dtype, var.name)
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and known(b) == 1:
             return a
-        if var.op == "np.multiply" and isinstance(b, float) and 0 < b < 1 and (1 / b).is_integer():
-            return replace(var, op="np.divide", args=(a, int(1 / b)))
+        if var.op == "np.multiply":
+            for factor, x in ((a, b), (b, a)):
+                if isinstance(factor, float) and 0 < factor < 1 and (1 / factor).is_integer():
+                    return replace(var, op="np.divide", args=(x, int(1 / factor)))
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and \
                 known(b) == a.args[0].size // a.size:
             return Var("np.mean", a.args, a.kwargs, var.shape, var.dtype, var.name)
@@ -89,112 +87,72 @@ def _ones(x: Any) -> bool:
     return isinstance(x, Var) and x.op == "constant" and x.value.ndim == 1 and bool((x.value == 1).all())
 
 
-class _Text:
-    """The lines of the function: a value is written where it is used, unless it has a name or is used twice."""
+class _Textbook(Words):
+    """A value is written where it is used, unless it has a name or is used twice; numpy's functions as operators."""
 
-    def __init__(self, program: Program, name: str) -> None:
-        self.program = program
-        self.given = [v for v in program.inputs if v.shape is not None]
+    def __init__(self, program: Program) -> None:
         uses, ends = program.uses(), set(program.ends())
-        self.inline = {v for v in program.body if v not in ends and not v.name and
-                       (len(uses.get(v, ())) == 1 or v.op in (".T", ".mT", "[]") and v.args[0] in self.given)
-                       and v.op not in ("put", "written")}
-        self.rows = next((v for v in self.given if v.value[0] == "argument" and v.shape), None)
-        self.names = named(program, ["N", "value_and_grad"])
-        self.words = Words(self.names)
-        self.constants: list[str] = []
-        self.uses_rows = False
-        body = [line for v in program.body if v not in self.inline for line in self.statement(v)]
-        value, gradients = (self.names[v] for v in program.results), [self.names[v] for v in program.kept]
-        what = f"{name} and its gradients"
-        lines = ["import numpy as np", "", "", f"def value_and_grad({', '.join(self.names[v] for v in self.given)}):",
-                 f'    """{what}: ({", ".join(value)}, ({", ".join(gradients)}{"," * (len(gradients) == 1)}))"""']
-        if self.uses_rows and self.rows is not None:
-            body.insert(0, f"N = len({self.names[self.rows]})")
-        lines += ["    " + line for line in [*self.constants, *body]]
-        returned = ", ".join(gradients) + "," * (len(gradients) == 1)
-        lines.append(f"    return {', '.join(self.names[v] for v in program.results)}, ({returned})")
-        self.text = "\n".join(lines) + "\n"
+        given = [v for v in program.inputs if v.shape is not None]
+        super().__init__(named(program, ["N", "value_and_grad"]), {
+            v for v in program.body if v not in ends and not v.name and v.op not in ("put", "written") and
+            (len(uses.get(v, ())) == 1 or v.op in (".T", ".mT", "[]") and v.args[0] in given)})
+        self.program, self.given = program, given
+        self.rows = next((v for v in given if v.value[0] == "argument" and v.shape), None)
+        self.counted = False  # whether the number of rows has been written
+
+    def text(self, name: str) -> str:
+        """The module."""
+        body = [line for v in self.program.body if v not in self.inline for line in self.statement(v)]
+        value, gradients = (", ".join(map(self.names.get, side)) for side in (self.program.results, self.program.kept))
+        result = f"{value}, ({gradients}{',' * (len(self.program.kept) == 1)})"
+        lines = [f'"""{name} and its gradients: ({result})"""']
+        lines += [f"N = len({self.names[self.rows]})"] if self.counted and self.rows else []
+        lines += [*body, f"return {result}"]
+        parameters = ", ".join(self.names[v] for v in self.given)
+        return "\n".join(["import numpy as np", "", "", f"def value_and_grad({parameters}):",
+                          *(f"    {line}" for line in lines)]) + "\n"
 
     def statement(self, v: Var) -> list[str]:
-        name = self.names[v]
-        if v.op == "put":
-            source, like = v.args[0], self.like(v)
-            copy = f"{self.expression(source, ATOM)}.copy()"
-            first = f"np.zeros_like({like})" if like and fresh_zeros(source) else copy
-            lines = [f"{name} = {first}", f"{name}[{self.index(v.args[1])}] = {self.expression(v.args[2], 0)}"]
-        elif v.op.startswith("rng."):
+        """The lines that compute a named value."""
+        if v.op.startswith("rng."):
             raise RuntimeError("derive: the function draws random numbers; put the model in eval mode")
+        like = self.like(v)
+        if v.op == "put" and like and fresh_zeros(v.args[0]):
+            lines = [f"{self.names[v]} = np.zeros_like({like})", self.change(v, self.names[v])]
         else:
-            lines = [f"{name} = {self.expression(v, 0, True)}"]
+            lines = self.made(v)
         return [*lines[:-1], f"{lines[-1]:<{COLUMN}}  # {v.shape}"]
 
     def like(self, v: Var) -> str:
         """Another value of the same shape and dtype that is there already."""
-        for other in self.program.body:
-            if other is v:
-                return ""
-            if other not in self.inline and (other.shape, other.dtype) == (v.shape, v.dtype):
-                return self.names[other]
-        return ""
+        before = self.program.body[: self.program.body.index(v)]
+        return next((self.names[o] for o in before if o not in self.inline and
+                     (o.shape, o.dtype) == (v.shape, v.dtype)), "")
 
-    def index(self, i: Any) -> str:
-        """What stands between the brackets."""
-        if isinstance(i, tuple):
-            return ", ".join(map(self.index, i)) + "," * (len(i) == 1)
-        return self.expression(i, 0) if isinstance(i, Var) else self.words.index(i)
-
-    def whole(self, n: Any) -> str:
+    def whole(self, n: int) -> str:
         """A number of rows is N."""
-        if self.rows is not None and type(n) is int and n == self.rows.shape[0] > 1:  # type: ignore[index]
-            self.uses_rows = True
-            return "N"
-        return literal(n)
-
-    def expression(self, x: Any, tighter: int, top: bool = False) -> str:
-        """The text of a value, in parentheses where it binds less tightly than what it stands in."""
-        if isinstance(x, tuple):
-            return f"({', '.join(self.expression(part, 0) for part in x)}{',' * (len(x) == 1)})"
-        if isinstance(x, list):
-            return f"[{', '.join(self.expression(part, 0) for part in x)}]"
-        if not isinstance(x, Var):
-            return literal(x)
-        if x.op == "constant":
-            return self.constant(x)
-        if x not in self.inline and not top:
-            return self.names[x]
-        text, strength = self.operation(x)
-        return f"({text})" if strength < tighter else text
+        if self.rows is None or n != self.rows.shape[0] or n == 1:
+            return literal(n)
+        self.counted = True
+        return "N"
 
     def constant(self, x: Var) -> str:
-        value = x.value
-        if value.ndim == 1 and value.dtype.kind == "i" and (value == np.arange(value.size)).all():
-            return f"np.arange({self.whole(value.size)})"
-        return pattern(value) or listed(value)
+        if x.value.ndim == 1 and x.value.dtype.kind == "i" and (x.value == np.arange(x.size)).all():
+            return f"np.arange({self.whole(x.size)})"
+        return pattern(x.value) or listed(x.value)
+
+    def operator(self, v: Var) -> str | None:
+        return INFIX.get(v.op[3:]) if v.is_ufunc and not v.kwargs else super().operator(v)
 
     def operation(self, v: Var) -> tuple[str, int]:
-        """The text of the call, and how tightly it binds."""
-        of, args = self.expression, v.args
-        ufunc = v.op.removeprefix("np.")
-        if ufunc in INFIX and not v.kwargs:
-            sign, strength = INFIX[ufunc]
-            right = self.whole(args[1]) if sign == "/" and type(args[1]) is int else \
-                of(args[1], strength + (sign != "**"))
-            return f"{of(args[0], strength + (sign == '**'))} {sign} {right}", strength
-        if ufunc == "negative":
-            return f"-{of(args[0], 7)}", 7
-        if ufunc == "square":
-            return f"{of(args[0], ATOM)} ** 2", 8
-        if v.op in REDUCTIONS or v.op == "np.mean":
-            axis = v.kwargs.get("axis")
-            said = [] if axis is None else [literal(axis)]
-            said += ["keepdims=True"] if v.kwargs.get("keepdims") else []
-            return f"{of(args[0], ATOM)}.{REDUCTIONS.get(v.op, 'mean')}({', '.join(said)})", ATOM
-        if v.op in ("[]", "item"):
-            return f"{of(args[0], ATOM)}[{self.index(args[1])}]", ATOM
-        if v.op in (".T", ".mT"):
-            return of(args[0], ATOM) + v.op, ATOM
-        named_args = [f"{k}={of(a, 0)}" for k, a in v.kwargs.items()]
-        if v.op.startswith("."):
-            return f"{of(args[0], ATOM)}{v.op}({', '.join([*(of(a, 0) for a in args[1:]), *named_args])})", ATOM
-        return f"{v.op}({', '.join([*(of(a, 0) for a in args), *named_args])})", ATOM
+        if v.op == "np.divide" and type(v.args[1]) is int:
+            return f"{self.of(v.args[0], TIGHTNESS['/'])} / {self.whole(v.args[1])}", TIGHTNESS["/"]
+        if v.op == "np.negative":
+            return f"-{self.of(v.args[0], MINUS)}", MINUS
+        if v.op == "np.square":
+            return f"{self.of(v.args[0], ATOM)} ** 2", TIGHTNESS["**"]
+        if v.op in REDUCTIONS:
+            axis = [] if v.kwargs["axis"] is None else [literal(v.kwargs["axis"])]
+            kept = ["keepdims=True"] if v.kwargs.get("keepdims") else []
+            return f"{self.of(v.args[0], ATOM)}.{REDUCTIONS[v.op]}({', '.join([*axis, *kept])})", ATOM
+        return super().operation(v)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from .memory import Plan
 from .program import Program
-from .source import Words, named
 from .tiles import Group
+from .words import Words, named
 
 
 def listing(program: Program) -> list[str]:

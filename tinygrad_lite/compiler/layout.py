@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .passes import COPIES, VIEWS, evaluated
-from .program import Program, Var, mapped, variables
+from .program import Program, Var, leaves, mapped, variables
 
 
 def elementwise(var: Var) -> bool:
@@ -31,13 +31,12 @@ class Layout:
                 if source not in self.root:
                     self._stand_in(source)
             self._stand_in(v)
-            shows = next(iter(v.sources()), None)
+            shows = (v.sources() or [None])[0]
             if shows is not None and (v.aliases or v.op in VIEWS or v.op == "[]" and not list(variables(v.args[1:]))):
                 found = evaluated(v.op, *mapped(lambda x: self.arrays[x] if isinstance(x, Var) else x,
                                                 (v.args, v.kwargs)))
-                memory = [a for a in (found if isinstance(found, (tuple, list)) else [found])]
-                if any(isinstance(a, np.ndarray) and np.may_share_memory(a, self.arrays[self.root[shows]])
-                       for a in memory):
+                whole = self.arrays[self.root[shows]]
+                if any(isinstance(a, np.ndarray) and np.may_share_memory(a, whole) for a in leaves(found)):
                     self.root[v], self.arrays[v] = self.root[shows], found
 
     def _stand_in(self, v: Var) -> None:

@@ -285,7 +285,7 @@ def own_memory(program: Program) -> Program:
 
     def root(v: Var) -> Var:
         while v.op in VIEWS or v.aliases or v.op == "[]" and not list(variables(v.args[1:])):
-            v = next(v.sources())
+            v = v.sources()[0]
         return v
 
     def own(v: Var, is_shared: bool = False) -> Var:

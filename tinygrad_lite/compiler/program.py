@@ -1,7 +1,7 @@
 """A program: numpy calls in the order they run, each giving one value that never changes."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -43,9 +43,9 @@ class Var:
     def is_reduction(self) -> bool:
         return self.op.endswith(".reduce")
 
-    def sources(self) -> Iterator["Var"]:
+    def sources(self) -> list["Var"]:
         """The values it is made from, as often as they occur."""
-        yield from variables((self.args, self.kwargs))
+        return variables((self.args, self.kwargs))
 
     def __repr__(self) -> str:
         return self.name or f"<{self.op}>"
@@ -58,16 +58,16 @@ def has_effect(var: Var) -> bool:
     return var.op.startswith(EFFECTS)
 
 
-def variables(structure: Any) -> Iterator[Var]:
-    """The Vars in nested tuples, lists, dicts and slices."""
-    if isinstance(structure, Var):
-        yield structure
-    elif isinstance(structure, (tuple, list)):
-        for part in structure:
-            yield from variables(part)
-    elif isinstance(structure, dict):
-        for part in structure.values():
-            yield from variables(part)
+def leaves(structure: Any) -> list:
+    """What nested tuples, lists and dicts hold."""
+    found: list = []
+    mapped(found.append, structure)
+    return found
+
+
+def variables(structure: Any) -> list[Var]:
+    """The Vars in nested tuples, lists and dicts."""
+    return [x for x in leaves(structure) if isinstance(x, Var)]
 
 
 def mapped(function: Callable[[Any], Any], structure: Any) -> Any:

@@ -18,6 +18,7 @@ from ..tape import Node, Value
 from ..watch import watching
 from .names import gradient_name
 from .program import Program, Var, mapped
+from .program import leaves as leaves_of
 from .trace import Number, Trace, Traced, plain
 
 ATOMS = (bool, int, float, str, bytes, type(None), np.dtype, tuple)  # what is compared by value
@@ -291,13 +292,13 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: se
             if others:
                 trace.give_up("two tensors share memory, and one of them is changed")
     for lifted in optimizers:
-        for where, key, number in lifted.numbers():
-            writes.append((number.how, number.now))
-            number.now.name = number.now.name or number.how.name
+        for where, key, before, now in lifted.numbers():
+            writes.append((before, now))
+            now.name = now.name or before.name
             numbers.append((where, key))
     kept_vars = [v for _, v in kept if v is not None]
-    result_vars = [v.now if isinstance(v, _Boxed) else v for v in _leaves(results) if isinstance(v, (_Boxed, Var))]
-    shown = [plain(x.array if isinstance(x, Value) else x) for x, v in zip(_leaves(result), _leaves(results))
+    result_vars = [v.now if isinstance(v, _Boxed) else v for v in leaves_of(results) if isinstance(v, (_Boxed, Var))]
+    shown = [plain(x.array if isinstance(x, Value) else x) for x, v in zip(leaves_of(result), leaves_of(results))
              if isinstance(v, (_Boxed, Var))]
     shared = frozenset(i for i, x in enumerate(shown) if isinstance(x, np.ndarray) and any(
         np.may_share_memory(x, a.value) for a in trace.arrays.values()))
@@ -315,12 +316,6 @@ class _Boxed:
     """A Var that is handed out as a Tensor."""
 
     now: Var
-
-
-def _leaves(structure: Any) -> list:
-    found: list = []
-    mapped(found.append, structure)
-    return found
 
 
 def _real(x: Any) -> Any:
@@ -343,22 +338,23 @@ class _Lifted:
         self.optimizer, self.trace = optimizer, trace
         self.before = optimizer.state
         self.places: list[tuple[dict, str, Any, dict]] = []  # (real dict, key, traced, dict in use)
-        self.watched: list[Guard] = []
-        self.rates: list[tuple[dict, float]] = []
+        groups, own = optimizer.param_groups, vars(optimizer)
+        self.watched = [Guard(_look(own, key), key, own[key]) for key in ("state", "param_groups")]
+        self.watched += [Guard(functools.partial(len, x), "the number of parameters", len(x))
+                         for x in (groups, *(group["params"] for group in groups))]
         optimizer.state = {}
         self.fresh: dict[Any, dict] = {}
-        for group in optimizer.param_groups:
+        for group in groups:
             self.watched += [Guard(_look(group, key), key, value) for key, value in group.items() if key != "lr"]
-            settings = {k: v for k, v in group.items()}
             for p in group["params"]:
                 state = self.before.get(p)
                 if state is None:
-                    array = p.array.value if isinstance(p.array, Traced) else p.array
-                    state = self.fresh[p] = optimizer.start(array, **settings)
+                    state = self.fresh[p] = optimizer.start(plain(p.array), **group)
+                if state:
+                    self.watched.append(Guard(_look(self.before, p), "state", state))
                 optimizer.state[p] = {k: self.lift(state, k, f"{names.get(id(p), '')}_{k}".strip("_"))
                                       for k in state}
                 self.places += [(state, k, v, optimizer.state[p]) for k, v in optimizer.state[p].items()]
-            self.rates.append((group, group["lr"]))
             group["lr"] = trace.input(("item", group, "lr"), group["lr"], "lr")
             self.places.append((group, "lr", group["lr"], group))
 
@@ -368,15 +364,15 @@ class _Lifted:
             return self.trace.input(("item", where, key), value, name)
         return value
 
-    def numbers(self) -> Iterator[tuple[dict, str, Any]]:
-        """The numbers that the call changed: where they are kept, and the last of them."""
+    def numbers(self) -> Iterator[tuple[dict, str, Var, Var]]:
+        """The numbers that the call changed: where they are kept, the first and the last of them."""
         for real, key, traced, used in self.places:
             now = used.get(key)
             if isinstance(traced, Number) and now is not traced:
                 if not isinstance(now, Number):
                     self.trace.give_up(f"'{key}' of an optimizer is set to a number that the program does not know")
                     continue
-                yield real, key, _Changed(traced.now, now.now)
+                yield real, key, traced.now, now.now
             elif now is not traced:
                 self.trace.give_up(f"'{key}' of an optimizer's state is replaced")
 
@@ -393,9 +389,3 @@ class _Lifted:
         now = self.optimizer.state.get(p, {})
         return any(v is not t or isinstance(v, Traced) and v.version for s, k, t, used in self.places
                    if used is now for v in (now.get(k),))
-
-
-@dataclass
-class _Changed:
-    how: Var
-    now: Var

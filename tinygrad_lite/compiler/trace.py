@@ -19,7 +19,7 @@ from ..changes import next_place
 from ..mode import mode
 from ..tape import Value
 from .names import stored_as
-from .program import Var, mapped
+from .program import Var, leaves, mapped
 
 LIBRARY = __name__.split(".")[0]
 STRUCTURE = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.may_share_memory, np.shares_memory,
@@ -293,6 +293,8 @@ def _ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict) -> Any:
         inputs, kwargs = inputs[:1], {k: v for k, v in named.items() if v is not None and v is not False}
     if method == "reduce" and "axis" not in kwargs:
         kwargs["axis"] = None  # all: numpy's default would be the first
+    if isinstance(axis := kwargs.get("axis"), tuple) and len(axis) == 1:
+        kwargs["axis"] = axis[0]
     op = f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}"
     result = trace.run(op, function, inputs, kwargs)
     if out[0] is None:
@@ -422,7 +424,7 @@ class Trace:
     def whole(self, function: Callable, args: tuple) -> Any:
         """An opaque function: one call of the program."""
         real = function(*mapped(plain, args))
-        if not any(isinstance(a, Traced) for a in _flat(args)):
+        if not any(isinstance(a, Traced) for a in leaves(args)):
             return real
         return self.note("put" if function.__name__ == "_put" else self.named(function), args, {}, real)
 
@@ -439,7 +441,7 @@ class Trace:
             real = np.asarray(real)
         var = self.record(op, mapped(self.variable, args), mapped(self.variable, kwargs) if kwargs else {}, real)
         parent = next((a for a in args if isinstance(a, Traced)), None)
-        parts = [p for p in _flat(real) if isinstance(p, np.ndarray) and p.base is not None]
+        parts = [p for p in leaves(real) if isinstance(p, np.ndarray) and p.base is not None]
         if parent is None or not any(np.may_share_memory(parent.value, p) for p in parts):
             parent = None
         var.aliases = parent is not None
@@ -448,7 +450,7 @@ class Trace:
         if var.shape is None:
             return Number(self, real, var)
         if op in VALUES_DECIDE_SHAPE or op == "[]" and any(
-                isinstance(i, np.ndarray) and i.dtype == bool for i in _flat(args[1:])):
+                isinstance(i, np.ndarray) and i.dtype == bool for i in leaves(args[1:])):
             same = self.record("py.same_shape", (var, var.shape), {}, True)
             self.check(same, True)
         return Traced(self, np.asarray(real), var, parent)
@@ -501,9 +503,3 @@ class Trace:
             self.give_up(f"{path} writes into an array that the program does not know")
             return
         target.become(self.note("written", (target, path, *rest), kwargs, target.value).now)
-
-
-def _flat(structure: Any) -> list:
-    found: list = []
-    mapped(found.append, structure)
-    return found
