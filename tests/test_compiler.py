@@ -559,7 +559,7 @@ def test_source_explain_and_export(tmp_path):
         _ = step.source
     x, y = floats(16, 5), classes(16, 3)
     step(x, y)
-    for name in ("fc1_weight", "d_fc1_weight", "fc2_bias_exp_avg", "np.matmul", "rng.random"):
+    for name in ("fc1_weight", "d_fc1_weight", "fc2_bias_exp_avg", "np.dot", "rng.random"):
         assert name in step.source, name
     told = step.explain(changes=True)
     for word in ("dead_code", "common_subexpressions", "peak", "tiles", "calls"):

@@ -103,7 +103,7 @@ class _Textbook(Words):
     def text(self, name: str) -> str:
         """The module."""
         body = [line for v in self.program.body if v not in self.inline for line in self.statement(v)]
-        value, gradients = (", ".join(map(self.names.get, side)) for side in (self.program.results, self.program.kept))
+        value, gradients = (", ".join(map(self.of, side)) for side in (self.program.results, self.program.kept))
         result = f"{value}, ({gradients}{',' * (len(self.program.kept) == 1)})"
         lines = [f'"""{name} and its gradients: ({result})"""']
         lines += [f"N = len({self.names[self.rows]})"] if self.counted and self.rows else []

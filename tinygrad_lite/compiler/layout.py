@@ -17,7 +17,7 @@ def elementwise(var: Var) -> bool:
 def fills(var: Var) -> bool:
     """Whether the call can write into memory that it is given."""
     return bool(var.shape) and (var.is_ufunc or var.is_reduction or var.op in (  # a scalar is faster without memory
-        "np.concatenate", ".astype", ".reshape", "put", "np.zeros", *COPIES))
+        "np.dot", "np.concatenate", ".astype", ".reshape", "put", "np.zeros", *COPIES))
 
 
 class Layout:
@@ -31,13 +31,13 @@ class Layout:
                 if source not in self.root:
                     self._stand_in(source)
             self._stand_in(v)
-            shows = (v.sources() or [None])[0]
-            if shows is not None and (v.aliases or v.op in VIEWS or v.op == "[]" and not list(variables(v.args[1:]))):
+            sources = v.sources()
+            if sources and (v.aliases or v.op in VIEWS or v.op == "[]" and not list(variables(v.args[1:]))):
                 found = evaluated(v.op, *mapped(lambda x: self.arrays[x] if isinstance(x, Var) else x,
                                                 (v.args, v.kwargs)))
-                whole = self.arrays[self.root[shows]]
+                whole = self.arrays[self.root[sources[0]]]
                 if any(isinstance(a, np.ndarray) and np.may_share_memory(a, whole) for a in leaves(found)):
-                    self.root[v], self.arrays[v] = self.root[shows], found
+                    self.root[v], self.arrays[v] = self.root[sources[0]], found
 
     def _stand_in(self, v: Var) -> None:
         self.root[v] = v

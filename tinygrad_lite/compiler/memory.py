@@ -113,7 +113,7 @@ def _written_in_place(program: Program, plan: Plan, layout: Layout, step_of: dic
         before = last.get(i, -1) < at or last.get(i, -1) == at and elementwise(value) and \
             _read_until(value, i, plan.steps[at], layout)
         if at > checks and before and not layout.is_view(value) and value not in outside and value not in becomes \
-                and fills(value) and (value.shape, value.dtype) == (i.shape, i.dtype):
+                and fills(value) and value.op != "np.dot" and (value.shape, value.dtype) == (i.shape, i.dtype):
             becomes[value] = i
         else:
             plan.copies.append((i, value))

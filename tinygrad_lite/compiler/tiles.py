@@ -66,7 +66,7 @@ def _fits(v: Var, group: Group, lead: int, layout: Layout) -> bool:
             return False
     if elementwise(v):
         return True
-    if v.op == "np.matmul":  # a sum along the last dimension
+    if v.op in ("np.matmul", "np.dot"):  # a sum along the last dimension
         return len(v.args[1].shape) == 1 and v.args[1].op == "constant" and len(v.args[0].shape) > lead
     if v.is_reduction:
         axes = v.kwargs["axis"]
