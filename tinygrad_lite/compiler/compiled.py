@@ -68,9 +68,12 @@ class Entry:
     # ---- whether it holds
     def changed(self, arguments: list) -> str:
         """What the recorded call depended on and is no longer the same; empty if nothing."""
-        with contextlib.suppress(LookupError, ValueError):  # all of it at once, in C
-            if all(map(operator.is_, map(operator.call, self.looks), self.seen)):
-                return self._grads_changed(arguments)
+        try:  # all of it at once, in C
+            same = all(map(operator.is_, map(operator.call, self.looks), self.seen))
+        except (LookupError, ValueError):
+            same = False
+        if same:
+            return self._grads_changed(arguments)
         for guard in self.recording.guards:
             if guard.changed():
                 with contextlib.suppress(LookupError, ValueError):
@@ -102,9 +105,10 @@ class Entry:
             raise
 
     def _run(self, arguments: list) -> Any:
-        instance = None
-        with contextlib.suppress(IndexError):
+        try:
             instance = self.free.pop()
+        except IndexError:
+            instance = None
         if instance is None or not all(map(operator.is_, self.arrays(), instance.arrays)) or instance.held():
             with _tracing:  # while another thread traces, tensors that both use are lifted
                 instance = Instance(self, self.arrays())
