@@ -5,7 +5,7 @@ import functools
 import operator
 import random as python_random
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -22,6 +22,9 @@ from .program import leaves as leaves_of
 from .trace import Number, Trace, Traced, plain
 
 ATOMS = (bool, int, float, str, bytes, type(None), np.dtype, tuple)  # what is compared by value
+
+
+LARGE = 256  # entries of a list or a dict, up to which they are looked through
 
 
 # ---------------------------------------------------------------- what a function reaches
@@ -76,7 +79,7 @@ class Reach:
         value = look()
         if isinstance(value, (types.ModuleType, type)):
             return
-        self.watched.append(Guard(look, str(key), value))
+        self.watched.append(Guard(look, name or str(key), value))
         self.value(name or str(key), value)
 
     def value(self, name: str, x: Any) -> None:
@@ -91,27 +94,24 @@ class Reach:
                 plain = path.replace(".", "_")
                 self.tensors.setdefault(id(t), (plain if not plain[0].isdigit() else f"{name}_{plain}", t))
             for module in x.modules():
-                self.attributes(module)
+                self.entries(vars(module), vars(module))
         elif isinstance(x, Optimizer):
             self.optimizers.append(x)
         elif isinstance(x, np.random.Generator):
             self.generators.append(x)
-        elif isinstance(x, (list, tuple, set)):
-            for i, part in enumerate(x):
-                self.value(f"{name}_{i}", part)
-        elif isinstance(x, dict):
-            for key in x:
-                self.watch(x, key, f"{name}_{key}")
+        elif isinstance(x, (list, tuple, dict)):
+            if len(x) <= LARGE:
+                self.entries(x, x if isinstance(x, dict) else range(len(x)), f"{name}_")
         elif isinstance(x, (types.FunctionType, types.MethodType)):
             self.function(x)
         elif hasattr(x, "__dict__") and not isinstance(x, (types.ModuleType, type)):
-            self.attributes(x)
+            self.entries(vars(x), vars(x))
 
-    def attributes(self, x: Any) -> None:
-        """What an object holds, and how much: a new attribute may hide one of its class."""
-        self.watched.append(Guard(functools.partial(len, vars(x)), "the number of attributes", len(vars(x))))
-        for key in vars(x):
-            self.watch(vars(x), key)
+    def entries(self, held: Any, keys: Iterable[Any], prefix: str = "") -> None:
+        """What a list, a dict or an object holds, and how much: a new attribute may hide one of its class."""
+        self.watched.append(Guard(functools.partial(len, held), f"{prefix}size", len(held)))
+        for key in keys:
+            self.watch(held, key, f"{prefix}{key}")
 
 
 def _look(where: Any, key: Any) -> Callable[[], Any]:
@@ -243,8 +243,8 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
             node.__class__ = Node
             if node.grad is not None and isinstance(node.grad.array, Traced):
                 node.grad.array = node.grad.array.value
-        for t, array in reversed(trace.lifted):
-            t.array = array
+        for t, array in reversed(trace.lifted):  # one that was given another array keeps that
+            t.array = array if t.array is trace.arrays.get(id(array)) else plain(t.array)
         for lifted in optimizers:
             lifted.put_back()
 
@@ -275,22 +275,8 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: se
             kept.append((stands_for, None if g is None else trace.variable(g.array)))
             if g is not None and node in owners and isinstance(g.array, Traced):
                 gradients.append((g.array.now, owners[node].array))
-    used: dict[str, int] = {}
-    for v in (*trace.inputs, *trace.body):
-        if v.name:
-            used[v.name] = used.get(v.name, 0) + 1
-            v.name += f"_{used[v.name]}" * (used[v.name] > 1)
-    for g, of in gradients:
-        name = (of.how if of.how.op == "input" else of.now).name.lstrip("~")
-        if name and (not g.name or g.name.startswith("~")) and g.op != "input":
-            g.name = gradient_name(name)
-    writes, numbers = [], []
-    for key, traced in trace.arrays.items():
-        if traced.now is not traced.how and traced.how.op == "input":
-            writes.append((traced.how, traced.now))
-            others = [o for k, o in trace.arrays.items() if k != key and np.may_share_memory(o.value, traced.value)]
-            if others:
-                trace.give_up("two tensors share memory, and one of them is changed")
+    _name_gradients(trace, gradients)
+    writes, numbers = _written(trace), []
     for lifted in optimizers:
         for where, key, before, now in lifted.numbers():
             writes.append((before, now))
@@ -309,6 +295,30 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: se
     recording = Recording(program, results, spent, kept, guards, at_start, numbers, trace.ignored, trace.reason,
                           [*own.values()])
     return mapped(_real, result), recording
+
+
+def _name_gradients(trace: Trace, gradients: list[tuple[Var, Traced]]) -> None:
+    """Give each name to one value only, and to gradients the names of what they are the gradients of."""
+    used: dict[str, int] = {}
+    for v in (*trace.inputs, *trace.body):
+        if v.name:
+            used[v.name] = used.get(v.name, 0) + 1
+            v.name += f"_{used[v.name]}" * (used[v.name] > 1)
+    for g, of in gradients:
+        name = (of.how if of.how.op == "input" else of.now).name.lstrip("~")
+        if name and (not g.name or g.name.startswith("~")) and g.op != "input":
+            g.name = gradient_name(name)
+
+
+def _written(trace: Trace) -> list[tuple[Var, Var]]:
+    """The arrays from outside that the call changed in place."""
+    writes = []
+    for key, traced in trace.arrays.items():
+        if traced.now is not traced.how and traced.how.op == "input":
+            writes.append((traced.how, traced.now))
+            if any(np.may_share_memory(o.value, traced.value) for k, o in trace.arrays.items() if k != key):
+                trace.give_up("two tensors share memory, and one of them is changed")
+    return writes
 
 
 @dataclass
