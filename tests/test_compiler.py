@@ -1,5 +1,6 @@
 """tl.compile gives what the function gives, call by call; tl.derive reads like the textbook and computes it."""
 
+import functools
 import runpy
 import subprocess
 import sys
@@ -233,6 +234,19 @@ def test_inference_under_no_grad_with_nested_arguments():
         np.testing.assert_allclose(out["logits"].array, 2 * model(x).array, rtol=1e-6)
         assert out["shapes"] == [(n, 5)] and not out["logits"].requires_grad
     assert predict.traces == 2
+
+
+def test_a_module_and_a_partial_are_functions_too():
+    model, x = MLP(5, 8, 3), floats(4, 5)
+    compiled = tl.compile(model)
+    scaled = tl.compile(functools.partial(lambda by, x: model(x) * by, 2.0))
+    with tl.no_grad():
+        for _ in range(2):
+            assert_same(compiled(x), model(x))
+            assert_same(scaled(x), model(x) * 2)
+        model.fc2.bias.fill_(9.0)
+        assert_same(compiled(x), model(x))
+    assert compiled.traces == scaled.traces == 1
 
 
 def test_numpy_arguments_and_results_that_outlive_the_next_call():

@@ -213,7 +213,8 @@ class Compiled:
     def __init__(self, function: Callable, max_retraces: int, threads: int) -> None:
         functools.update_wrapper(self, function)
         self.function, self.max_retraces, self.threads = function, max_retraces, threads
-        self._name = function.__name__ if function.__name__.isidentifier() else "program"
+        name = getattr(function, "__name__", type(function).__name__)
+        self._name = name if name.isidentifier() else "program"
         self._entries: dict[Any, list[Entry]] = {}
         self._eager: set[Any] = set()
         self._signature = inspect.signature(function)
@@ -227,7 +228,7 @@ class Compiled:
             return self
         bound = Compiled(self.function.__get__(instance, owner), self.max_retraces, self.threads)
         with contextlib.suppress(AttributeError):
-            vars(instance)[self.function.__name__] = bound
+            vars(instance)[self._name] = bound
         return bound
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -299,12 +300,12 @@ class Compiled:
     def _warn(self, reason: str, how: str = "not compiled") -> None:
         if reason not in self._warned:
             self._warned.add(reason)
-            warnings.warn(f"{self.function.__name__} is {how}: {reason}", Fallback, stacklevel=4)
+            warnings.warn(f"{self._name} is {how}: {reason}", Fallback, stacklevel=4)
 
     # ---- what can be looked at
     def _current(self) -> Entry:
         if self._last is None:
-            raise RuntimeError(f"{self.function.__name__} has no program yet: call it first"
+            raise RuntimeError(f"{self._name} has no program yet: call it first"
                                + "".join(f" (it fell back: {r})" for r in self._warned))
         return self._last
 

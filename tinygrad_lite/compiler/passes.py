@@ -273,6 +273,34 @@ def _stacked(parts: list[Var]) -> Var:
     return Var(".reshape", (whole, shape), {}, shape, dtype)
 
 
+def pieces_together(program: Program) -> Program:
+    """A sum of arrays that are 0 outside pieces of their own, such as the gradient of what was split: one array."""
+    def pieces(v: Any) -> list | None:
+        """The indices at which something has been written into zeros."""
+        if isinstance(v, Var) and v.op == "put" and isinstance(v.args[1], tuple) and all(
+                type(i) is slice and i.step is None for i in v.args[1]):
+            before = [] if fresh_zeros(v.args[0]) else pieces(v.args[0])
+            return None if before is None else [*before, v.args[1]]
+        return None
+
+    def rule(var: Var) -> Var:
+        if var.op != "np.add" or not all(_same(var, x) for x in var.args):
+            return var
+        whole, part = var.args
+        held, more = pieces(whole), pieces(part)
+        if held and more and len(more) == 1 and all(_apart(i, more[0], var.shape) for i in held):
+            return replace(part, args=(whole, *part.args[1:]), name=var.name)
+        return var
+
+    return program.rewritten(rule)
+
+
+def _apart(a: tuple, b: tuple, shape: tuple) -> bool:
+    """Whether two indices made of slices have no element in common."""
+    ranges = ((i.indices(n), j.indices(n)) for i, j, n in zip(a, b, shape))
+    return any(i[1] <= j[0] or j[1] <= i[0] for i, j in ranges)
+
+
 def _each_once(index: Any) -> bool:
     """Whether an index names no element twice: a row number each, beside anything."""
     return isinstance(index, tuple) and any(
@@ -318,6 +346,5 @@ def own_memory(program: Program) -> Program:
 
 
 PASSES: tuple[Callable[[Program], Program], ...] = (
-    dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, sparse_differences, flat_products,
-    short_rows, batched_sums, simplify, common_subexpressions, plain_products, dead_code,
-    own_memory)
+    dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, sparse_differences, pieces_together,
+    flat_products, short_rows, batched_sums, simplify, common_subexpressions, plain_products, dead_code, own_memory)

@@ -56,11 +56,16 @@ class Reach:
     seen: dict[int, Any] = field(default_factory=dict)
 
     def function(self, f: Any) -> None:
-        """A function's globals, closure, defaults and, of a method, its object."""
+        """A function's globals, closure, defaults and, of a method, its object; a module is what it holds."""
         if isinstance(f, types.MethodType):
             self.value("self", f.__self__)
             f = f.__func__
         f = getattr(f, "__wrapped__", f)
+        if isinstance(f, functools.partial):
+            self.value("given", [*f.args, *f.keywords.values()])
+            f = f.func
+        if isinstance(f, Module):
+            self.value("model", f)
         if not isinstance(f, types.FunctionType) or (f.__module__ or "").startswith(("tinygrad_lite", "numpy")):
             return
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
