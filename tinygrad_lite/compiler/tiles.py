@@ -59,10 +59,10 @@ def _fits(v: Var, group: Group, lead: int, layout: Layout) -> bool:
         rowed = s.shape[:lead] == rows
         if rowed and s not in own and not layout.merges(s, lead):
             return False
-        if elementwise(v):
-            if not (rowed and len(s.shape) == len(v.shape) or _of_all_rows(s.shape, len(v.shape), lead)):
+        if elementwise(v):  # what has as many rows by chance only, and is broadcast, does not fit
+            if len(s.shape) != len(v.shape) if rowed else not _of_all_rows(s.shape, len(v.shape), lead):
                 return False
-        elif not rowed and s.op != "constant":
+        elif rowed == (s is not v.args[0]):
             return False
     if elementwise(v):
         return True
@@ -123,7 +123,11 @@ def grouped(program: Program, layout: Layout) -> list[Any]:
     for g in steps:
         if isinstance(g, Group):
             own = set(g.members)
-            g.outputs = [v for v in g.members if v in ends or any(u not in own for u in uses.get(v, ()))]
+            outside = {v for v in own if v in ends or any(u not in own for u in uses.get(v, ()))}
+            for v in reversed(g.members):
+                if v in outside and layout.is_view(v):  # what it shows is read outside too
+                    outside.add(v.args[0])
+            g.outputs = [v for v in g.members if v in outside]
     return steps
 
 

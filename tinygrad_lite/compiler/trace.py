@@ -439,7 +439,9 @@ class Trace:
                 _refused("printing" if isinstance(real, str) else op)
                 return real
             real = np.asarray(real)
-        var = self.record(op, mapped(self.variable, args), mapped(self.variable, kwargs) if kwargs else {}, real)
+        computing = isinstance(getattr(np, op[3:], None), np.ufunc)  # else numbers are sizes, dimensions, places
+        word = self.variable if computing else lambda x: x.item() if isinstance(x, np.generic) else self.variable(x)
+        var = self.record(op, mapped(word, args), mapped(word, kwargs) if kwargs else {}, real)
         parent = next((a for a in args if isinstance(a, Traced)), None)
         parts = [p for p in leaves(real) if isinstance(p, np.ndarray) and p.base is not None]
         if parent is None or not any(np.may_share_memory(parent.value, p) for p in parts):
