@@ -307,6 +307,27 @@ def test_a_learning_rate_is_an_input():
     assert seen == [0.0, -0.5, -0.75] and step.traces == 1
 
 
+def test_frozen_and_converted_parameters_and_new_hooks_are_noticed():
+    pair = []
+    for wrapped in (False, True):
+        tl.manual_seed(0)
+        model = MLP(5, 8, 3)
+        step = training_step(model, optim.SGD(model.parameters(), lr=0.1))
+        step = tl.compile(step) if wrapped else step
+        x, y = floats(16, 5), classes(16, 3)
+        step(x, y), step(x, y)
+        model.fc1.requires_grad_(False)
+        step(x, y), step(x, y)
+        model.fc2.weight.register_hook(lambda g: g * 0.5)
+        step(x, y), step(x, y)
+        model.requires_grad_(True)
+        model.double()
+        pair.append((step(x.double(), y), step(x.double(), y), *model.parameters()))
+    for a, b in zip(*pair, strict=True):
+        assert a.dtype == b.dtype == np.float64
+        assert_same(b, a)
+
+
 def test_a_loaded_state_and_an_added_group_are_noticed():
     model, twin = MLP(5, 8, 3), MLP(5, 8, 3)
     twin.load_state_dict(model.state_dict())

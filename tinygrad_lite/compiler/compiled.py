@@ -58,6 +58,7 @@ class Entry:
         self.lock: Any = threading.RLock() if self.program.writes or self.program.kept else contextlib.nullcontext()
         self.tensors = [v.value[2] for v in self.module.bound if v.value[0] == "array"]
         self.items = [v.value[1:] for v in self.module.bound if v.value[0] == "item"]
+        self.known = self.arrays()
         self.readers = [_reader(v) for v in self.module.given]
         self.draws = [v.value[1] for v in self.program.inputs if v.value[0] == "generator"] if any(
             v.op == "check" for v in self.program.body) else []
@@ -73,15 +74,23 @@ class Entry:
         except (LookupError, ValueError):
             same = False
         if same:
-            return self._grads_changed(arguments)
+            return self._arrays_changed(arguments)
         for guard in self.recording.guards:
             if guard.changed():
                 with contextlib.suppress(LookupError, ValueError):
                     return f"'{guard.name}' changed from {_short(guard.value)} to {_short(guard.look())}"
                 return f"'{guard.name}' is gone"
-        return self._grads_changed(arguments)
+        return self._arrays_changed(arguments)
 
-    def _grads_changed(self, arguments: list) -> str:
+    def _arrays_changed(self, arguments: list) -> str:
+        arrays = self.arrays()
+        if not all(map(operator.is_, arrays, self.known)):
+            with _tracing:  # while another thread traces, tensors that both use are lifted
+                arrays = self.arrays()
+            for v, a in zip(self.module.bound, arrays):
+                if (a.shape, a.dtype) != (v.shape, v.dtype):
+                    return f"'{self.module.names[v]}' changed from {v.shape} {v.dtype} to {a.shape} {a.dtype}"
+            self.known = arrays
         for leaf, absent in self.recording.grads_at_start:
             if (_node(leaf, arguments).grad is None) != absent:
                 return "a parameter had no gradient at the start, and has one now" if absent else \
@@ -109,9 +118,9 @@ class Entry:
             instance = self.free.pop()
         except IndexError:
             instance = None
-        if instance is None or not all(map(operator.is_, self.arrays(), instance.arrays)) or instance.held():
-            with _tracing:  # while another thread traces, tensors that both use are lifted
-                instance = Instance(self, self.arrays())
+        known = self.known
+        if instance is None or instance.arrays is not known or instance.held():
+            instance = Instance(self, known)
         given = [read(arguments) for read in self.readers]
         try:
             if self.quiet:

@@ -207,8 +207,10 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
         if type(t.array) is np.ndarray:
             trace.lifted.append((t, t.array))
             t.array = trace.input(("array", t.array, t), t.array, name)
+        reach.watched.append(Guard(functools.partial(getattr, t, "node"), f"whether {name} requires grad", t.node))
         if t.node is not None and t.node.op is None:
             leaves.setdefault(t.node, t.node)
+            reach.watched.append(Guard(functools.partial(getattr, t.node, "hooks"), f"hooks of {name}", t.node.hooks))
     present = {node for node in leaves if node.grad is not None}
     names_of = {id(t): trace.arrays[id(array)].now.name for t, array in trace.lifted}
     for node in leaves:
