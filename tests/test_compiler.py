@@ -328,6 +328,22 @@ def test_frozen_and_converted_parameters_and_new_hooks_are_noticed():
         assert_same(b, a)
 
 
+class Settings:
+    scale = 2.0
+
+
+MASK = np.ones(3, np.float32)
+
+
+def test_arrays_and_classes_of_the_users_own_are_read_as_they_are():
+    offset, f = np.zeros(3, np.float32), tl.compile(lambda x: (x * MASK + offset) * Settings.scale)
+    for change in (lambda: None, lambda: None, lambda: MASK.fill(3), lambda: offset.fill(1), lambda: setattr(Settings, "scale", 0.5)):
+        change()
+        x = tl.ones(3)
+        np.testing.assert_array_equal(f(x).array, (x.array * MASK + offset) * Settings.scale)
+    assert f.traces == 2
+
+
 def test_a_loaded_state_and_an_added_group_are_noticed():
     model, twin = MLP(5, 8, 3), MLP(5, 8, 3)
     twin.load_state_dict(model.state_dict())

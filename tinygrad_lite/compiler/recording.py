@@ -24,6 +24,7 @@ from .trace import Number, Trace, Traced, plain
 ATOMS = (bool, int, float, str, bytes, type(None), np.dtype, tuple)  # what is compared by value
 
 
+OWN = ("tinygrad_lite", "numpy")  # modules whose insides are not looked at
 LARGE = 256  # entries of a list or a dict, up to which they are looked through
 
 
@@ -52,6 +53,7 @@ class Reach:
     tensors: dict[int, tuple[str, Value]] = field(default_factory=dict)
     optimizers: list[Optimizer] = field(default_factory=list)
     generators: list[np.random.Generator] = field(default_factory=list)
+    arrays: list[tuple[str, np.ndarray]] = field(default_factory=list)
     watched: list[Guard] = field(default_factory=list)
     seen: dict[int, Any] = field(default_factory=dict)
 
@@ -66,14 +68,18 @@ class Reach:
             f = f.func
         if isinstance(f, Module):
             self.value("model", f)
-        if not isinstance(f, types.FunctionType) or (f.__module__ or "").startswith(("tinygrad_lite", "numpy")):
+        if not isinstance(f, types.FunctionType) or (f.__module__ or "").startswith(OWN):
             return
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
             with contextlib.suppress(ValueError):  # an empty cell
                 self.watch(cell, name)
-        for name in _names(f.__code__):
-            if name in f.__globals__:
-                self.watch(f.__globals__, name)
+        names = list(dict.fromkeys(_names(f.__code__)))
+        for name in (n for n in names if n in f.__globals__):
+            self.watch(f.__globals__, name)
+            holder = f.__globals__[name]  # of a module or a class, what the function may read of it
+            if isinstance(holder, (types.ModuleType, type)) and not holder.__name__.startswith(OWN):
+                for key in (n for n in names if isinstance(vars(holder).get(n, names), ATOMS)):
+                    self.watch(vars(holder), key, f"{name}.{key}")
         for name, value in zip(reversed(f.__code__.co_varnames[: f.__code__.co_argcount]),
                                reversed(f.__defaults__ or ())):
             self.value(name, value)
@@ -102,6 +108,8 @@ class Reach:
                 self.entries(vars(module), vars(module))
         elif isinstance(x, Optimizer):
             self.optimizers.append(x)
+        elif isinstance(x, np.ndarray):
+            self.arrays.append((name, x))
         elif isinstance(x, np.random.Generator):
             self.generators.append(x)
         elif isinstance(x, (list, tuple, dict)):
@@ -211,6 +219,8 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
         if t.node is not None and t.node.op is None:
             leaves.setdefault(t.node, t.node)
             reach.watched.append(Guard(functools.partial(getattr, t.node, "hooks"), f"hooks of {name}", t.node.hooks))
+    for name, array in reach.arrays:
+        trace.input(("item", [array], 0), array, name)
     present = {node for node in leaves if node.grad is not None}
     names_of = {id(t): trace.arrays[id(array)].now.name for t, array in trace.lifted}
     for node in leaves:
