@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import ops, tape
+from .changes import restructured
 from .inplace import in_place, rebind
 from .ops.arguments import plain
 from .ops.elementwise import _add, _div, _sub
@@ -106,6 +107,7 @@ class Tensor(Value):
             raise RuntimeError("requires_grad can be turned off for leaf tensors only; use .detach()")
         if requires_grad != self.requires_grad:
             self.node = tape.leaf(self.array) if requires_grad else None
+            restructured()
         return self
 
     @property
@@ -363,7 +365,9 @@ class Handle:
     def __init__(self, hooks: dict, hook: Any) -> None:
         self._hooks = hooks
         hooks[self] = hook
+        restructured()
 
     def remove(self) -> None:
         """Take the hook off; once is enough, twice does no harm."""
         self._hooks.pop(self, None)
+        restructured()

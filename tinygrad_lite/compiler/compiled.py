@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..changes import stamper
+from ..changes import stamper, structure_now
 from ..mode import mode
 from ..tape import Node, Value, box
 from .explanation import explained
@@ -63,7 +63,9 @@ class Entry:
         self.draws = [v.value[1] for v in self.program.inputs if v.value[0] == "generator"] if any(
             v.op == "check" for v in self.program.body) else []
         self.written = [v for v in self.module.bound if any(i is v for i, _ in self.program.writes)]
-        self.looks, self.seen = [g.look for g in recording.guards], [g.value for g in recording.guards]
+        unnoted = [g for g in recording.guards if not g.noted]
+        self.looks, self.seen = [g.look for g in unnoted], [g.value for g in unnoted]
+        self.structure = -1  # that of the last time when all guards held
         self.quiet = {kind: "ignore" for kind in recording.ignored}
 
     # ---- whether it holds
@@ -73,13 +75,15 @@ class Entry:
             same = all(map(operator.is_, map(operator.call, self.looks), self.seen))
         except (LookupError, ValueError):
             same = False
-        if same:
+        structure = structure_now[0]
+        if same and structure == self.structure:
             return self._arrays_changed(arguments)
         for guard in self.recording.guards:
             if guard.changed():
                 with contextlib.suppress(LookupError, ValueError):
                     return f"'{guard.name}' changed from {_short(guard.value)} to {_short(guard.look())}"
                 return f"'{guard.name}' is gone"
+        self.structure = structure
         return self._arrays_changed(arguments)
 
     def _arrays_changed(self, arguments: list) -> str:

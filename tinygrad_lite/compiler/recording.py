@@ -35,6 +35,7 @@ class Guard(NamedTuple):
     look: Callable[[], Any]
     name: str
     value: Any
+    noted: bool = False  # whether changes.restructured() is called when it changes
 
     def changed(self) -> bool:
         """Whether it is another object now, or another value of those that are compared by value."""
@@ -84,13 +85,13 @@ class Reach:
                                reversed(f.__defaults__ or ())):
             self.value(name, value)
 
-    def watch(self, where: Any, key: Any, name: str = "") -> None:
+    def watch(self, where: Any, key: Any, name: str = "", noted: bool = False) -> None:
         """An entry that the function may read: a program holds while it stays the same."""
         look = _look(where, key)
         value = look()
         if isinstance(value, (types.ModuleType, type)):
             return
-        self.watched.append(Guard(look, name or str(key), value))
+        self.watched.append(Guard(look, name or str(key), value, noted))
         self.value(name or str(key), value)
 
     def value(self, name: str, x: Any) -> None:
@@ -105,7 +106,7 @@ class Reach:
                 plain = path.replace(".", "_")
                 self.tensors.setdefault(id(t), (plain if not plain[0].isdigit() else f"{name}_{plain}", t))
             for module in x.modules():
-                self.entries(vars(module), vars(module))
+                self.entries(vars(module), vars(module), noted=True)
         elif isinstance(x, Optimizer):
             self.optimizers.append(x)
         elif isinstance(x, np.ndarray):
@@ -120,11 +121,16 @@ class Reach:
         elif hasattr(x, "__dict__") and not isinstance(x, (types.ModuleType, type)):
             self.entries(vars(x), vars(x))
 
-    def entries(self, held: Any, keys: Iterable[Any], prefix: str = "") -> None:
+    def entries(self, held: Any, keys: Iterable[Any], prefix: str = "", noted: bool = False) -> None:
         """What a list, a dict or an object holds, and how much: a new attribute may hide one of its class."""
-        self.watched.append(Guard(functools.partial(len, held), f"{prefix}size", len(held)))
+        self.watched.append(Guard(functools.partial(len, held), f"{prefix}size", len(held), noted))
         for key in keys:
-            self.watch(held, key, f"{prefix}{key}")
+            self.watch(held, key, f"{prefix}{key}", noted)
+
+
+def _hooks(node: Node) -> tuple:
+    """The hooks of a leaf."""
+    return tuple(node.hooks or ())
 
 
 def _look(where: Any, key: Any) -> Callable[[], Any]:
@@ -215,10 +221,12 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
         if type(t.array) is np.ndarray:
             trace.lifted.append((t, t.array))
             t.array = trace.input(("array", t.array, t), t.array, name)
-        reach.watched.append(Guard(functools.partial(getattr, t, "node"), f"whether {name} requires grad", t.node))
+        node = functools.partial(getattr, t, "node")
+        reach.watched.append(Guard(node, f"whether {name} requires grad", t.node, True))
         if t.node is not None and t.node.op is None:
             leaves.setdefault(t.node, t.node)
-            reach.watched.append(Guard(functools.partial(getattr, t.node, "hooks"), f"hooks of {name}", t.node.hooks))
+            hooks = functools.partial(_hooks, t.node)
+            reach.watched.append(Guard(hooks, f"hooks of {name}", hooks(), True))
     for name, array in reach.arrays:
         trace.input(("item", [array], 0), array, name)
     present = {node for node in leaves if node.grad is not None}
