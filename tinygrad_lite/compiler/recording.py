@@ -221,8 +221,8 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
         if type(t.array) is np.ndarray:
             trace.lifted.append((t, t.array))
             t.array = trace.input(("array", t.array, t), t.array, name)
-        node = functools.partial(getattr, t, "node")
-        reach.watched.append(Guard(node, f"whether {name} requires grad", t.node, True))
+        tracked = functools.partial(getattr, t, "node")
+        reach.watched.append(Guard(tracked, f"whether {name} requires grad", t.node, True))
         if t.node is not None and t.node.op is None:
             leaves.setdefault(t.node, t.node)
             hooks = functools.partial(_hooks, t.node)
