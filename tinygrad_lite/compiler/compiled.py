@@ -66,6 +66,7 @@ class Entry:
         unnoted = [g for g in recording.guards if not g.noted]
         self.looks, self.seen = [g.look for g in unnoted], [g.value for g in unnoted]
         self.structure = -1  # that of the last time when all guards held
+        self.spent = Node(_spent_op, None, None, None)  # of results whose tape has been read backwards
         self.quiet = {kind: "ignore" for kind in recording.ignored}
 
     # ---- whether it holds
@@ -108,7 +109,7 @@ class Entry:
 
     def run(self, arguments: list) -> Any:
         """The result of a call; Diverged where it goes another way, and then nothing has been changed."""
-        states = [(g, g.numpy.bit_generator.state) for g in self.draws]
+        states = [(g, g.numpy.bit_generator.state) for g in self.draws] if self.draws else ()
         try:
             with self.lock:
                 return self._run(arguments)
@@ -138,22 +139,19 @@ class Entry:
 
     def _done(self, instance: "Instance", out: tuple, arguments: list) -> Any:
         """Let what the call changed be seen: numbers, gradients, the stamps of arrays; then its result."""
-        recording = self.recording
+        recording, results = self.recording, iter(out)
         instance.stamp()
-        for (where, key), value in zip(recording.numbers, out[len(self.program.results):]):
-            where[key] = value
+        if recording.numbers:
+            for (where, key), value in zip(recording.numbers, out[len(self.program.results):]):
+                where[key] = value
         gradients = iter(instance.gradients or map(box, out[len(out) - len(self.program.kept):]))
         for leaf, var in recording.kept:
             _node(leaf, arguments).grad = None if var is None else next(gradients)
-        results = iter(out)
 
         def result(x: Any) -> Any:
             if isinstance(x, _Boxed):
-                array = np.asarray(next(results))
-                return box(array, _spent(array) if id(x.now) in recording.spent else None)
-            if isinstance(x, Var):
-                return next(results)
-            return x
+                return box(next(results), self.spent if id(x.now) in recording.spent else None)
+            return next(results) if isinstance(x, Var) else x
 
         return result(recording.results) if isinstance(recording.results, _Boxed) else mapped(result, recording.results)
 
@@ -191,11 +189,6 @@ def _node(leaf: Any, arguments: list) -> Any:
 
 
 _spent_op = type("spent", (), {"__name__": "compiled", "rules": (), "joint": None})()
-
-
-def _spent(array: np.ndarray) -> Node:
-    """The node of a result whose tape has been read backwards."""
-    return Node(_spent_op, None, None, array)
 
 
 def _reader(v: Var) -> Callable[[list], Any]:
