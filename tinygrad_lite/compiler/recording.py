@@ -200,7 +200,7 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
     trace = Trace(getattr(function, "__code__", getattr(getattr(function, "__func__", None), "__code__", None)))
     places = iter(names)
     leaves: dict[Node, Any] = {}  # node -> what stands for it
-    gradients: list[tuple[Var, Traced]] = []
+    gradients: list[tuple[Var, Var]] = []
 
     def argument(x: Any) -> Any:
         at = len(arguments)
@@ -249,11 +249,13 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
                 leaves[source] = source
                 source.__class__ = _WatchedLeaf
 
-        def name(g: Any) -> None:
-            if isinstance(g.array, Traced) and isinstance(node.array, Traced):
-                gradients.append((g.array.now, node.array))
+        def name(g: Any) -> None:  # it holds no array: the tape frees them as it is read
+            if isinstance(g.array, Traced):
+                gradients.append((g.array.now, of))
 
-        node.hooks = {"name": name}
+        if isinstance(node.array, Traced):
+            of = node.array.now
+            node.hooks = {"name": name}
 
     mode.tracing = trace
     try:
@@ -299,7 +301,7 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: se
             g = SLOT.__get__(node)
             kept.append((stands_for, None if g is None else trace.variable(g.array)))
             if g is not None and node in owners and isinstance(g.array, Traced):
-                gradients.append((g.array.now, owners[node].array))
+                gradients.append((g.array.now, owners[node].array.how))
     _name_gradients(trace, gradients)
     writes, numbers = _written(trace), []
     for lifted in optimizers:
@@ -322,7 +324,7 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: se
     return mapped(_real, result), recording
 
 
-def _name_gradients(trace: Trace, gradients: list[tuple[Var, Traced]]) -> None:
+def _name_gradients(trace: Trace, gradients: list[tuple[Var, Var]]) -> None:
     """Give each name to one value only, and to gradients the names of what they are the gradients of."""
     used: dict[str, int] = {}
     for v in (*trace.inputs, *trace.body):
@@ -330,7 +332,7 @@ def _name_gradients(trace: Trace, gradients: list[tuple[Var, Traced]]) -> None:
             used[v.name] = used.get(v.name, 0) + 1
             v.name += f"_{used[v.name]}" * (used[v.name] > 1)
     for g, of in gradients:
-        name = (of.how if of.how.op == "input" else of.now).name.lstrip("~")
+        name = of.name.lstrip("~")
         if name and (not g.name or g.name.startswith("~")) and g.op != "input":
             g.name = gradient_name(name)
 
