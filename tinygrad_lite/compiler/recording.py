@@ -292,7 +292,7 @@ def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: se
         return x.now if isinstance(x, (Traced, Number)) else x
 
     results = mapped(variable, result)
-    owners = {t.node: t for t, _ in trace.lifted}
+    owners: dict[Any, Any] = {t.node: t for t, _ in trace.lifted}
     if any(isinstance(t.array, np.ndarray) and t.array is not trace.arrays[id(array)] for t, array in trace.lifted):
         trace.give_up("a tensor is given another array")
     kept: list[tuple[Any, Var | None]] = []
