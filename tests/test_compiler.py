@@ -578,6 +578,51 @@ def test_every_pass_keeps_what_the_program_computes(name):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=title)
 
 
+def split_loss(w, x):
+    a, b = (x * w).split(2, 1)
+    return (a * a).sum() + (b * b * b).sum()
+
+
+def ten_uses(w, x):
+    for _ in range(10):
+        x = x * w
+    return x.sum()
+
+
+W4, T16 = tl.ones(4, requires_grad=True), classes(16, 4)
+EFFECTS = {  # pass -> (a scalar function of w (4,) and x (16, 4), an operation, its calls before and after the pass)
+    "dead_code": (lambda w, x: (tl.exp(x), (x * w).sum())[1], "np.exp", 1, 0),
+    "fold_constants": (lambda w, x: (x * w * tl.sqrt(tl.full((4,), 4.0))).sum(), "np.sqrt", 1, 0),
+    "views_for_copies": (lambda w, x: (x.clone() * w.clone()).sum(), ".copy", 2, 0),
+    "simplify": (lambda w, x: ((x * w) * 1).sum(), "np.multiply", 3, 1),
+    "common_subexpressions": (lambda w, x: (tl.exp(x) * w + tl.exp(x)).sum(), "np.exp", 2, 1),
+    "sparse_differences": (lambda w, x: F.cross_entropy(x * w, T16), "[]", 2, 3),
+    "pieces_together": (split_loss, "np.add", 5, 4),
+    "flat_products": (lambda w, x: (tl.stack([x, x]) @ tl.diag(w)).sum(), ".reshape", 1, 3),
+    "short_rows": (lambda w, x: (x * w).amax(1).sum(), ".T", 0, 1),
+    "batched_sums": (ten_uses, "np.concatenate", 0, 1),
+    "plain_products": (lambda w, x: (x @ w).sum(), "np.dot", 0, 3),
+    "own_memory": (lambda w, x: (x[0] * w).sum(), "np.array", 0, 1),
+}
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_what_each_pass_does(name):
+    function, op, before, after = EFFECTS[name]
+
+    def step(x):
+        W4.grad = None
+        loss = function(W4, x)
+        loss.backward()
+        return loss
+
+    compiled = tl.compile(step)
+    compiled(floats(16, 4))
+    titles, programs = zip(*compiled._current().stages)
+    at = titles.index(name)
+    assert [sum(v.op == op for v in p.body) for p in programs[at - 1 : at + 1]] == [before, after]
+
+
 @pytest.mark.parametrize("name", ["mlp, adam", "wide enough for tiles", "decoder", "convolution, batch norm"])
 def test_a_program_takes_no_more_memory_than_the_function(name):
     (model, optimizer), (twin, twin_optimizer), batch = twins(name)

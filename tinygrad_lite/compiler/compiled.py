@@ -224,7 +224,6 @@ class Compiled:
         self._entries: dict[Any, list[Entry]] = {}
         self._eager: set[Any] = set()
         self._signature = inspect.signature(function)
-        self._recorded = 0
         self._last: Entry | None = None
         self._warned: set[str] = set()
 
@@ -255,8 +254,8 @@ class Compiled:
 
     def _trace(self, key: Any, arguments: list, args: tuple, kwargs: dict) -> Any:
         cause = self._cause(key, arguments)
-        if self._recorded > self.max_retraces:
-            self._warn(f"it was traced {self._recorded} times, and would be again because {cause}; it now runs without "
+        if self.traces > self.max_retraces:
+            self._warn(f"it was traced {self.traces} times, and would be again because {cause}; it now runs without "
                        "a program wherever none fits: make what changes an argument of fixed shape, or raise "
                        "max_retraces")
             return self.function(*args, **kwargs)
@@ -284,7 +283,6 @@ class Compiled:
             self._warn(f"it changes '{name}' itself, which happens only while a call is recorded",
                        "compiled only in part")
         self._entries.setdefault(key, []).append(entry)
-        self._recorded += 1
 
     def _cause(self, key: Any, arguments: list) -> str:
         known = self._entries.get(key)
@@ -323,7 +321,7 @@ class Compiled:
     @property
     def traces(self) -> int:
         """How many programs were recorded."""
-        return self._recorded
+        return sum(map(len, self._entries.values()))
 
     def explain(self, changes: bool = False) -> str:
         """What each pass did to the program that ran last, and what memory it takes; with `changes` each line."""
@@ -333,7 +331,7 @@ class Compiled:
     def export(self, path: Any) -> None:
         """Write the program that ran last as a .py file that needs numpy alone, and its arrays in an .npz beside it."""
         entry = self._current()
-        exported(path, self._name, entry.module, entry.arrays(), entry.recording)
+        exported(path, self._name, entry.module, entry.arrays())
 
 
 def _key(x: Any, arguments: list) -> Any:

@@ -151,7 +151,7 @@ class _Textbook(Words):
             return f"-{self.of(v.args[0], MINUS)}", MINUS
         if v.op == "np.square":
             return f"{self.of(v.args[0], ATOM)} ** 2", TIGHTNESS["**"]
-        if v.op in REDUCTIONS:
+        if v.op in REDUCTIONS and "dtype" not in v.kwargs:
             axis = [] if v.kwargs["axis"] is None else [literal(v.kwargs["axis"])]
             kept = ["keepdims=True"] if v.kwargs.get("keepdims") else []
             return f"{self.of(v.args[0], ATOM)}.{REDUCTIONS[v.op]}({', '.join([*axis, *kept])})", ATOM

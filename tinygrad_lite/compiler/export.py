@@ -33,7 +33,7 @@ def {name}({arguments}{rng}):
 '''
 
 
-def exported(path: Any, name: str, module: Module, arrays: list[np.ndarray], recording: Any) -> None:
+def exported(path: Any, name: str, module: Module, arrays: list[np.ndarray]) -> None:
     """Write `path` (.py) and, beside it, an .npz of the arrays it starts from."""
     path, names = Path(path), module.names
     if path.suffix != ".py":
@@ -54,11 +54,9 @@ def exported(path: Any, name: str, module: Module, arrays: list[np.ndarray], rec
         rng="".join(f", {names[v]}=np.random.default_rng()" for v in rngs).removeprefix(", " * (not arguments)),
         shapes=", ".join(f"{names[v]} {v.shape} {v.dtype}" for v in arguments), given=", ".join(given),
         written=repr([names[i] for i, _ in program.writes if i.shape is None]), count=len(program.results))
-    written = path.with_suffix(".npz")
-    np.savez(written, **data)  # type: ignore[arg-type]
-    imports = "from pathlib import Path\n\n"
-    path.write_text(f'"""{name}, compiled by tinygrad_lite; needs numpy alone."""\n\n' + imports + module.text.rstrip()
-                    + "\n" + text)
+    np.savez(path.with_suffix(".npz"), **data)  # type: ignore[arg-type]
+    path.write_text(f'"""{name}, compiled by tinygrad_lite; needs numpy alone."""\n\nfrom pathlib import Path\n\n'
+                    + module.text + text)
 
 
 def _sources(functions: dict[str, Callable]) -> list[str]:

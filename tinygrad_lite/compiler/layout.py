@@ -32,7 +32,7 @@ class Layout:
                     self._stand_in(source)
             self._stand_in(v)
             sources = v.sources()
-            if sources and (v.aliases or v.op in VIEWS or v.op == "[]" and not list(variables(v.args[1:]))):
+            if sources and (v.aliases or v.op in VIEWS or v.op == "[]" and not variables(v.args[1:])):
                 found = evaluated(v.op, *mapped(lambda x: self.arrays[x] if isinstance(x, Var) else x,
                                                 (v.args, v.kwargs)))
                 whole = self.arrays[self.root[sources[0]]]

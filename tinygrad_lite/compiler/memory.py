@@ -87,7 +87,7 @@ def planned(program: Program, steps: list[Any], layout: Layout, threads: int = 1
                                         last[a] == i == plan.storage[a].end), None) or Storage(v.nbytes, i, i)
                 plan.storage[v].end = max(plan.storage[v].end, last.get(v, i))
         if isinstance(step, Group):
-            slots, plan.scratch[step] = scratch_slots(step, layout, set(step.outputs))
+            slots, plan.scratch[step] = scratch_slots(step, set(step.outputs))
             plan.slots |= slots
             plan.storage[step] = Storage(plan.scratch[step] * threads, i, i)
     for v in (*plan.kind,):
@@ -134,7 +134,7 @@ def _overwritable(v: Var, step: Any, plan: Plan, layout: Layout) -> Iterator[Var
     if v.op == "put":
         candidates: Any = variables(v.args[:1])
     else:
-        candidates = variables(v.args) if elementwise(v) and v.op != "np.where" else ()
+        candidates = variables(v.args) if elementwise(v) else ()
     for shown in candidates:
         a = layout.root[shown]
         if plan.kind.get(a) == "pool" and (shown.shape, a.dtype, a.size) == (v.shape, v.dtype, v.size) and \

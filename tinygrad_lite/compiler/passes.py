@@ -60,8 +60,7 @@ def fold_constants(program: Program) -> Program:
                         var.shape == b.shape and a.size and (a.value == a.value.flat[0]).all():
                     number = a.value.flat[0].item()
                     var = replace(var, args=tuple(number if k == i else x for k, x in enumerate(var.args)))
-        sources = list(var.sources())
-        if not all(s.op == "constant" for s in sources) or has_effect(var) or var.shape is None:
+        if not all(map(_is_constant, var.sources())) or has_effect(var) or var.shape is None:
             return var
         if var.op == "np.zeros" or var.size > 64 and not var.op.startswith((".T", ".reshape")):
             return var
@@ -125,6 +124,7 @@ def _same(var: Var, x: Any) -> bool:
 
 
 def fresh_zeros(x: Any) -> bool:
+    """Whether a value is an array of zeros that nobody else holds."""
     return isinstance(x, Var) and (x.op == "np.zeros" or x.op == "constant" and not x.value.any())
 
 
@@ -144,10 +144,7 @@ def simplify(program: Program) -> Program:
             case ".mT" if a.op == ".mT":
                 return a.args[0]
             case ".reshape" if a.is_reduction and a.kwargs.get("keepdims") and var.shape == _reduced_shape(a):
-                axes = a.kwargs["axis"]
-                axes = axes[0] if isinstance(axes, tuple) and len(axes) == 1 else axes
-                return Var(a.op, a.args, {k: v for k, v in a.kwargs.items() if k != "keepdims"} | {"axis": axes},
-                           var.shape, var.dtype)
+                return Var(a.op, a.args, {k: v for k, v in a.kwargs.items() if k != "keepdims"}, var.shape, var.dtype)
             case ".reshape" if a.op == "np.matmul" and a.args[1].op == ".reshape" and a.args[1].shape[1:] == (1,) \
                     and a.args[0].shape[1:] == a.args[1].args[0].shape and len(var.shape) == 1:  # a vector is no matrix
                 return Var("np.matmul", (a.args[0], a.args[1].args[0]), {}, var.shape, var.dtype, var.name)
@@ -230,7 +227,7 @@ def short_rows(program: Program) -> Program:
         if var.op not in ("np.maximum.reduce", "np.minimum.reduce"):
             return var
         a = var.args[0]
-        if len(a.shape) != 2 or var.kwargs["axis"] not in (1, -1, (1,), (-1,)) or not 1 < a.shape[1] <= SHORT < a.size:
+        if len(a.shape) != 2 or var.kwargs["axis"] not in (1, -1) or not 1 < a.shape[1] <= SHORT < a.size:
             return var
         turned = Var(".copy", (Var(".T", (a,), {}, a.shape[::-1], a.dtype),), {}, a.shape[::-1], a.dtype)
         found = Var(var.op, (turned,), {"axis": 0}, a.shape[:1], var.dtype, var.name)
@@ -332,7 +329,7 @@ def own_memory(program: Program) -> Program:
     added: list[Var] = []
 
     def root(v: Var) -> Var:
-        while v.op in VIEWS or v.aliases or v.op == "[]" and not list(variables(v.args[1:])):
+        while v.op in VIEWS or v.aliases or v.op == "[]" and not variables(v.args[1:]):
             v = v.sources()[0]
         return v
 

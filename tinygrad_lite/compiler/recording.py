@@ -22,8 +22,6 @@ from .program import leaves as leaves_of
 from .trace import Number, Trace, Traced, plain
 
 ATOMS = (bool, int, float, str, bytes, type(None), np.dtype, tuple)  # what is compared by value
-
-
 OWN = ("tinygrad_lite", "numpy")  # modules whose insides are not looked at
 LARGE = 256  # entries of a list or a dict, up to which they are looked through
 

@@ -1,6 +1,5 @@
 """A program as the text of a Python module that needs numpy alone."""
 
-
 from .layout import fills
 from .memory import Plan
 from .program import Program, Var, variables

@@ -88,7 +88,7 @@ def grouped(program: Program, layout: Layout) -> list[Any]:
     opened: list[Group] = []
     of: dict[Var, Group] = {}
 
-    def close(group: Group) -> None:
+    def close(group: Group) -> None:  # as a group only where tiles are worth it
         opened.remove(group)
         worth = len([v for v in group.members if v.op not in ("[]", ".reshape")]) > 1
         if worth and max(v.size for v in group.members) >= SMALLEST:
@@ -143,7 +143,7 @@ def _joins(v: Var, group: Group, layout: Layout) -> bool:
     return False
 
 
-def scratch_slots(group: Group, layout: Layout, given: set[Var]) -> tuple[dict[Var, int], int]:
+def scratch_slots(group: Group, given: set[Var]) -> tuple[dict[Var, int], int]:
     """Offsets in a tile's scratch memory for the values that live inside a group only, and its size in bytes.
 
     given: members that have memory of their own, so that what is computed into them needs no scratch.
@@ -159,7 +159,7 @@ def scratch_slots(group: Group, layout: Layout, given: set[Var]) -> tuple[dict[V
         if v in given or not fills(v) or v.op == ".reshape":
             continue
         nbytes = -(-v.nbytes // group.rows * group.step // 64) * 64
-        reused = next((s for s in variables(v.args) if elementwise(v) and v.op != "np.where" and s in slots and
+        reused = next((s for s in variables(v.args) if elementwise(v) and s in slots and
                        last[s] == i and (s.shape, s.dtype) == (v.shape, v.dtype)), None)
         if reused is not None:
             slots[v] = slots[reused]
