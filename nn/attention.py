@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite.ops import chunk, mean, transpose
-from tinygrad_lite.tape import unbox
+from tinygrad_lite.engine.tape import unbox
 
 from . import init
 from .functional.attention import multi_head_attention_forward

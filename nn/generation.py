@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_lite import random
 from tinygrad_lite.ops import log_softmax, softmax
-from tinygrad_lite.tape import unbox
+from tinygrad_lite.engine.tape import unbox
 
 Processor = Callable[[np.ndarray], np.ndarray]
 

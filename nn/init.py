@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite import random
-from tinygrad_lite.mode import no_grad
+from tinygrad_lite.engine.mode import no_grad
 
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4,
          "conv1d": 1.0, "conv2d": 1.0, "conv_transpose2d": 1.0}

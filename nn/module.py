@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_lite.changes import restructured, stamp
-from tinygrad_lite.tape import unbox
+from tinygrad_lite.engine.changes import restructured, stamp
+from tinygrad_lite.engine.mode import Switch, mode
+from tinygrad_lite.engine.tape import unbox
 from tinygrad_lite.tensor import Handle, Tensor
 
 
@@ -32,8 +33,8 @@ class Module:
 
     training = True
     _buffers: dict[str, bool] = {}  # name -> whether it is part of the state_dict
-    _before: dict[Handle, Callable] = {}  # the hooks, run before and after forward()
-    _after: dict[Handle, Callable] = {}
+    _before: dict[int, Callable] = {}  # the hooks, run before and after forward()
+    _after: dict[int, Callable] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter | None):
@@ -46,8 +47,12 @@ class Module:
         restructured()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._before and not self._after:
+        if mode.fast and not self._before and not self._after:
             return self.forward(*args, **kwargs)
+        with Switch("within", (*mode.within, self)):  # whoever watches can ask who is being called
+            return self._with_hooks(*args, **kwargs)
+
+    def _with_hooks(self, *args: Any, **kwargs: Any) -> Any:
         for hook in list(self._before.values()):
             new = hook(self, args)
             args = args if new is None else new if isinstance(new, tuple) else (new,)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.changes import stamp
-from tinygrad_lite.mode import enable_grad
+from tinygrad_lite.engine.changes import stamp
+from tinygrad_lite.engine.mode import enable_grad
 from tinygrad_lite.tensor import Tensor
 
 

@@ -21,7 +21,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .mode import enable_grad, expanded, is_grad_enabled, no_grad, set_grad_enabled
+from .engine.mode import enable_grad, expanded, is_grad_enabled, no_grad, set_grad_enabled
 from .ops import *  # noqa: F403
 from .ops.arguments import result_type
 from .random import (
@@ -38,12 +38,12 @@ from .random import (
     randperm,
 )
 from .saving import load, save
-from .tape import by_hand, primitive
+from .engine.tape import by_hand, primitive
 from .tensor import Tensor
 from .view import Tape, draw, explore, study
 
 bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(
     _np.dtype, ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"))
 short, int, long, half, float, double = int16, int32, int64, float16, float32, float64
-tape = Tape  # tl.tape(loss), and no longer the engine's module: import from tinygrad_lite.tape
+tape = Tape  # tl.tape(loss), and no longer the engine's module: import from tinygrad_lite.engine.tape
 inf, nan, pi, newaxis = _np.inf, _np.nan, _np.pi, None

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from . import ops, tape
-from .mode import Switch, enable_grad, is_grad_enabled, no_grad
-from .tape import Value, as_array, box, seeds_for
-from .watch import refuse_nan, watching
+from . import ops
+from .engine import tape
+from .engine.changes import changed_since, next_place
+from .engine.mode import enable_grad, is_grad_enabled, no_grad
+from .engine.tape import Value, as_array, box, seeds_for
+from .engine.watch import observing, refuse_nan, watching
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
@@ -132,7 +134,12 @@ def detect_anomaly(check_nan: bool = True, check_forward: bool = False) -> Any:
         if check_forward and check_nan:
             refuse_nan("forward", node, node.array)
 
-    with Switch("anomaly", check_nan), watching(watch):
+    def observe(node: Any, g: Any, sent: Sequence) -> None:
+        for d in sent:
+            if d is not None:
+                refuse_nan("backward", node, tape.unbox(d))
+
+    with watching(watch), observing(lambda seeds: observe if check_nan else None):
         yield
 
 
@@ -151,11 +158,21 @@ class Context:
     """What a Function's forward leaves for its backward: saved tensors, and any attribute."""
 
     needs_input_grad: tuple[bool, ...] = ()
-    saved_tensors: tuple = ()
+    _saved: tuple = ()
+    _since = 0
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors for backward, as `saved_tensors`."""
-        self.saved_tensors = tensors
+        self._saved, self._since = tensors, next_place()
+
+    @property
+    def saved_tensors(self) -> tuple:
+        """What was saved; RuntimeError where one of them has been changed in place since."""
+        for t in self._saved:
+            if isinstance(t, Value) and changed_since(t.array, self._since):
+                raise RuntimeError(f"saved_tensors: one of shape {t.array.shape} was changed in place after it was saved; "
+                                   "use an out-of-place operation, or save a .clone()")
+        return self._saved
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """Say which outputs have no gradient."""
@@ -167,8 +184,9 @@ class _Applied:
 
     rules = ()
 
-    def __init__(self, cls: Any, joint: Callable) -> None:
+    def __init__(self, cls: Any, joint: Callable, context: Context) -> None:
         self.__name__, self.joint, self.forward, self.source = cls.__name__, joint, cls.forward, cls.backward
+        self.context = context
 
 
 class Function:
@@ -203,7 +221,7 @@ class Function:
             raise TypeError(f"{cls.__name__}.forward: gives Tensors, not {', '.join(type(o).__name__ for o in outs)}")
         without = getattr(ctx, "without", ())
         traced = [i for i, o in enumerate(outs) if o.array.dtype.kind == "f" and id(o) not in without]
-        if not traced or not any(ctx.needs_input_grad):
+        if not traced or not any(ctx.needs_input_grad) or not is_grad_enabled():
             return outs if several else outs[0]
         shapes = [outs[i].array.shape for i in traced]
         ends = np.cumsum([0, *(math.prod(s) for s in shapes)])
@@ -222,14 +240,17 @@ class Function:
                                        f"of shape {a.array.shape}")
             return found if is_grad_enabled() else tuple(d if d is None else tape.unbox(d) for d in found)
 
-        op = _Applied(cls, joint)
+        op = _Applied(cls, joint, ctx)
         arrays = [tape.unbox(a) for a in args]
         if len(traced) == 1:
-            whole = tape.recorded(op, inputs, arrays, outs[traced[0]].array, True)
+            whole = tape.recorded(op, inputs, arrays, outs[traced[0]].array)
+            for a in args:
+                if isinstance(a, Value) and np.may_share_memory(a.array, whole.array):
+                    whole.view_of = tape.View(a, op, (), whole.node.place)
             pieces = [whole]
         else:
             flat = np.concatenate([outs[i].array.ravel() for i in traced])
-            whole = tape.recorded(op, inputs, arrays, flat, True)
+            whole = tape.recorded(op, inputs, arrays, flat)
             parts = [slice(int(a), int(b)) for a, b in zip(ends, ends[1:])]
             pieces = [ops.reshape(ops.getitem(whole, part), s) for part, s in zip(parts, shapes)]
         result = list(outs)

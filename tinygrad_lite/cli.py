@@ -14,7 +14,8 @@ import numpy as np
 from . import autograd, nn, optim, saving
 from .creation import tensor
 from .data import load_digits, split
-from .mode import no_grad
+from .engine.mode import no_grad
+from .engine.watch import observing
 from .random import manual_seed
 from .tensor import Tensor
 from .view import Tape, draw, explore, study
@@ -60,20 +61,16 @@ class _Enough(BaseException):
 
 def explore_program(program: Path, out: Path, call: int) -> None:
     """Run a program up to its call-th backward(), and write the explorer of what that goes through."""
-    tapes, calls, plain = [], itertools.count(1), Tensor.backward
+    tapes, calls = [], itertools.count(1)
 
-    def backward(self: Tensor, *args: Any, **kwargs: Any) -> None:
+    def begin(seeds: dict) -> None:
         if next(calls) == call:
-            tapes.append(Tape(self))
+            node = next(iter(seeds))
+            tapes.append(Tape(Tensor(node.array, node)))
             raise _Enough
-        plain(self, *args, **kwargs)
 
-    Tensor.backward = backward  # type: ignore[method-assign]
-    try:
-        with study(), contextlib.suppress(_Enough):
-            runpy.run_path(str(program), run_name="__main__")
-    finally:
-        Tensor.backward = plain  # type: ignore[method-assign]
+    with study(), observing(begin), contextlib.suppress(_Enough):
+        runpy.run_path(str(program), run_name="__main__")
     if not tapes:
         raise OSError(f"{program} ended after {next(calls) - 1} calls of backward(), before call {call}")
     print(f"written: {explore(tapes[0], out)}, {tapes[0]!r}")
@@ -162,7 +159,7 @@ def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
     _check_gradients(model, x[:64], y[:64])
     print("written:", *(str(out / name) for name in ("loss.png", "graph.svg", "model.safetensors")
                         if (out / name).exists()))
-    print("next: try --lr 0.1, or read tinygrad_lite/tape.py")
+    print("next: try --lr 0.1, or read tinygrad_lite/engine/tape.py")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .ops.arguments import sizes_of
-from .tape import unbox
+from .engine.tape import unbox
 from .tensor import Tensor
 
 

@@ -5,19 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from . import ops, tape
-from .changes import next_place, stamp
-from .mode import is_grad_enabled, mode
-from .tape import Value, box
-
-
-def _refresh(x: Any) -> None:
-    """Give a view the node that it would have if it were made now."""
-    if hasattr(x, "view_of"):
-        base, view, parameters = x.view_of
-        _refresh(base)
-        if base.node is not None:
-            x.node = view(base, *parameters).node
+from . import ops
+from .engine import tape
+from .engine.changes import next_place, refuse_stale, rewritten, stamp
+from .engine.mode import mode
+from .engine.tape import BY_HAND, RETAIN, Value, box
 
 
 def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
@@ -30,15 +22,17 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
     if not x.array.flags.writeable:
         raise RuntimeError(f"{op.__name__}: the tensor changed in place shows one element in many places; "
                            "change a .clone()")
-    if is_grad_enabled():
-        _refresh(x)
-    view_of: Any = getattr(x, "view_of", (None, None, ()))
-    base, view, parameters = view_of
-    tracked = is_grad_enabled() and any(isinstance(a, Value) and a.node is not None for a in (x, *args))
-    if tracked and x.node is not None and x.node.op is None:
-        raise RuntimeError(f"{op.__name__}: a leaf tensor that requires grad is changed in place; "
-                           "do it under no_grad(), or on a .clone()")
-    if tracked:  # what the rules read must outlast the change, also where an argument is x or a view of it
+    chain = _chain(x)
+    if mode.recording:
+        if any(view.node is not None and view.node.op is None for view in chain):
+            raise RuntimeError(f"{op.__name__}: a leaf tensor that requires grad is changed in place; "
+                               "do it under no_grad(), or on a .clone()")
+        _refresh(chain)
+        if rewritten:
+            refuse_stale(op, args)
+    tracked = mode.recording and any(isinstance(a, Value) and a.node is not None for a in (x, *args))
+    if tracked:
+        # what the rules read must outlast the change, also where an argument is x or a view of it
         new = op(*(box(a.array.copy(), a.node) if isinstance(a, Value) and np.may_share_memory(a.array, x.array) else a
                    for a in (x, *args)), **settings)
     else:
@@ -48,26 +42,59 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
                            f"shape {x.array.shape}")
     if not np.can_cast(new.array.dtype, x.array.dtype, "same_kind"):
         raise RuntimeError(f"{op.__name__}: result type {new.array.dtype} can't be cast to {x.array.dtype} in place")
-    if tracked and new.array.dtype != x.array.dtype:
-        new = tape.cast(new, x.array.dtype)
-    if tracked and base is not None:
-        shown = view.rules[0](np.ones(x.shape), None, base.array, *parameters) != 0  # where the view lies in its base
-
-        def write(whole: Any, value: Any) -> Any:
-            return ops.where(shown, view.rules[0](value, None, whole, *parameters), whole)
-
-        write.__name__ = op.__name__
-        rebind(base, write, new)
-        x.node = view(base, *parameters).node
-    elif tracked:
-        x.array[...] = new.array
-        x.node = new.node
-        stamp(x.array, recorded=True)
-        x.node.place = next_place()
-    else:
+    if not tracked:
         x.array[...] = new.array
         stamp(x.array)
+        return x
+    if new.array.dtype != x.array.dtype:
+        new = tape.cast(new, x.array.dtype)
+    for view in chain[:-1]:
+        new = _written(op, view, new)
+    base = chain[-1]
+    base.array[...] = new.array
+    stamp(base.array, recorded=True)
+    new.node.place = next_place()
+    _hand_over(base, new.node)
+    _refresh(chain)
     return x
+
+
+def _chain(x: Any) -> list:
+    """x, what it is a view of, what that is a view of, …"""
+    found = [x]
+    while found[-1].view_of is not None:
+        found.append(found[-1].view_of.base)
+    return found
+
+
+def _refresh(chain: list) -> None:
+    """Give views the nodes that they would have if they were made now."""
+    for view, base in zip(chain[-2::-1], chain[:0:-1]):  # from the base on
+        up_to_date = view.node is not None and view.node.inputs and view.node.inputs[0] is base.node
+        if base.node is not None and not up_to_date:
+            _hand_over(view, view.view_of.op(base, *view.view_of.args).node)
+
+
+def _written(changed_by: Callable, view: Any, value: Any) -> Any:
+    """What the base of a view becomes as the view takes a value."""
+    base, op, args, _ = view.view_of
+    if not op.rules or op.rules[0] is None or op.__name__ in BY_HAND:
+        raise RuntimeError(f"{changed_by.__name__}: a view that {op.__name__} gave is changed in place, and no rule says "
+                           "where it lies in its base; change a .clone()")
+    send_back = op.rules[0]
+    shown = send_back(np.ones(view.array.shape), None, base.array, *args) != 0  # where the view lies in its base
+    whole = box(base.array.copy(), base.node)
+    spread = send_back(value, None, whole, *args)
+    return spread if shown.all() else ops.where(shown, spread, whole)
+
+
+def _hand_over(x: Any, node: Any) -> None:
+    """Give a tensor another node, and to that what the tensor keeps of its gradient."""
+    before, x.node = x.node, node
+    if before is not None:
+        node.grad, before.grad = before.grad, None
+        if before.hooks and before.hooks.pop(RETAIN, False):
+            node.hooks = {RETAIN: True}
 
 
 def in_place(op: Callable) -> Callable:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .ops import cholesky, det, inv, matrix_norm, slogdet, solve, vector_norm
-from .tape import accepts_axis
+from .engine.tape import accepts_axis
 
 
 @accepts_axis

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from .mode import mode, no_grad
+from .engine.mode import mode, no_grad
 from .ops.arguments import sizes_of
-from .tape import as_array, unbox
+from .engine.tape import as_array, unbox
 from .tensor import Tensor
 
 

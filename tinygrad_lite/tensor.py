@@ -1,16 +1,17 @@
 """Tensor: a numpy array, its gradient, and methods that hand on to the vocabulary."""
 
-import weakref
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import ops, tape
-from .changes import restructured
+from . import ops
+from .engine import tape
+from .engine.changes import restructured
 from .inplace import in_place, rebind
 from .ops.arguments import plain
 from .ops.elementwise import _add, _div, _sub
-from .tape import Value, as_array, box, unbox
+from .engine.tape import Value, as_array, box, unbox
 
 
 def _reflected(op):
@@ -155,20 +156,22 @@ class Tensor(Value):
         return self.node.hooks
 
     def register_hook(self, hook: Any) -> "Handle":
-        """Call hook(grad) when the gradient is known; what it returns replaces it. Gives a handle to remove()."""
+        """Call hook(grad) when the gradient is known; what it returns replaces it, and has its shape and dtype.
+
+        Gives a handle to remove() it by. A tensor that is changed in place leaves its hooks with its value before.
+        """
         return Handle(self._hooks(), hook)
 
     def retain_grad(self) -> None:
-        """Keep the gradient of a non-leaf in `.grad` too."""
-        hooks, node_ref = self._hooks(), weakref.ref(self.node)
-
-        def keep(g: Tensor) -> None:
-            node = node_ref()
-            if node is not None:
-                tape.accumulate({node: box(g.array.copy(), g.node)})
-
+        """Keep the gradient of a non-leaf in `.grad` too, as all hooks leave it; also after it is changed in place."""
+        hooks = self._hooks()
         if not self.is_leaf:
-            hooks["retain"] = keep
+            hooks[tape.RETAIN] = True
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called for it."""
+        return not self.is_leaf and tape.RETAIN in (self.node.hooks or {})
 
     # ---- to Python and numpy
     def numpy(self) -> np.ndarray:
@@ -313,7 +316,7 @@ class Tensor(Value):
         return ops.getitem(self, index if type(index) is int else plain(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        rebind(self, ops.put, plain(index), value)
+        rebind(self, ops.index_put, plain(index), value)
 
     def clamp_(self, min: Any = None, max: Any = None) -> "Tensor":
         """clamp in place."""
@@ -346,7 +349,7 @@ class Tensor(Value):
 
 
 FUNCTIONS_ONLY = frozenset(  # what does not take a tensor first, or is no method in PyTorch
-    "where cat stack hstack vstack meshgrid einsum tensordot place put pick spread getitem pad one_hot matrix_norm "
+    "where cat stack hstack vstack meshgrid einsum tensordot place getitem pad one_hot matrix_norm "
     "vector_norm".split())
 for _name in ops.VOCABULARY.keys() - FUNCTIONS_ONLY - vars(Tensor).keys():
     setattr(Tensor, _name, ops.VOCABULARY[_name])
@@ -359,15 +362,18 @@ def _rebuilt(cls: type[Tensor], array: np.ndarray, requires_grad: bool) -> Tenso
     return new.requires_grad_(requires_grad)
 
 
+_numbers = itertools.count(1)
+
+
 class Handle:
     """Removes the hook that it was returned for."""
 
     def __init__(self, hooks: dict, hook: Any) -> None:
-        self._hooks = hooks
-        hooks[self] = hook
+        self._hooks, self._number = hooks, next(_numbers)
+        hooks[self._number] = hook
         restructured()
 
     def remove(self) -> None:
         """Take the hook off; once is enough, twice does no harm."""
-        self._hooks.pop(self, None)
+        self._hooks.pop(self._number, None)
         restructured()

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from tinygrad_lite import random
+from tinygrad_lite.engine.tape import by_hand, unbox
 from tinygrad_lite.ops import (
     chunk,
     clamp,
@@ -16,16 +17,16 @@ from tinygrad_lite.ops import (
     exp,
     expm1,
     logaddexp,
+    place,
     sigmoid,
     softmax,
-    spread,
     sum,
     tanh,
     unsqueeze,
     vector_norm,
     where,
 )
-from tinygrad_lite.tape import by_hand, unbox
+from tinygrad_lite.ops.arguments import along
 
 TILE = 1 << 14  # elements: a few arrays of them stay in the second-level cache
 
@@ -59,7 +60,7 @@ def gumbel_softmax(logits, tau=1.0, hard=False, dim=-1):
         return y
     soft, at = unbox(y), dim % y.ndim
     best = soft.argmax(at, keepdims=True)
-    one_hot = spread(np.ones(best.shape, soft.dtype), best, at, soft.shape[at])
+    one_hot = place(np.ones(best.shape, soft.dtype), along(best, at), soft.shape, True)
     return y + (one_hot - soft)  # forward one_hot, backward as y
 
 
@@ -74,7 +75,7 @@ def _gelu(x):
 C, A = math.sqrt(2 / math.pi), 0.044715
 
 
-@by_hand(in_tiles(lambda g, out, x, phi: g * (phi + phi * (1 - phi) * x * (2 * C + (6 * C * A) * (x * x)))))
+@by_hand(in_tiles(lambda g, out, x, phi: g * (phi + phi * (1 - phi) * x * (2 * C + (6 * C * A) * (x * x)))), name="gelu")
 @in_tiles
 def _gelu_tanh(x):
     phi = 0.5 * tanh(x * (C + (C * A) * (x * x))) + 0.5

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinygrad_lite.ops import amax, cat, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
-from tinygrad_lite.tape import by_hand, unbox
+from tinygrad_lite.engine.tape import by_hand, unbox
 
 from .layer import check_probability, dropout_factor, linear
 
@@ -13,85 +13,85 @@ BLOCK = 512  # queries and keys a block of the memory-lean path
 LARGE = 1 << 22  # scores a head from which on it is taken
 
 
-def _all_finite(x):
+def all_finite(x):
     """Whether x holds neither NaN nor infinity: first by its sum, which needs no array of bools."""
     with np.errstate(all="ignore"):
         return bool(np.isfinite(unbox(x).sum())) or bool(np.isfinite(unbox(x)).all())
 
 
-def _product(weights, seen, x):
+def weighted_sum(weights, seen, x):
     """weights @ x, where a NaN or infinity in x reaches only the rows that see it."""
-    if seen is None or _all_finite(x):
+    if seen is None or all_finite(x):
         return weights @ x
     return sum(where(seen[..., None], weights[..., None] * x[..., None, :, :], 0.0), -2)
 
 
-def _seen(mask, shape):
+def seen_of(mask, shape):
     """Which scores a mask lets through, or None for all."""
     if mask is None:
         return None
     return np.broadcast_to(unbox(mask) if mask.dtype == bool else unbox(mask) > -math.inf, shape)
 
 
-def _scores(q, k, mask, scale):
+def scores(q, k, mask, scale):
     """q @ k.T * scale, -inf where the mask hides; and which ones are seen (None: all)."""
     s = q * scale @ k.mT  # (…, L, S)
     if mask is None:
         return s, None
-    seen = _seen(mask, s.shape)
+    seen = seen_of(mask, s.shape)
     if mask.dtype != bool:
         return s + mask, seen
     return fmin(s, np.where(unbox(mask), s.dtype.type(math.inf), s.dtype.type(-math.inf))), seen  # faster than where
 
 
-def _some_row_is_empty(mask):
+def some_row_is_empty(mask):
     """Whether a query may look nowhere."""
-    return mask is not None and not bool(_seen(mask, mask.shape).any(-1).all())
+    return mask is not None and not bool(seen_of(mask, mask.shape).any(-1).all())
 
 
-def _finite(x):
+def finite(x):
     """x with 0 for -inf: what an empty row is measured from."""
     return where(unbox(x) > -math.inf, x, 0.0)
 
 
-def _score_gradient(p, g, v, dropped, seen, delta):
+def score_gradient(p, g, v, dropped, seen, delta):
     """d loss / d scores of weights p, with delta = sum(g * out) a row."""
     dp = g @ v.mT
     dp = dp if dropped is None else dp * dropped
     ds = p * (dp - delta)
-    return ds if seen is None or _all_finite(dp) and _all_finite(delta) else where(seen, ds, 0.0)
+    return ds if seen is None or all_finite(dp) and all_finite(delta) else where(seen, ds, 0.0)
 
 
 # ---------------------------------------------------------------- whole
 def _attention_rule(g, out, q, k, v, mask, dropped, scale, p):
-    seen = _seen(mask, p.shape)
+    seen = seen_of(mask, p.shape)
     w = p if dropped is None else p * dropped
-    ds = _score_gradient(p, g, v, dropped, seen, sum(g * out, -1, True))
+    ds = score_gradient(p, g, v, dropped, seen, sum(g * out, -1, True))
     added = None if mask is None or mask.dtype == bool else ds
-    return _product(ds, seen, k) * scale, ds.mT @ q * scale, w.mT @ g, added, None, None
+    return weighted_sum(ds, seen, k) * scale, ds.mT @ q * scale, w.mT @ g, added, None, None
 
 
-@by_hand(joint=_attention_rule)
+@by_hand(joint=_attention_rule, name="scaled_dot_product_attention")
 def _attention(q, k, v, mask, dropped, scale):
     """softmax(q @ k.T * scale + mask) @ v; a row that may look nowhere is 0."""
-    s, seen = _scores(q, k, mask, scale)
+    s, seen = scores(q, k, mask, scale)
     top = amax(s, -1, True)
-    if not _some_row_is_empty(mask):
+    if not some_row_is_empty(mask):
         e = exp(s - top)
         p = e / sum(e, -1, True)
     else:
-        e = exp(s - _finite(top))
+        e = exp(s - finite(top))
         total = sum(e, -1, True)
         p = e / where(total == 0, 1.0, total)
-    return _product(p if dropped is None else p * dropped, seen, v), p
+    return weighted_sum(p if dropped is None else p * dropped, seen, v), p
 
 
 # ---------------------------------------------------------------- in blocks
-def _blocks(n):
+def blocks(n):
     return [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
 
 
-def _part(mask, causal, rows, columns):
+def block_mask(mask, causal, rows, columns):
     """The mask of a block; None where all of it is visible, False where nothing is."""
     if causal:
         if columns.start >= rows.stop:
@@ -108,52 +108,52 @@ def _lean_rule(g, out, q, k, v, mask, causal, scale, level):
     """The weights of a block again, from the scores and the log-sum-exp of each row (Dao et al., 2022)."""
     delta = sum(g * out, -1, True)  # (…, L, 1)
     dq, dk, dv = [], {}, {}
-    for rows in _blocks(q.shape[-2]):
+    for rows in blocks(q.shape[-2]):
         of = (..., rows, slice(None))
         mine = q[of] * 0.0
-        for j, columns in enumerate(_blocks(k.shape[-2])):
-            part = _part(mask, causal, rows, columns)
+        for j, columns in enumerate(blocks(k.shape[-2])):
+            part = block_mask(mask, causal, rows, columns)
             if part is False:
                 continue
             at = (..., columns, slice(None))
-            s, seen = _scores(q[of], k[at], part, scale)
+            s, seen = scores(q[of], k[at], part, scale)
             p = exp(s - level[of])
-            ds = _score_gradient(p, g[of], v[at], None, seen, delta[of])
-            mine = mine + _product(ds, seen, k[at]) * scale
+            ds = score_gradient(p, g[of], v[at], None, seen, delta[of])
+            mine = mine + weighted_sum(ds, seen, k[at]) * scale
             for total, d in ((dk, ds.mT @ q[of] * scale), (dv, p.mT @ g[of])):
                 total[j] = total[j] + d if j in total else d
         dq.append(mine)
-    columns = _blocks(k.shape[-2])
+    columns = blocks(k.shape[-2])
     return (cat(dq, -2), *(cat([total[j] if j in total else x[(..., part, slice(None))] * 0.0
                                 for j, part in enumerate(columns)], -2) for total, x in ((dk, k), (dv, v))),
             None, None, None)
 
 
-@by_hand(joint=_lean_rule)
+@by_hand(joint=_lean_rule, name="scaled_dot_product_attention")
 def _lean_attention(q, k, v, mask, causal, scale):
     """`_attention` without ever holding all scores: block by block with a running maximum and sum."""
     outs, levels = [], []
-    for rows in _blocks(q.shape[-2]):
+    for rows in blocks(q.shape[-2]):
         of = (..., rows, slice(None))
         top = total = out = None
-        for columns in _blocks(k.shape[-2]):
-            part = _part(mask, causal, rows, columns)
+        for columns in blocks(k.shape[-2]):
+            part = block_mask(mask, causal, rows, columns)
             if part is False:
                 continue
             at = (..., columns, slice(None))
-            s, seen = _scores(q[of], k[at], part, scale)
+            s, seen = scores(q[of], k[at], part, scale)
             now = amax(s, -1, True)
             new = now if top is None else maximum(top, now)
-            e = exp(s - _finite(new))
-            here, mine = sum(e, -1, True), _product(e, seen, v[at])
+            e = exp(s - finite(new))
+            here, mine = sum(e, -1, True), weighted_sum(e, seen, v[at])
             if top is None:
                 total, out = here, mine
             else:
-                shrink = exp(top - _finite(new))
+                shrink = exp(top - finite(new))
                 total, out = total * shrink + here, out * shrink + mine
             top = new
         outs.append(out / where(total == 0, 1.0, total))
-        levels.append(_finite(top) + log(where(total == 0, 1.0, total)))
+        levels.append(finite(top) + log(where(total == 0, 1.0, total)))
     return cat(outs, -2), cat(levels, -2)
 
 
@@ -232,7 +232,7 @@ def multi_head_attention_forward(query, key, value, in_weights, in_biases, out_w
     if need_weights:  # attention to the identity gives the weights themselves
         identity = np.broadcast_to(np.eye(k.shape[-2], dtype=k.dtype), (*k.shape[:-1], k.shape[-2]))
         weights = scaled_dot_product_attention(q, k, identity, mask, dropout_p)
-        heads = _product(weights, _seen(mask, weights.shape), v)
+        heads = weighted_sum(weights, seen_of(mask, weights.shape), v)
     else:
         heads = scaled_dot_product_attention(q, k, v, mask, dropout_p)
     return linear(_join_heads(heads), out_weight, out_bias), weights

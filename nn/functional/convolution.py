@@ -6,9 +6,9 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tinygrad_lite.mode import opaque
+from tinygrad_lite.engine.mode import opaque
 from tinygrad_lite.ops import index_select, matmul, max, pad, permute, reshape, squeeze, sum, unsqueeze
-from tinygrad_lite.tape import primitive
+from tinygrad_lite.engine.tape import primitive
 
 
 def _pair(value):
@@ -44,8 +44,10 @@ def _images(columns, shape, kernel, stride, dilation):
 
 
 # every window of x (N, C, H, W) as a column: (C * KH * KW, N * OH * OW), and its adjoint: added where they came from
-columns = primitive(_columns, lambda g, out, x, kernel, stride, dilation: images(g, x.shape, kernel, stride, dilation))
-images = primitive(_images, lambda g, out, x, shape, kernel, stride, dilation: columns(g, kernel, stride, dilation))
+columns = primitive(_columns, lambda g, out, x, kernel, stride, dilation: images(g, x.shape, kernel, stride, dilation),
+                    name="unfold")
+images = primitive(_images, lambda g, out, x, shape, kernel, stride, dilation: columns(g, kernel, stride, dilation),
+                   name="fold")
 
 
 def _padded(name, x, kernel, padding, dilation, value=0.0, extra=(0, 0)):

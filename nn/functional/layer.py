@@ -5,23 +5,18 @@ import math
 import numpy as np
 
 from tinygrad_lite import random
-from tinygrad_lite.changes import stamp
-from tinygrad_lite.ops import getitem, mean, place, reshape, sqrt, sum, var
+from tinygrad_lite.engine.changes import stamp
+from tinygrad_lite.engine.tape import as_array, by_hand, unbox
+from tinygrad_lite.ops import flatten, getitem, mean, outer, place, reshape, sqrt, var
 from tinygrad_lite.ops.arguments import all_inside, outside
-from tinygrad_lite.tape import as_array, by_hand, unbox
 
 
 @by_hand(lambda g, out, x, weight, bias: g @ weight,
-         lambda g, out, x, weight, bias: _flat(g).mT @ _flat(x),
-         lambda g, out, x, weight, bias: sum(_flat(g), 0))
+         lambda g, out, x, weight, bias: outer(g, x) if x.ndim == 1 else flatten(g, 0, -2).mT @ flatten(x, 0, -2),
+         lambda g, out, x, weight, bias: g)
 def linear(x, weight, bias=None):
     """x @ weight.T + bias: x (…, in), weight (out, in), bias (out,) -> (…, out)."""
     return x @ weight.mT if bias is None else x @ weight.mT + bias
-
-
-def _flat(x):
-    """(…, n) -> (rows, n)"""
-    return x if x.ndim == 2 else reshape(x, -1, x.shape[-1])
 
 
 @by_hand(None, lambda g, out, index, weight, padding_idx: place(
@@ -67,9 +62,6 @@ def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, hat, scale):
     return scale * (g - hat * mean(g * hat, dims, True) - (mean(g, dims, True) if centre else 0.0))
 
 
-@by_hand(_normalized_rule,
-         lambda g, out, x, weight, bias, dims, eps, centre, hat, scale: g * hat,
-         lambda g, out, x, weight, bias, dims, eps, centre, hat, scale: g)
 def _normalized(x, weight, bias, dims, eps, centre):
     """(x - mean) / sqrt(variance + eps) over dims, times weight, plus bias; without `centre` no mean is taken off."""
     z = x - mean(x, dims, True) if centre else x
@@ -77,6 +69,13 @@ def _normalized(x, weight, bias, dims, eps, centre):
     hat = z * scale
     out = hat if weight is None else hat * weight
     return out if bias is None else out + bias, hat, scale
+
+
+_layer_norm, _rms_norm, _group_norm, _batch_norm = (
+    by_hand(_normalized_rule,
+            lambda g, out, x, weight, bias, dims, eps, centre, hat, scale: g * hat,
+            lambda g, out, x, weight, bias, dims, eps, centre, hat, scale: g, name=name)(_normalized)
+    for name in ("layer_norm", "rms_norm", "group_norm", "batch_norm"))
 
 
 def _last_dims(name, x, normalized_shape):
@@ -88,13 +87,13 @@ def _last_dims(name, x, normalized_shape):
 
 def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     """Mean 0 and variance 1 over the last dimensions, then weight and bias (Ba et al., 2016)."""
-    return _normalized(x, weight, bias, _last_dims("layer_norm", x, normalized_shape), eps, True)
+    return _layer_norm(x, weight, bias, _last_dims("layer_norm", x, normalized_shape), eps, True)
 
 
 def rms_norm(x, normalized_shape, weight=None, eps=None):
     """Root mean square 1 over the last dimensions, then weight (Zhang and Sennrich, 2019)."""
     dims = _last_dims("rms_norm", x, normalized_shape)
-    return _normalized(x, weight, None, dims, float(np.finfo(x.dtype).eps) if eps is None else eps, False)
+    return _rms_norm(x, weight, None, dims, float(np.finfo(x.dtype).eps) if eps is None else eps, False)
 
 
 def _channels(v, ndim, at=1):
@@ -110,7 +109,7 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     grouped = reshape(x, x.shape[0], num_groups, channels // num_groups, *x.shape[2:])
     weight, bias = (None if v is None else reshape(v, num_groups, channels // num_groups, *(1,) * (x.ndim - 2))
                     for v in (weight, bias))
-    return reshape(_normalized(grouped, weight, bias, tuple(range(2, grouped.ndim)), eps, True), x.shape)
+    return reshape(_group_norm(grouped, weight, bias, tuple(range(2, grouped.ndim)), eps, True), x.shape)
 
 
 def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
@@ -134,4 +133,4 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
         for running, now in ((running_mean, mean(plain, dims)), (running_var, var(plain, dims))):
             running.array[...] += momentum * (now - running.array)
             stamp(running.array)
-    return _normalized(x, weight, bias, dims, eps, True)
+    return _batch_norm(x, weight, bias, dims, eps, True)

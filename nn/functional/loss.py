@@ -9,6 +9,7 @@ from tinygrad_lite.ops import (
     clamp,
     exp,
     getitem,
+    index_put,
     log,
     log1p,
     log_softmax,
@@ -16,13 +17,12 @@ from tinygrad_lite.ops import (
     maximum,
     mean,
     movedim,
-    put,
     reshape,
     sum,
     where,
 )
 from tinygrad_lite.ops.arguments import all_inside, outside
-from tinygrad_lite.tape import as_array, by_hand, unbox
+from tinygrad_lite.engine.tape import as_array, by_hand, unbox
 
 from .activation import pairwise_distance
 
@@ -41,7 +41,7 @@ def _same_shape(name, input, target):
 # ---------------------------------------------------------------- classes
 def _cross_entropy_rule(g, out, logits, target, e, total):
     p = e / total[:, None]  # (N, C)
-    onehot = put(np.zeros(e.shape, e.dtype), (np.arange(len(target)), target), 1.0)
+    onehot = index_put(np.zeros(e.shape, e.dtype), (np.arange(len(target)), target), 1.0)
     return (p - onehot) * (g / len(target))
 
 
@@ -161,7 +161,7 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
 
 
 @by_hand(lambda g, out, z, y, e: g * (where(z >= 0, 1.0, e) / (1 + e) - y),  # sigmoid(z) - y
-         lambda g, out, z, y, e: g * -z)
+         lambda g, out, z, y, e: g * -z, name="binary_cross_entropy_with_logits")
 def _logistic(z, y):
     """-log sigmoid of z where y is 1, of -z where it is 0."""
     e = exp(-abs(z))  # at most 1, so nothing overflows

@@ -161,6 +161,33 @@ def _gather(x, dim, index):
     return out
 
 
+def _index_put(x, index, values, accumulate=False):
+    out = x.copy()
+    if accumulate:
+        np.add.at(out, index, values)
+    else:
+        out[index] = values
+    return out
+
+
+def torch_number(values, x):
+    """A number as a tensor of x's dtype: PyTorch's index_put takes no number."""
+    return x.new_tensor(values) if isinstance(values, float) else values
+
+
+def _summed_to(x, *size):
+    size = size[0] if isinstance(size[0], tuple) else size
+    grown = (1,) * (x.ndim - len(size)) + size
+    return x.sum(tuple(d for d, k in enumerate(grown) if k == 1), keepdims=True).reshape(size)
+
+
+def _discounted(x, factor, dim):
+    out, factor = np.moveaxis(x.copy(), dim, 0), np.moveaxis(np.broadcast_to(factor, x.shape), dim, 0)
+    for k in range(1, len(out)):
+        out[k] += factor[k] * out[k - 1]
+    return np.moveaxis(out, 0, dim)
+
+
 def _index_add(x, dim, index, source, alpha=1):
     out = x.copy()
     for k, j in enumerate(index):
@@ -219,6 +246,8 @@ TABLE: dict[str, Row] = {
     "lerp": Row(lambda a, b, w: a + w * (b - a), [S(n(3), n(3), 0.3), S(n(2, 3), n(3), n(2, 1))]),
     "addcmul": Row(lambda x, a, b, value=1: x + value * a * b, [S(n(2, 3), n(3), n(2, 1)), S(n(2), n(2), n(2), value=2)]),
     "addcdiv": Row(lambda x, a, b, value=1: x + value * a / b, [S(n(2, 3), n(3), p(2, 1)), S(n(2), n(2), p(2), value=2)]),
+    "clamp_min": Row(np.maximum, [S(n(2, 3), -0.5), S(n(2, 3), n(3))]),
+    "clamp_max": Row(np.minimum, [S(n(2, 3), 0.5), S(n(2, 3), n(2, 1))]),
     "masked_fill": Row(lambda x, mask, value: np.where(mask, value, x), [S(n(2, 3), MASK, 5.0), S(n(3), MASK, -1.0)]),
     # ---- rounding, tests, logic
     "floor": Row(np.floor, unary()), "ceil": Row(np.ceil, unary()), "trunc": Row(np.trunc, unary()),
@@ -249,6 +278,8 @@ TABLE: dict[str, Row] = {
     "unflatten": Row(lambda x, dim, s: x.reshape(s), [S(n(6), 0, (2, -1))]),
     "squeeze": Row(lambda x, dim=None: np.squeeze(x, dim), [S(n(1, 2, 1)), S(n(1, 2, 1), -1), S(n(1, 2, 1), (0, 2))]),
     "unsqueeze": Row(np.expand_dims, [S(n(2, 3), 0), S(n(2, 3), -1), S(n(), 0)]),
+    "sum_to_size": Row(_summed_to, [S(n(4, 2, 3), (2, 1)), S(n(2, 3), (2, 3)), S(n(2, 3), ()), S(n(4, 1, 3), 1, 3)],
+                       torch="Tensor.sum_to_size"),
     "transpose": Row(np.swapaxes, [S(n(2, 3, 4), 0, -1), S(n(2, 3), 1, 0)]),
     "swapaxes": Row(np.swapaxes, [S(n(2, 3, 4), 0, 1)]),
     "permute": Row(np.transpose, [S(n(2, 3, 4), (2, 0, 1)), S(n(2, 3), (-1, 0))]),
@@ -265,10 +296,9 @@ TABLE: dict[str, Row] = {
         S(n(2, 3), np.array([[0, 1], [-1, 0]])), S(n(5), []), S(n(2, 3), (MASK[:, 0], 1))],
         torch=lambda x, k: x[k]),
     "place": Row(lambda g, k, shape: np.bincount(k, g, shape[0]), [S(n(3), np.array([1, 1, 0]), (4,))], torch=False),
-    "put": Row(lambda x, k, v: np.array([v[2], v[1], x[2]]), [S(n(3), np.array([1, 1, 0]), n(3))], torch=False),
-    "pick": Row(np.take_along_axis, [S(n(2, 3), np.array([[2, 0], [1, 2]]), 1)], torch=False),
-    "spread": Row(lambda g, k, dim, size: np.array([[0, g[0, 0], g[0, 1]], [g[1, 1], 0, g[1, 0]]]),
-                  [S(n(2, 2), np.array([[1, 2], [2, 0]]), 1, 3)], torch=False),
+    "index_put": Row(_index_put, [S(n(3), (np.array([1, 0]),), n(2)), S(n(3), (np.array([1, 1, 0]),), n(3), accumulate=True),
+                                  S(n(2, 3), (MASK,), -1.0), S(n(4, 3), (np.array([3, 0]), np.array([1, 1])), n(2))],
+                     torch=lambda x, at, values, accumulate=False: x.index_put(at, torch_number(values, x), accumulate)),
     "take_along_dim": Row(np.take_along_axis, [S(n(2, 3), i(0, 3, 2, 2), 1), S(n(2, 3), i(0, 2, 1, 3), 0)]),
     "gather": Row(_gather, [S(n(3, 4), 0, i(0, 3, 2, 4)), S(n(3, 4), -1, i(0, 4, 3, 5)), S(n(4), 0, i(0, 4, 0))]),
     "scatter": Row(_write, [S(n(3, 4), 1, np.array([[0, 2], [1, 3]]), n(2, 2)), S(n(3), 0, np.array([1, 2]), 4.0)]),
@@ -320,6 +350,8 @@ TABLE: dict[str, Row] = {
     "all": Row(numpys(np.all), [S(MASK), S(MASK, 0), S(i(0, 2, 2, 3), 1, keepdim=True)], differentiable=False),
     "count_nonzero": Row(lambda x, dim=None: np.count_nonzero(x, dim), [S(i(0, 2, 3, 3)), S(MASK, 1)], differentiable=False),
     "cumsum": Row(lambda x, dim: np.cumsum(x, dim) if x.ndim else x, along()),
+    "discounted_cumsum": Row(_discounted, [S(n(4), n(4), 0), S(n(2, 3), n(2, 3), -1), S(n(3, 2), 0.5, 0), S(n(2, 0), 0.5, 1)],
+                             torch=False),
     "cumprod": Row(lambda x, dim: np.cumprod(x, dim) if x.ndim else x, [
         *along(), S(np.array([2.0, 0.0, 3.0, 0.0, 1.5]), 0)]),
     "logcumsumexp": Row(lambda x, dim: np.log(np.cumsum(np.exp(x), dim)) if x.ndim else x, along()),

@@ -158,3 +158,11 @@ def test_repeated_indices_add_their_gradients_up():
     x = leaf(np.zeros((3, 2)))
     x[[0, 0, 2, 0]].sum().backward()
     assert x.grad.tolist() == [[3, 3], [0, 0], [1, 1]]
+
+
+def test_of_what_is_written_twice_the_last_stays_and_has_the_gradient():
+    x, values = leaf([1.0, 2.0, 3.0]), leaf([4.0, 5.0, 6.0])
+    out = tl.index_put(x, (np.array([1, 1, 0]),), values)
+    (out * np.array([1.0, 10.0, 100.0])).sum().backward()
+    assert out.tolist() == [6.0, 5.0, 3.0]
+    assert x.grad.tolist() == [0.0, 0.0, 100.0] and values.grad.tolist() == [0.0, 10.0, 1.0]

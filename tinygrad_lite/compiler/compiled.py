@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..changes import stamper, structure_now
-from ..mode import mode
-from ..tape import Node, Value, box
+from ..engine.changes import stamper, structure_now
+from ..engine.mode import mode
+from ..engine.tape import Node, Value, box
 from .explanation import explained
 from .export import exported
 from .layout import Layout

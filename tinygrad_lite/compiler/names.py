@@ -5,8 +5,10 @@ import functools
 import sys
 from typing import Any
 
+from ..engine.tape import backpropagate
+
 STORES = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
-WITHOUT = ("tinygrad_lite.tape", "tinygrad_lite.mode", "tinygrad_lite.compiler", "tinygrad_lite.ops.arguments", "numpy",
+WITHOUT = ("tinygrad_lite.engine", "tinygrad_lite.compiler", "tinygrad_lite.ops.arguments", "numpy",
            "contextlib", "functools")  # their names mean nothing to a reader of the program
 RETURNED = 0
 
@@ -35,7 +37,7 @@ def stored_as() -> str:
     """
     frame: Any = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_name == "backpropagate":
+        if frame.f_code is backpropagate.__code__:  # gradients are named when they are whole (recording.py)
             return ""
         module = frame.f_globals.get("__name__", "")
         if not module.startswith(WITHOUT):

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..mode import mode
+from ..engine.mode import Switch, mode
 from ..nn import Module
 from ..optim import Optimizer
-from ..tape import Node, Value
-from ..watch import watching
+from ..engine.tape import Node, Value, unbox
+from ..engine.watch import observing, watching
 from .names import gradient_name
 from .program import Program, Var, mapped
 from .program import leaves as leaves_of
@@ -247,23 +247,19 @@ def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
                 leaves[source] = source
                 source.__class__ = _WatchedLeaf
 
-        def name(g: Any) -> None:  # it holds no array: the tape frees them as it is read
-            if isinstance(g.array, Traced):
-                gradients.append((g.array.now, of))
+    def observe(node: Node, g: Any, sent: Any) -> None:
+        g = unbox(g)
+        if node.op is not None and isinstance(node.array, Traced) and isinstance(g, Traced):
+            gradients.append((g.now, node.array.now))
 
-        if isinstance(node.array, Traced):
-            of = node.array.now
-            node.hooks = {"name": name}
-
-    mode.tracing = trace
     try:
-        with watching(watch):
-            result = function(*given[0], **given[1])
-        if _random_states(reach.generators) != others:
-            trace.give_up("it draws random numbers from another source than the library's generator")
-        return _gathered(trace, reach, result, leaves, present, gradients, optimizers)
+        with Switch("tracing", trace):
+            with watching(watch), observing(lambda seeds: observe):
+                result = function(*given[0], **given[1])
+            if _random_states(reach.generators) != others:
+                trace.give_up("it draws random numbers from another source than the library's generator")
+            return _gathered(trace, reach, result, leaves, present, gradients, optimizers)
     finally:
-        mode.tracing = None
         for node in leaves:
             node.__class__ = Node
             if node.grad is not None and isinstance(node.grad.array, Traced):

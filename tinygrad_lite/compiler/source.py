@@ -56,7 +56,7 @@ class Module:
 
     def __init__(self, program: Program, plan: Plan, name: str) -> None:
         self.program, self.plan = program, plan
-        self.names = shared_names(named(program, [name]), plan)
+        self.names = shared_names(named(program, [name, "spread", "threads", "ThreadPoolExecutor"]), plan)
         uses, ends = program.uses(), program.ends()
         self.inline = {v for v in program.body
                        if v.op.startswith("py.") and len(uses.get(v, ())) == 1 and v not in ends}

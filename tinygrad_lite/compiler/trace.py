@@ -15,9 +15,9 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..autograd import source_line
-from ..changes import next_place
-from ..mode import mode
-from ..tape import Value
+from ..engine.changes import next_place
+from ..engine.mode import mode
+from ..engine.tape import Value
 from .names import stored_as
 from .program import Var, leaves, mapped
 
@@ -54,7 +54,7 @@ def _in_library() -> bool:
     """Whether an operation or another function of the library, and not the user's own line, is asking."""
     for i, frame in enumerate(_callers()):
         name = frame.f_globals.get("__name__", "")
-        if name == LIBRARY + ".tape" or (i == 0 and name.startswith(LIBRARY + ".") and name != LIBRARY + ".tensor"):
+        if name == LIBRARY + ".engine.tape" or (i == 0 and name.startswith(LIBRARY + ".") and name != LIBRARY + ".tensor"):
             return True
         if name == LIBRARY + ".tensor":  # its methods hand on
             return False

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import softmax
-from ..tape import unbox
+from ..engine.tape import unbox
 
 
 class NotFittedError(ValueError, AttributeError):

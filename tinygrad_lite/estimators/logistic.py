@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..nn.by_hand import logistic_backward, logistic_forward
-from ..tape import unbox
+from ..engine.tape import unbox
 from .base import Classifier
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import nn, optim, random
 from ..creation import from_numpy
-from ..mode import no_grad
+from ..engine.mode import no_grad
 from .base import Classifier, Estimator, generator
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "logistic": nn.Sigmoid}

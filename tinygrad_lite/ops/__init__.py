@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from .. import tape
+from ..engine import tape
 from . import elementwise, index, join, linalg, reduce, scan, select, shape, transcendental
 from .elementwise import *  # noqa: F403
 from .index import *  # noqa: F403
@@ -23,7 +23,7 @@ for _module in MODULES:
     for _name, _op in vars(_module).items():
         if hasattr(_op, "rules") and _op not in PRIMITIVES:
             PRIMITIVES.append(_op)
-            if not _name.startswith("_"):  # mul, and not numpy's multiply
+            if not _name.startswith("_") and _module is not tape:  # mul, and not numpy's multiply
                 _op.__name__ = _op.__qualname__ = _name
             _op.__module__ = _module.__name__
         if not _name.startswith("_") and getattr(_op, "__module__", "") == _module.__name__ != tape.__name__:

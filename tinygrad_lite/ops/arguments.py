@@ -1,12 +1,15 @@
 """What the arguments of operations mean: dtypes, sizes, dimensions, indices."""
 
 import functools
+import math
 
 import numpy as np
 
-from ..tape import as_array, unbox
+from ..engine.mode import opaque
+from ..engine.tape import as_array, unbox
 
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+WIDER = {"b": np.int64, "i": np.int64, "u": np.int64}  # what sums and products of whole numbers are taken in
 SCALARS = {bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float32)}
 
 
@@ -83,6 +86,27 @@ def dims_of(x, dim):
     return dims if x.ndim else ()
 
 
+def axis_of(x, dim):
+    """What numpy calls `dim`: a 0-d array has no dimension 0 there."""
+    return dim if dim is None or type(dim) is int and x.ndim else dims_of(x, dim)
+
+
+def lost_dims(x, dim, keepdim):
+    """The dimensions that a reduction of x takes away: where `unsqueeze` puts them back."""
+    return () if keepdim else dims_of(x, dim)
+
+
+def count_of(x, dim):
+    """How many elements of x a reduction over `dim` takes together."""
+    return math.prod(x.shape[d] for d in dims_of(x, dim))
+
+
+def inverse(dims):
+    """The order that undoes a permutation of dimensions."""
+    order = [d % len(dims) for d in dims]
+    return tuple(order.index(d) for d in range(len(dims)))
+
+
 def plain(index):
     """The index with its Tensors replaced by their arrays."""
     if isinstance(index, (tuple, list)):
@@ -96,6 +120,24 @@ def is_basic(index):
         if not (part is None or part is Ellipsis or type(part) in (int, slice) or isinstance(part, np.integer)):
             return False
     return True
+
+
+def along(indices, dim):
+    """The index arrays by which x[...] reads one element along `dim` for each of `indices`."""
+    grid = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
+    grid[dim] = indices
+    return tuple(grid)
+
+
+@opaque
+def not_overwritten(index, shape):
+    """Whether what is written at an index stays, or is written over where the index names the element again."""
+    if is_basic(index):
+        return True
+    places = np.zeros(shape, np.int64)
+    order = np.arange(places[index].size).reshape(places[index].shape)
+    places[index] = order
+    return places[index] == order
 
 
 def outside(index, n):

@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from ..tape import primitive, unbox
+from ..engine.tape import primitive, unbox
 from .arguments import promote, promote_float
 
 
@@ -33,11 +33,11 @@ def _pow_(x, p):
 
 
 _add = primitive(np.add, lambda g, out, x, y: g, lambda g, out, x, y: g, promote=promote)
-_sub = primitive(np.subtract, lambda g, out, x, y: g, lambda g, out, x, y: -g, promote=promote)
+_sub = primitive(np.subtract, lambda g, out, x, y: g, lambda g, out, x, y: -g, promote=promote, name="sub")
 mul = primitive(np.multiply, lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, promote=promote)
 _div = primitive(np.true_divide,
                  lambda g, out, x, y: g / y,
-                 lambda g, out, x, y: -g * out / y, promote=promote_float)
+                 lambda g, out, x, y: -g * (x / y) / y, promote=promote_float, name="div")
 _pow = primitive(operator.pow,
                  lambda g, out, x, y: g * where(y == 0, 0.0, y * x ** where(y == 0, 1.0, y - 1)),
                  lambda g, out, x, y: g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x))),
@@ -109,39 +109,38 @@ def pow(x, exponent):
 
 
 def _clamp(x, min, max):
-    low = x if min is None else np.maximum(x, min)
-    return low if max is None else np.minimum(low, max)
+    return np.minimum(np.maximum(x, min), max)
 
 
-def _promote_bounds(x, min, max):
-    given = iter(promote(x, *(b for b in (min, max) if b is not None)))
-    return [next(given), None if min is None else next(given), None if max is None else next(given)]
+def _clamp_min(x, min):
+    """x, at least `min`, a number or a tensor; where they are equal the gradient is x's."""
+    return np.maximum(x, min)
 
 
-def _at_least(x, min):
-    return True if min is None else x >= min
+def _clamp_max(x, max):
+    """x, at most `max`, a number or a tensor; where they are equal the gradient is x's."""
+    return np.minimum(x, max)
 
 
-def _at_most(x, max):
-    return True if max is None else x <= max
-
-
-def _above(x, min, max):
-    return (x > max) | (min > max)
-
-
+clamp_min = primitive(_clamp_min,
+                      lambda g, out, x, min: where(x >= min, g, 0.0),
+                      lambda g, out, x, min: where(x < min, g, 0.0), promote=promote)
+clamp_max = primitive(_clamp_max,
+                      lambda g, out, x, max: where(x <= max, g, 0.0),
+                      lambda g, out, x, max: where(x > max, g, 0.0), promote=promote)
 _clamp_between = primitive(_clamp,
-                           lambda g, out, x, min, max: where(_at_least(x, min) & _at_most(x, max), g, 0.0),
-                           lambda g, out, x, min, max: where((x < min) & _at_most(min, max), g, 0.0),
-                           lambda g, out, x, min, max: where(x > max if min is None else _above(x, min, max), g, 0.0),
-                           promote=_promote_bounds)
+                           lambda g, out, x, min, max: where((x >= min) & (x <= max), g, 0.0),
+                           lambda g, out, x, min, max: where((x < min) & (min <= max), g, 0.0),
+                           lambda g, out, x, min, max: where((x > max) | (min > max), g, 0.0), promote=promote)
 
 
 def clamp(x, min=None, max=None):
     """x, at least `min` and at most `max`, numbers or tensors; at a bound the gradient passes."""
     if min is None and max is None:
         raise ValueError("clamp: at least one of min and max must be given")
-    return _clamp_between(x, min, max)
+    if max is None:
+        return clamp_min(x, min)
+    return clamp_max(x, max) if min is None else _clamp_between(x, min, max)
 
 
 def lerp(start, end, weight):

@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 
-from ..mode import opaque
-from ..tape import accepts_axis, as_array, broadcast_to, primitive, unbox
-from .arguments import dim_of, is_basic, outside, sizes_of
+from ..engine.mode import opaque
+from ..engine.tape import accepts_axis, as_array, broadcast_to, primitive, unbox
+from .arguments import along, dim_of, is_basic, not_overwritten, outside, sizes_of
 from .elementwise import where
 from .shape import movedim, reshape
 
@@ -22,8 +22,12 @@ def _getitem(x, index):
     return x[index]
 
 
-def _place(g, index, shape):
-    """Zeros of `shape` with g added at an index: the adjoint of getitem."""
+def _place(g, index, shape, unique_indices=False):
+    """Zeros of `shape` with g added at an index: the adjoint of getitem. unique_indices: it names no element twice."""
+    if unique_indices:
+        out = np.zeros_like(g, shape=shape)
+        out[index] = g
+        return out
     parts = index if isinstance(index, tuple) else (index,)
     arrays = [as_array(p) for p in parts] if not is_basic(index) and not _mixed(parts) else []
     if arrays and all(a.dtype.kind in "iu" for a in arrays):
@@ -60,52 +64,33 @@ def _added_rows(g, arrays, shape):
     return out
 
 
-def _pick(x, at, dim):
-    """Elements of x along dim at indices none of which is there twice."""
-    return np.take_along_axis(x, at, dim)
-
-
-def _spread(g, at, dim, size):
-    """Zeros with g written at indices along dim: the adjoint of pick."""
-    out = np.zeros_like(g, shape=(*g.shape[:dim], size, *g.shape[dim + 1 :]))
-    np.put_along_axis(out, at, g, dim)
-    return out
+def _gather(x, dim, index, unique_indices):
+    return x[along(index, dim)]
 
 
 @opaque
 def _put(x, index, value):
-    """A copy of x with a value written at an index; of an element named twice the last stays."""
     out = x.copy()
     out[index] = value
     return out
 
 
-def _kept(g, index, shape):
-    """`g` at an index, but 0 for what a repeat of the same element wrote over: the last one stays."""
-    if is_basic(index):
-        return g
-    order = np.arange(math.prod(g.shape)).reshape(g.shape)
-    last = _put(np.zeros(shape, order.dtype), index, order)
-    return g * (last[index] == order)
-
-
-def _along(indices, dim):
-    """The index arrays by which x[...] reads one element along `dim` for each of `indices`."""
-    grid = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
-    grid[dim] = indices
-    return tuple(grid)
-
-
 getitem = primitive(_getitem, lambda g, out, x, index: place(g, index, x.shape))
-place = primitive(_place, lambda g, out, x, index, shape: getitem(g, index))
-put = primitive(_put,
-                lambda g, out, x, index, value: put(g, index, 0.0),
-                None,
-                lambda g, out, x, index, value: _kept(getitem(g, index), index, x.shape))
+place = primitive(_place, lambda g, out, x, index, shape, unique_indices: getitem(g, index))
+_written = primitive(_put,
+                     lambda g, out, x, index, value: index_put(g, index, 0.0),
+                     None,
+                     lambda g, out, x, index, value: getitem(g, index) * not_overwritten(index, x.shape),
+                     name="index_put")
+_gathered = primitive(_gather, lambda g, out, x, dim, index, unique_indices:
+                      place(g, along(index, dim), x.shape, unique_indices))
 
-# elements along dim, none of them twice, and its adjoint: faster than take_along_dim, which may repeat
-pick = primitive(_pick, lambda g, out, x, at, dim: spread(g, at, dim, x.shape[dim]))
-spread = primitive(_spread, lambda g, out, x, at, dim, size: pick(g, at, dim))
+
+def index_put(x, indices, values, accumulate=False):
+    """x with values written at what x[indices] would read, or added with `accumulate`; of repeats the last stays."""
+    if accumulate:
+        return x + place(as_array(values) if isinstance(values, (int, float)) else values, indices, x.shape)
+    return _written(x, indices, values)
 
 
 def _checked(op, x, dim, index):
@@ -127,7 +112,7 @@ def take_along_dim(x, indices, dim=None):
         return getitem(reshape(x, -1), unbox(indices))
     indices, dim = _checked("take_along_dim", x, dim, indices)
     shape = list(np.broadcast_shapes(*(s[:dim] + (1,) + s[dim + 1 :] for s in (x.shape, indices.shape))))
-    grid = _along(np.broadcast_to(indices, shape[:dim] + [indices.shape[dim]] + shape[dim + 1 :]), dim)
+    grid = along(np.broadcast_to(indices, shape[:dim] + [indices.shape[dim]] + shape[dim + 1 :]), dim)
     return getitem(broadcast_to(x, tuple(shape[:dim] + [x.shape[dim]] + shape[dim + 1 :])), grid)
 
 
@@ -137,7 +122,7 @@ def gather(x, dim, index):
     index, dim = _checked("gather", x, dim, index)
     if index.ndim != x.ndim or any(i > n for d, (i, n) in enumerate(zip(index.shape, x.shape)) if d != dim):
         raise RuntimeError(f"gather: an index of shape {index.shape} does not fit into {x.shape} apart from dim {dim}")
-    return getitem(x, _along(index, dim)) if x.ndim else x
+    return _gathered(x, dim, index, False) if x.ndim else x
 
 
 def _sources(op, x, index, src):
@@ -152,14 +137,14 @@ def _sources(op, x, index, src):
 def scatter(x, dim, index, src):
     """x with src (a tensor or a number) written where `gather` would read; the last of repeats stays."""
     index, dim = _checked("scatter", x, dim, index)
-    return put(x, _along(index, dim), _sources("scatter", x, index, src))
+    return index_put(x, along(index, dim), _sources("scatter", x, index, src))
 
 
 @accepts_axis
 def scatter_add(x, dim, index, src):
     """x with src added where `gather` would read; repeats add up."""
     index, dim = _checked("scatter_add", x, dim, index)
-    return x + place(_sources("scatter_add", x, index, src), _along(index, dim), x.shape)
+    return x + place(_sources("scatter_add", x, index, src), along(index, dim), x.shape)
 
 
 @accepts_axis
@@ -270,7 +255,7 @@ def pad(x, pad, mode="constant", value=None):
         if any(n + l + r < 0 for (l, r), n in zip(pairs, x.shape)):
             raise RuntimeError(f"pad: {tuple(pad)} cuts off more of shape {x.shape} than there is")
         outside = np.full([n + l + r for (l, r), n in zip(pairs, x.shape)], value or 0, x.dtype)
-        return put(outside, tuple(slice(max(l, 0), max(l, 0) + n) for (l, _), n in zip(pairs, inside.shape)), inside)
+        return index_put(outside, tuple(slice(max(l, 0), max(l, 0) + n) for (l, _), n in zip(pairs, inside.shape)), inside)
     if mode not in PADDING:
         raise ValueError(f"pad: mode is constant, {', '.join(PADDING)}, not {mode!r}")
     for dim, ((l, r), n) in enumerate(zip(pairs, x.shape)):

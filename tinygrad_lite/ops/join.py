@@ -1,23 +1,27 @@
 """Several tensors into one, and one into several."""
 
+import itertools
+
 import numpy as np
 
-from ..tape import accepts_axis, broadcast_to, primitive
+from ..engine.tape import accepts_axis, broadcast_to, primitive
 from .arguments import dim_of, result_type
 from .index import getitem
-from .shape import reshape, unsqueeze
+from .shape import reshape
 
 
 def _cat(dim, *xs):
-    return np.concatenate([x.astype(result_type(*xs), copy=False) for x in xs], dim)
+    dtype = result_type(*xs)
+    return np.concatenate([x.astype(dtype, copy=False) for x in xs], dim)
 
 
-def _pieces(g, out, dim, *xs):
-    ends = np.cumsum([x.shape[dim] for x in xs])
-    return (None, *(getitem(g, (slice(None),) * dim + (slice(end - x.shape[dim], end),)) for x, end in zip(xs, ends)))
+def _stack(dim, *xs):
+    dtype = result_type(*xs)
+    return np.stack([x.astype(dtype, copy=False) for x in xs], dim)
 
 
-_cat_along = primitive(_cat, joint=_pieces)
+_cat_along = primitive(_cat, joint=lambda g, out, dim, *xs: (None, *split(g, [x.shape[dim] for x in xs], dim)))
+_stacked = primitive(_stack, joint=lambda g, out, dim, *xs: (None, *unbind(g, dim)))
 
 
 def _listed(op, tensors):
@@ -40,7 +44,7 @@ def stack(tensors, dim=0):
     tensors = _listed("stack", tensors)
     if any(t.shape != tensors[0].shape for t in tensors):
         raise RuntimeError(f"stack: the shapes differ: {', '.join(str(t.shape) for t in tensors)}")
-    return cat([unsqueeze(t, dim) for t in tensors], dim_of(tensors[0], dim, extra=1))
+    return _stacked(dim_of(tensors[0], dim, extra=1), *tensors)
 
 
 def hstack(tensors):
@@ -65,8 +69,8 @@ def split(x, split_size_or_sections, dim=0):
         sizes = [min(sizes, n - start) for start in range(0, n, sizes)] or [0]
     if sum(sizes) != n:
         raise RuntimeError(f"split: sizes {list(sizes)} do not add up to dimension {dim} of size {n}")
-    ends = np.cumsum(sizes)
-    return tuple(getitem(x, (slice(None),) * dim + (slice(int(e - s), int(e)),)) for s, e in zip(sizes, ends))
+    ends, lead = itertools.accumulate(sizes), (slice(None),) * dim
+    return tuple(getitem(x, (*lead, slice(end - size, end))) for size, end in zip(sizes, ends))
 
 
 @accepts_axis
@@ -80,8 +84,8 @@ def chunk(x, chunks, dim=0):
 @accepts_axis
 def unbind(x, dim=0):
     """The slices along dim, without it."""
-    dim = dim_of(x, dim)
-    return tuple(getitem(x, (slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
+    lead = (slice(None),) * dim_of(x, dim)
+    return tuple(getitem(x, (*lead, i)) for i in range(x.shape[len(lead)]))
 
 
 def meshgrid(*tensors, indexing="ij"):

@@ -4,7 +4,7 @@ import string
 
 import numpy as np
 
-from ..tape import accepts_axis, broadcast_to, primitive
+from ..engine.tape import accepts_axis, broadcast_to, primitive
 from .arguments import dim_of, promote, result_type
 from .elementwise import abs
 from .index import diagonal, tril
@@ -94,19 +94,20 @@ def tensordot(x, y, dims=2):
 
 # ---------------------------------------------------------------- einsum
 def _contract(spec, *xs):
-    return np.einsum(spec, *(x.astype(result_type(*xs), copy=False) for x in xs), optimize=len(xs) > 1)
+    dtype = result_type(*xs)
+    return np.einsum(spec, *(x.astype(dtype, copy=False) for x in xs), optimize=len(xs) > 1)
 
 
 def _contract_rule(g, out, spec, *xs):
     """The gradient of an operand is the contraction of g with the others: every index of it is in one of those."""
     inputs, output = spec.split("->")
-    inputs = inputs.split(",")
-    for i, (own, x) in enumerate(zip(inputs, xs)):
-        others = [s for k, s in enumerate(inputs) if k != i]
-        yield _contraction(",".join([output, *others]) + "->" + own, g, *(x for k, x in enumerate(xs) if k != i))
+    terms = inputs.split(",")
+    yield None
+    for i, own in enumerate(terms):
+        yield einsum(",".join([output, *terms[:i], *terms[i + 1 :]]) + "->" + own, g, *xs[:i], *xs[i + 1 :])
 
 
-_contraction = primitive(_contract, joint=lambda g, out, spec, *xs: (None, *_contract_rule(g, out, spec, *xs)))
+_contraction = primitive(_contract, joint=_contract_rule, name="einsum")
 
 
 def einsum(equation, *operands):
@@ -174,26 +175,18 @@ def _cholesky(x):
     return np.linalg.cholesky(x)
 
 
-def _halved(x):
-    """The lower triangle with half of the diagonal."""
-    return tril(x) * (1 - 0.5 * np.eye(x.shape[-1], dtype=x.dtype))
-
-
 def _cholesky_rule(g, out, x):
     """Murray (2016), equation 10, made symmetric."""
     back = inv(out)
-    s = back.mT @ _halved(out.mT @ g) @ back
+    halved = tril(out.mT @ g) * (1 - 0.5 * np.eye(x.shape[-1], dtype=x.dtype))  # the diagonal counts half
+    s = back.mT @ halved @ back
     return (s + s.mT) / 2
 
 
-def _matrix(g):
-    return g[..., None, None]
-
-
 inv = primitive(np.linalg.inv, lambda g, out, x: -(out.mT @ g @ out.mT))
-det = primitive(np.linalg.det, lambda g, out, x: _matrix(g * out) * inv(x).mT)
-_logabsdet = primitive(_slogabsdet, lambda g, out, x: _matrix(g) * inv(x).mT)
-_detsign = primitive(_signdet, None)
+det = primitive(np.linalg.det, lambda g, out, x: (g * out)[..., None, None] * inv(x).mT)
+_logabsdet = primitive(_slogabsdet, lambda g, out, x: g[..., None, None] * inv(x).mT, name="slogdet")
+_detsign = primitive(_signdet, None, name="slogdet")
 cholesky = primitive(_cholesky, _cholesky_rule)
 _solve_matrices = primitive(_solve,
                             lambda g, out, x, y: -(solve(x.mT, g) @ out.mT),

@@ -4,32 +4,15 @@ import math
 
 import numpy as np
 
-from ..tape import accepts_axis, broadcast_to, by_hand, primitive, unbox
-from .arguments import dim_of, dims_of
+from ..engine.tape import accepts_axis, broadcast_to, by_hand, primitive, unbox
+from .arguments import WIDER, axis_of, count_of, dim_of, dims_of, lost_dims
 from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
-from .index import pick
-from .join import cat
-from .shape import reshape, squeeze
-
-
-def _kept(g, x, dim):
-    """`g` with its reduced dimensions back as size 1, to broadcast against the input."""
-    dims = dims_of(x, dim)
-    return reshape(g, tuple(1 if i in dims else n for i, n in enumerate(x.shape)))
-
-
-def _axis(x, dim):
-    """What numpy calls it: a 0-d array has no dimension 0 there."""
-    return dim if dim is None or type(dim) is int and x.ndim else dims_of(x, dim)
-
-
-def _count(x, dim):
-    return math.prod(x.shape[d] for d in dims_of(x, dim))
+from .index import _gathered
+from .shape import reshape, squeeze, unsqueeze
 
 
 # ---------------------------------------------------------------- sums
 BLAS = 1 << 12  # longer sums are left to numpy, which adds pairwise
-WIDER = {"b": np.int64, "i": np.int64, "u": np.int64}
 
 
 def _sum(x, dim=None, keepdim=False):
@@ -40,37 +23,36 @@ def _sum(x, dim=None, keepdim=False):
         if x.ndim > 1 and dim in (-1, x.ndim - 1, (-1,)) and x.shape[-1] < BLAS:
             ones = np.ones(x.shape[-1], x.dtype)
             return (x @ ones)[..., None] if keepdim else x @ ones
-        return np.add.reduce(x, _axis(x, dim), None, None, keepdim)
+        return np.add.reduce(x, axis_of(x, dim), None, None, keepdim)
     if x.dtype == np.float16:  # accumulated in float32
-        return np.add.reduce(x, _axis(x, dim), np.float32, None, keepdim).astype(np.float16)
-    return np.add.reduce(x, _axis(x, dim), WIDER.get(x.dtype.kind), None, keepdim)
+        return np.add.reduce(x, axis_of(x, dim), np.float32, None, keepdim).astype(np.float16)
+    return np.add.reduce(x, axis_of(x, dim), WIDER.get(x.dtype.kind), None, keepdim)
 
 
 def _mean(x, dim=None, keepdim=False):
     """The mean over dims (all without) of floating-point numbers; NaN of none."""
     if x.dtype.kind != "f":
         raise TypeError(f"the mean of {x.dtype} has no dtype: convert with .float() first")
-    count = _count(x, dim)
+    count = count_of(x, dim)
     if not count:  # numpy would warn
         return np.full_like(_sum(x, dim, keepdim), np.nan)
     if x.dtype == np.float16:
-        return (np.add.reduce(x, _axis(x, dim), np.float32, keepdims=keepdim) / count).astype(np.float16)
+        return (np.add.reduce(x, axis_of(x, dim), np.float32, keepdims=keepdim) / count).astype(np.float16)
     return _sum(x, dim, keepdim) / x.dtype.type(count)
 
 
-sum = primitive(_sum, lambda g, out, x, dim, keepdim: broadcast_to(_kept(g, x, dim), x.shape))
-mean = primitive(_mean, lambda g, out, x, dim, keepdim: broadcast_to(_kept(g / _count(x, dim), x, dim), x.shape))
+sum = primitive(_sum, lambda g, out, x, dim, keepdim:
+                broadcast_to(unsqueeze(g, lost_dims(x, dim, keepdim)), x.shape))
+mean = primitive(_mean, lambda g, out, x, dim, keepdim:
+                 broadcast_to(unsqueeze(g / count_of(x, dim), lost_dims(x, dim, keepdim)), x.shape))
 
 
-@by_hand(lambda g, out, x, dim, correction, keepdim, centred:
-         centred * (_kept(g, x, dim) * (2 / _freedom(x, dim, correction))))
+@by_hand(lambda g, out, x, dim, correction, keepdim, centred, freedom:
+         centred * (unsqueeze(g, lost_dims(x, dim, keepdim)) * (2 / freedom)))
 def _var(x, dim, correction, keepdim):
     centred = x - mean(x, dim, True)  # first the mean, then the squares: no cancellation
-    return sum(centred * centred, dim, keepdim) / _freedom(x, dim, correction), centred
-
-
-def _freedom(x, dim, correction):
-    return np.maximum(x.dtype.type(_count(x, dim) - correction), 0)
+    freedom = np.maximum(x.dtype.type(count_of(x, dim) - correction), 0)
+    return sum(centred * centred, dim, keepdim) / freedom, centred, freedom
 
 
 @accepts_axis
@@ -88,47 +70,15 @@ def std(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
 _root = primitive(np.sqrt, lambda g, out, x: where(out == 0, 0.0, g / where(out == 0, 1.0, 2 * out)))
 
 
-# ---------------------------------------------------------------- products
-def _prod(x, dim=None, keepdim=False):
-    """The product over one dim (all without); its gradient is right with zeros too."""
-    if not isinstance(dim, int | None):
-        raise TypeError(f"dim is one dimension or None, not {dim!r}")
-    return np.multiply.reduce(x, axis=_axis(x, dim), keepdims=keepdim, dtype=WIDER.get(x.dtype.kind))
-
-
-def _others(x, dim):
-    """For each element the product of the other ones along dim (None: of all), with zeros among them or not."""
-    if dim is None:
-        return reshape(_others(reshape(x, -1), 0), x.shape)
-    lead = (slice(None),) * dim_of(x, dim)
-    n = x.shape[dim]
-    before = [np.ones_like(unbox(x)[(*lead, slice(0, 1))])]
-    after = [before[0]]
-    for i in range(n - 1):
-        before.append(before[-1] * x[(*lead, slice(i, i + 1))])
-        after.append(after[-1] * x[(*lead, slice(n - 1 - i, n - i))])
-    return cat(before, dim_of(x, dim)) * cat(after[::-1], dim_of(x, dim))
-
-
-def _prod_rule(g, out, x, dim, keepdim):
-    g = _kept(g, x, dim)
-    if (unbox(x) != 0).all():
-        return g * (_kept(out, x, dim) / x)
-    return g * _others(x, dim)
-
-
-prod = primitive(_prod, _prod_rule)
-
-
 # ---------------------------------------------------------------- extremes
 def _amax(x, dim=None, keepdim=False):
     """The largest element over dims (all without); equal ones share its gradient."""
-    return np.maximum.reduce(x, axis=_axis(x, dim), keepdims=keepdim)
+    return np.maximum.reduce(x, axis=axis_of(x, dim), keepdims=keepdim)
 
 
 def _amin(x, dim=None, keepdim=False):
     """The smallest element over dims (all without); equal ones share its gradient."""
-    return np.minimum.reduce(x, axis=_axis(x, dim), keepdims=keepdim)
+    return np.minimum.reduce(x, axis=axis_of(x, dim), keepdims=keepdim)
 
 
 def _argmax(x, dim=None, keepdim=False):
@@ -143,8 +93,9 @@ def _argmin(x, dim=None, keepdim=False):
 
 def _share(g, out, x, dim, keepdim):
     """The gradient of an extreme value, shared evenly among the places that hold it."""
-    hit = (x == _kept(out, x, dim)) * 1.0
-    return hit * _kept(g, x, dim) / sum(hit, dim, True)
+    lost = lost_dims(x, dim, keepdim)
+    hit = (x == unsqueeze(out, lost)) * 1.0
+    return hit * unsqueeze(g, lost) / sum(hit, dim, True)
 
 
 amax = primitive(_amax, _share)
@@ -157,7 +108,7 @@ def _one_of(x, at, dim, keepdim):
     """The pair (values, indices) of one element along dim."""
     if x.ndim == 0:
         return x, reshape(at, ())
-    values = pick(x, unbox(at), dim % x.ndim)
+    values = _gathered(x, dim % x.ndim, unbox(at), True)
     return (values, at) if keepdim else (squeeze(values, dim), squeeze(at, dim))
 
 
@@ -200,13 +151,14 @@ def median(x, dim=None, keepdim=False):
     """The middle value, the lower of two, or NaN; along `dim` the pair (values, indices)."""
     if dim is None:
         flat = reshape(x, -1)
-        return squeeze(pick(flat, unbox(_median_at(flat, 0)), 0), 0)
+        return squeeze(_gathered(flat, 0, unbox(_median_at(flat, 0)), True), 0)
     return _one_of(x, _median_at(x, dim_of(x, dim)) if x.ndim else _median_at(reshape(x, 1), 0), dim, keepdim)
 
 
 # ---------------------------------------------------------------- norms
-def _length_rule(g, out, x, p, dim, keepdim):
-    g, out = _kept(g, x, dim), _kept(out, x, dim)
+def _norm_rule(g, out, x, p, dim, keepdim):
+    lost = lost_dims(x, dim, keepdim)
+    g, out = unsqueeze(g, lost), unsqueeze(out, lost)
     safe = where(out == 0, 1.0, out)
     if p == 2:
         return where(out == 0, 0.0, g * (x / safe))
@@ -214,8 +166,8 @@ def _length_rule(g, out, x, p, dim, keepdim):
     return where((out == 0) | (x == 0), 0.0, g * sign(x) * (size / safe) ** (p - 1))
 
 
-@by_hand(_length_rule)
-def _length(x, p, dim, keepdim):
+@by_hand(_norm_rule)
+def _norm(x, p, dim, keepdim):
     if p == 2:
         return sqrt(sum(x * x, dim, keepdim))
     return sum(abs(x) ** p, dim, keepdim) ** (1 / p)
@@ -235,7 +187,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False):
         return sum(where(x != 0, 1.0, x * 0.0), dim, keepdim)
     if ord == 1:
         return sum(abs(x), dim, keepdim)
-    return _length(x, ord, dim, keepdim)
+    return _norm(x, ord, dim, keepdim)
 
 
 @accepts_axis
@@ -245,7 +197,8 @@ def norm(x, p=2, dim=None, keepdim=False):
 
 
 def _logsumexp_rule(g, out, x, dim, keepdim):
-    g, out = _kept(g, x, dim), _kept(out, x, dim)
+    lost = lost_dims(x, dim, keepdim)
+    g, out = unsqueeze(g, lost), unsqueeze(out, lost)
     finite = np.isfinite(unbox(out))  # all -inf: every gradient is 0
     return where(finite, g * exp(where(finite, x - where(finite, out, 0.0), 0.0)), 0.0)
 
@@ -278,17 +231,17 @@ def log_softmax(x, dim=-1):
 # ---------------------------------------------------------------- truth
 def _any(x, dim=None, keepdim=False):
     """Whether any element over dims (all without) is true."""
-    return np.any(x, axis=_axis(x, dim), keepdims=keepdim)
+    return np.any(x, axis=axis_of(x, dim), keepdims=keepdim)
 
 
 def _all(x, dim=None, keepdim=False):
     """Whether every element over dims (all without) is true."""
-    return np.all(x, axis=_axis(x, dim), keepdims=keepdim)
+    return np.all(x, axis=axis_of(x, dim), keepdims=keepdim)
 
 
 def _count_nonzero(x, dim=None):
     """How many elements over dims (all without) are not 0."""
-    return np.count_nonzero(x, axis=_axis(x, dim))
+    return np.count_nonzero(x, axis=axis_of(x, dim))
 
 
 any = primitive(_any, None)

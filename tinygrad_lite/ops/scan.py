@@ -1,13 +1,13 @@
-"""Scans: every prefix of a dimension reduced."""
+"""Scans: every prefix of a dimension reduced; and the product, whose rule needs them."""
 
 import numpy as np
 
-from ..tape import accepts_axis, primitive, unbox
-from .arguments import dim_of
-from .elementwise import exp, where
-from .index import flip, getitem
+from ..engine.tape import accepts_axis, primitive, unbox
+from .arguments import WIDER, axis_of, dim_of, lost_dims
+from .elementwise import clamp, exp, where
+from .index import flip, getitem, roll
 from .join import cat
-from .reduce import WIDER
+from .shape import reshape, unsqueeze
 
 
 def _cumsum(x, dim):
@@ -24,19 +24,24 @@ def _logcumsumexp(x, dim):
     return np.logaddexp.accumulate(x, dim) if x.ndim else x.copy()
 
 
-def _slices(x, dim):
-    return [getitem(x, (slice(None),) * dim + (slice(i, i + 1),)) for i in range(x.shape[dim])]
+def _prod(x, dim=None, keepdim=False):
+    """The product over one dim (all without); its gradient is right with zeros too."""
+    if not isinstance(dim, int | None):
+        raise TypeError(f"dim is one dimension or None, not {dim!r}")
+    return np.multiply.reduce(x, axis=axis_of(x, dim), keepdims=keepdim, dtype=WIDER.get(x.dtype.kind))
 
 
-def _from_behind(g, factor, dim):
-    """s[i] = g[i] + factor[i + 1] * s[i + 1] along dim: what the later outputs send back to each element."""
-    if not g.ndim or not g.shape[dim]:
-        return g
-    parts = list(zip(_slices(g, dim), _slices(factor, dim)))[::-1]
-    sent = [parts[0][0]]
-    for (_, later), (own, _) in zip(parts, parts[1:]):
-        sent.append(own + later * sent[-1])
-    return cat(sent[::-1], dim)
+def _prod_rule(g, out, x, dim, keepdim):
+    lost = lost_dims(x, dim, keepdim)
+    g, out = unsqueeze(g, lost), unsqueeze(out, lost)
+    if (unbox(x) != 0).all():
+        return g * (out / x)
+    row, at = (reshape(x, -1), 0) if dim is None else (x, dim_of(x, dim))
+    one = np.ones_like(unbox(row)[(slice(None),) * at + (slice(0, 1),)])
+    all_but_last = (slice(None),) * at + (slice(0, -1),)
+    before = cat([one, getitem(cumprod(row, at), all_but_last)], at)
+    after = flip(cat([one, getitem(cumprod(flip(row, at), at), all_but_last)], at), at)
+    return g * reshape(before * after, x.shape)  # for each element the product of the others
 
 
 def _cumprod_rule(g, out, x, dim):
@@ -44,9 +49,9 @@ def _cumprod_rule(g, out, x, dim):
         return g
     if (unbox(x) != 0).all():
         return flip(cumsum(flip(g * out, dim), dim), dim) / x
-    ones = np.ones_like(unbox(out)[(slice(None),) * dim + (slice(0, 1),)])
-    before = cat([ones, getitem(out, (slice(None),) * dim + (slice(0, -1),))], dim)
-    return before * _from_behind(g, x, dim)
+    one = np.ones_like(unbox(out)[(slice(None),) * dim + (slice(0, 1),)])
+    before = cat([one, getitem(out, (slice(None),) * dim + (slice(0, -1),))], dim)
+    return before * flip(discounted_cumsum(flip(g, dim), roll(flip(x, dim), 1, dim), dim), dim)
 
 
 def _logcumsumexp_rule(g, out, x, dim):
@@ -54,12 +59,12 @@ def _logcumsumexp_rule(g, out, x, dim):
         return g
     possible = np.isfinite(unbox(out))  # -inf up to here: no gradient
     level = where(possible, out, 0.0)
-    before = cat([getitem(level, (slice(None),) * dim + (slice(0, 1),)),
-                  getitem(level, (slice(None),) * dim + (slice(0, -1),))], dim)
-    sent = _from_behind(g, exp(where(possible, before - level, 0.0)), dim)  # no exponent is above 0
+    shrink = where(possible, clamp(level - roll(level, -1, dim), max=0.0), 0.0)  # above 0 only where the roll wraps
+    sent = flip(discounted_cumsum(flip(g, dim), flip(exp(shrink), dim), dim), dim)
     return where(possible, sent * exp(where(possible, x - level, 0.0)), 0.0)
 
 
+prod = primitive(_prod, _prod_rule)
 _cumsum_along = primitive(_cumsum, lambda g, out, x, dim: flip(cumsum(flip(g, dim), dim), dim) if x.ndim else g)
 _cumprod_along = primitive(_cumprod, _cumprod_rule)
 _logcumsumexp_along = primitive(_logcumsumexp, _logcumsumexp_rule)
@@ -75,6 +80,22 @@ def cumsum(x, dim):
 def cumprod(x, dim):
     """The product of the elements up to each, along dim; its gradient is right with zeros too."""
     return _cumprod_along(x, dim_of(x, dim))
+
+
+@accepts_axis
+def discounted_cumsum(x, factor, dim):
+    """s with s[i] = x[i] + factor[i] * s[i - 1] along dim: sums of all before, each step back counting `factor` less.
+
+    factor is a number or of x's shape. Rewards to go are the sums of the reversed rewards, reversed.
+    """
+    dim = dim_of(x, dim)
+    if not x.ndim or not x.shape[dim]:
+        return x
+    rows = [(slice(None),) * dim + (slice(i, i + 1),) for i in range(x.shape[dim])]
+    sums = [getitem(x, rows[0])]
+    for row in rows[1:]:
+        sums.append(getitem(x, row) + (getitem(factor, row) if hasattr(factor, "shape") else factor) * sums[-1])
+    return cat(sums, dim)
 
 
 @accepts_axis

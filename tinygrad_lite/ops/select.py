@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..tape import accepts_axis, box, primitive, unbox
+from ..engine.tape import accepts_axis, box, primitive, unbox
 from .arguments import dim_of, outside
-from .index import pick
+from .index import _gathered
 
 
 def _argsort(x, dim=-1, descending=False, stable=False):
@@ -37,7 +37,7 @@ one_hot = primitive(_one_hot, None)
 def sort(x, dim=-1, descending=False, stable=False):
     """The pair (values, indices) in order along dim; equal elements keep their order, NaN counts as largest."""
     at = argsort(x, dim_of(x, dim), descending)
-    return (pick(x, unbox(at), dim % x.ndim) if x.ndim else x), at
+    return (_gathered(x, dim % x.ndim, unbox(at), True) if x.ndim else x), at
 
 
 @accepts_axis
@@ -49,7 +49,7 @@ def topk(x, k, dim=-1, largest=True, sorted=True):
     if not x.ndim:
         return x, argsort(x)
     at = argsort(x, dim, largest)[(slice(None),) * dim_of(x, dim) + (slice(0, k),)]
-    return pick(x, unbox(at), dim % x.ndim), at
+    return _gathered(x, dim % x.ndim, unbox(at), True), at
 
 
 def _like(x, arrays):

@@ -2,8 +2,10 @@
 
 import math
 
-from ..tape import accepts_axis, broadcast_to, primitive, unbox
-from .arguments import dim_of, sizes_of
+import numpy as np
+
+from ..engine.tape import accepts_axis, broadcast_to, primitive, sum_to, unbox
+from .arguments import dim_of, inverse, sizes_of
 
 
 def _reshape(x, shape):
@@ -19,13 +21,8 @@ def _clone(x):
     return x.copy()
 
 
-def _inverse(dims):
-    order = [d % len(dims) for d in dims]
-    return tuple(order.index(d) for d in range(len(dims)))
-
-
-_to_shape = primitive(_reshape, lambda g, out, x, shape: _to_shape(g, x.shape))
-_permuted = primitive(_permute, lambda g, out, x, dims: _permuted(g, _inverse(dims)))
+_to_shape = primitive(_reshape, lambda g, out, x, shape: reshape(g, x.shape))
+_permuted = primitive(_permute, lambda g, out, x, dims: permute(g, inverse(dims)))
 
 
 def reshape(x, *shape):
@@ -41,6 +38,8 @@ def flatten(x, start_dim=0, end_dim=-1):
     if x.ndim == 0:
         return reshape(x, 1)
     first, last = dim_of(x, start_dim), dim_of(x, end_dim)
+    if first == last:
+        return x
     if first > last:
         raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     return reshape(x, *x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
@@ -74,9 +73,13 @@ def squeeze(x, dim=None):
 
 @accepts_axis
 def unsqueeze(x, dim):
-    """Insert a dimension of size 1 before `dim`."""
-    at = dim_of(x, dim, extra=1)
-    return reshape(x, *x.shape[:at], 1, *x.shape[at:])
+    """Insert dimensions of size 1: where `dim`, one or several, counts in the result."""
+    dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    at = {dim_of(x, d, extra=len(dims)) for d in dims}
+    if len(at) < len(dims):
+        raise ValueError(f"unsqueeze: dim {dim} names a dimension twice")
+    sizes = iter(x.shape)
+    return reshape(x, tuple(1 if d in at else next(sizes) for d in range(x.ndim + len(at))))
 
 
 def expand(x, *sizes):
@@ -124,6 +127,14 @@ def tile(x, *sizes):
     """As `repeat`, but fewer sizes than dimensions are for the last ones."""
     sizes = sizes_of(sizes)
     return repeat(x, *(1,) * (x.ndim - len(sizes)), *sizes)
+
+
+def sum_to_size(x, *size):
+    """x summed over the dimensions by which it is larger than `size`: what undoes broadcasting."""
+    size = sizes_of(size)
+    if np.broadcast_shapes(x.shape, size) != x.shape:
+        raise RuntimeError(f"sum_to_size: a tensor of shape {size} does not broadcast to shape {x.shape}")
+    return sum_to(x, size)
 
 
 clone = primitive(_clone, lambda g, out, x: g)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..tape import as_array, primitive
+from ..engine.tape import as_array, primitive
 from .arguments import promote_float
 from .elementwise import exp, sqrt, where
 

@@ -4,12 +4,14 @@ import html
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import graphviz
 import numpy as np
 
 from .tape import Step, Tape, summary
+
+if TYPE_CHECKING:
+    import graphviz
 
 LARGE = 300  # boxes from which on modules are collapsed unless a depth is given
 STYLES = {  # by shape and line too, so that they differ in grey
@@ -20,8 +22,8 @@ STYLES = {  # by shape and line too, so that they differ in grey
     "module": {"shape": "box3d", "style": "filled", "fillcolor": "#e4dcf7"},
     "output": {"shape": "box", "style": "filled", "fillcolor": "#d5f0d0", "peripheries": "2"},
 }
-ELEMENTWISE = frozenset("add mul subtract divide pow neg abs exp log sqrt tanh sigmoid relu sin cos where maximum "
-                        "minimum square reciprocal erf gelu silu clamp cast".split())
+ELEMENTWISE = frozenset("add mul sub div pow neg abs exp log sqrt tanh sigmoid relu sin cos where maximum "
+                        "minimum square reciprocal erf gelu silu clamp clamp_min clamp_max to".split())
 
 
 def use_any_dot() -> None:
@@ -32,11 +34,13 @@ def use_any_dot() -> None:
         command = str(beside)
     if command is None:
         raise RuntimeError("drawing needs the dot command: pip install graphviz-pure")
+    import graphviz  # here, and not with every import of the library: it takes long
+
     graphviz.backend.dot_command.DOT_BINARY = command
 
 
 def draw(output: Any, names: Any = None, *, values: bool = False, gradients: bool = False, depth: int | None = None,
-         fold: bool = False, direction: str = "TB") -> graphviz.Digraph:
+         fold: bool = False, direction: str = "TB") -> "graphviz.Digraph":
     """The graph that leads to a Tensor (or of a Tape); it shows itself in Jupyter, `.render("graph.svg")` writes it.
 
     names: a Module, or a dict of names with their leaves. values, gradients: say them in the boxes, of small matrices
@@ -46,6 +50,8 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
     """
     if direction not in ("TB", "LR", "BT", "RL"):
         raise ValueError(f"draw: direction is TB, LR, BT or RL, not {direction!r}")
+    import graphviz
+
     tape = output if isinstance(output, Tape) else Tape(output, names)
     use_any_dot()
     if gradients and not tape.gradients:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..mode import no_grad
+from ..engine.mode import no_grad
 from ..nn import Module
-from ..tape import unbox
+from ..engine.tape import unbox
 
 
 def _axes(ax: Any) -> Any:

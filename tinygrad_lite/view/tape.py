@@ -1,6 +1,7 @@
 """The tape as a sequence of steps, and as a table: the Wengert list, forward and backward."""
 
 import ast
+import dis
 import functools
 import inspect
 import linecache
@@ -12,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..mode import no_grad
+from ..engine.tape import Node, Value, backpropagate, pull, seeds_for, sum_to, tape_of, unbox
+from ..engine.watch import where_from
 from ..nn import Module, Parameter
-from ..tape import Value, cast, seeds_for, sum_to, tape_of, unbox
-from ..watch import where_from
+from ..nn import functional as F
+from ..ops import VOCABULARY
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ VIEWS = frozenset({"reshape", "permute", "broadcast_to", "getitem"})
 FLOPS: dict[str, Callable[..., int]] = {  # of what takes more than one operation an element
     "matmul": lambda out, x, y: 2 * out.size * x.shape[-1],
     "linear": lambda out, x, w, b, *_: out.size * (2 * x.shape[-1] + (b is not None)),
-    "attention": lambda out, q, k, v, *_: 2 * q.size * k.shape[-2] + 2 * out.size * k.shape[-2],
+    "scaled_dot_product_attention": lambda out, q, k, v, *_: 2 * q.size * k.shape[-2] + 2 * out.size * k.shape[-2],
 }
 
 
@@ -156,7 +158,39 @@ def rule_text(step: Step, argument: int) -> str:
     return ast.unparse(_Substitute(names).visit(copy))
 
 
+# ---------------------------------------------------------------- compositions
+OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow", "@": "matmul", "//": "floor_divide",
+             "%": "remainder", "&": "bitwise_and", "|": "bitwise_or", "^": "bitwise_xor"}
+
+
+def parts_of(name: str) -> set[str]:
+    """The operations that a function of the library, which is none itself, may record; empty for any other name."""
+    functions, parts = [VOCABULARY.get(name, getattr(F, name, None))], set()
+    for function in functions:  # grows as it is read
+        function = inspect.unwrap(function, stop=lambda f: hasattr(f, "rules")) if callable(function) else None
+        if hasattr(function, "rules"):
+            parts.add(function.__name__)
+        elif inspect.isfunction(function) and function.__module__.startswith("tinygrad_lite."):
+            steps = list(dis.get_instructions(function))
+            parts |= {OPERATORS[s.argrepr] for s in steps if s.opname == "BINARY_OP" and s.argrepr in OPERATORS}
+            parts |= {"neg" for s in steps if s.opname == "UNARY_NEGATIVE"}
+            found = [function.__globals__.get(s.argval) for s in steps if s.opname == "LOAD_GLOBAL"]
+            functions += [f for f in found if f not in functions]
+    return parts - {name}
+
+
 # ---------------------------------------------------------------- the tape
+def _copy(node: Node, inputs: tuple) -> Node:
+    """A node of the view's own, which no backward pass of others frees; hooks are those of the node it shows."""
+    copy = Node(node.op, inputs, node.args, node.array)
+    if node.hooks is None:
+        node.hooks = {}
+    copy.place, copy.hooks = node.place, node.hooks
+    if hasattr(node, "origin"):
+        copy.origin = node.origin
+    return copy
+
+
 class Tape:
     """The steps that lead to a Tensor, leaves and constants first, operations in the order they ran.
 
@@ -172,27 +206,32 @@ class Tape:
             names = dict(names.named_parameters())
         called = {t.node: (name, t) for name, t in (names or {}).items()}
         nodes, leaves = tape_of([output.node])
+        self._made_from = output.node
         self._places: dict[Any, int] = {}
         self.steps: list[Step] = []
         self.gradients: dict[int, np.ndarray] = {}  # after backward(): the adjoint of each step
         self.contributions: dict[tuple[int, int], np.ndarray] = {}  # (step, argument): what it sent back
+        own: dict[Any, Node] = {None: None}  # type: ignore[dict-item]
         for node in sorted(leaves, key=lambda n: n.place):
+            own[node] = _copy(node, ())
             name, tensor = called.get(node, ("", None))
             kind = "parameter" if isinstance(tensor, Parameter) else "leaf"
-            self._add(node, Step(len(self.steps), kind, (), (), node.array, name, node=node))
+            self._add(own[node], Step(len(self.steps), kind, (), (), node.array, name, node=own[node]))
         constants: dict[int, int] = {}
         for node in nodes:
+            own[node] = _copy(node, tuple(own[source] for source in node.inputs))
             for source, value, is_input in self._arguments(node):
                 if source is None and is_input and id(value) not in constants:
                     constants[id(value)] = len(self.steps)
                     self._add(id(value), Step(len(self.steps), "constant", (), (), value))
         for node in nodes:
-            inputs = tuple(self._places[source] if source is not None else constants.get(id(value) if is_input else -1)
+            inputs = tuple(self._places[own[source]] if source is not None else
+                           constants.get(id(value) if is_input else -1)
                            for source, value, is_input in self._arguments(node))
             line, module = getattr(node, "origin", ("", ""))
-            self._add(node, Step(len(self.steps), node.op.__name__, inputs, tuple(node.args), node.array, "", line,
-                                 module, node))
-        self.output = self._places[output.node]
+            self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, tuple(node.args), node.array, "", line,
+                                      module, own[node]))
+        self.output = self._places[own[output.node]]
 
     def _add(self, key: Any, step: Step) -> None:
         self._places[key] = step.index
@@ -217,7 +256,14 @@ class Tape:
         return self.steps[i]
 
     def find(self, op: str | None = None, module: str | None = None) -> list[Step]:
-        """The steps of an operation, or in a module (and below it)."""
+        """The steps of an operation, or in a module (and below it).
+
+        ValueError, with the names of its parts, for a function that is recorded as the operations it is made of.
+        """
+        if op is not None and not any(s.op == op for s in self.steps):
+            parts = parts_of(op) & {s.op for s in self.steps}
+            if parts:
+                raise ValueError(f"find: {op} is a composition and appears as its parts, here {', '.join(sorted(parts))}")
         return [s for s in self.steps if (op is None or s.op == op)
                 and (module is None or s.module == module or s.module.startswith(module + "."))]
 
@@ -233,32 +279,24 @@ class Tape:
 
     # ---- backward
     def backward(self, gradient: Any = None) -> dict[int, np.ndarray]:
-        """The gradient of every step (by its index), from the tape's own values; `.grad` is not touched."""
-        last = self.steps[self.output]
-        output = Value(last.value, last.node)
-        seed = next(iter(seeds_for([output], [gradient]).values()))
-        self.gradients, self.contributions = {self.output: unbox(seed)}, {}
-        with no_grad():
-            for step in reversed(self.steps):
-                if step.is_operation and step.index in self.gradients:
-                    for argument, d in self._pull(step, self.gradients[step.index]):
-                        source = step.inputs[argument]
-                        assert source is not None
-                        self.contributions[step.index, argument] = d
-                        known = self.gradients.get(source)
-                        self.gradients[source] = d if known is None else known + d
-        return self.gradients
+        """The gradient of every step (by its index), from the tape's own values; `.grad` is not touched.
 
-    def _pull(self, step: Step, g: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        op = step.node.op
-        wanted = [i for i, source in enumerate(step.inputs)
-                  if source is not None and self.steps[source].op != "constant"]
-        found = op.joint(g, step.value, *step.args) if op.joint else None
-        for i in wanted:
-            d = found[i] if found is not None else op.rules[i](g, step.value, *step.args)
-            if d is not None:
-                like = self.steps[step.inputs[i]].value  # type: ignore[index]
-                yield i, np.asarray(cast(sum_to(np.asarray(d), like.shape), like.dtype))
+        Hooks are run, as in any backward pass.
+        """
+        last = self.steps[self.output]
+        gradients: dict[int, np.ndarray] = {}
+        contributions: dict[tuple[int, int], np.ndarray] = {}
+
+        def observe(node: Node, g: Any, sent: Any) -> None:
+            index = self._places[node]
+            gradients[index] = unbox(g)
+            for argument, d in enumerate(sent):
+                if d is not None:
+                    contributions[index, argument] = np.asarray(unbox(d))
+
+        backpropagate(seeds_for([Value(last.value, last.node)], [gradient]), retain_graph=True, observe=observe)
+        self.gradients, self.contributions = gradients, contributions
+        return gradients
 
     def check(self, eps: float = 1e-6, tol: float = 1e-4) -> None:
         """Compare each step's rules with central differences along a random direction, in float64; RuntimeError names
@@ -275,11 +313,9 @@ class Tape:
             kept = list(result[1:]) if isinstance(result, tuple) else []
             out = np.asarray(result[0] if isinstance(result, tuple) else result)
             weight = rng.standard_normal(out.shape)
-            found = op.joint(weight, out, *args, *kept) if op.joint else None
-            for i, source in enumerate(step.inputs):
-                if source is None or self.steps[source].op == "constant":
+            for i, d in enumerate(pull(op, step.node.inputs, weight, out, [*args, *kept])):
+                if d is None:
                     continue
-                d = found[i] if found is not None else op.rules[i](weight, out, *args, *kept)
                 direction = rng.standard_normal(args[i].shape)
                 ends = []
                 for sign in (eps, -eps):
@@ -305,13 +341,17 @@ class Tape:
         width: columns, the terminal's unless given; limit: rows of either half, the middle of a longer one folded.
         """
         last = self.steps[self.output]
-        if not self.gradients and last.value.size == 1 and last.node.inputs is None:
-            self.backward()  # the nodes were freed, so a backward pass ran
+        note = ""
+        if not self.gradients and last.value.size == 1 and self._made_from.inputs is None:
+            try:
+                self.backward()  # the nodes were freed, so a backward pass ran
+            except RuntimeError as error:  # its values have been changed since, by an optimizer say
+                note = f"no backward rows: {error}"
         width = width or shutil.get_terminal_size((100, 24)).columns
         forward = [(str(s), _shape(s), summary(s.value), s.module) for s in self.steps]
         rows = _columns(_folded(forward, limit), width, color)
         if not self.gradients:
-            return "\n".join(rows)
+            return "\n".join([*rows, *["", note] * bool(note)])
         backward = [(f"v{self.output}.grad = {_short(self.gradients[self.output])}", "", "", "")]
         for (index, argument), d in self.contributions.items():  # in the order they ran
             step = self.steps[index]

@@ -1,18 +1,43 @@
-"""Switches of the engine, one set a thread: whether operations are recorded, and how."""
+"""Switches of the engine, one set a thread: whether operations are recorded, and who watches them."""
 
 import functools
 import inspect
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
+
+
+class Tracer(Protocol):
+    """Who records a call as a program (compiler/trace.py): what the library tells it, and all that it does."""
+
+    def lift(self, args: Any) -> None:
+        """An operation is about to be given these arguments."""
+
+    def made(self, array: Any) -> None:
+        """A Tensor has been made of this array."""
+
+    def whole(self, function: Callable, args: tuple) -> Any:
+        """Call a function of arrays as one step, not as what it does inside."""
+
+    def generator(self, source: Any) -> Any:
+        """What to draw random numbers from in the place of `source`."""
 
 
 class _Mode(threading.local):
+    fast = True  # the one switch that the call path reads; true while the four below are as they stand here
     recording = True  # False inside no_grad()
     expanded = False  # True inside expanded(): by_hand functions run as their parts
-    watching: tuple = ()  # functions that see every recorded node (study, detect_anomaly)
-    anomaly = False  # True inside detect_anomaly(): gradients are looked at for NaN and infinity
-    tracing: Any = None  # the trace that a compiled function is being recorded into (compiler/trace.py)
+    watching: tuple = ()  # functions that are given every recorded node
+    tracing: Tracer | None = None
+    observing: tuple = ()  # functions that are asked, as a backward pass begins, for who observes it (watch.py)
+    within: tuple = ()  # inside study(): the modules whose forward() is running, outermost first
+
+    def set(self, field: str, value: Any) -> Any:
+        """Set one of the switches; gives what it was."""
+        before = getattr(self, field)
+        setattr(self, field, value)
+        self.fast = self.recording and not self.expanded and not self.watching and self.tracing is None
+        return before
 
 
 mode = _Mode()
@@ -21,16 +46,15 @@ mode = _Mode()
 class Switch:
     """A context manager and decorator that sets one field of `mode` and puts it back."""
 
-    def __init__(self, field: str, value: bool) -> None:
+    def __init__(self, field: str, value: Any) -> None:
         self.field, self.value = field, value
-        self.before: list[bool] = []
+        self.before: list[Any] = []
 
     def __enter__(self) -> None:
-        self.before.append(getattr(mode, self.field))
-        setattr(mode, self.field, self.value)
+        self.before.append(mode.set(self.field, self.value))
 
     def __exit__(self, *exc: object) -> None:
-        setattr(mode, self.field, self.before.pop())
+        mode.set(self.field, self.before.pop())
 
     def __call__(self, function: Callable) -> Callable:
         @functools.wraps(function)
@@ -51,7 +75,8 @@ class Switch:
                 try:
                     resume = functools.partial(steps.send, (yield item))
                 except GeneratorExit:
-                    steps.close()
+                    with Switch(self.field, self.value):
+                        steps.close()
                     raise
                 except BaseException as error:
                     resume = functools.partial(steps.throw, error)
@@ -93,11 +118,10 @@ class set_grad_enabled(Switch):
 
     def __init__(self, enabled: bool) -> None:
         super().__init__("recording", bool(enabled))
-        self.before.append(mode.recording)
-        mode.recording = self.value
+        self.before.append(mode.set("recording", self.value))
 
     def __enter__(self) -> None:
-        mode.recording = self.value
+        mode.set("recording", self.value)
 
     def __call__(self, function: Callable) -> Callable:
         self.__exit__()  # a decorator changes the mode inside calls only

@@ -12,32 +12,37 @@ import math
 import threading
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .changes import next_place, refuse_changed, refuse_stale, rewritten, stale
+from .changes import next_place, refuse_changed, refuse_stale, rewritten
 from .mode import Switch, mode
-from .watch import refuse_nan, saying_where
+from .watch import where_from
 
 ndarray = np.ndarray
-_adding = threading.Lock()
+_adding = threading.RLock()
 _new = object.__new__
 REFUSALS = (ValueError, TypeError, IndexError, OverflowError)  # how numpy says that it cannot
 
 
 # ---------------------------------------------------------------- values and nodes
-class Value:
-    """What the engine knows of a Tensor: its numpy array and its node (None: not tracked).
+class View(NamedTuple):
+    """How a Tensor came to show another's memory."""
 
-    `view_of` is there where an operation gave a view of another Tensor's memory: that Tensor, the
-    operation, and its other arguments.
-    """
+    base: Any  # that Tensor
+    op: Any  # the operation that gave the view
+    args: tuple  # the operation's other arguments
+    place: int  # when that was, on the tape
+
+
+class Value:
+    """What the engine knows of a Tensor: its numpy array, its node (None: not tracked), and what it is a view of."""
 
     __slots__ = ("array", "node", "view_of", "__weakref__")
 
     def __init__(self, array: ndarray, node: Any = None) -> None:
-        self.array, self.node = array, node
+        self.array, self.node, self.view_of = array, node, None
         if mode.tracing is not None:
             mode.tracing.made(array)
 
@@ -54,7 +59,10 @@ class Node:
         self.array = array
         self.place = next_place()
         self.grad: Any = None
-        self.hooks: Any = None
+        self.hooks: Any = None  # what is called with its gradient, by number; RETAIN: keep it in `grad`
+
+
+RETAIN = "retain"
 
 
 def leaf(array: ndarray) -> Node:
@@ -102,41 +110,34 @@ def accepts_axis(function: Callable) -> Callable:
     return renamed
 
 
-def _failed(op: Any, args: Iterable, error: Exception) -> Exception:
-    """The exception a PyTorch user expects, with the operation and what it was given."""
-    given = ", ".join(f"{a.dtype}{list(a.shape)}" if hasattr(a, "shape") else repr(a)[:60] for a in args)
-    kind = IndexError if isinstance(error, IndexError) else (
-        TypeError if isinstance(error, TypeError) else RuntimeError)
-    return kind(f"{op.__name__}({given}): {error}")
-
-
 def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None = None,
-              promote: Callable | None = None) -> Callable:
+              promote: Callable | None = None, name: str | None = None) -> Callable:
     """An operation: its numpy forward and, per argument, the rule for that argument's gradient.
 
     A rule maps (g, out, *args) to the gradient of its argument, up to broadcasting and dtype, which
     the engine undoes; None marks an argument without one. `joint` is a single rule that returns a
-    tuple, an entry an argument. `promote` brings arrays of different dtypes to a common one.
+    tuple, an entry an argument. `promote` brings arrays of different dtypes to a common one. `name` is
+    what people call the operation, the forward's own unless given.
     """
-    parameters = forward.nin if isinstance(forward, np.ufunc) else len(inspect.signature(forward).parameters)
-    if len(rules) == 2 == parameters and isinstance(forward, np.ufunc):
-        op = _binary(forward, promote, rules[0] is not None)
-    elif len(rules) == 1 == parameters and rules[0] is not None:
-        op = _unary(forward, promote)
-    else:
-        op = _general(forward, rules, joint, promote)
-    return _finish(op, forward, rules, joint)
+    spelt_out = None
+    if len(rules) == 2 and isinstance(forward, np.ufunc):
+        spelt_out = functools.partial(_binary, forward, promote, rules[0] is not None)
+    elif len(rules) == 1 == len(_parameters(forward)) and rules[0] is not None:
+        spelt_out = functools.partial(_unary, forward, promote)
+    op = _general(forward, rules, joint, promote, spelt_out)
+    return _finish(op, forward, rules, joint, name)
 
 
-def by_hand(*rules: Callable | None, joint: Callable | None = None) -> Callable[[Callable], Callable]:
+def by_hand(*rules: Callable | None, joint: Callable | None = None,
+            name: str | None = None) -> Callable[[Callable], Callable]:
     """Give a function of the vocabulary a rule derived by hand: one node instead of its parts.
 
     The definition may return (out, *kept): what the rules want kept comes after their arguments.
     """
     def decorate(definition: Callable) -> Callable:
-        op = _finish(_general(definition, rules, joint, None, expands=True), definition, rules, joint)
+        op = _finish(_general(definition, rules, joint, expands=True), definition, rules, joint, name)
         op.__module__ = definition.__module__
-        BY_HAND[op.__name__] = op
+        BY_HAND[op.__name__ if op.__name__ not in BY_HAND else definition.__name__] = op
         return op
 
     return decorate
@@ -145,8 +146,8 @@ def by_hand(*rules: Callable | None, joint: Callable | None = None) -> Callable[
 BY_HAND: dict[str, Any] = {}  # every by_hand function by name, for the test that checks them all
 
 
-def _finish(op: Any, forward: Any, rules: tuple, joint: Callable | None) -> Any:
-    op.__name__ = op.__qualname__ = getattr(forward, "__name__", "op").strip("_<>")
+def _finish(op: Any, forward: Any, rules: tuple, joint: Callable | None, name: str | None) -> Any:
+    op.__name__ = op.__qualname__ = name or getattr(forward, "__name__", "op").strip("_<>")
     op.__doc__ = forward.__doc__
     op.forward, op.rules, op.joint = forward, rules, joint
     if not isinstance(forward, np.ufunc):
@@ -154,47 +155,27 @@ def _finish(op: Any, forward: Any, rules: tuple, joint: Callable | None) -> Any:
     return op
 
 
-def _binary(forward: Any, promote: Callable | None, ruled: bool) -> Any:
-    """The call path of elementwise operations of two arguments: the hot one, so spelt out."""
-    def op(x: Any, y: Any) -> Any:
-        p = q = None
-        same = False
-        if rewritten:
-            _look_at(op, (x, y))
-        if isinstance(x, Value):
-            p, x = x.node, x.array
-            if isinstance(y, Value):
-                q, y = y.node, y.array
-                same = x.dtype is y.dtype
-        elif isinstance(y, Value):
-            q, y = y.node, y.array
-        else:
-            return forward(x, y)
-        try:
-            if not same and promote is not None:
-                x, y = promote(x, y)
-            array = forward(x, y)
-        except REFUSALS as error:
-            raise _failed(op, (x, y), error) from None
-        if (p is None and q is None) or not ruled or not mode.recording or rewritten:
-            return recorded(op, (p, q), (x, y), array, ruled and (p is not None or q is not None))
-        if not isinstance(array, ndarray):
-            array = np.asarray(array)
-        result, node = _new(_Result), _new(Node)  # as in recorded, without the call
-        result.array, result.node = array, node
-        node.op, node.inputs, node.args, node.array = op, (p, q), (x, y), array
-        node.place, node.grad, node.hooks = next_place(), None, None
-        return result
-
-    return op
+def _parameters(forward: Any) -> list[inspect.Parameter]:
+    """What a forward takes: numpy's ufuncs have no signature to ask."""
+    if isinstance(forward, np.ufunc):
+        return [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in "xyz"[: forward.nin]]
+    return list(inspect.signature(forward).parameters.values())
 
 
-def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callable | None,
-             expands: bool = False) -> Any:
-    """The call path of every other operation: any number of arguments, parameters among them."""
-    parameters = () if isinstance(forward, np.ufunc) else tuple(inspect.signature(forward).parameters.values())
+def _failed(op: Any, args: Iterable, error: Exception) -> Exception:
+    """The exception a PyTorch user expects, with the operation and what it was given."""
+    given = ", ".join(f"{a.dtype}{list(a.shape)}" if hasattr(a, "shape") else repr(a)[:60] for a in args)
+    kind = type(error) if isinstance(error, (IndexError, TypeError)) else RuntimeError
+    return kind(f"{op.__name__}({given}): {error}")
+
+
+def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callable | None = None,
+             spelt_out: Callable | None = None, expands: bool = False) -> Any:
+    """The call path: any number of arguments, parameters among them. `spelt_out` makes a faster one that hands on to
+    it what is not ordinary."""
+    parameters = _parameters(forward)
     fixed = [p for p in parameters if p.kind is not p.VAR_POSITIONAL]
-    arity = len(fixed) if parameters else forward.nin
+    arity = len(fixed)
     needed = len([p for p in fixed if p.default is p.empty])
     defaults = tuple(p.default for p in fixed)
     slots = {p.name: i for i, p in enumerate(fixed)}
@@ -219,26 +200,32 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
                     raise TypeError(f"{op.__name__}() missing the argument '{p.name}'")
         return bound
 
-    def op(*args: Any, **kwargs: Any) -> Any:
+    def general(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) < arity:
             args = bind(args, kwargs)
         elif len(args) > most:
             raise TypeError(f"{op.__name__}() takes {arity} arguments, but {len(args)} were given")
-        if rewritten:
-            _look_at(op, args)
-        inputs, arrays, boxed, tracked = [], [], False, False
+        inputs, arrays, boxed, tracked, shown = [], [], False, False, None
         for a, rule in zip(args, ruled):
             node = None
             if isinstance(a, Value):
-                boxed = True
+                boxed, shown = True, shown or a.view_of
                 if rule and a.node is not None:  # a tracked tensor where a parameter goes gets no gradient
                     tracked, node = True, a.node
                 a = a.array
             inputs.append(node)
             arrays.append(a)
-        if not boxed or (expands and mode.expanded):  # arrays give arrays; by_hand ones may run as their parts
+        fast = not boxed or mode.fast
+        if not boxed or (not fast and expands and mode.expanded):  # arrays give arrays; by_hand ones run as their parts
             out = forward(*args)
             return out[0] if type(out) is tuple else out
+        if not fast:
+            tracked = tracked and mode.recording
+            if mode.tracing is not None:
+                mode.tracing.lift(args)
+                arrays = [unbox(a) for a in args]
+        if shown is not None and rewritten and mode.recording:
+            refuse_stale(op, args)
         try:
             if promote is not None:
                 arrays = promote(*arrays)
@@ -248,61 +235,83 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         if type(array) is tuple:
             array, *kept = array
             arrays += kept
-        result = recorded(op, inputs, arrays, array, tracked)
-        base = result.array.base  # of a view: the array that owns the memory
-        if base is not None and isinstance(args[0], Value) and (base is arrays[0] or base is arrays[0].base):
-            result.view_of = args[0], op, args[1:]
+        result = recorded(op, inputs, arrays, array, fast) if tracked else box(array)
+        source, base = arrays[0], result.array.base  # of a view: the array that owns the memory
+        if base is None and result.array is not source:
+            return result
+        if isinstance(args[0], Value) and (base is source or base is source.base):
+            result.view_of = View(args[0], op, args[1:], next_place())
+        return result
+
+    op = general if spelt_out is None else spelt_out(general)
+    return op
+
+
+def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callable) -> Any:
+    """The call path of elementwise operations of two arguments: the hot one."""
+    def op(x: Any, y: Any) -> Any:
+        p = q = shown = None
+        same = False
+        a, b = x, y
+        if isinstance(x, Value):
+            p, a, shown = x.node, x.array, x.view_of
+        if isinstance(y, Value):
+            q, b, shown = y.node, y.array, shown or y.view_of
+            same = a is not x and a.dtype is b.dtype
+        elif a is x:
+            return forward(x, y)
+        if not mode.fast or (shown is not None and rewritten):
+            return general(x, y)
+        try:
+            if not same and promote is not None:
+                a, b = promote(a, b)
+            array = forward(a, b)
+        except REFUSALS as error:
+            raise _failed(op, (a, b), error) from None
+        if not isinstance(array, ndarray):  # numpy returns scalars for 0-d results
+            array = np.asarray(array)
+        result = _new(_Result)  # and not by __init__: 0.2 us less, of 1
+        result.array, result.view_of = array, None
+        if not ruled or (p is None and q is None):
+            result.node = None
+            return result
+        result.node = node = _new(Node)  # as in recorded, without the call
+        node.op, node.inputs, node.args, node.array = op, (p, q), (a, b), array
+        node.place, node.grad, node.hooks = next_place(), None, None
         return result
 
     return op
 
 
-def _unary(forward: Callable, promote: Callable | None) -> Any:
-    """The call path of operations of one argument, spelt out as well."""
+def _unary(forward: Callable, promote: Callable | None, general: Callable) -> Any:
+    """The call path of operations of one argument."""
     def op(x: Any) -> Any:
         if not isinstance(x, Value):
             return forward(x)
-        if rewritten:
-            _look_at(op, (x,))
-        node, x = x.node, x.array
+        if not mode.fast or (x.view_of is not None and rewritten):
+            return general(x)
+        node, a = x.node, x.array
         try:
-            if promote is not None and x.dtype.kind != "f":
-                (x,) = promote(x)
-            array = forward(x)
+            if promote is not None and a.dtype.kind != "f":
+                (a,) = promote(a)
+            array = forward(a)
         except REFUSALS as error:
-            raise _failed(op, (x,), error) from None
-        return recorded(op, (node,), (x,), array, node is not None)
+            raise _failed(op, (a,), error) from None
+        return box(array) if node is None else recorded(op, (node,), (a,), array, True)
 
     return op
 
 
-def _look_at(op: Any, args: Iterable) -> None:
-    """RuntimeError if an argument is an untracked view of what a recorded change has made tracked since."""
-    if mode.tracing is not None:
-        mode.tracing.lift(args)
-    for a in args:
-        if isinstance(a, Value) and a.node is None and mode.recording:
-            base = a
-            while hasattr(base, "view_of"):
-                base = base.view_of[0]
-                if base.node is not None:
-                    raise stale(op, a.array)
-
-
-def recorded(op: Any, inputs: Any, args: Any, array: Any, tracked: bool) -> Any:
-    """A Tensor of an operation's result, with the node that says how it was made."""
-    result = _new(_Result)  # and not by __init__: 0.2 us less, of 3
-    if not isinstance(array, ndarray):  # numpy returns scalars for 0-d results
+def recorded(op: Any, inputs: Any, args: Any, array: Any, fast: bool = False) -> Any:
+    """A Tensor of an operation's result, with the node that says how it was made. fast: `mode.fast` is known."""
+    if not isinstance(array, ndarray):
         array = np.asarray(array)
-    result.array = array
-    if not tracked or not mode.recording:
-        result.node = None
-        return result
+    result = _new(_Result)
+    result.array, result.view_of = array, None
     result.node = node = _new(Node)
     node.op, node.inputs, node.args, node.array = op, inputs, args, array
     node.place, node.grad, node.hooks = next_place(), None, None
-    if rewritten:
-        refuse_stale(node)
+    if not fast:
         for watch in mode.watching:
             watch(node)
     return result
@@ -351,72 +360,90 @@ def seeds_for(outputs: Iterable[Any], gradients: Iterable[Any]) -> dict[Node, An
 
 
 def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_graph: bool = False,
-                  wanted: Iterable[Node] | None = None) -> dict[Node, Any]:
+                  wanted: Iterable[Node] | None = None, observe: Callable | None = None) -> dict[Node, Any]:
     """Gradients of the seeded nodes' values with respect to the leaves (or the `wanted` nodes).
 
     With create_graph the rules run on Tensors and are recorded; otherwise on arrays. Unless
-    retain_graph, each node drops its arrays as soon as it has been read.
+    retain_graph, each node drops its arrays as soon as it has been read. observe: see watch.observing.
     """
     tape, leaves = tape_of(seeds)
-    refuse_changed(tape)
-    live = inner = set(wanted or ())
-    if wanted is not None:  # only what lies between the outputs and the wanted inputs
-        live = set(inner)
-        for between in tape:
-            if not live.isdisjoint(between.inputs):
-                live.add(between)
-    grads = dict(seeds)
+    inner = set(wanted or ())
+    live = set(inner)
+    for between in tape if live else ():  # only what lies between the outputs and the wanted inputs
+        if not live.isdisjoint(between.inputs):
+            live.add(between)
+
+    def sources(node: Node) -> Any:
+        return [n if n in live else None for n in node.inputs] if live else node.inputs
+
+    refuse_changed(tape, sources, pull)
+    observers = [see for see in (observe, *(begin(seeds) for begin in mode.observing)) if see is not None]
+    grads, retained = dict(seeds), {}
     node: Any = None
-    give = _give
-
-    def checked(grads: dict, source: Node, d: Any) -> None:
-        refuse_nan("backward", node, unbox(d))
-        _give(grads, source, d)
-
-    if mode.anomaly:
-        give = checked
-    with Switch("recording", create_graph), saying_where(lambda: node):
+    recording = mode.set("recording", create_graph)
+    try:
         for node in reversed(tape):
             g = grads.pop(node, None)
             if g is not None:
                 if node.hooks:
                     g = _run_hooks(node, g)
+                    if RETAIN in node.hooks:
+                        retained[node] = g
                 if node in inner:
                     grads[node] = g
                 inputs, args, out, rules = node.inputs, node.args, node.array, node.op.rules
                 if live:
-                    inputs = [n if n in live else None for n in inputs]
+                    inputs = sources(node)
                 if create_graph:
                     args, out = _reboxed(node)
-                if len(args) == 2 == len(rules):  # spelt out: half the time of the loop below
+                if len(args) == 2 == len(rules) and not observers:  # spelt out: half the time of what follows
                     p, q = inputs
                     x, y = args
                     if p is not None:
-                        give(grads, p, rules[0](g, out, x, y))
+                        _give(grads, p, rules[0](g, out, x, y))
                     if q is not None:
-                        give(grads, q, rules[1](g, out, x, y))
-                elif rules:
-                    for source, rule in zip(inputs, rules):
-                        if source is not None:
-                            give(grads, source, rule(g, out, *args))
+                        _give(grads, q, rules[1](g, out, x, y))
                 else:
-                    for source, d in zip(inputs, node.op.joint(g, out, *args)):
-                        if source is not None and d is not None:
-                            give(grads, source, d)
+                    sent = pull(node.op, inputs, g, out, args)
+                    for i, d in enumerate(sent):
+                        if d is not None:
+                            sent[i] = _give(grads, inputs[i], d)
+                    for see in observers:
+                        see(node, g, sent)
             if not retain_graph:
-                node.args = node.inputs = node.array = None
+                node.args = node.inputs = node.array = node.hooks = None
         for node in leaves:
-            if node.hooks and node in grads:
-                grads[node] = _run_hooks(node, grads[node])
+            if node in grads:
+                if node.hooks:
+                    grads[node] = _run_hooks(node, grads[node])
+                for see in observers:
+                    see(node, grads[node], ())
+    except Exception as error:
+        if node is not None and node.op is not None:
+            error.add_note(f"in the backward of {node.op.__name__}{where_from(node)}")
+        raise
+    finally:
+        mode.set("recording", recording)
+    accumulate(retained)
     return grads
 
 
-def _give(grads: dict, source: Node, d: Any) -> None:
+def pull(op: Any, inputs: Iterable[Node | None], g: Any, out: Any, args: Iterable) -> list:
+    """What the rules of an operation send back to each of its inputs; None where nothing goes."""
+    if op.joint is not None:
+        return [None if source is None else d for source, d in zip(inputs, op.joint(g, out, *args))]
+    return [None if source is None else rule(g, out, *args) for source, rule in zip(inputs, op.rules)]
+
+
+def _give(grads: dict, source: Node, d: Any) -> Any:
     """Add d to the gradient of `source`, summed to its shape and cast to its dtype."""
     like = source.array
-    if d.shape != like.shape or d.dtype is not like.dtype:
-        d = cast(sum_to(d, like.shape), like.dtype)
+    if d.shape != like.shape:
+        d = sum_to(d, like.shape)
+    if d.dtype is not like.dtype:
+        d = cast(d, like.dtype)
     grads[source] = grads[source] + d if source in grads else d
+    return d
 
 
 def _reboxed(node: Node) -> tuple[list, Any]:
@@ -429,24 +456,32 @@ def _reboxed(node: Node) -> tuple[list, Any]:
 
 
 def _run_hooks(node: Node, g: Any) -> Any:
-    for hook in list(node.hooks.values()):
+    """The gradient of a node as its hooks leave it."""
+    like = node.array
+    for hook in [hook for key, hook in node.hooks.items() if key != RETAIN]:
         new = hook(g if isinstance(g, Value) else box(g))
-        if new is not None:
-            g = new if isinstance(g, Value) else unbox(new)
+        if new is None:
+            continue
+        if not isinstance(new, (Value, ndarray)):
+            raise TypeError(f"a hook gives a gradient (a Tensor) or None, not {type(new).__name__}")
+        g = new if mode.recording else unbox(new)
+        if unbox(g).shape != like.shape or unbox(g).dtype != like.dtype:
+            raise RuntimeError(f"a hook changed the gradient from shape {like.shape} {like.dtype} to "
+                               f"{unbox(g).shape} {unbox(g).dtype}: what it returns has the tensor's shape and dtype")
     return g
 
 
 def accumulate(grads: dict[Node, Any]) -> None:
     """Add gradients into the nodes' `.grad`, each in memory of its own."""
     given: set[int] = set()
-    for node, g in grads.items():
-        if not isinstance(g, Value):
-            g = as_array(g)
-            if g.base is not None or id(g) in given:  # rules such as add's hand one array on to many
-                g = g.copy()
-            given.add(id(g))
-            g = box(g)
-        with _adding:  # of several threads, one at a time
+    with _adding:  # of several threads, one at a time
+        for node, g in grads.items():
+            if not isinstance(g, Value):
+                g = as_array(g)
+                if g.base is not None or id(g) in given:  # rules such as add's hand one array on to many
+                    g = g.copy()
+                given.add(id(g))
+                g = box(g)
             if node.grad is not None:
                 with Switch("recording", g.node is not None):
                     g = node.grad + g
@@ -473,6 +508,6 @@ def _cast(x: ndarray, dtype: Any) -> ndarray:
     return as_array(x).astype(dtype, copy=False)
 
 
-sum_to = primitive(_sum_to, lambda g, out, x, shape: broadcast_to(g, x.shape))
+sum_to = primitive(_sum_to, lambda g, out, x, shape: broadcast_to(g, x.shape), name="sum_to_size")
 broadcast_to = primitive(_broadcast_to, lambda g, out, x, shape: g)  # the engine sums g back down
-cast = primitive(_cast, lambda g, out, x, dtype: g)  # and casts it back
+cast = primitive(_cast, lambda g, out, x, dtype: g, name="to")  # and casts it back
