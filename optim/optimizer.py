@@ -66,14 +66,19 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            for p in group["params"]:
-                grad = p.grad
-                if grad is not None:
-                    if p not in self.state:
-                        self.state[p] = self.start(p.array, **group)
-                    self.update(p.array, grad.array, self.state[p], **group)
-                    stamp(p.array)
+        changed = []
+        try:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    grad = p.grad
+                    if grad is not None:
+                        state = self.state.get(p)
+                        if state is None:
+                            state = self.state[p] = self.start(p.array, **group)
+                        changed.append(p.array)
+                        self.update(p.array, grad.array, state, **group)
+        finally:
+            stamp(*changed)
         return loss
 
     def state_dict(self) -> dict[str, Any]:

@@ -246,7 +246,7 @@ class Function:
             whole = tape.recorded(op, inputs, arrays, outs[traced[0]].array)
             for a in args:
                 if isinstance(a, Value) and np.may_share_memory(a.array, whole.array):
-                    whole.view_of = tape.View(a, op, (), whole.node.place)
+                    whole.view_of = a, op, (), whole.node.place
             pieces = [whole]
         else:
             flat = np.concatenate([outs[i].array.ravel() for i in traced])

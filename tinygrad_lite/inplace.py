@@ -63,7 +63,7 @@ def _chain(x: Any) -> list:
     """x, what it is a view of, what that is a view of, …"""
     found = [x]
     while found[-1].view_of is not None:
-        found.append(found[-1].view_of.base)
+        found.append(found[-1].view_of[0])
     return found
 
 
@@ -72,7 +72,8 @@ def _refresh(chain: list) -> None:
     for view, base in zip(chain[-2::-1], chain[:0:-1]):  # from the base on
         up_to_date = view.node is not None and view.node.inputs and view.node.inputs[0] is base.node
         if base.node is not None and not up_to_date:
-            _hand_over(view, view.view_of.op(base, *view.view_of.args).node)
+            _, op, args, _ = view.view_of
+            _hand_over(view, op(base, *args).node)
 
 
 def _written(changed_by: Callable, view: Any, value: Any) -> Any:

@@ -11,9 +11,15 @@ from tinygrad_lite.ops import flatten, getitem, mean, outer, place, reshape, sqr
 from tinygrad_lite.ops.arguments import all_inside, outside
 
 
-@by_hand(lambda g, out, x, weight, bias: g @ weight,
-         lambda g, out, x, weight, bias: outer(g, x) if x.ndim == 1 else flatten(g, 0, -2).mT @ flatten(x, 0, -2),
-         lambda g, out, x, weight, bias: g)
+def _linear_weight(g, out, x, weight, bias):
+    if x.ndim == 2:
+        return g.mT @ x
+    if x.ndim == 1:
+        return outer(g, x)
+    return flatten(g, 0, -2).mT @ flatten(x, 0, -2)
+
+
+@by_hand(lambda g, out, x, weight, bias: g @ weight, _linear_weight, lambda g, out, x, weight, bias: g)
 def linear(x, weight, bias=None):
     """x @ weight.T + bias: x (…, in), weight (out, in), bias (out,) -> (…, out)."""
     return x @ weight.mT if bias is None else x @ weight.mT + bias

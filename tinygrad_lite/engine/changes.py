@@ -5,6 +5,7 @@ be used after its base was rewritten by a recorded operation. Changes are notice
 them; what numpy itself writes into an array is not.
 """
 
+import functools
 import itertools
 import weakref
 from collections.abc import Callable, Iterable
@@ -33,25 +34,29 @@ def owner(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def stamp(array: np.ndarray, recorded: bool = False) -> None:
-    """Note that `array`'s memory was changed in place now."""
+def stamp(*arrays: np.ndarray, recorded: bool = False) -> None:
+    """Note that the arrays' memory was changed in place now."""
     global _last_change
-    whole, _last_change = owner(array), next_place()
-    key = id(whole)
-    if key not in _changed:
-        def forget(_: Any) -> None:
-            _changed.pop(key, None)
-            rewritten.pop(key, None)
-        _changed[key] = [weakref.ref(whole, forget), 0]
-    _changed[key][1] = _last_change
-    if recorded:
-        rewritten[key] = _last_change
+    _last_change = place = next_place()
+    for array in arrays:
+        whole = owner(array)
+        key = id(whole)
+        if key not in _changed:
+            _changed[key] = [weakref.ref(whole, functools.partial(_forget, key)), 0]
+        _changed[key][1] = place
+        if recorded:
+            rewritten[key] = place
+
+
+def _forget(key: int, _: Any) -> None:
+    """The memory is gone, and another array may get its id."""
+    _changed.pop(key, None)
+    rewritten.pop(key, None)
 
 
 def stamper(arrays: list[np.ndarray]) -> Callable[[], None]:
     """A function that stamps all these arrays, as changes that were not recorded: faster than one by one."""
-    for array in arrays:
-        stamp(array)
+    stamp(*arrays)
     entries = [_changed[id(owner(array))] for array in arrays]
 
     def stamp_all() -> None:
@@ -73,7 +78,7 @@ def refuse_stale(op: Any, args: Iterable) -> None:
     """RuntimeError if an argument is a view made before a recorded operation rewrote the memory that it shows."""
     for view in args:
         how = getattr(view, "view_of", None)
-        if how is not None and (view.node or how).place < rewritten.get(id(owner(view.array)), 0):
+        if how is not None and (how[3] if view.node is None else view.node.place) < rewritten.get(id(owner(view.array)), 0):
             raise RuntimeError(f"{op.__name__}: an input of shape {view.array.shape} shares memory with a tensor that "
                                "was changed in place after the input was made; index or reshape again after the "
                                "change, or change a .clone()")

@@ -24,11 +24,12 @@ class Tracer(Protocol):
 
 
 class _Mode(threading.local):
-    fast = True  # the one switch that the call path reads; true while the four below are as they stand here
-    recording = True  # False inside no_grad()
+    fast = True  # the one switch that the call path reads: operations are recorded, and nothing special goes on
+    special = False  # whether one of the next three is other than here
     expanded = False  # True inside expanded(): by_hand functions run as their parts
     watching: tuple = ()  # functions that are given every recorded node
     tracing: Tracer | None = None
+    recording = True  # False inside no_grad()
     observing: tuple = ()  # functions that are asked, as a backward pass begins, for who observes it (watch.py)
     within: tuple = ()  # inside study(): the modules whose forward() is running, outermost first
 
@@ -36,7 +37,8 @@ class _Mode(threading.local):
         """Set one of the switches; gives what it was."""
         before = getattr(self, field)
         setattr(self, field, value)
-        self.fast = self.recording and not self.expanded and not self.watching and self.tracing is None
+        self.special = self.expanded or bool(self.watching) or self.tracing is not None
+        self.fast = self.recording and not self.special
         return before
 
 

@@ -12,7 +12,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -27,17 +27,12 @@ REFUSALS = (ValueError, TypeError, IndexError, OverflowError)  # how numpy says 
 
 
 # ---------------------------------------------------------------- values and nodes
-class View(NamedTuple):
-    """How a Tensor came to show another's memory."""
-
-    base: Any  # that Tensor
-    op: Any  # the operation that gave the view
-    args: tuple  # the operation's other arguments
-    place: int  # when that was, on the tape
-
-
 class Value:
-    """What the engine knows of a Tensor: its numpy array, its node (None: not tracked), and what it is a view of."""
+    """What the engine knows of a Tensor: its numpy array and its node (None: not tracked).
+
+    `view_of` is None but where an operation gave a view of another Tensor's memory: that Tensor, the
+    operation, its other arguments, and when it was made.
+    """
 
     __slots__ = ("array", "node", "view_of", "__weakref__")
 
@@ -201,9 +196,12 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         return bound
 
     def general(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) < arity:
+        count = len(args)
+        if kwargs or count < needed:
             args = bind(args, kwargs)
-        elif len(args) > most:
+        elif count < arity:
+            args += defaults[count:]
+        elif count > most:
             raise TypeError(f"{op.__name__}() takes {arity} arguments, but {len(args)} were given")
         inputs, arrays, boxed, tracked, shown = [], [], False, False, None
         for a, rule in zip(args, ruled):
@@ -240,7 +238,7 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         if base is None and result.array is not source:
             return result
         if isinstance(args[0], Value) and (base is source or base is source.base):
-            result.view_of = View(args[0], op, args[1:], next_place())
+            result.view_of = args[0], op, args[1:], next_place()
         return result
 
     op = general if spelt_out is None else spelt_out(general)
@@ -260,7 +258,11 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
             same = a is not x and a.dtype is b.dtype
         elif a is x:
             return forward(x, y)
-        if not mode.fast or (shown is not None and rewritten):
+        if not mode.fast:
+            if mode.special:
+                return general(x, y)
+            p = q = None
+        elif shown is not None and rewritten:
             return general(x, y)
         try:
             if not same and promote is not None:
@@ -288,9 +290,13 @@ def _unary(forward: Callable, promote: Callable | None, general: Callable) -> An
     def op(x: Any) -> Any:
         if not isinstance(x, Value):
             return forward(x)
-        if not mode.fast or (x.view_of is not None and rewritten):
-            return general(x)
         node, a = x.node, x.array
+        if not mode.fast:
+            if mode.special:
+                return general(x)
+            node = None
+        elif x.view_of is not None and rewritten:
+            return general(x)
         try:
             if promote is not None and a.dtype.kind != "f":
                 (a,) = promote(a)
@@ -324,17 +330,19 @@ FREED = ("backward through a tape a second time, after its values were freed: ca
 
 def tape_of(roots: Iterable[Node]) -> tuple[list[Node], list[Node]]:
     """The recorded nodes that lead to `roots`, in the order of execution, and the leaves."""
-    found = dict.fromkeys(roots)
-    nodes = list(found)
+    found = set(roots)
+    nodes, tape, leaves = list(roots), [], []
     for node in nodes:  # grows as it is read
+        if node.op is None:
+            leaves.append(node)
+            continue
         if node.inputs is None:
             raise RuntimeError(FREED)
+        tape.append(node)
         for source in node.inputs:
             if source is not None and source not in found:
-                found[source] = None
+                found.add(source)
                 nodes.append(source)
-    leaves = [n for n in nodes if n.op is None]
-    tape = [n for n in nodes if n.op is not None]
     tape.sort(key=attrgetter("place"))
     return tape, leaves
 
@@ -396,20 +404,26 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
                     inputs = sources(node)
                 if create_graph:
                     args, out = _reboxed(node)
-                if len(args) == 2 == len(rules) and not observers:  # spelt out: half the time of what follows
+                if observers:
+                    sent = [d if d is None else _give(grads, source, d)
+                            for source, d in zip(inputs, pull(node.op, inputs, g, out, args))]
+                    for see in observers:
+                        see(node, g, sent)
+                elif len(args) == 2 == len(rules):  # spelt out: half the time of what follows
                     p, q = inputs
                     x, y = args
                     if p is not None:
                         _give(grads, p, rules[0](g, out, x, y))
                     if q is not None:
                         _give(grads, q, rules[1](g, out, x, y))
+                elif rules:
+                    for source, rule in zip(inputs, rules):
+                        if source is not None:
+                            _give(grads, source, rule(g, out, *args))
                 else:
-                    sent = pull(node.op, inputs, g, out, args)
-                    for i, d in enumerate(sent):
-                        if d is not None:
-                            sent[i] = _give(grads, inputs[i], d)
-                    for see in observers:
-                        see(node, g, sent)
+                    for source, d in zip(inputs, node.op.joint(g, out, *args)):
+                        if source is not None and d is not None:
+                            _give(grads, source, d)
             if not retain_graph:
                 node.args = node.inputs = node.array = node.hooks = None
         for node in leaves:
@@ -439,7 +453,7 @@ def _give(grads: dict, source: Node, d: Any) -> Any:
     """Add d to the gradient of `source`, summed to its shape and cast to its dtype."""
     like = source.array
     if d.shape != like.shape:
-        d = sum_to(d, like.shape)
+        d = sum_to(d, like.shape) if isinstance(d, Value) else _sum_to(d, like.shape)
     if d.dtype is not like.dtype:
         d = cast(d, like.dtype)
     grads[source] = grads[source] + d if source in grads else d
@@ -477,7 +491,7 @@ def accumulate(grads: dict[Node, Any]) -> None:
     with _adding:  # of several threads, one at a time
         for node, g in grads.items():
             if not isinstance(g, Value):
-                g = as_array(g)
+                g = g if isinstance(g, ndarray) else np.asarray(g)
                 if g.base is not None or id(g) in given:  # rules such as add's hand one array on to many
                     g = g.copy()
                 given.add(id(g))
@@ -489,12 +503,17 @@ def accumulate(grads: dict[Node, Any]) -> None:
 
 
 # ---------------------------------------------------------------- what the engine itself computes
+BLAS = 1 << 12  # longer sums are left to numpy, which adds pairwise
+ONES = {char: np.ones(BLAS, char) for char in "fd"}
+
+
 def _sum_to(x: ndarray, shape: tuple) -> ndarray:
     if x.shape == shape:
         return x
     lead = x.ndim - len(shape)
-    if x.shape[lead:] == shape and len(shape) == 1 and x.dtype.char in "fd" and 0 < x.size <= shape[0] << 12:
-        return np.ones(x.size // shape[0], x.dtype) @ x.reshape(-1, shape[0])  # by BLAS: a quarter of the time
+    if len(shape) == 1 and x.shape[lead:] == shape and x.dtype.char in ONES and 0 < x.size <= shape[0] * BLAS:
+        rows = x if lead == 1 else x.reshape(-1, shape[0])
+        return ONES[x.dtype.char][: len(rows)] @ rows  # by BLAS: a quarter of the time
     dims = (*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1))
     return x.sum(dims, keepdims=True).reshape(shape)
 

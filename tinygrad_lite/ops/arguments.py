@@ -98,7 +98,7 @@ def lost_dims(x, dim, keepdim):
 
 def count_of(x, dim):
     """How many elements of x a reduction over `dim` takes together."""
-    return math.prod(x.shape[d] for d in dims_of(x, dim))
+    return math.prod(x.shape if dim is None else [x.shape[d] for d in dims_of(x, dim)])
 
 
 def inverse(dims):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..engine.tape import accepts_axis, broadcast_to, by_hand, primitive, unbox
+from ..engine.tape import BLAS, ONES, accepts_axis, broadcast_to, by_hand, primitive, unbox
 from .arguments import WIDER, axis_of, count_of, dim_of, dims_of, lost_dims
 from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
 from .index import _gathered
@@ -12,16 +12,17 @@ from .shape import reshape, squeeze, unsqueeze
 
 
 # ---------------------------------------------------------------- sums
-BLAS = 1 << 12  # longer sums are left to numpy, which adds pairwise
 
 
 def _sum(x, dim=None, keepdim=False):
     """The sum over dims (all without); of whole numbers and bools as int64, of float16 in float32."""
-    if x.dtype.char in "fd":
-        if dim == 0 and x.ndim == 2 and not keepdim and len(x) < BLAS:
-            return np.ones(len(x), x.dtype) @ x  # the same sums, by BLAS: a quarter of the time
-        if x.ndim > 1 and dim in (-1, x.ndim - 1, (-1,)) and x.shape[-1] < BLAS:
-            ones = np.ones(x.shape[-1], x.dtype)
+    if x.dtype.char in ONES:
+        if dim == 0 and x.ndim == 2 and not keepdim and len(x) <= BLAS:
+            return ONES[x.dtype.char][: len(x)] @ x  # the same sums, by BLAS: a quarter of the time
+        if dim is None and x.ndim == 1 and not keepdim and len(x) <= BLAS and type(x) is np.ndarray:
+            return ONES[x.dtype.char][: len(x)] @ x
+        if x.ndim > 1 and dim in (-1, x.ndim - 1, (-1,)) and x.shape[-1] <= BLAS:
+            ones = ONES[x.dtype.char][: x.shape[-1]]
             return (x @ ones)[..., None] if keepdim else x @ ones
         return np.add.reduce(x, axis_of(x, dim), None, None, keepdim)
     if x.dtype == np.float16:  # accumulated in float32
@@ -71,14 +72,24 @@ _root = primitive(np.sqrt, lambda g, out, x: where(out == 0, 0.0, g / where(out 
 
 
 # ---------------------------------------------------------------- extremes
+SHORT = 32  # elements of a row, up to which numpy's own reduction spends its time on starting anew for each row
+
+
+def _extreme_of(ufunc, x, dim, keepdim):
+    if type(x) is np.ndarray and x.ndim == 2 and dim in (1, -1) and 1 < x.shape[1] <= SHORT < x.shape[0]:
+        found = ufunc.reduce(x.T.copy(), axis=0)  # a few long columns
+        return found[:, None] if keepdim else found
+    return ufunc.reduce(x, axis=axis_of(x, dim), keepdims=keepdim)
+
+
 def _amax(x, dim=None, keepdim=False):
     """The largest element over dims (all without); equal ones share its gradient."""
-    return np.maximum.reduce(x, axis=axis_of(x, dim), keepdims=keepdim)
+    return _extreme_of(np.maximum, x, dim, keepdim)
 
 
 def _amin(x, dim=None, keepdim=False):
     """The smallest element over dims (all without); equal ones share its gradient."""
-    return np.minimum.reduce(x, axis=axis_of(x, dim), keepdims=keepdim)
+    return _extreme_of(np.minimum, x, dim, keepdim)
 
 
 def _argmax(x, dim=None, keepdim=False):
