@@ -203,17 +203,17 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             args += defaults[count:]
         elif count > most:
             raise TypeError(f"{op.__name__}() takes {arity} arguments, but {len(args)} were given")
-        inputs, arrays, boxed, tracked, shown = [], [], False, False, None
+        inputs, arrays, boxed, tracked = [], [], False, False
         for a, rule in zip(args, ruled):
             node = None
             if isinstance(a, Value):
-                boxed, shown = True, shown or a.view_of
+                boxed = True
                 if rule and a.node is not None:  # a tracked tensor where a parameter goes gets no gradient
                     tracked, node = True, a.node
                 a = a.array
             inputs.append(node)
             arrays.append(a)
-        fast = not boxed or mode.fast
+        fast = mode.fast
         if not boxed or (not fast and expands and mode.expanded):  # arrays give arrays; by_hand ones run as their parts
             out = forward(*args)
             return out[0] if type(out) is tuple else out
@@ -222,7 +222,7 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             if mode.tracing is not None:
                 mode.tracing.lift(args)
                 arrays = [unbox(a) for a in args]
-        if shown is not None and rewritten and mode.recording:
+        if rewritten and mode.recording:
             refuse_stale(op, args)
         try:
             if promote is not None:
@@ -234,11 +234,10 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             array, *kept = array
             arrays += kept
         result = recorded(op, inputs, arrays, array, fast) if tracked else box(array)
-        source, base = arrays[0], result.array.base  # of a view: the array that owns the memory
-        if base is None and result.array is not source:
-            return result
-        if isinstance(args[0], Value) and (base is source or base is source.base):
-            result.view_of = args[0], op, args[1:], next_place()
+        base, source = result.array.base, arrays[0]  # of a view: the array that owns the memory
+        if (base is not None or array is source) and isinstance(args[0], Value) and (
+                base is source or base is source.base):
+            result.view_of = args[0], op, args[1:], result.node.place if tracked else next_place()
         return result
 
     op = general if spelt_out is None else spelt_out(general)
@@ -248,13 +247,13 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
 def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callable) -> Any:
     """The call path of elementwise operations of two arguments: the hot one."""
     def op(x: Any, y: Any) -> Any:
-        p = q = shown = None
+        p = q = None
         same = False
         a, b = x, y
         if isinstance(x, Value):
-            p, a, shown = x.node, x.array, x.view_of
+            p, a = x.node, x.array
         if isinstance(y, Value):
-            q, b, shown = y.node, y.array, shown or y.view_of
+            q, b = y.node, y.array
             same = a is not x and a.dtype is b.dtype
         elif a is x:
             return forward(x, y)
@@ -262,8 +261,8 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
             if mode.special:
                 return general(x, y)
             p = q = None
-        elif shown is not None and rewritten:
-            return general(x, y)
+        elif rewritten and (a is not x and x.view_of is not None or b is not y and y.view_of is not None):
+            return general(x, y)  # which looks whether the view is stale
         try:
             if not same and promote is not None:
                 a, b = promote(a, b)
@@ -295,7 +294,7 @@ def _unary(forward: Callable, promote: Callable | None, general: Callable) -> An
             if mode.special:
                 return general(x)
             node = None
-        elif x.view_of is not None and rewritten:
+        elif rewritten and x.view_of is not None:
             return general(x)
         try:
             if promote is not None and a.dtype.kind != "f":

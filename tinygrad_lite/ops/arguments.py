@@ -92,8 +92,9 @@ def axis_of(x, dim):
 
 
 def lost_dims(x, dim, keepdim):
-    """The dimensions that a reduction of x takes away: where `unsqueeze` puts them back."""
-    return () if keepdim else dims_of(x, dim)
+    """The dimensions that a reduction of x takes away: where `unsqueeze` puts them back. What is left of all of them
+    is a number, which broadcasts as it is."""
+    return () if keepdim or dim is None else dims_of(x, dim)
 
 
 def count_of(x, dim):
@@ -124,9 +125,9 @@ def is_basic(index):
 
 def along(indices, dim):
     """The index arrays by which x[...] reads one element along `dim` for each of `indices`."""
-    grid = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
-    grid[dim] = indices
-    return tuple(grid)
+    last = indices.ndim - 1
+    return tuple(indices if d == dim else np.arange(n).reshape((n,) + (1,) * (last - d))
+                 for d, n in enumerate(indices.shape))
 
 
 @opaque

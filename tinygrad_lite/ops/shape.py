@@ -48,7 +48,7 @@ def flatten(x, start_dim=0, end_dim=-1):
 def permute(x, *dims):
     """Reorder the dimensions: the i-th of the result is dims[i] of x."""
     dims = sizes_of(dims)
-    if sorted(dim_of(x, d) for d in dims) != list(range(x.ndim)):
+    if len(dims) != x.ndim or {d + x.ndim if d < 0 else d for d in dims} != set(range(x.ndim)):
         raise RuntimeError(f"permute: dims {dims} must name each of the {x.ndim} dimensions once")
     return _permuted(x, dims)
 
@@ -75,6 +75,8 @@ def squeeze(x, dim=None):
 def unsqueeze(x, dim):
     """Insert dimensions of size 1: where `dim`, one or several, counts in the result."""
     dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    if not dims:
+        return x
     at = {dim_of(x, d, extra=len(dims)) for d in dims}
     if len(at) < len(dims):
         raise ValueError(f"unsqueeze: dim {dim} names a dimension twice")
