@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_lite import random
 from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.tape import as_array, by_hand, unbox
-from tinygrad_lite.ops import flatten, getitem, mean, outer, place, reshape, sqrt, var
+from tinygrad_lite.ops import clone, flatten, getitem, mean, outer, place, reshape, sqrt, var
 from tinygrad_lite.ops.arguments import all_inside, outside
 
 
@@ -73,7 +73,7 @@ def _normalized(x, weight, bias, dims, eps, centre):
     z = x - mean(x, dims, True) if centre else x
     scale = 1 / sqrt(mean(z * z, dims, True) + eps)
     hat = z * scale
-    out = hat if weight is None else hat * weight
+    out = clone(hat) if weight is None else hat * weight  # what is kept must outlast a change of the result
     return out if bias is None else out + bias, hat, scale
 
 

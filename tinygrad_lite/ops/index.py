@@ -112,7 +112,7 @@ def take_along_dim(x, indices, dim=None):
         return getitem(reshape(x, -1), unbox(indices))
     indices, dim = _checked("take_along_dim", x, dim, indices)
     shape = list(np.broadcast_shapes(*(s[:dim] + (1,) + s[dim + 1 :] for s in (x.shape, indices.shape))))
-    grid = along(np.broadcast_to(indices, shape[:dim] + [indices.shape[dim]] + shape[dim + 1 :]), dim)
+    grid = along(np.broadcast_to(indices, shape[:dim] + [indices.shape[dim]] + shape[dim + 1 :]).copy(), dim)
     return getitem(broadcast_to(x, tuple(shape[:dim] + [x.shape[dim]] + shape[dim + 1 :])), grid)
 
 

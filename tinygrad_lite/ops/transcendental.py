@@ -32,7 +32,7 @@ log1p = _function(np.log1p, lambda g, out, x: g / (1 + x))
 logaddexp = _function(np.logaddexp,
                       lambda g, out, x, y: g * sigmoid(where(x == y, 0.0, x - y)),
                       lambda g, out, x, y: g * sigmoid(where(x == y, 0.0, y - x)))
-rsqrt = _function(_rsqrt, lambda g, out, x: g * (-0.5 * out / x))
+rsqrt = _function(_rsqrt, lambda g, out, x: g * (-0.5 * out * out * out))
 sin = _function(np.sin, lambda g, out, x: g * cos(x))
 cos = _function(np.cos, lambda g, out, x: -g * sin(x))
 tan = _function(np.tan, lambda g, out, x: g * (1 + out * out))

@@ -261,9 +261,9 @@ class Tape:
         ValueError, with the names of its parts, for a function that is recorded as the operations it is made of.
         """
         if op is not None and not any(s.op == op for s in self.steps):
-            parts = parts_of(op) & {s.op for s in self.steps}
+            parts = parts_of(op)
             if parts:
-                raise ValueError(f"find: {op} is a composition and appears as its parts, here {', '.join(sorted(parts))}")
+                raise ValueError(f"find: {op} is recorded as what it is made of: {', '.join(sorted(parts))}; find those")
         return [s for s in self.steps if (op is None or s.op == op)
                 and (module is None or s.module == module or s.module.startswith(module + "."))]
 
