@@ -78,10 +78,20 @@ def refuse_stale(op: Any, args: Iterable) -> None:
     """RuntimeError if an argument is a view made before a recorded operation rewrote the memory that it shows."""
     for view in args:
         how = getattr(view, "view_of", None)
-        if how is not None and (how[3] if view.node is None else view.node.place) < rewritten.get(id(owner(view.array)), 0):
+        if how is None:
+            continue
+        made = how[3] if view.node is None else view.node.place
+        if made < rewritten.get(id(owner(view.array)), 0) and (view.node is not None or _shows_tracked(view)):
             raise RuntimeError(f"{op.__name__}: an input of shape {view.array.shape} shares memory with a tensor that "
                                "was changed in place after the input was made; index or reshape again after the "
                                "change, or change a .clone()")
+
+
+def _shows_tracked(view: Any) -> bool:
+    """Whether what an untracked view is a view of is tracked; where it was detached first, it is not."""
+    while view.view_of is not None and view.node is None:
+        view = view.view_of[0]
+    return view.node is not None
 
 
 class _ShapeOnly(NDArrayOperatorsMixin):

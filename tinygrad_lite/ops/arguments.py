@@ -123,6 +123,12 @@ def is_basic(index):
     return True
 
 
+def diagonal_index(rows, columns, offset):
+    """The row and the column numbers of a matrix's diagonal, `offset` places above the main one."""
+    i = np.arange(max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)))
+    return i - min(offset, 0), i + max(offset, 0)
+
+
 def along(indices, dim):
     """The index arrays by which x[...] reads one element along `dim` for each of `indices`."""
     last = indices.ndim - 1

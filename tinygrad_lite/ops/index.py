@@ -7,7 +7,7 @@ import numpy as np
 
 from ..engine.mode import opaque
 from ..engine.tape import accepts_axis, as_array, broadcast_to, primitive, unbox
-from .arguments import along, dim_of, is_basic, not_overwritten, outside, sizes_of
+from .arguments import along, diagonal_index, dim_of, is_basic, not_overwritten, outside, sizes_of
 from .elementwise import where
 from .shape import movedim, reshape
 
@@ -174,11 +174,17 @@ def masked_select(x, mask):
     return getitem(broadcast_to(x, shape), np.broadcast_to(mask, shape))
 
 
+def _flip(x, dims):
+    return np.flip(x, dims).copy()
+
+
+_flipped = primitive(_flip, lambda g, out, x, dims: flip(g, dims))
+
+
 @accepts_axis
 def flip(x, *dims):
     """The order of elements reversed along dims."""
-    dims = {dim_of(x, d) for d in sizes_of(dims)}
-    return getitem(x, tuple(slice(None, None, -1 if d in dims else None) for d in range(x.ndim)))
+    return _flipped(x, tuple(dim_of(x, d) for d in sizes_of(dims)) if x.ndim else ())
 
 
 @accepts_axis
@@ -216,27 +222,33 @@ def triu(x, diagonal=0):
     return _triangle(x, lambda i, j: j - i >= diagonal)
 
 
-def _on_diagonal(rows, columns, offset):
-    i = np.arange(max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)))
-    return i - min(offset, 0), i + max(offset, 0)
+def _diagonal(x, offset):
+    rows, columns = x.shape[-2:]
+    n = len(diagonal_index(rows, columns, offset)[0])
+    first = max(-offset, 0), max(offset, 0)
+    square = x[(..., *(slice(start, start + n) for start in first))]
+    return np.einsum("...ii->...i", square)  # a view, and unlike np.diagonal's one that can be written to
+
+
+_on_last = primitive(_diagonal, lambda g, out, x, offset:
+                     place(g, (Ellipsis, *diagonal_index(*x.shape[-2:], offset)), x.shape, True))
 
 
 def diagonal(x, offset=0, dim1=0, dim2=1):
-    """The diagonal of two dimensions, as the last dimension of the result."""
+    """The diagonal of two dimensions, as the last dimension of the result, which shows x's memory."""
     if x.ndim < 2 or dim_of(x, dim1) == dim_of(x, dim2):
         raise RuntimeError(f"diagonal: needs two different dimensions, not {dim1} and {dim2} of shape {x.shape}")
-    x = movedim(x, (dim1, dim2), (-2, -1))
-    return getitem(x, (Ellipsis, *_on_diagonal(*x.shape[-2:], offset)))
+    return _on_last(movedim(x, (dim1, dim2), (-2, -1)), offset)
 
 
 def diag(x, diagonal=0):
     """A square matrix with x on its diagonal, or the diagonal of a matrix."""
     if x.ndim == 1:
         n = x.shape[0] + builtins.abs(diagonal)
-        return place(x, _on_diagonal(n, n, diagonal), (n, n))
+        return place(x, diagonal_index(n, n, diagonal), (n, n))
     if x.ndim != 2:
         raise RuntimeError(f"diag: needs 1 or 2 dimensions, not shape {x.shape}")
-    return getitem(x, _on_diagonal(*x.shape, diagonal))
+    return getitem(x, diagonal_index(*x.shape, diagonal))
 
 
 PADDING = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}

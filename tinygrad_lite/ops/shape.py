@@ -113,16 +113,26 @@ def movedim(x, source, destination):
     return _permuted(x, tuple(order))
 
 
+def _repeat(x, sizes):
+    return np.tile(x, sizes)
+
+
+def _repeat_rule(g, out, x, sizes):
+    shape = (1,) * (len(sizes) - x.ndim) + x.shape
+    copies = reshape(g, *(k for pair in zip(sizes, shape) for k in pair))  # (m, n, m, n, …)
+    return reshape(sum_to_size(copies, *(k for n in shape for k in (1, n))), x.shape)
+
+
+_repeated = primitive(_repeat, _repeat_rule)
+
+
 def repeat(x, *sizes):
     """Copies of x side by side, `sizes` of them along each dimension; more sizes add dimensions in front."""
     sizes = sizes_of(sizes)
     lead = len(sizes) - x.ndim
     if lead < 0:
         raise RuntimeError(f"repeat: {len(sizes)} sizes are fewer than the {x.ndim} dimensions of shape {x.shape}")
-    shape = (1,) * lead + x.shape
-    paired = reshape(x, *(k for n in shape for k in (1, n)))
-    return reshape(broadcast_to(paired, tuple(k for pair in zip(sizes, shape) for k in pair)),
-                   *(m * n for m, n in zip(sizes, shape)))
+    return _repeated(x, sizes)
 
 
 def tile(x, *sizes):
