@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.ops import chunk, mean, transpose
 from tinygrad_lite.engine.tape import unbox
+from tinygrad_lite.ops import chunk, mean, transpose
 
 from . import init
 from .functional.attention import multi_head_attention_forward

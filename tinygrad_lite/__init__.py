@@ -22,6 +22,7 @@ from .creation import (
     zeros_like,
 )
 from .engine.mode import enable_grad, expanded, is_grad_enabled, no_grad, set_grad_enabled
+from .engine.tape import by_hand, primitive
 from .ops import *  # noqa: F403
 from .ops.arguments import result_type
 from .random import (
@@ -38,7 +39,6 @@ from .random import (
     randperm,
 )
 from .saving import load, save
-from .engine.tape import by_hand, primitive
 from .tensor import Tensor
 from .view import Tape, draw, explore, study
 

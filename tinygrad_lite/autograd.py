@@ -170,8 +170,8 @@ class Context:
         """What was saved; RuntimeError where one of them has been changed in place since."""
         for t in self._saved:
             if isinstance(t, Value) and changed_since(t.array, self._since):
-                raise RuntimeError(f"saved_tensors: one of shape {t.array.shape} was changed in place after it was saved; "
-                                   "use an out-of-place operation, or save a .clone()")
+                raise RuntimeError(f"saved_tensors: one of shape {t.array.shape} was changed in place after it was "
+                                   "saved; use an out-of-place operation, or save a .clone()")
         return self._saved
 
     def mark_non_differentiable(self, *tensors: Any) -> None:

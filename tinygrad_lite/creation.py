@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .ops.arguments import sizes_of
 from .engine.tape import unbox
+from .ops.arguments import sizes_of
 from .tensor import Tensor
 
 

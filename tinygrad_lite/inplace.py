@@ -80,8 +80,8 @@ def _written(changed_by: Callable, view: Any, value: Any) -> Any:
     """What the base of a view becomes as the view takes a value."""
     base, op, args, _ = view.view_of
     if not op.rules or op.rules[0] is None or op.__name__ in BY_HAND:
-        raise RuntimeError(f"{changed_by.__name__}: a view that {op.__name__} gave is changed in place, and no rule says "
-                           "where it lies in its base; change a .clone()")
+        raise RuntimeError(f"{changed_by.__name__}: a view that {op.__name__} gave is changed in place, and no rule "
+                           "says where it lies in its base; change a .clone()")
     send_back = op.rules[0]
     shown = send_back(np.ones(view.array.shape), None, base.array, *args) != 0  # where the view lies in its base
     whole = box(base.array.copy(), base.node)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .ops import cholesky, det, inv, matrix_norm, slogdet, solve, vector_norm
 from .engine.tape import accepts_axis
+from .ops import cholesky, det, inv, matrix_norm, slogdet, solve, vector_norm
 
 
 @accepts_axis

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from .engine.mode import mode, no_grad
-from .ops.arguments import sizes_of
 from .engine.tape import as_array, unbox
+from .ops.arguments import sizes_of
 from .tensor import Tensor
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from . import ops
 from .engine import tape
 from .engine.changes import restructured
+from .engine.tape import Value, as_array, unbox
 from .inplace import in_place, rebind
 from .ops.arguments import plain
 from .ops.elementwise import _add, _div, _sub
-from .engine.tape import Value, as_array, box, unbox
 
 
 def _reflected(op):

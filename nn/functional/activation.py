@@ -75,7 +75,8 @@ def _gelu(x):
 C, A = math.sqrt(2 / math.pi), 0.044715
 
 
-@by_hand(in_tiles(lambda g, out, x, phi: g * (phi + phi * (1 - phi) * x * (2 * C + (6 * C * A) * (x * x)))), name="gelu")
+@by_hand(in_tiles(lambda g, out, x, phi: g * (phi + phi * (1 - phi) * x * (2 * C + (6 * C * A) * (x * x)))),
+         name="gelu")
 @in_tiles
 def _gelu_tanh(x):
     phi = 0.5 * tanh(x * (C + (C * A) * (x * x))) + 0.5

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tinygrad_lite.engine.mode import opaque
-from tinygrad_lite.ops import index_select, matmul, max, pad, permute, reshape, squeeze, sum, unsqueeze
 from tinygrad_lite.engine.tape import primitive
+from tinygrad_lite.ops import index_select, matmul, max, pad, permute, reshape, squeeze, sum, unsqueeze
 
 
 def _pair(value):

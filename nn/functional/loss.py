@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from tinygrad_lite.engine.tape import as_array, by_hand, unbox
 from tinygrad_lite.ops import (
     amax,
     clamp,
@@ -22,7 +23,6 @@ from tinygrad_lite.ops import (
     where,
 )
 from tinygrad_lite.ops.arguments import all_inside, outside
-from tinygrad_lite.engine.tape import as_array, by_hand, unbox
 
 from .activation import pairwise_distance
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tinygrad_lite.ops import matmul, square, sum, where
 from tinygrad_lite.engine.tape import unbox
+from tinygrad_lite.ops import matmul, square, sum, where
 
 BLOCK = 1 << 22  # similarities held at a time by cosine_top_k
 

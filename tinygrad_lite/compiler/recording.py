@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.mode import Switch, mode
-from ..nn import Module
-from ..optim import Optimizer
 from ..engine.tape import Node, Value, unbox
 from ..engine.watch import observing, watching
+from ..nn import Module
+from ..optim import Optimizer
 from .names import gradient_name
 from .program import Program, Var, mapped
 from .program import leaves as leaves_of

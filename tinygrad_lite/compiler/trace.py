@@ -54,9 +54,10 @@ def _in_library() -> bool:
     """Whether an operation or another function of the library, and not the user's own line, is asking."""
     for i, frame in enumerate(_callers()):
         name = frame.f_globals.get("__name__", "")
-        if name == LIBRARY + ".engine.tape" or (i == 0 and name.startswith(LIBRARY + ".") and name != LIBRARY + ".tensor"):
+        methods = name == LIBRARY + ".tensor"
+        if name == LIBRARY + ".engine.tape" or (i == 0 and name.startswith(LIBRARY + ".") and not methods):
             return True
-        if name == LIBRARY + ".tensor":  # its methods hand on
+        if methods:  # they hand on
             return False
         if frame.f_code is mode.tracing.code:
             return False

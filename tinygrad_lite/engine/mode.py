@@ -28,7 +28,7 @@ class _Mode(threading.local):
     special = False  # whether one of the next three is other than here
     expanded = False  # True inside expanded(): by_hand functions run as their parts
     watching: tuple = ()  # functions that are given every recorded node
-    tracing: Tracer | None = None
+    tracing: Any = None  # the Tracer of the call that is being recorded as a program
     recording = True  # False inside no_grad()
     observing: tuple = ()  # functions that are asked, as a backward pass begins, for who observes it (watch.py)
     within: tuple = ()  # inside study(): the modules whose forward() is running, outermost first

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import softmax
 from ..engine.tape import unbox
+from ..ops import softmax
 
 
 class NotFittedError(ValueError, AttributeError):

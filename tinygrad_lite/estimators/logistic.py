@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..nn.by_hand import logistic_backward, logistic_forward
 from ..engine.tape import unbox
+from ..nn.by_hand import logistic_backward, logistic_forward
 from .base import Classifier
 
 

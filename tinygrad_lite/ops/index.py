@@ -223,15 +223,14 @@ def triu(x, diagonal=0):
 
 
 def _diagonal(x, offset):
-    rows, columns = x.shape[-2:]
-    n = len(diagonal_index(rows, columns, offset)[0])
-    first = max(-offset, 0), max(offset, 0)
-    square = x[(..., *(slice(start, start + n) for start in first))]
+    n = diagonal_index(x.shape[-2], x.shape[-1], offset)[0].size
+    rows, columns = builtins.max(-offset, 0), builtins.max(offset, 0)
+    square = x[..., rows : rows + n, columns : columns + n]
     return np.einsum("...ii->...i", square)  # a view, and unlike np.diagonal's one that can be written to
 
 
 _on_last = primitive(_diagonal, lambda g, out, x, offset:
-                     place(g, (Ellipsis, *diagonal_index(*x.shape[-2:], offset)), x.shape, True))
+                     place(g, (Ellipsis, *diagonal_index(x.shape[-2], x.shape[-1], offset)), x.shape, True))
 
 
 def diagonal(x, offset=0, dim1=0, dim2=1):
@@ -248,7 +247,8 @@ def diag(x, diagonal=0):
         return place(x, diagonal_index(n, n, diagonal), (n, n))
     if x.ndim != 2:
         raise RuntimeError(f"diag: needs 1 or 2 dimensions, not shape {x.shape}")
-    return getitem(x, diagonal_index(*x.shape, diagonal))
+    rows, columns = x.shape
+    return getitem(x, diagonal_index(rows, columns, diagonal))
 
 
 PADDING = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -267,7 +267,8 @@ def pad(x, pad, mode="constant", value=None):
         if any(n + l + r < 0 for (l, r), n in zip(pairs, x.shape)):
             raise RuntimeError(f"pad: {tuple(pad)} cuts off more of shape {x.shape} than there is")
         outside = np.full([n + l + r for (l, r), n in zip(pairs, x.shape)], value or 0, x.dtype)
-        return index_put(outside, tuple(slice(max(l, 0), max(l, 0) + n) for (l, _), n in zip(pairs, inside.shape)), inside)
+        middle = tuple(slice(max(l, 0), max(l, 0) + n) for (l, _), n in zip(pairs, inside.shape))
+        return index_put(outside, middle, inside)
     if mode not in PADDING:
         raise ValueError(f"pad: mode is constant, {', '.join(PADDING)}, not {mode!r}")
     for dim, ((l, r), n) in enumerate(zip(pairs, x.shape)):

@@ -10,7 +10,6 @@ from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
 from .index import _gathered
 from .shape import reshape, squeeze, unsqueeze
 
-
 # ---------------------------------------------------------------- sums
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..engine.mode import no_grad
-from ..nn import Module
 from ..engine.tape import unbox
+from ..nn import Module
 
 
 def _axes(ax: Any) -> Any:

@@ -164,19 +164,18 @@ OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow", "@": "
 
 
 def parts_of(name: str) -> set[str]:
-    """The operations that a function of the library, which is none itself, may record; empty for any other name."""
-    functions, parts = [VOCABULARY.get(name, getattr(F, name, None))], set()
-    for function in functions:  # grows as it is read
-        function = inspect.unwrap(function, stop=lambda f: hasattr(f, "rules")) if callable(function) else None
-        if hasattr(function, "rules"):
-            parts.add(function.__name__)
-        elif inspect.isfunction(function) and function.__module__.startswith("tinygrad_lite."):
-            steps = list(dis.get_instructions(function))
-            parts |= {OPERATORS[s.argrepr] for s in steps if s.opname == "BINARY_OP" and s.argrepr in OPERATORS}
-            parts |= {"neg" for s in steps if s.opname == "UNARY_NEGATIVE"}
-            found = [function.__globals__.get(s.argval) for s in steps if s.opname == "LOAD_GLOBAL"]
-            functions += [f for f in found if f not in functions]
-    return parts - {name}
+    """The operations that a function of the library may be recorded as; empty where it is one itself, or unknown."""
+    functions: list[Any] = [VOCABULARY.get(name, getattr(F, name, None))]
+    parts: set[str] = set()
+    for f in functions:  # grows as it is read
+        f = inspect.unwrap(f, stop=lambda f: hasattr(f, "rules")) if callable(f) else f
+        if hasattr(f, "rules"):
+            parts.add(f.__name__)
+        elif inspect.isfunction(f) and f.__module__.startswith("tinygrad_lite."):
+            symbols = {step.argrepr for step in dis.get_instructions(f) if step.opname == "BINARY_OP"}
+            parts |= {OPERATORS[symbol] for symbol in symbols & OPERATORS.keys()}
+            functions += [g for g in map(f.__globals__.get, f.__code__.co_names) if g not in functions]
+    return set() if name in parts else parts
 
 
 # ---------------------------------------------------------------- the tape
@@ -219,7 +218,7 @@ class Tape:
             self._add(own[node], Step(len(self.steps), kind, (), (), node.array, name, node=own[node]))
         constants: dict[int, int] = {}
         for node in nodes:
-            own[node] = _copy(node, tuple(own[source] for source in node.inputs))
+            own[node] = _copy(node, tuple(map(own.__getitem__, node.inputs)))
             for source, value, is_input in self._arguments(node):
                 if source is None and is_input and id(value) not in constants:
                     constants[id(value)] = len(self.steps)
@@ -263,7 +262,7 @@ class Tape:
         if op is not None and not any(s.op == op for s in self.steps):
             parts = parts_of(op)
             if parts:
-                raise ValueError(f"find: {op} is recorded as what it is made of: {', '.join(sorted(parts))}; find those")
+                raise ValueError(f"find: {op} is recorded as its parts, so look for those: {', '.join(sorted(parts))}")
         return [s for s in self.steps if (op is None or s.op == op)
                 and (module is None or s.module == module or s.module.startswith(module + "."))]
 
