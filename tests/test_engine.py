@@ -1,6 +1,7 @@
 """The engine's own promises: order, memory, accumulation, hooks, modes, in-place changes."""
 
 import gc
+import sys
 import threading
 import tracemalloc
 
@@ -8,6 +9,9 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tl
+from tinygrad_lite.engine.mode import mode
+from tinygrad_lite.engine.tape import backpropagate, seeds_for
+from tinygrad_lite.engine.watch import observing
 
 
 def leaf(data):
@@ -195,6 +199,159 @@ def test_grad_of_an_intermediate_value():
     assert g.item() == 18.0 and x.grad is None
 
 
+HOOKED = [  # what a hook gives instead of a gradient of shape (2,), float64
+    (lambda g: g.sum(), RuntimeError, r"from shape \(2,\) float64 to \(\) float64"), (lambda g: g.float(), RuntimeError, "float64 to .* float32"),
+    (lambda g: 3.0, TypeError, "not float")]
+
+
+@pytest.mark.parametrize("hook, kind, message", HOOKED)
+@pytest.mark.parametrize("where", ["leaf", "intermediate"])
+def test_a_hook_cannot_bend_a_gradient(hook, kind, message, where):
+    x = leaf([1.0, 2.0])
+    y = x * 2
+    (x if where == "leaf" else y).register_hook(hook)
+    with pytest.raises(kind, match=message):
+        y.sum().backward()
+
+
+def test_a_retained_gradient_is_the_one_after_all_hooks_and_follows_changes():
+    x = leaf([1.0, 1.0])
+    y = x * 2
+    y.register_hook(lambda g: g * 2)
+    y.retain_grad()
+    y.register_hook(lambda g: g * 5)
+    (y * y).sum().backward()
+    assert y.retains_grad and y.grad.tolist() == [40.0, 40.0] and x.grad.tolist() == [80.0, 80.0]
+
+    x = leaf([1.0, 1.0])
+    y = x * 2
+    y.retain_grad()
+    y.register_hook(lambda g: g * 10)  # of the value before the change
+    y.sum().backward(retain_graph=True)
+    y.mul_(3)
+    assert y.grad.tolist() == [10.0, 10.0] and y.retains_grad
+    y.grad = x.grad = None
+    (y * y).sum().backward()
+    assert y.grad.tolist() == [12.0, 12.0] and x.grad.tolist() == [720.0, 720.0]
+
+    x = leaf([1.0, 2.0])
+    y = x * 1
+    v = y[0]
+    v.retain_grad()
+    v.mul_(3)
+    (v * v).backward()
+    assert v.grad.item() == 6.0 and x.grad.tolist() == [18.0, 0.0]
+
+
+def test_autograd_grad_retains_too_but_accumulates_nothing_else():
+    x = leaf([1.0, 1.0])
+    y = x * 2
+    y.retain_grad()
+    tl.autograd.grad((y * y).sum(), x)
+    assert y.grad.tolist() == [4.0, 4.0] and x.grad is None
+
+
+def test_hooks_and_handles_leave_nothing_behind():
+    layer = tl.nn.Linear(2, 2)
+
+    def step():
+        y = layer(tl.ones(1, 2))
+        handle = y.register_hook(lambda g: g * y.shape[0])  # the hook knows the tensor, and the tensor the hook
+        y.retain_grad()
+        after = layer.register_forward_hook(lambda module, args, out: None)
+        layer(y).sum().backward()
+        after.remove()
+        return handle
+
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            step()
+        before = len(gc.get_objects())
+        for _ in range(1_000):
+            step()
+        assert len(gc.get_objects()) - before < 50
+    finally:
+        gc.enable()
+
+
+# ---------------------------------------------------------------- the switch and who watches
+def test_what_one_thread_watches_leaves_the_others_on_the_fast_path():
+    entered, done, seen = threading.Event(), threading.Event(), []
+
+    def watching():
+        with tl.study(), tl.autograd.detect_anomaly(), tl.expanded(), tl.no_grad():
+            seen.append(mode.fast)
+            entered.set()
+            done.wait(10)
+
+    other = threading.Thread(target=watching)
+    other.start()
+    entered.wait(10)
+    try:
+        assert mode.fast and not mode.special and seen == [False]
+    finally:
+        done.set()
+        other.join()
+
+
+@pytest.mark.parametrize("switch", [tl.no_grad, tl.enable_grad, tl.expanded, tl.study, tl.autograd.detect_anomaly, lambda: tl.set_grad_enabled(False)])
+def test_every_switch_is_put_back_after_an_error(switch):
+    with pytest.raises(KeyError):
+        with switch():
+            raise KeyError
+    assert mode.fast and tl.is_grad_enabled()
+
+
+def test_an_error_in_a_rule_or_a_hook_puts_the_mode_back():
+    x = leaf([1.0])
+    y = x * 2
+
+    def broken(g):
+        raise KeyError
+
+    y.register_hook(broken)
+    with pytest.raises(KeyError):
+        y.backward()
+    assert mode.fast and tl.is_grad_enabled() and x.grad is None
+
+
+def test_a_generator_is_closed_under_its_switch():
+    at_the_end = []
+
+    @tl.no_grad()
+    def steps():
+        try:
+            yield 1
+        finally:
+            at_the_end.append(tl.is_grad_enabled())
+
+    running = steps()
+    next(running)
+    running.close()
+    assert at_the_end == [False] and tl.is_grad_enabled()
+
+
+def test_an_observer_sees_every_gradient_and_what_each_node_sends():
+    x, w = leaf([1.0, 2.0]), leaf(3.0)
+    y = x * w
+    seeds = seeds_for([y.sum()], [None])
+    seen = []
+    backpropagate(seeds, observe=lambda node, g, sent: seen.append((node.op and node.op.__name__, np.asarray(g).tolist(), [np.asarray(d).tolist() for d in sent if d is not None])))
+    assert seen == [("sum", 1.0, [[1.0, 1.0]]), ("mul", [1.0, 1.0], [[3.0, 3.0], 3.0]), (None, [3.0, 3.0], []), (None, 3.0, [])]
+
+
+def test_observing_is_asked_at_each_backward_pass_of_the_thread():
+    x = leaf(2.0)
+    begun = []
+    with observing(lambda seeds: begun.append(len(seeds))):
+        (x * x).backward()
+        tl.autograd.grad(x * 3, x)
+    (x * x).backward()
+    assert begun == [1, 1]
+
+
 # ---------------------------------------------------------------- in place
 def test_in_place_operations_are_differentiated():
     x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
@@ -274,13 +431,132 @@ def too_large():
     tl.zeros(2).add_(tl.zeros(3, 2))
 
 
+def in_another_thread():
+    y = leaf([1.0, 2.0]) * 1
+    v = y[0]
+    y.mul_(2)
+    caught = []
+
+    def use():
+        try:
+            v * 3
+        except RuntimeError as error:
+            caught.append(error)
+
+    other = threading.Thread(target=use)
+    other.start()
+    other.join()
+    raise caught[0]
+
+
+def as_an_argument():
+    y = leaf([1.0, 2.0]) * 1
+    v = y[0]
+    y.mul_(2)
+    y.add_(v)
+
+
+def at_a_changed_index():
+    x, i = leaf(np.ones((2, 3))), tl.tensor([0, 1])
+    y = x[:, i]
+    i.add_(1)
+    y.sum().backward()
+
+
+def by_an_optimizer():
+    w = leaf([1.0])
+    loss = (w * w).sum()
+    w.grad = tl.ones(1, dtype=np.float64)
+    tl.optim.SGD([w], lr=0.1).step()
+    loss.backward()
+
+
+def by_loading():
+    layer = tl.nn.Linear(1, 1)
+    loss = (layer.weight * layer.weight).sum()
+    layer.load_state_dict(layer.state_dict())
+    loss.backward()
+
+
+def by_drawing():
+    w = leaf([1.0])
+    loss = (w * w).sum()
+    tl.nn.init.normal_(w)
+    loss.backward()
+
+
+def by_batch_norm():
+    mean, var, x = tl.zeros(2), tl.ones(2), tl.ones(3, 2, requires_grad=True)
+    out = (x * mean).sum()
+    tl.nn.functional.batch_norm(x, mean, var, training=True)
+    out.backward()
+
+
+def of_what_a_function_saved():
+    class Cube(tl.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * 3 * x * x
+
+    y = leaf([1.0, 2.0]) * 1
+    z = Cube.apply(y)
+    y.add_(1)
+    z.sum().backward()
+
+
 @pytest.mark.parametrize("wrong, message", [
     (overwritten, "changed in place after it was used"), (through_the_base, "shares memory"),
+    (in_another_thread, "shares memory"), (as_an_argument, "shares memory"), (at_a_changed_index, "getitem.*changed in place"),
+    (by_an_optimizer, "changed in place"), (by_loading, "changed in place"), (by_drawing, "changed in place"), (by_batch_norm, "changed in place"),
+    (of_what_a_function_saved, "saved_tensors.*changed in place"),
     (of_repeated_memory, "in many places"),
     (before_the_base_was_tracked, "shares memory"), (on_a_view_of_a_leaf, "mul: a leaf"), (on_a_leaf, "leaf"), (too_large, "does not fit in place")])
 def test_an_in_place_change_that_would_be_wrong_is_refused(wrong, message):
     with pytest.raises(RuntimeError, match=message):
         wrong()
+
+
+def test_what_is_not_on_the_way_to_the_wanted_input_may_have_changed():
+    x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    y = w * 1
+    loss = (x * 2).sum() + (y * y).sum()
+    y.add_(1)
+    assert tl.autograd.grad(loss, x, retain_graph=True)[0].tolist() == [2.0, 2.0]
+    with pytest.raises(RuntimeError, match="changed in place"):
+        tl.autograd.grad(loss, w)
+
+
+def test_views_2_000_deep_are_changed_without_recursion():
+    x = leaf(np.arange(4.0))
+    y = x * 1
+    view = y
+    for k in range(2_000):
+        view = view[...] if k % 2 else view.reshape(2, 2).reshape(4)
+    view.mul_(2)
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [0.0, 8.0, 16.0, 24.0]
+
+
+@pytest.mark.parametrize("join", [tl.cat, tl.stack])
+def test_joining_takes_time_in_proportion(join):
+    def promotions(n):  # how often the dtype of a piece is asked: the work that was once done n times over
+        pieces = [tl.ones(1, requires_grad=True) for _ in range(n)]
+        asked = []
+        profile = lambda frame, event, arg: asked.append(1) if event == "call" else None
+        sys.setprofile(profile)
+        try:
+            join(pieces).sum().backward()
+        finally:
+            sys.setprofile(None)
+        return len(asked)
+
+    assert promotions(400) < 2.5 * promotions(200)
 
 
 def test_a_change_of_values_that_no_rule_reads_is_fine():

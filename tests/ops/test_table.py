@@ -88,13 +88,42 @@ def test_operations_are_methods_too():
     assert all(hasattr(x, name) for name in ("relu", "softmax", "sort")) and not hasattr(x, "einsum")
 
 
-def test_every_rule_is_exercised_by_the_tables():
+def recorded_by_the_tables():
+    """The operations that the samples of the tables record."""
     seen = set()
     for _, function, row in ROWS:
         for sample in row.samples:
             for out in outputs(run(function, sample, tensors(sample))):
                 if out.node is not None:
                     seen |= {node.op for node in tape_of([out.node])[0]}
+    return seen
+
+
+def test_the_tape_says_what_people_call_an_operation():
+    names = {op.__name__ for op in [*tl.ops.PRIMITIVES, *BY_HAND.values(), *recorded_by_the_tables()]
+             if op.__module__.startswith("tinygrad_lite")}
+    public = {*tl.ops.VOCABULARY, *(name for name in vars(F) if not name.startswith("_")), *dir(tl.Tensor)}
+    assert names <= public
+    assert not names & {"subtract", "divide", "true_divide", "multiply", "normalized", "length", "contract", "pick", "spread", "cast"}
+
+
+def names_used(code):
+    yield from code.co_names
+    for constant in code.co_consts:
+        if inspect.iscode(constant):
+            yield from names_used(constant)
+
+
+def test_rules_are_written_in_public_words():
+    ops = {*tl.ops.PRIMITIVES, *BY_HAND.values(), *recorded_by_the_tables()}
+    rules = [inspect.unwrap(rule) for op in ops for rule in (*op.rules, op.joint) if rule is not None]
+    assert len(rules) > 150
+    private = {(rule.__module__, name) for rule in rules for name in names_used(rule.__code__) if name.startswith("_") and name in rule.__globals__}
+    assert not private
+
+
+def test_every_rule_is_exercised_by_the_tables():
+    seen = recorded_by_the_tables()
     ruled = {op for op in [*tl.ops.PRIMITIVES, *BY_HAND.values()] if any(op.rules) or op.joint}
     ours = {op.__name__ for op in ruled - seen if op.__module__.startswith("tinygrad_lite")}
     assert ours <= {"to", "scaled_dot_product_attention"}  # the engine's own, and, in blocks, what needs long inputs

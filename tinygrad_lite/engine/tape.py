@@ -425,7 +425,9 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
                         if source is not None and d is not None:
                             _give(grads, source, d)
             if not retain_graph:
-                node.args = node.inputs = node.array = node.hooks = None
+                node.args = node.inputs = node.array = None
+                if node.hooks:  # they have run; a hook may hold its tensor, and that the node
+                    node.hooks = {RETAIN: True} if RETAIN in node.hooks else None
         for node in leaves:
             if node in grads:
                 if node.hooks:
