@@ -65,6 +65,18 @@ def test_random_numbers_have_their_distributions():
     assert set(x.bernoulli_(0.5).tolist()) == {0.0, 1.0}
 
 
+def test_draws_without_replacement_are_distinct_and_in_proportion():
+    tl.manual_seed(0)
+    weights = np.array([1.0, 0.0, 3.0, 6.0, 2.0])
+    drawn = tl.multinomial(t(np.tile(weights, (20_000, 1))), 4).array
+    assert (np.sort(drawn, 1) == [0, 2, 3, 4]).all()  # each once, and never the one of weight 0
+    p = weights / weights.sum()
+    first = np.bincount(drawn[:, 0], minlength=5) / len(drawn)
+    np.testing.assert_allclose(first, p, atol=0.012)
+    then = np.bincount(drawn[drawn[:, 0] == 3, 1], minlength=5) / (drawn[:, 0] == 3).sum()  # among what is left
+    np.testing.assert_allclose(then, np.where(np.arange(5) == 3, 0, p) / (1 - p[3]), atol=0.02)
+
+
 def test_the_same_seed_gives_the_same_numbers_and_a_generator_its_own():
     tl.manual_seed(5)
     first = tl.randn(3)

@@ -141,6 +141,30 @@ def test_initial_values_are_within_their_bounds():
     assert (nn.init.eye_(tl.ones(2, 3)).array == np.eye(2, 3)).all()
 
 
+SPREADS = [  # what fills a weight (200, 60): the largest size of a uniform, or the deviation of a normal distribution
+    (lambda w: nn.init.xavier_uniform_(w), "bound", (6 / 260) ** 0.5), (lambda w: nn.init.xavier_uniform_(w, gain=2.0), "bound", 2 * (6 / 260) ** 0.5),
+    (lambda w: nn.init.xavier_normal_(w), "std", (2 / 260) ** 0.5), (lambda w: nn.init.kaiming_uniform_(w), "bound", (6 / 60) ** 0.5),
+    (lambda w: nn.init.kaiming_uniform_(w, a=1.0), "bound", (3 / 60) ** 0.5),
+    (lambda w: nn.init.kaiming_uniform_(w, mode="fan_out", nonlinearity="relu"), "bound", (6 / 200) ** 0.5),
+    (lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu"), "std", (2 / 60) ** 0.5),
+    (lambda w: nn.init.kaiming_normal_(w, mode="fan_out", nonlinearity="tanh"), "std", 5 / 3 / 200**0.5),
+    (lambda w: nn.init.uniform_(w, -3.0, 1.0), "bound", 3.0), (lambda w: nn.init.normal_(w, 0.0, 0.3), "std", 0.3)]
+
+
+@pytest.mark.parametrize("fill, kind, expected", SPREADS)
+def test_initial_values_have_their_spread(fill, kind, expected):
+    tl.manual_seed(0)
+    w = fill(tl.zeros(200, 60, dtype=np.float64)).array
+    if kind == "bound":
+        assert 0.995 * expected < np.abs(w).max() <= expected
+    else:
+        assert abs(w.std() / expected - 1) < 0.02 and abs(w.mean()) < 0.02 * expected and np.abs(w).max() > 3 * expected
+
+
+def test_the_fans_of_a_kernel_count_its_elements():
+    assert nn.init.fans(tl.zeros(20, 15, 2, 3)) == (15 * 6, 20 * 6)
+
+
 def test_optimizer_state_comes_back():
     def train(p, optimizer, steps):
         for _ in range(steps):

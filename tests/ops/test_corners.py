@@ -166,3 +166,26 @@ def test_of_what_is_written_twice_the_last_stays_and_has_the_gradient():
     (out * np.array([1.0, 10.0, 100.0])).sum().backward()
     assert out.tolist() == [6.0, 5.0, 3.0]
     assert x.grad.tolist() == [0.0, 0.0, 100.0] and values.grad.tolist() == [0.0, 10.0, 1.0]
+
+
+@pytest.mark.parametrize("total", [lambda x: tl.sum(x), lambda x: tl.sum(x[None], 1)[0], lambda x: tl.mean(x) * x.numel(), lambda x: x[:, None].expand(-1, 1).sum(1).sum()])
+def test_long_sums_lose_nothing(total):
+    x = tl.full((1 << 16,), 0.1)
+    assert abs(total(x).item() / (float(np.float32(0.1)) * (1 << 16)) - 1) < 1e-6
+
+
+def test_sums_of_rows_and_columns_are_numpys_whatever_their_length():
+    for shape in [(1, 5000), (5000, 1), (3, 4096), (4097, 3), (2, 3, 40), (1, 1), (0, 3), (3, 0)]:
+        x = np.random.default_rng(0).standard_normal(shape)
+        for dim in (None, 0, -1):
+            np.testing.assert_allclose(tl.sum(tl.tensor(x), dim).array, x.sum(axis=dim), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(100, 2), (33, 32), (33, 33), (40, 1), (3, 2)])
+def test_extremes_of_short_rows_are_numpys(shape):
+    x = np.random.default_rng(0).standard_normal(shape)
+    x[1, 0] = np.nan
+    for dim in (0, 1, -1):
+        for keep in (False, True):
+            np.testing.assert_array_equal(tl.amax(tl.tensor(x), dim, keep).array, x.max(axis=dim, keepdims=keep))
+            np.testing.assert_array_equal(tl.amin(tl.tensor(x.T.copy().T), dim, keep).array, x.min(axis=dim, keepdims=keep))
