@@ -4,7 +4,6 @@ Interleaved in one process on one thread; medians. The table goes into docs/comp
     python benchmarks/compiled.py [part of a title]
 """
 
-from steps import MLPS, chain, mlp, numpy_mlp, torch  # first: it sets one thread
 
 import os  # isort: skip
 import platform  # isort: skip
@@ -14,6 +13,7 @@ import time  # isort: skip
 from pathlib import Path  # isort: skip
 
 import numpy as np  # isort: skip
+from steps import MLPS, chain, mlp, numpy_mlp, torch  # isort: skip
 
 import tinygrad_lite as tl  # isort: skip
 

@@ -4,12 +4,13 @@ Interleaved in one process on one thread; medians in microseconds.
     python benchmarks/operations.py
 """
 
-from steps import torch  # first: it sets one thread
+from environment import kernel  # first: it sets one thread and the kernel
 
 import statistics  # isort: skip
 import time  # isort: skip
 
 import numpy as np  # isort: skip
+from steps import torch  # isort: skip
 
 import tinygrad_lite as tl  # isort: skip
 
@@ -109,6 +110,7 @@ CASES = {  # title: function, how many of the tensors are differentiated, the te
 
 def main():
     """Print the table."""
+    print(kernel())
     overhead()
     for title, (make, wrt, *data) in CASES.items():
         calls = {"ours": training(tl, make, wrt, *data)}

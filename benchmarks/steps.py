@@ -4,17 +4,15 @@ Interleaved in one process on one thread; prints medians in microseconds and rat
     python benchmarks/steps.py
 """
 
-import os
+from environment import kernel  # first: it sets one thread and the kernel
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+import statistics  # isort: skip
+import threading  # isort: skip
+import time  # isort: skip
 
-import statistics  # noqa: E402
-import time  # noqa: E402
+import numpy as np  # isort: skip
 
-import numpy as np  # noqa: E402
-
-import tinygrad_lite as tl  # noqa: E402
+import tinygrad_lite as tl  # isort: skip
 
 try:
     import torch
@@ -106,8 +104,61 @@ def cases():
         yield title, steps | {"numpy": numpy_mlp(*setting)}
 
 
+def beside(step, rounds=40):
+    """The median time of a step in microseconds: alone, and while another thread is inside study(), detect_anomaly()
+    and a compiled call, and while a result that was changed in place is alive."""
+    def alone():
+        yield
+
+    def watched():
+        entered, done = threading.Event(), threading.Event()
+
+        @tl.compile
+        def held(x):
+            entered.set()
+            done.wait()
+            return x * 2.0
+
+        def work():
+            with tl.no_grad():
+                held(tl.ones(1))
+
+        def study():
+            with tl.study(), tl.autograd.detect_anomaly():
+                inside.set()
+                done.wait()
+
+        inside = threading.Event()
+        others = [threading.Thread(target=f) for f in (study, work)]
+        for other in others:
+            other.start()
+        inside.wait(), entered.wait()
+        yield
+        done.set()
+        for other in others:
+            other.join()
+
+    def changed():
+        y = tl.ones(4, requires_grad=True) * 1.0
+        y.mul_(2.0)
+        yield
+
+    times = {"alone": [], "watched": [], "changed": []}
+    for _ in range(rounds):
+        for case in (alone, watched, changed):
+            around = case()
+            next(around)
+            start = time.perf_counter()
+            for _ in range(10):
+                step()
+            times[case.__name__].append((time.perf_counter() - start) * 1e5)
+            next(around, None)
+    return {name: statistics.median(ts) for name, ts in times.items()}
+
+
 def main(rounds=60):
     """Print the table."""
+    print(kernel())
     for title, steps in cases():
         times = {name: [] for name in steps}
         for _ in range(rounds):
@@ -120,6 +171,8 @@ def main(rounds=60):
         row = "  ".join(f"{name} {t:8.1f} us" for name, t in medians.items())
         ratios = "  ".join(f"ours/{n} {medians['ours'] / t:.2f}" for n, t in medians.items() if n != "ours")
         print(f"{title:34} {row}  {ratios}")
+    found = beside(chain(tl, tl.from_numpy))
+    print("the chain " + ", ".join(f"{name} {t:.1f} us ({t / found['alone']:.2f})" for name, t in found.items()))
 
 
 if __name__ == "__main__":
