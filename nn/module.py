@@ -68,12 +68,12 @@ class Module:
 
     def register_forward_pre_hook(self, hook: Callable) -> Handle:
         """Call hook(module, args) before forward(); what it returns replaces the arguments."""
-        self._before = dict(self._before)
+        self._before = self._before or {}
         return Handle(self._before, hook)
 
     def register_forward_hook(self, hook: Callable) -> Handle:
         """Call hook(module, args, output) after forward(); what it returns replaces the output."""
-        self._after = dict(self._after)
+        self._after = self._after or {}
         return Handle(self._after, hook)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:

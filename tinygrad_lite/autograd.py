@@ -11,7 +11,7 @@ import numpy as np
 
 from . import ops
 from .engine import tape
-from .engine.changes import changed_since, next_place
+from .engine.changes import changed_since, next_place, refuse_stale
 from .engine.mode import enable_grad, is_grad_enabled, no_grad
 from .engine.tape import Value, as_array, box, seeds_for
 from .engine.watch import observing, refuse_nan, watching
@@ -130,7 +130,8 @@ def detect_anomaly(check_nan: bool = True, check_forward: bool = False) -> Any:
     """Inside, a backward pass (with check_forward a forward operation too) that gives NaN or infinity is a
     RuntimeError that names the operation and the line of the program that recorded it."""
     def watch(node: Any) -> None:
-        node.origin = (source_line(), "")
+        if not hasattr(node, "origin"):  # inside study() it is there, with more in it
+            node.origin = (source_line(), "")
         if check_forward and check_nan:
             refuse_nan("forward", node, node.array)
 
@@ -211,6 +212,8 @@ class Function:
     def apply(cls, *args: Any) -> Any:
         """Run forward, recorded as one node (of several outputs, one node and its pieces)."""
         ctx = Context()
+        if is_grad_enabled():
+            refuse_stale(cls.__name__, args)
         inputs = [a.node if isinstance(a, Value) else None for a in args]
         ctx.needs_input_grad = tuple(n is not None for n in inputs)
         with no_grad():
@@ -253,6 +256,7 @@ class Function:
             whole = tape.recorded(op, inputs, arrays, flat)
             parts = [slice(int(a), int(b)) for a, b in zip(ends, ends[1:])]
             pieces = [ops.reshape(ops.getitem(whole, part), s) for part, s in zip(parts, shapes)]
+            pieces = [piece.to(outs[i].array.dtype) for i, piece in zip(traced, pieces)]
         result = list(outs)
         for i, piece in zip(traced, pieces):
             result[i] = piece

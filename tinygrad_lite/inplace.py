@@ -29,8 +29,8 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
                                "do it under no_grad(), or on a .clone()")
         _refresh(chain)
         if rewritten:
-            refuse_stale(op, args)
-    tracked = mode.recording and any(isinstance(a, Value) and a.node is not None for a in (x, *args))
+            refuse_stale(op.__name__, args)
+    tracked = mode.recording and x.array.dtype.kind == "f" and any(isinstance(a, Value) and a.node is not None for a in (x, *args))
     if tracked:
         # what the rules read must outlast the change, also where an argument is x or a view of it
         new = op(*(box(a.array.copy(), a.node) if isinstance(a, Value) and np.may_share_memory(a.array, x.array) else a
@@ -49,7 +49,7 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
     if new.array.dtype != x.array.dtype:
         new = tape.cast(new, x.array.dtype)
     for view in chain[:-1]:
-        new = _written(op, view, new)
+        new = _written(view, new)
     base = chain[-1]
     base.array[...] = new.array
     stamp(base.array, recorded=True)
@@ -60,9 +60,9 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
 
 
 def _chain(x: Any) -> list:
-    """x, what it is a view of, what that is a view of, …"""
+    """x, what it is a view of, what that is a view of, …; what has been given other data is none any more."""
     found = [x]
-    while found[-1].view_of is not None:
+    while found[-1].view_of is not None and np.may_share_memory(found[-1].array, found[-1].view_of[0].array):
         found.append(found[-1].view_of[0])
     return found
 
@@ -73,15 +73,15 @@ def _refresh(chain: list) -> None:
         up_to_date = view.node is not None and view.node.inputs and view.node.inputs[0] is base.node
         if base.node is not None and not up_to_date:
             _, op, args, _ = view.view_of
+            if not op.rules or op.__name__ in BY_HAND:
+                raise RuntimeError(f"a view that {op.__name__} gave is changed in place, or what it shows is, and nothing "
+                                   "says where it lies in there; change a .clone()")
             _hand_over(view, op(base, *args).node)
 
 
-def _written(changed_by: Callable, view: Any, value: Any) -> Any:
+def _written(view: Any, value: Any) -> Any:
     """What the base of a view becomes as the view takes a value."""
     base, op, args, _ = view.view_of
-    if not op.rules or op.rules[0] is None or op.__name__ in BY_HAND:
-        raise RuntimeError(f"{changed_by.__name__}: a view that {op.__name__} gave is changed in place, and no rule "
-                           "says where it lies in its base; change a .clone()")
     send_back = op.rules[0]
     shown = send_back(np.ones(view.array.shape), None, base.array, *args) != 0  # where the view lies in its base
     whole = box(base.array.copy(), base.node)

@@ -39,6 +39,9 @@ FUNCTIONS = {name: name for name in (  # those of numpy's functions whose argume
                            "expand_dims": "unsqueeze", "moveaxis": "movedim"}
 
 
+WRITERS = frozenset("copyto put place putmask fill_diagonal put_along_axis".split())  # change their first argument
+
+
 @tape.results_are
 class Tensor(Value):
     """A numpy array that records what is computed from it, so that gradients can be read back.
@@ -203,6 +206,9 @@ class Tensor(Value):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function.__name__ in FUNCTIONS:
             return ops.VOCABULARY[FUNCTIONS[function.__name__]](*args, **kwargs)
+        if function.__name__ in WRITERS or kwargs.get("out") is not None:
+            raise TypeError(f"np.{function.__name__} would write into a Tensor unnoticed: use an in-place operation of the "
+                            "Tensor (copy_, x[i] = v), or its .array")
         if function is np.transpose:
             return ops.permute(args[0], *(args[1:] or kwargs.values() or reversed(range(args[0].ndim))))
         return function(*plain(args), **{k: plain(v) for k, v in kwargs.items()})  # numpy's, of the arrays
@@ -216,7 +222,11 @@ class Tensor(Value):
         return self.array.__dlpack_device__()
 
     def __copy__(self) -> "Tensor":
-        return Tensor(self.array, self.node)
+        if not self.is_leaf or self.node is None:
+            return self[...]  # in-place changes of the one are seen by the other
+        new = type(self).__new__(type(self))
+        Value.__init__(new, self.array, self.node)
+        return new
 
     def __reduce__(self) -> tuple:
         if not self.is_leaf:

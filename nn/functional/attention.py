@@ -68,7 +68,7 @@ def _attention_rule(g, out, q, k, v, mask, dropped, scale, p):
     w = p if dropped is None else p * dropped
     ds = score_gradient(p, g, v, dropped, seen, sum(g * out, -1, True))
     added = None if mask is None or mask.dtype == bool else ds
-    return weighted_sum(ds, seen, k) * scale, ds.mT @ q * scale, w.mT @ g, added, None, None
+    return (lambda: weighted_sum(ds, seen, k) * scale, lambda: ds.mT @ q * scale, lambda: w.mT @ g, added, None, None)
 
 
 @by_hand(joint=_attention_rule, name="scaled_dot_product_attention")

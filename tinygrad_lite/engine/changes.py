@@ -74,7 +74,7 @@ def changed_since(array: np.ndarray, place: int) -> bool:
 
 
 # ---------------------------------------------------------------- what must not have changed
-def refuse_stale(op: Any, args: Iterable) -> None:
+def refuse_stale(name: str, args: Iterable) -> None:
     """RuntimeError if an argument is a view made before a recorded operation rewrote the memory that it shows."""
     for view in args:
         how = getattr(view, "view_of", None)
@@ -82,7 +82,7 @@ def refuse_stale(op: Any, args: Iterable) -> None:
             continue
         made = how[3] if view.node is None else view.node.place
         if made < rewritten.get(id(owner(view.array)), 0) and (view.node is not None or _shows_tracked(view)):
-            raise RuntimeError(f"{op.__name__}: an input of shape {view.array.shape} shares memory with a tensor that "
+            raise RuntimeError(f"{name}: an input of shape {view.array.shape} shares memory with a tensor that "
                                "was changed in place after the input was made; index or reshape again after the "
                                "change, or change a .clone()")
 

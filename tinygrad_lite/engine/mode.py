@@ -120,10 +120,13 @@ class set_grad_enabled(Switch):
 
     def __init__(self, enabled: bool) -> None:
         super().__init__("recording", bool(enabled))
-        self.before.append(mode.set("recording", self.value))
+        self.outside = mode.set("recording", self.value)
 
     def __enter__(self) -> None:
         mode.set("recording", self.value)
+
+    def __exit__(self, *exc: object) -> None:
+        mode.set("recording", self.outside)
 
     def __call__(self, function: Callable) -> Callable:
         self.__exit__()  # a decorator changes the mode inside calls only

@@ -112,7 +112,7 @@ def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None
 
     A rule maps (g, out, *args) to the gradient of its argument, up to broadcasting and dtype, which
     the engine undoes; None marks an argument without one. `joint` is a single rule that returns a
-    tuple, an entry an argument. `promote` brings arrays of different dtypes to a common one. `name` is
+    tuple, an entry an argument: a gradient, None, or a function that gives it if it is wanted. `promote` brings arrays of different dtypes to a common one. `name` is
     what people call the operation, the forward's own unless given.
     """
     spelt_out = None
@@ -224,7 +224,7 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
                 mode.tracing.lift(args)
                 arrays = [unbox(a) for a in args]
         if rewritten and mode.recording:
-            refuse_stale(op, args)
+            refuse_stale(op.__name__, args)
         try:
             if promote is not None:
                 arrays = promote(*arrays)
@@ -234,15 +234,23 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         if type(array) is tuple:
             array, *kept = array
             arrays += kept
+        base, source = array.base, arrays[0]  # of a view: the array that owns the memory
+        view = isinstance(args[0], Value) and (
+            array is source or base is not None and (base is source or base is source.base))
+        if not view and (base is not None or array is arrays[-1]) and _shows(array, arrays):
+            array = array.copy()  # only what is a view of the first argument can be made anew
         result = recorded(op, inputs, arrays, array, fast) if tracked else box(array)
-        base, source = result.array.base, arrays[0]  # of a view: the array that owns the memory
-        if (base is not None or array is source) and isinstance(args[0], Value) and (
-                base is source or base is source.base):
+        if view:
             result.view_of = args[0], op, args[1:], result.node.place if tracked else next_place()
         return result
 
     op = general if spelt_out is None else spelt_out(general)
     return op
+
+
+def _shows(array: Any, arrays: list) -> bool:
+    """Whether an array shows the memory of one of others."""
+    return any(isinstance(a, ndarray) and np.may_share_memory(a, array) for a in arrays)
 
 
 def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callable) -> Any:
@@ -351,6 +359,8 @@ def seeds_for(outputs: Iterable[Any], gradients: Iterable[Any]) -> dict[Node, An
     """What the backward pass starts from: each output's node with the gradient given for it."""
     seeds: dict[Node, Any] = {}
     for output, g in zip(outputs, gradients, strict=True):
+        if rewritten:
+            refuse_stale("backward", (output,))
         if output.node is None:
             raise RuntimeError("backward of a tensor that does not require grad and has no grad_fn: no input of its "
                                "computation has requires_grad=True, or it was computed under no_grad()")
@@ -361,8 +371,10 @@ def seeds_for(outputs: Iterable[Any], gradients: Iterable[Any]) -> dict[Node, An
             g = np.ones(output.array.shape, output.array.dtype)
         elif unbox(g).shape != output.array.shape:
             raise RuntimeError(f"the gradient has shape {unbox(g).shape}, but the output has {output.array.shape}")
-        elif not isinstance(g, Value) or g.node is None:
-            g = unbox(g).astype(output.array.dtype)  # a copy: the caller's array stays the caller's
+        else:  # a copy: the caller's array stays the caller's
+            node = g.node if isinstance(g, Value) else None
+            g = unbox(g).astype(output.array.dtype)
+            g = g if node is None else box(g, node)
         seeds[output.node] = g if output.node not in seeds else seeds[output.node] + g
     return seeds
 
@@ -384,7 +396,7 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
     def sources(node: Node) -> Any:
         return [n if n in live else None for n in node.inputs] if live else node.inputs
 
-    refuse_changed(tape, sources, pull)
+    refuse_changed(tape, sources, functools.partial(pull, anew=create_graph))
     observers = [see for see in (observe, *(begin(seeds) for begin in mode.observing)) if see is not None]
     grads, retained = dict(seeds), {}
     node: Any = None
@@ -395,13 +407,15 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
             if g is not None:
                 if node.hooks:
                     g = _run_hooks(node, g)
-                    if RETAIN in node.hooks:
-                        retained[node] = g
+                    if RETAIN in node.hooks and node not in inner:
+                        retained[node] = _own(g)
                 if node in inner:
                     grads[node] = g
                 inputs, args, out, rules = node.inputs, node.args, node.array, node.op.rules
                 if live:
                     inputs = sources(node)
+                    if not any(inputs):  # wanted itself, and nothing below it
+                        continue
                 if create_graph:
                     args, out = _reboxed(node)
                 if observers:
@@ -421,10 +435,10 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
                         if source is not None:
                             _give(grads, source, rule(g, out, *args))
                 else:
-                    for source, d in zip(inputs, node.op.joint(g, out, *args)):
-                        if source is not None and d is not None:
+                    for source, d in zip(inputs, _jointly(node.op, inputs, g, out, args)):
+                        if d is not None:
                             _give(grads, source, d)
-            if not retain_graph:
+            if g is not None and not retain_graph:
                 node.args = node.inputs = node.array = None
                 if node.hooks:  # they have run; a hook may hold its tensor, and that the node
                     node.hooks = {RETAIN: True} if RETAIN in node.hooks else None
@@ -441,14 +455,26 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
     finally:
         mode.set("recording", recording)
     accumulate(retained)
-    return grads
+    return {node: grads[node] for node in inner if node in grads} if inner else grads
 
 
-def pull(op: Any, inputs: Iterable[Node | None], g: Any, out: Any, args: Iterable) -> list:
-    """What the rules of an operation send back to each of its inputs; None where nothing goes."""
+def pull(op: Any, inputs: Any, g: Any, out: Any, args: list, anew: bool = False) -> list:
+    """What the rules of an operation send back to each of its inputs; None where nothing goes. anew: what a by_hand
+    definition kept is computed once more first."""
+    if anew and len(args) > len(inputs):
+        args = [*args[: len(inputs)], *op.forward(*args[: len(inputs)])[1:]]
     if op.joint is not None:
-        return [None if source is None else d for source, d in zip(inputs, op.joint(g, out, *args))]
+        return list(_jointly(op, inputs, g, out, args))
     return [None if source is None else rule(g, out, *args) for source, rule in zip(inputs, op.rules)]
+
+
+def _jointly(op: Any, inputs: Iterable, g: Any, out: Any, args: Iterable) -> Iterable:
+    """What a joint rule sends back to each input; what it gives as a function is computed only where it is wanted."""
+    for source, d in zip(inputs, op.joint(g, out, *args)):
+        if source is None:
+            yield None
+        else:
+            yield d() if callable(d) else d
 
 
 def _give(grads: dict, source: Node, d: Any) -> Any:
@@ -480,11 +506,20 @@ def _run_hooks(node: Node, g: Any) -> Any:
             continue
         if not isinstance(new, (Value, ndarray)):
             raise TypeError(f"a hook gives a gradient (a Tensor) or None, not {type(new).__name__}")
-        g = new if mode.recording else unbox(new)
+        g = _own(new, unbox(g)) if mode.recording else unbox(_own(new, unbox(g)))
         if unbox(g).shape != like.shape or unbox(g).dtype != like.dtype:
             raise RuntimeError(f"a hook changed the gradient from shape {like.shape} {like.dtype} to "
                                f"{unbox(g).shape} {unbox(g).dtype}: what it returns has the tensor's shape and dtype")
     return g
+
+
+def _own(g: Any, unless: Any = None) -> Any:
+    """A gradient in memory of its own; as it is where its array is `unless`."""
+    array = unbox(g)
+    if array is unless:
+        return g
+    array = array.copy() if isinstance(array, ndarray) else np.array(array)
+    return box(array, g.node) if isinstance(g, Value) else array
 
 
 def accumulate(grads: dict[Node, Any]) -> None:
@@ -492,12 +527,11 @@ def accumulate(grads: dict[Node, Any]) -> None:
     given: set[int] = set()
     with _adding:  # of several threads, one at a time
         for node, g in grads.items():
-            if not isinstance(g, Value):
-                g = g if isinstance(g, ndarray) else np.asarray(g)
-                if g.base is not None or id(g) in given:  # rules such as add's hand one array on to many
-                    g = g.copy()
-                given.add(id(g))
-                g = box(g)
+            array = g.array if isinstance(g, Value) else g
+            if not isinstance(array, ndarray) or array.base is not None or id(array) in given:
+                g = _own(g)  # rules such as add's hand one array on to many
+            given.add(id(array))
+            g = g if isinstance(g, Value) else box(g)
             if node.grad is not None:
                 with Switch("recording", g.node is not None):
                     g = node.grad + g
@@ -522,7 +556,7 @@ def _sum_to(x: ndarray, shape: tuple) -> ndarray:
 
 def _broadcast_to(x: ndarray, shape: tuple) -> ndarray:
     """x repeated to `shape` without copying, as numpy broadcasts."""
-    return np.broadcast_to(x, shape)
+    return np.broadcast_to(x, shape) if x.shape != shape else x[...]
 
 
 def _cast(x: ndarray, dtype: Any) -> ndarray:

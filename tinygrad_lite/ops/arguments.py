@@ -2,6 +2,7 @@
 
 import functools
 import math
+import operator
 
 import numpy as np
 
@@ -109,10 +110,15 @@ def inverse(dims):
 
 
 def plain(index):
-    """The index with its Tensors replaced by their arrays."""
+    """The index with its Tensors replaced by their arrays; single whole numbers are read now, as numbers."""
     if isinstance(index, (tuple, list)):
         return type(index)(plain(i) for i in index)
-    return unbox(index)
+    if isinstance(index, slice):
+        return slice(*(n if n is None else operator.index(n) for n in (index.start, index.stop, index.step)))
+    index = unbox(index)
+    if type(index) is np.ndarray and index.ndim == 0 and index.dtype.kind in "iu":
+        return index.item()
+    return index
 
 
 def is_basic(index):

@@ -9,7 +9,7 @@ from ..engine.mode import opaque
 from ..engine.tape import accepts_axis, as_array, broadcast_to, primitive, unbox
 from .arguments import along, diagonal_index, dim_of, is_basic, not_overwritten, outside, sizes_of
 from .elementwise import where
-from .shape import movedim, reshape
+from .shape import clone, movedim, reshape, unsqueeze
 
 
 def _getitem(x, index):
@@ -71,8 +71,15 @@ def _gather(x, dim, index, unique_indices):
 @opaque
 def _put(x, index, value):
     out = x.copy()
+    if getattr(value, "ndim", 0) and value.shape[0] == 1:  # numpy lets a value have more dimensions of size 1 in front
+        value = value.reshape(value.shape[max(value.ndim - out[index].ndim, 0):])
     out[index] = value
     return out
+
+
+def _put_value_rule(g, out, x, index, value):
+    d = getitem(g, index) * not_overwritten(index, x.shape)
+    return unsqueeze(d, tuple(range(value.ndim - d.ndim)))
 
 
 getitem = primitive(_getitem, lambda g, out, x, index: place(g, index, x.shape))
@@ -80,8 +87,7 @@ place = primitive(_place, lambda g, out, x, index, shape, unique_indices: getite
 _written = primitive(_put,
                      lambda g, out, x, index, value: index_put(g, index, 0.0),
                      None,
-                     lambda g, out, x, index, value: getitem(g, index) * not_overwritten(index, x.shape),
-                     name="index_put")
+                     _put_value_rule, name="index_put")
 _gathered = primitive(_gather, lambda g, out, x, dim, index, unique_indices:
                       place(g, along(index, dim), x.shape, unique_indices))
 
@@ -90,7 +96,7 @@ def index_put(x, indices, values, accumulate=False):
     """x with values written at what x[indices] would read, or added with `accumulate`; of repeats the last stays."""
     if accumulate:
         return x + place(as_array(values) if isinstance(values, (int, float)) else values, indices, x.shape)
-    return _written(x, indices, values)
+    return _written(x, indices, values if x.dtype.kind == "f" else unbox(values))  # whole numbers have no gradient
 
 
 def _checked(op, x, dim, index):
@@ -122,7 +128,7 @@ def gather(x, dim, index):
     index, dim = _checked("gather", x, dim, index)
     if index.ndim != x.ndim or any(i > n for d, (i, n) in enumerate(zip(index.shape, x.shape)) if d != dim):
         raise RuntimeError(f"gather: an index of shape {index.shape} does not fit into {x.shape} apart from dim {dim}")
-    return _gathered(x, dim, index, False) if x.ndim else x
+    return _gathered(x, dim, index, False) if x.ndim else clone(x)
 
 
 def _sources(op, x, index, src):

@@ -1,5 +1,6 @@
 """Linear algebra: products, einsum, and what a square matrix has."""
 
+import functools
 import string
 
 import numpy as np
@@ -104,7 +105,8 @@ def _contract_rule(g, out, spec, *xs):
     terms = inputs.split(",")
     yield None
     for i, own in enumerate(terms):
-        yield einsum(",".join([output, *terms[:i], *terms[i + 1 :]]) + "->" + own, g, *xs[:i], *xs[i + 1 :])
+        equation = ",".join([output, *terms[:i], *terms[i + 1 :]]) + "->" + own
+        yield functools.partial(einsum, equation, g, *xs[:i], *xs[i + 1 :])
 
 
 _contraction = primitive(_contract, joint=_contract_rule, name="einsum")

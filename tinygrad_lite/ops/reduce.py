@@ -8,7 +8,7 @@ from ..engine.tape import BLAS, ONES, accepts_axis, broadcast_to, by_hand, primi
 from .arguments import WIDER, axis_of, count_of, dim_of, dims_of, lost_dims
 from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
 from .index import _gathered
-from .shape import reshape, squeeze, unsqueeze
+from .shape import clone, reshape, squeeze, unsqueeze
 
 # ---------------------------------------------------------------- sums
 
@@ -117,7 +117,7 @@ argmin = primitive(_argmin, None)
 def _one_of(x, at, dim, keepdim):
     """The pair (values, indices) of one element along dim."""
     if x.ndim == 0:
-        return x, reshape(at, ())
+        return clone(x), reshape(at, ())
     values = _gathered(x, dim % x.ndim, unbox(at), True)
     return (values, at) if keepdim else (squeeze(values, dim), squeeze(at, dim))
 

@@ -36,7 +36,7 @@ def _prod_rule(g, out, x, dim, keepdim):
     g, out = unsqueeze(g, lost), unsqueeze(out, lost)
     if (unbox(x) != 0).all():
         return g * (out / x)
-    row, at = (reshape(x, -1), 0) if dim is None else (x, dim_of(x, dim))
+    row, at = (reshape(x, -1), 0) if dim is None or not x.ndim else (x, dim_of(x, dim))
     one = np.ones_like(unbox(row)[(slice(None),) * at + (slice(0, 1),)])
     all_but_last = (slice(None),) * at + (slice(0, -1),)
     before = cat([one, getitem(cumprod(row, at), all_but_last)], at)
@@ -60,7 +60,7 @@ def _logcumsumexp_rule(g, out, x, dim):
     possible = np.isfinite(unbox(out))  # -inf up to here: no gradient
     level = where(possible, out, 0.0)
     shrink = where(possible, clamp(level - roll(level, -1, dim), max=0.0), 0.0)  # above 0 only where the roll wraps
-    sent = flip(discounted_cumsum(flip(g, dim), flip(exp(shrink), dim), dim), dim)
+    sent = flip(discounted_cumsum(flip(where(possible, g, 0.0), dim), flip(exp(shrink), dim), dim), dim)
     return where(possible, sent * exp(where(possible, x - level, 0.0)), 0.0)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from ..engine.tape import accepts_axis, box, primitive, unbox
 from .arguments import dim_of, outside
 from .index import _gathered
+from .shape import clone
 
 
 def _argsort(x, dim=-1, descending=False, stable=False):
@@ -37,7 +38,7 @@ one_hot = primitive(_one_hot, None)
 def sort(x, dim=-1, descending=False, stable=False):
     """The pair (values, indices) in order along dim; equal elements keep their order, NaN counts as largest."""
     at = argsort(x, dim_of(x, dim), descending)
-    return (_gathered(x, dim % x.ndim, unbox(at), True) if x.ndim else x), at
+    return (_gathered(x, dim % x.ndim, unbox(at), True) if x.ndim else clone(x)), at
 
 
 @accepts_axis
@@ -47,7 +48,7 @@ def topk(x, k, dim=-1, largest=True, sorted=True):
     if not 0 <= k <= n:
         raise RuntimeError(f"topk: k = {k} is not in [0, {n}], the size of dimension {dim}")
     if not x.ndim:
-        return x, argsort(x)
+        return clone(x), argsort(x)
     at = argsort(x, dim, largest)[(slice(None),) * dim_of(x, dim) + (slice(0, k),)]
     return _gathered(x, dim % x.ndim, unbox(at), True), at
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tape import Node, Value, backpropagate, pull, seeds_for, sum_to, tape_of, unbox
+from ..engine.changes import refuse_stale
+from ..engine.tape import Node, Value, backpropagate, cast, pull, seeds_for, sum_to, tape_of, unbox
 from ..engine.watch import where_from
 from ..nn import Module, Parameter
 from ..nn import functional as F
@@ -204,6 +205,7 @@ class Tape:
         if isinstance(names, Module):
             names = dict(names.named_parameters())
         called = {t.node: (name, t) for name, t in (names or {}).items()}
+        refuse_stale("tape", [output])
         nodes, leaves = tape_of([output.node])
         self._made_from = output.node
         self._places: dict[Any, int] = {}
@@ -303,7 +305,7 @@ class Tape:
         rng = np.random.default_rng(0)
         for step in self.steps:
             op = getattr(step.node, "op", None)
-            if op is None or getattr(op, "forward", None) is None or not callable(op):
+            if op in (None, cast) or not callable(op):  # a change of dtype is no function in float64
                 continue
             count = len(step.inputs)
             args = [a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
@@ -344,7 +346,7 @@ class Tape:
         if not self.gradients and last.value.size == 1 and self._made_from.inputs is None:
             try:
                 self.backward()  # the nodes were freed, so a backward pass ran
-            except RuntimeError as error:  # its values have been changed since, by an optimizer say
+            except Exception as error:  # its values have been changed since, by an optimizer say, or a hook raised it
                 note = f"no backward rows: {error}"
         width = width or shutil.get_terminal_size((100, 24)).columns
         forward = [(str(s), _shape(s), summary(s.value), s.module) for s in self.steps]
