@@ -1,5 +1,6 @@
 """The engine's own promises: order, memory, accumulation, hooks, modes, in-place changes."""
 
+import copy
 import gc
 import sys
 import threading
@@ -566,6 +567,176 @@ def test_a_change_of_values_that_no_rule_reads_is_fine():
     y.mul_(5)
     (z.sum() + y.sum()).backward()
     assert x.grad.tolist() == [6.0, 6.0]
+
+
+def made_before(view):
+    """A view of y, and y changed since in a recorded way."""
+    y = leaf([[1.0, 2.0], [3.0, 4.0]]) * 1
+    shown = view(y)
+    y.mul_(3)
+    return shown
+
+
+class Twice(tl.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+
+USES = [lambda v: v.backward(np.ones(v.shape)), lambda v: tl.autograd.grad(v, v, np.ones(v.shape)), tl.tape, Twice.apply, lambda v: v * 2, tl.exp, tl.sum]
+VIEWS = [lambda y: y[0], lambda y: y.T, lambda y: y.reshape(4), lambda y: y.diagonal(), lambda y: y[None], lambda y: y.expand(2, 2), copy.copy]
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_use_of_a_stale_view_passes(use, view):
+    with pytest.raises(RuntimeError, match="shares memory"):
+        use(made_before(view))
+
+
+OWN_MEMORY = [  # what gives a copy, in PyTorch too: a change of the one is none of the other
+    lambda y: y.flip(0), lambda y: y.repeat(1, 1), lambda y: tl.einsum("ij->ji", y), lambda y: y.clone(), lambda y: y[[0, 1]], lambda y: y.roll(0, 0),
+    lambda y: tl.cat([y]), lambda y: y.sum(0), lambda y: tl.stack([y])[0]]
+
+
+@pytest.mark.parametrize("make", OWN_MEMORY)
+def test_copies_are_changed_for_themselves(make):
+    y = leaf([[1.0, 2.0], [3.0, 4.0]]) * 1
+    made, before = make(y), y.tolist()
+    made.mul_(3)
+    assert y.tolist() == before
+    y.mul_(2)
+    (made.sum() + y.sum()).backward()
+
+
+def test_a_view_of_a_later_argument_is_a_copy():
+    tail = tl.primitive(lambda k, x: x[k:], None, lambda g, out, k, x: tl.ops.place(g, slice(k, None), x.shape), name="tail")
+    x = leaf([1.0, 2.0, 3.0])
+    y = x * 1
+    v = tail(1, y)
+    y.mul_(3)
+    (v * v).sum().backward()
+    assert x.grad.tolist() == [0.0, 4.0, 6.0]
+
+
+def test_a_write_through_every_kind_of_view_reaches_its_base():
+    for view, there in [(lambda y: y.diagonal(), [[1, 0], [0, 1]]), (lambda y: y[tl.tensor(1)], [[0, 0], [1, 1]]), (lambda y: y.T[0], [[1, 0], [1, 0]]),
+                        (lambda y: y.expand(2, 2), [[1, 1], [1, 1]]), (copy.copy, [[1, 1], [1, 1]]), (lambda y: y.unbind(1)[1], [[0, 1], [0, 1]])]:
+        x = leaf([[1.0, 2.0], [3.0, 4.0]])
+        y = x * 1
+        view(y).mul_(3)
+        (y * y).sum().backward()
+        np.testing.assert_array_equal(x.grad, 2 * x.array * np.where(there, 9, 1))
+
+
+def test_what_a_definition_kept_is_not_computed_anew_from_changed_values():
+    for op in [lambda y: tl.nn.functional.layer_norm(y, (3,)), lambda y: y.var(1), lambda y: y.softmax(1) * 1, lambda y: tl.nn.functional.cross_entropy(y, [0, 2])]:
+        x = leaf([[1.0, 2.0, 4.0], [0.0, 1.0, 5.0]])
+        expected = tl.autograd.grad((op(x) ** 3).sum(), x)[0]
+        y = x * 1
+        z = op(y)
+        y[0, 0] = 100.0
+        try:
+            found = tl.autograd.grad((z**3).sum(), x, create_graph=True)[0]
+        except RuntimeError as error:
+            assert "changed in place" in str(error)
+        else:
+            np.testing.assert_allclose(found.detach(), expected)
+
+
+def test_single_numbers_in_an_index_are_read_when_it_is_used():
+    x = leaf([1.0, 2.0, 3.0, 4.0])
+    y = x * 1
+    i, j = tl.tensor(0), tl.tensor(2)
+    parts = []
+    for _ in range(2):
+        parts.append(y[i:j] * 1)
+        i.add_(1), j.add_(1)
+    tl.cat(parts).backward(np.array([1.0, 10.0, 100.0, 1000.0]))
+    assert x.grad.tolist() == [1.0, 110.0, 1000.0, 0.0]
+
+
+def test_every_gradient_is_in_memory_of_its_own():
+    x, y, w = leaf([1.0, 2.0]), leaf([3.0, 4.0]), leaf([5.0, 6.0])
+    h = x + 0
+    h.retain_grad()
+    ((h + y) * w).sum().backward(create_graph=True)
+    x.grad.mul_(10)
+    assert h.grad.tolist() == y.grad.tolist() == [5.0, 6.0] and x.grad.tolist() == [50.0, 60.0]
+    x.grad = y.grad = None
+    (x + y).backward(w)
+    x.grad.mul_(10)
+    assert y.grad.tolist() == w.tolist() == [5.0, 6.0]
+    x.grad = None
+    x.register_hook(lambda g: w.detach())
+    (x * 2).sum().backward()
+    x.grad.mul_(0)
+    assert w.tolist() == [5.0, 6.0]
+    (y.sum() * w).sum().backward(create_graph=True)
+    y.grad.mul_(2)
+
+
+def test_whole_numbers_that_take_a_tracked_value_are_not_tracked():
+    w, x = leaf([1.7, 2.2]), tl.tensor(np.zeros(2, np.int64))
+    x.copy_(w)
+    assert x.tolist() == [1, 2] and not x.requires_grad and not tl.index_put(x, 0, w[0]).requires_grad
+
+
+def test_an_assigned_value_may_have_dimensions_of_size_1_in_front():
+    for index, shape in [((0,), (1, 3)), ((0, 0), (1,)), ((0, 0), (1, 1)), (..., (1, 2, 3)), (([0, 1],), (1, 2, 3))]:
+        y, w = leaf(np.zeros((2, 3))) * 1, leaf(np.full(shape, 2.0))
+        y[index] = w
+        y.sum().backward()
+        assert w.grad.tolist() == np.ones(shape).tolist()
+
+
+def test_a_gradient_frees_only_what_it_went_through():
+    x = leaf([1.0, 2.0])
+    y = x * x
+    a, b = (y * 2).sum(), (y * 3).sum()
+    tl.autograd.grad(a, y)
+    b.backward()
+    assert x.grad.tolist() == [6.0, 12.0]
+
+
+def test_a_view_of_data_that_was_replaced_stands_for_itself():
+    b = tl.tensor(np.zeros(3))
+    v = b[1:]
+    b.data = tl.tensor(np.array([7.0, 8.0, 9.0]))
+    v.add_(leaf(2.0))
+    assert b.tolist() == [7.0, 8.0, 9.0] and v.tolist() == [2.0, 2.0]
+
+
+def test_numpy_cannot_write_into_a_tensor_unnoticed():
+    y = leaf([1.0, 2.0]) * 1
+    for write in (lambda: np.copyto(y, 5.0), lambda: np.fill_diagonal(y, 0), lambda: np.cumsum(np.ones(2), out=y), lambda: np.add(1.0, 1.0, out=y)):
+        with pytest.raises(TypeError):
+            write()
+
+
+def test_a_switch_can_be_used_again():
+    off = tl.set_grad_enabled(False)
+    decorated = off(tl.is_grad_enabled), off(tl.is_grad_enabled)
+    assert tl.is_grad_enabled() and [f() for f in decorated] == [False, False]
+    for _ in range(2):
+        with off:
+            assert not tl.is_grad_enabled()
+        assert tl.is_grad_enabled()
+
+
+def test_the_graph_of_only_the_wanted_inputs():
+    x = leaf([1.0, 2.0])
+    y = x * 2
+    y.retain_grad()
+    (y * y).sum().backward(inputs=[y])
+    assert y.grad.tolist() == [4.0, 8.0]
+    z = leaf(1.0)
+    z.backward(inputs=[x])
+    assert z.grad is None
 
 
 # ---------------------------------------------------------------- by_hand

@@ -104,6 +104,17 @@ def test_forward_hooks_see_and_replace():
     assert layer(tl.tensor(3.0)).item() == 3.0 and nn.ReLU()._after == {}
 
 
+def test_a_hook_can_be_removed_after_others_were_added():
+    layer, seen = nn.ReLU(), []
+    first = layer.register_forward_hook(lambda *a: seen.append(1))
+    layer.register_forward_hook(lambda *a: seen.append(2))
+    before = layer.register_forward_pre_hook(lambda *a: seen.append(3))
+    layer.register_forward_pre_hook(lambda *a: seen.append(4))
+    first.remove(), before.remove()
+    layer(tl.ones(1))
+    assert seen == [4, 2]
+
+
 def test_containers_are_lists_and_dicts_of_modules():
     a, b, c = nn.ReLU(), nn.Tanh(), nn.Flatten()
     items = nn.ModuleList([a]).append(c)

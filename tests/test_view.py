@@ -1,6 +1,9 @@
 """The views of the tape, and the demo that draws it."""
 
 import _thread
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite.cli import main
+from tinygrad_lite.engine.mode import mode
 
 
 def network():
@@ -54,6 +58,71 @@ def test_study_says_which_line_and_module():
     assert "test_view.py:" in tape[-1].line
     loss = tl.nn.functional.cross_entropy(model(tl.ones(4, 2)), [0, 1, 0, 1])
     assert tl.tape(loss)[-1].line == "" and tl.nn.Module.__call__.__name__ == "__call__"
+
+
+def test_what_is_a_composition_is_looked_for_by_its_parts():
+    a, b = (tl.ones(2, 3, requires_grad=True) for _ in range(2))
+    tape = tl.tape(tl.nn.functional.mse_loss(a, b))
+    with pytest.raises(ValueError, match="mse_loss is recorded as its parts.*mean, pow, sub"):
+        tape.find(op="mse_loss")
+    assert [s.op for s in tape.find(op="sub")] == ["sub"] and tape.find(op="div") == tape.find(op="linear") == tape.find(op="nothing") == []
+    for out, names in [(a / b, "div"), (a - b, "sub"), (tl.nn.functional.layer_norm(a, (3,)), "layer_norm"), (tl.nn.functional.rms_norm(a, (3,)), "rms_norm"),
+                       (a.norm(), "norm"), (tl.einsum("ij,kj->ik", a, b), "einsum"), (a.max(1)[0], "gather squeeze"), (a.permute(1, 0), "permute"),
+                       (a.double(), "to"), (tl.nn.functional.gelu(a, "tanh"), "gelu"), (a.clamp(0.0, 2.0), "clamp"), (tl.nn.functional.unfold(a[None, None], 1), "unfold")]:
+        assert out.grad_fn.op.__name__ in names.split() + ["reshape", "permute"] and tl.tape(out).find(op=names.split()[0])
+
+
+def test_hooks_run_in_the_views_and_grad_is_left_alone():
+    x = tl.ones(2, requires_grad=True)
+    y = x * 2.0
+    y.retain_grad()
+    tape = tl.tape((y * y).sum(), {"x": x})
+    y.register_hook(lambda g: g * 10)
+    assert tape.backward()[0].tolist() == [80.0, 80.0] and x.grad is None and y.grad is None
+    y.register_hook(lambda g: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tape.backward()
+
+
+def test_a_tape_whose_values_have_changed_says_so_instead_of_wrong_gradients():
+    model, loss = network()
+    tape = tl.tape(loss, model)
+    loss.backward()
+    tl.optim.SGD(model.parameters(), lr=0.1).step()
+    assert "no backward rows" in str(tape) and "changed in place" in str(tape) and ".grad +=" not in str(tape)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        tape.backward()
+
+
+def test_study_and_anomaly_detection_together_know_line_and_module():
+    for first, second in [(tl.study, tl.autograd.detect_anomaly), (tl.autograd.detect_anomaly, tl.study)]:
+        model = network()[0]
+        with first(), second():
+            loss = model(tl.ones(1, 2)).sum()
+        tape = tl.tape(loss)
+        assert [s.module for s in tape.find("linear")] == ["body.0", "head"] and "test_view.py" in tape[-1].line
+
+
+def test_study_follows_the_modules_of_its_own_thread():
+    model = network()[0]
+    paths = []
+
+    def work():
+        with tl.study():
+            paths.append([s.module for s in tl.tape(model[0](tl.ones(1, 2)).sum()).find("linear")])
+
+    with tl.study():
+        other = threading.Thread(target=work)
+        other.start()
+        other.join()
+        inner = tl.tape(model(tl.ones(1, 2)).sum())
+    assert paths == [[""]] or paths == [["0"]]
+    assert [s.module for s in inner.find("linear")] == ["body.0", "head"] and mode.within == ()
+
+
+def test_graphviz_is_imported_when_something_is_drawn():
+    code = "import sys, tinygrad_lite; print('graphviz' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
 
 
 def test_sizes_and_work_are_counted():

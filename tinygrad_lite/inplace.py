@@ -30,7 +30,8 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
         _refresh(chain)
         if rewritten:
             refuse_stale(op.__name__, args)
-    tracked = mode.recording and x.array.dtype.kind == "f" and any(isinstance(a, Value) and a.node is not None for a in (x, *args))
+    tracked = mode.recording and x.array.dtype.kind == "f" and any(
+        isinstance(a, Value) and a.node is not None for a in (x, *args))
     if tracked:
         # what the rules read must outlast the change, also where an argument is x or a view of it
         new = op(*(box(a.array.copy(), a.node) if isinstance(a, Value) and np.may_share_memory(a.array, x.array) else a
@@ -74,8 +75,8 @@ def _refresh(chain: list) -> None:
         if base.node is not None and not up_to_date:
             _, op, args, _ = view.view_of
             if not op.rules or op.__name__ in BY_HAND:
-                raise RuntimeError(f"a view that {op.__name__} gave is changed in place, or what it shows is, and nothing "
-                                   "says where it lies in there; change a .clone()")
+                raise RuntimeError(f"a view that {op.__name__} gave is changed in place, or what it shows is, and "
+                                   "nothing says where it lies in there; change a .clone()")
             _hand_over(view, op(base, *args).node)
 
 

@@ -207,8 +207,8 @@ class Tensor(Value):
         if function.__name__ in FUNCTIONS:
             return ops.VOCABULARY[FUNCTIONS[function.__name__]](*args, **kwargs)
         if function.__name__ in WRITERS or kwargs.get("out") is not None:
-            raise TypeError(f"np.{function.__name__} would write into a Tensor unnoticed: use an in-place operation of the "
-                            "Tensor (copy_, x[i] = v), or its .array")
+            raise TypeError(f"np.{function.__name__} would write into a Tensor unnoticed: use an in-place operation of "
+                            "the Tensor (copy_, x[i] = v), or its .array")
         if function is np.transpose:
             return ops.permute(args[0], *(args[1:] or kwargs.values() or reversed(range(args[0].ndim))))
         return function(*plain(args), **{k: plain(v) for k, v in kwargs.items()})  # numpy's, of the arrays

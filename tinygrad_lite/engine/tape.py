@@ -112,8 +112,9 @@ def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None
 
     A rule maps (g, out, *args) to the gradient of its argument, up to broadcasting and dtype, which
     the engine undoes; None marks an argument without one. `joint` is a single rule that returns a
-    tuple, an entry an argument: a gradient, None, or a function that gives it if it is wanted. `promote` brings arrays of different dtypes to a common one. `name` is
-    what people call the operation, the forward's own unless given.
+    tuple, an entry an argument: a gradient, None, or a function that gives it where it is wanted.
+    `promote` brings arrays of different dtypes to a common one. `name` is what people call the operation,
+    the forward's own unless given.
     """
     spelt_out = None
     if len(rules) == 2 and isinstance(forward, np.ufunc):
@@ -398,7 +399,8 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
 
     refuse_changed(tape, sources, functools.partial(pull, anew=create_graph))
     observers = [see for see in (observe, *(begin(seeds) for begin in mode.observing)) if see is not None]
-    grads, retained = dict(seeds), {}
+    grads = dict(seeds) if create_graph else {node: unbox(g) for node, g in seeds.items()}
+    retained: dict[Node, Any] = {}
     node: Any = None
     recording = mode.set("recording", create_graph)
     try:
