@@ -1,42 +1,43 @@
 PYTHON ?= python3
-BIN = .venv/bin
+VENV ?= .venv
+BIN = $(VENV)/bin
 
 .PHONY: demo test conformance browser lint bench docs size clean
 
-demo: .venv/demo
+demo: $(VENV)/demo
 	$(BIN)/tinygrad-lite demo
 
-test: .venv/test
+test: $(VENV)/test
 	$(BIN)/python -m pytest
 
 # PyTorch is an oracle here only: no user's install needs it
-conformance: .venv/conformance
+conformance: $(VENV)/conformance
 	$(BIN)/python -m pytest tests/conformance
 
 # the explorer in Debian's chromium: apt install chromium
-browser: .venv/browser
+browser: $(VENV)/browser
 	BROWSER_REQUIRED=1 $(BIN)/python -m pytest tests/browser
 
-bench: .venv/bench
+bench: $(VENV)/bench
 	$(BIN)/python benchmarks/compiled.py
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/operations.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/kmeans.py
 
-lint: .venv/dev .wheel
+lint: $(VENV)/dev .wheel
 	$(BIN)/ruff check .
 	cd .wheel && bin/mypy --config-file ../pyproject.toml -p tinygrad_lite
 	cd .wheel && bin/lint-imports ../pyproject.toml
 
-docs: .venv/demo
+docs: $(VENV)/demo
 	$(BIN)/python docs/pictures.py
 
 size:
 	@$(PYTHON) benchmarks/size.py
 
-.venv/%: setup.cfg pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+$(VENV)/%: setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -e '.[$*]'
 	touch $@
 
@@ -48,4 +49,4 @@ size:
 	touch $@
 
 clean:
-	rm -rf .venv .wheel build *.egg-info
+	rm -rf .venv* .wheel build *.egg-info
