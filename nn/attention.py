@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.engine.tape import unbox
+from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import chunk, mean, transpose
 
 from . import init

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.engine.tape import unbox
+from tinygrad_lite.engine.values import unbox
 
 
 def pad_batch(sequences: Sequence[Any], pad_value: float = 0, side: str = "right") -> np.ndarray:

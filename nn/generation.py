@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite import random
-from tinygrad_lite.engine.tape import unbox
+from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import log_softmax, softmax
 
 Processor = Callable[[np.ndarray], np.ndarray]

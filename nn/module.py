@@ -7,7 +7,7 @@ import numpy as np
 
 from tinygrad_lite.engine.changes import restructured, stamp
 from tinygrad_lite.engine.mode import Switch, mode
-from tinygrad_lite.engine.tape import unbox
+from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.tensor import Handle, Tensor
 
 

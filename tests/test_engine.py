@@ -678,6 +678,11 @@ def test_every_gradient_is_in_memory_of_its_own():
     assert w.tolist() == [5.0, 6.0]
     (y.sum() * w).sum().backward(create_graph=True)
     y.grad.mul_(2)
+    z = leaf([1.0, 2.0])
+    z.register_hook(lambda g: w.detach())
+    (z * z).sum().backward(create_graph=True)
+    z.grad.mul_(0)
+    assert w.tolist() == [5.0, 6.0]
 
 
 def test_whole_numbers_that_take_a_tracked_value_are_not_tracked():

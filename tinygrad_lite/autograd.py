@@ -13,7 +13,8 @@ from . import ops
 from .engine import tape
 from .engine.changes import changed_since, next_place, refuse_stale
 from .engine.mode import enable_grad, is_grad_enabled, no_grad
-from .engine.tape import Value, as_array, box, seeds_for
+from .engine.tape import box, seeds_for
+from .engine.values import Value, as_array, unbox
 from .engine.watch import observing, refuse_nan, watching
 
 
@@ -138,7 +139,7 @@ def detect_anomaly(check_nan: bool = True, check_forward: bool = False) -> Any:
     def observe(node: Any, g: Any, sent: Sequence) -> None:
         for d in sent:
             if d is not None:
-                refuse_nan("backward", node, tape.unbox(d))
+                refuse_nan("backward", node, unbox(d))
 
     with watching(watch), observing(lambda seeds: observe if check_nan else None):
         yield
@@ -241,10 +242,10 @@ class Function:
                 if d is not None and inputs[i] is not None and d.shape != a.array.shape:
                     raise RuntimeError(f"{cls.__name__}.backward gave a gradient of shape {d.shape} for argument {i} "
                                        f"of shape {a.array.shape}")
-            return found if is_grad_enabled() else tuple(d if d is None else tape.unbox(d) for d in found)
+            return found if is_grad_enabled() else tuple(d if d is None else unbox(d) for d in found)
 
         op = _Applied(cls, joint, ctx)
-        arrays = [tape.unbox(a) for a in args]
+        arrays = [unbox(a) for a in args]
         if len(traced) == 1:
             whole = tape.recorded(op, inputs, arrays, outs[traced[0]].array)
             for a in args:

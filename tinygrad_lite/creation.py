@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .engine.tape import unbox
+from .engine.values import unbox
 from .ops.arguments import sizes_of
 from .tensor import Tensor
 

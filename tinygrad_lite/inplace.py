@@ -9,7 +9,8 @@ from . import ops
 from .engine import tape
 from .engine.changes import next_place, refuse_stale, rewritten, stamp
 from .engine.mode import mode
-from .engine.tape import BY_HAND, RETAIN, Value, box
+from .engine.tape import BY_HAND, box
+from .engine.values import RETAIN, Value
 
 
 def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:

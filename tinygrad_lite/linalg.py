@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .engine.tape import accepts_axis
 from .ops import cholesky, det, inv, matrix_norm, slogdet, solve, vector_norm
+from .ops.arguments import accepts_axis
 
 
 @accepts_axis

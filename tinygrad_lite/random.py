@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .engine.mode import mode, no_grad
-from .engine.tape import as_array, unbox
+from .engine.values import as_array, unbox
 from .ops.arguments import sizes_of
 from .tensor import Tensor
 

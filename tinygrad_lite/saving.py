@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .engine.tape import unbox
+from .engine.values import unbox
 from .tensor import Tensor
 
 

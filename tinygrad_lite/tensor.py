@@ -8,7 +8,7 @@ import numpy as np
 from . import ops
 from .engine import tape
 from .engine.changes import restructured
-from .engine.tape import Value, as_array, unbox
+from .engine.values import RETAIN, Value, as_array, leaf, unbox
 from .inplace import in_place, rebind
 from .ops.arguments import plain
 from .ops.elementwise import _add, _div, _sub
@@ -110,7 +110,7 @@ class Tensor(Value):
         if not requires_grad and not self.is_leaf:
             raise RuntimeError("requires_grad can be turned off for leaf tensors only; use .detach()")
         if requires_grad != self.requires_grad:
-            self.node = tape.leaf(self.array) if requires_grad else None
+            self.node = leaf(self.array) if requires_grad else None
             restructured()
         return self
 
@@ -169,12 +169,12 @@ class Tensor(Value):
         """Keep the gradient of a non-leaf in `.grad` too, as all hooks leave it; also after it is changed in place."""
         hooks = self._hooks()
         if not self.is_leaf:
-            hooks[tape.RETAIN] = True
+            hooks[RETAIN] = True
 
     @property
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called for it."""
-        return not self.is_leaf and tape.RETAIN in (self.node.hooks or {})
+        return not self.is_leaf and RETAIN in (self.node.hooks or {})
 
     # ---- to Python and numpy
     def numpy(self) -> np.ndarray:

@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from tinygrad_lite import random
-from tinygrad_lite.engine.tape import by_hand, unbox
+from tinygrad_lite.engine.tape import by_hand
+from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import (
     chunk,
     clamp,

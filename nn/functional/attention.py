@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from tinygrad_lite.engine.tape import by_hand, unbox
+from tinygrad_lite.engine.tape import by_hand
+from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import amax, cat, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
 
 from .layer import check_probability, dropout_factor, linear

@@ -6,7 +6,8 @@ import numpy as np
 
 from tinygrad_lite import random
 from tinygrad_lite.engine.changes import stamp
-from tinygrad_lite.engine.tape import as_array, by_hand, unbox
+from tinygrad_lite.engine.tape import by_hand
+from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import clone, flatten, getitem, mean, outer, place, reshape, sqrt, var
 from tinygrad_lite.ops.arguments import all_inside, outside
 

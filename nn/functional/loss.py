@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from tinygrad_lite.engine.tape import as_array, by_hand, unbox
+from tinygrad_lite.engine.tape import by_hand
+from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import (
     amax,
     clamp,

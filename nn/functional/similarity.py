@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinygrad_lite.engine.tape import unbox
+from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import matmul, square, sum, where
 
 BLOCK = 1 << 22  # similarities held at a time by cosine_top_k

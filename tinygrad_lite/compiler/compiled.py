@@ -16,7 +16,8 @@ import numpy as np
 
 from ..engine.changes import stamper, structure_now
 from ..engine.mode import mode
-from ..engine.tape import Node, Value, box
+from ..engine.tape import box
+from ..engine.values import Node, Value
 from .explanation import explained
 from .export import exported
 from .layout import Layout

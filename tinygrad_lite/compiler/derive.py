@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tape import Node, Value, as_array
+from ..engine.values import Node, Value, as_array
 from ..tensor import Tensor
 from .passes import common_subexpressions, dead_code, fold_constants, fresh_zeros, known, simplify, views_for_copies
 from .program import Program, Var

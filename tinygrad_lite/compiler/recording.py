@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.mode import Switch, mode
-from ..engine.tape import Node, Value, unbox
+from ..engine.values import Node, Value, unbox
 from ..engine.watch import observing, watching
 from ..nn import Module
 from ..optim import Optimizer

@@ -17,7 +17,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from ..autograd import source_line
 from ..engine.changes import next_place
 from ..engine.mode import mode
-from ..engine.tape import Value
+from ..engine.values import Value
 from .names import stored_as
 from .program import Var, leaves, mapped
 

@@ -1,9 +1,4 @@
-"""The engine: operations record nodes on a tape, and the tape is read backwards for gradients.
-
-A `Value` (`Tensor` adds the operators) is a name for a `Node`; a node is one value on the tape: the
-operation that made it, the nodes and arrays it was made from, and its place in the order of
-execution. Nodes never change, names may: an in-place operation gives its tensor a new node.
-"""
+"""The engine: operations record nodes on a tape, and the tape is read backwards for gradients."""
 
 import functools
 import inspect
@@ -18,54 +13,15 @@ import numpy as np
 
 from .changes import next_place, refuse_changed, refuse_stale, rewritten
 from .mode import Switch, mode
+from .values import RETAIN, Node, Value, as_array, ndarray, unbox
 from .watch import where_from
 
-ndarray = np.ndarray
 _adding = threading.RLock()
 _new = object.__new__
 REFUSALS = (ValueError, TypeError, IndexError, OverflowError)  # how numpy says that it cannot
 
 
-# ---------------------------------------------------------------- values and nodes
-class Value:
-    """What the engine knows of a Tensor: its numpy array and its node (None: not tracked).
-
-    `view_of` is None but where an operation gave a view of another Tensor's memory: that Tensor, the
-    operation, its other arguments, and when it was made.
-    """
-
-    __slots__ = ("array", "node", "view_of", "__weakref__")
-
-    def __init__(self, array: ndarray, node: Any = None) -> None:
-        self.array, self.node, self.view_of = array, node, None
-        if mode.tracing is not None:
-            mode.tracing.made(array)
-
-
-class Node:
-    """One value on the tape; a leaf has no operation and keeps the gradient in `grad`. `origin`: see watch.py."""
-
-    __slots__ = ("op", "inputs", "args", "array", "place", "grad", "hooks", "origin", "__weakref__")
-    origin: tuple[str, str]
-
-    def __init__(self, op: Any, inputs: Any, args: Any, array: Any) -> None:
-        self.op = op  # the function of the vocabulary that made it
-        self.inputs = inputs  # per argument: the node it came from, or None
-        self.args = args  # the arrays and parameters the forward was given
-        self.array = array
-        self.place = next_place()
-        self.grad: Any = None
-        self.hooks: Any = None  # what is called with its gradient, by number; RETAIN: keep it in `grad`
-
-
-RETAIN = "retain"
-
-
-def leaf(array: ndarray) -> Node:
-    """The node of a tensor that the user made and wants a gradient for."""
-    return Node(None, (), (), array)
-
-
+# ---------------------------------------------------------------- operations
 _Result: type[Value] = Value
 
 
@@ -81,29 +37,7 @@ def box(array: Any, node: Node | None = None) -> Any:
     return _Result(as_array(array), node)
 
 
-def unbox(x: Any) -> Any:
-    """The array of a Tensor; anything else as it is."""
-    return x.array if isinstance(x, Value) else x
-
-
-def as_array(x: Any) -> Any:
-    """The array of a Tensor, an array as it is, and of anything else what numpy makes of it."""
-    x = unbox(x)
-    return x if isinstance(x, ndarray) else np.asarray(x)
-
-
-# ---------------------------------------------------------------- operations
-NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
-
-
-def accepts_axis(function: Callable) -> Callable:
-    """Let a function of `dim`/`keepdim` take numpy's `axis`/`keepdims` too."""
-
-    @functools.wraps(function)
-    def renamed(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **{NUMPY_NAMES.get(k, k): v for k, v in kwargs.items()})
-
-    return renamed
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}  # numpy's spellings, accepted everywhere
 
 
 def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None = None,
@@ -181,21 +115,17 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
     slots |= {alias: slots[name] for alias, name in NUMPY_NAMES.items() if name in slots}
 
     def bind(args: tuple, kwargs: dict) -> tuple:
-        bound = args + defaults[len(args):]
-        if kwargs:
-            named = list(bound)
-            for name, value in kwargs.items():
-                if name not in slots:
-                    raise TypeError(f"{op.__name__}() got an unexpected keyword argument '{name}'")
-                if slots[name] < len(args):
-                    raise TypeError(f"{op.__name__}() got multiple values for argument '{name}'")
-                named[slots[name]] = value
-            bound = tuple(named)
-        if len(args) < needed:
-            for p, value in zip(fixed, bound):
-                if value is p.empty:
-                    raise TypeError(f"{op.__name__}() missing the argument '{p.name}'")
-        return bound
+        bound = [*args, *defaults[len(args):]]
+        for name, value in kwargs.items():
+            if name not in slots:
+                raise TypeError(f"{op.__name__}() got an unexpected keyword argument '{name}'")
+            if slots[name] < len(args):
+                raise TypeError(f"{op.__name__}() got multiple values for argument '{name}'")
+            bound[slots[name]] = value
+        for p, value in zip(fixed, bound):
+            if value is p.empty:
+                raise TypeError(f"{op.__name__}() missing the argument '{p.name}'")
+        return tuple(bound)
 
     def general(*args: Any, **kwargs: Any) -> Any:
         count = len(args)
@@ -235,10 +165,13 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         if type(array) is tuple:
             array, *kept = array
             arrays += kept
+        if not isinstance(array, ndarray):  # numpy returns scalars for 0-d results
+            array = np.asarray(array)
         base, source = array.base, arrays[0]  # of a view: the array that owns the memory
         view = isinstance(args[0], Value) and (
             array is source or base is not None and (base is source or base is source.base))
-        if not view and (base is not None or array is arrays[-1]) and _shows(array, arrays):
+        if not view and (base is not None or array is arrays[-1]) and any(
+                isinstance(a, ndarray) and np.may_share_memory(a, array) for a in arrays):
             array = array.copy()  # only what is a view of the first argument can be made anew
         result = recorded(op, inputs, arrays, array, fast) if tracked else box(array)
         if view:
@@ -247,11 +180,6 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
 
     op = general if spelt_out is None else spelt_out(general)
     return op
-
-
-def _shows(array: Any, arrays: list) -> bool:
-    """Whether an array shows the memory of one of others."""
-    return any(isinstance(a, ndarray) and np.may_share_memory(a, array) for a in arrays)
 
 
 def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callable) -> Any:

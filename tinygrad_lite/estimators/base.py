@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tape import unbox
+from ..engine.values import unbox
 from ..ops import softmax
 
 

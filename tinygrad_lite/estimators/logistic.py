@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tape import unbox
+from ..engine.values import unbox
 from ..nn.by_hand import logistic_backward, logistic_forward
 from .base import Classifier
 

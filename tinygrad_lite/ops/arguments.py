@@ -7,7 +7,8 @@ import operator
 import numpy as np
 
 from ..engine.mode import opaque
-from ..engine.tape import as_array, unbox
+from ..engine.tape import NUMPY_NAMES
+from ..engine.values import as_array, unbox
 
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 WIDER = {"b": np.int64, "i": np.int64, "u": np.int64}  # what sums and products of whole numbers are taken in
@@ -62,6 +63,15 @@ def promote_float(*operands):
     if dtypes[0].kind not in RANK:
         raise TypeError(f"{dtypes[0]} is no dtype of real numbers")
     return [as_array(x).astype(np.float32) for x in operands]
+
+
+def accepts_axis(function):
+    """Let a function of `dim`/`keepdim` take numpy's `axis`/`keepdims` too."""
+    @functools.wraps(function)
+    def renamed(*args, **kwargs):
+        return function(*args, **{NUMPY_NAMES.get(k, k): v for k, v in kwargs.items()})
+
+    return renamed
 
 
 def sizes_of(shape):

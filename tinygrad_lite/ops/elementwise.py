@@ -4,7 +4,8 @@ import operator
 
 import numpy as np
 
-from ..engine.tape import primitive, unbox
+from ..engine.tape import primitive
+from ..engine.values import unbox
 from .arguments import promote, promote_float
 
 

@@ -6,8 +6,9 @@ import math
 import numpy as np
 
 from ..engine.mode import opaque
-from ..engine.tape import accepts_axis, as_array, broadcast_to, primitive, unbox
-from .arguments import along, diagonal_index, dim_of, is_basic, not_overwritten, outside, sizes_of
+from ..engine.tape import broadcast_to, primitive
+from ..engine.values import as_array, unbox
+from .arguments import accepts_axis, along, diagonal_index, dim_of, is_basic, not_overwritten, outside, sizes_of
 from .elementwise import where
 from .shape import clone, movedim, reshape, unsqueeze
 

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
-from ..engine.tape import accepts_axis, broadcast_to, primitive
-from .arguments import dim_of, result_type
+from ..engine.tape import broadcast_to, primitive
+from .arguments import accepts_axis, dim_of, result_type
 from .index import getitem
 from .shape import reshape
 

@@ -5,8 +5,8 @@ import string
 
 import numpy as np
 
-from ..engine.tape import accepts_axis, broadcast_to, primitive
-from .arguments import dim_of, promote, result_type
+from ..engine.tape import broadcast_to, primitive
+from .arguments import accepts_axis, dim_of, promote, result_type
 from .elementwise import abs
 from .index import diagonal, tril
 from .reduce import amax, amin, sum, vector_norm

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from ..engine.tape import BLAS, ONES, accepts_axis, broadcast_to, by_hand, primitive, unbox
-from .arguments import WIDER, axis_of, count_of, dim_of, dims_of, lost_dims
+from ..engine.tape import BLAS, ONES, broadcast_to, by_hand, primitive
+from ..engine.values import unbox
+from .arguments import WIDER, accepts_axis, axis_of, count_of, dim_of, dims_of, lost_dims
 from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
 from .index import _gathered
 from .shape import clone, reshape, squeeze, unsqueeze

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..engine.tape import accepts_axis, primitive, unbox
-from .arguments import WIDER, axis_of, dim_of, lost_dims
+from ..engine.tape import primitive
+from ..engine.values import unbox
+from .arguments import WIDER, accepts_axis, axis_of, dim_of, lost_dims
 from .elementwise import clamp, exp, where
 from .index import flip, getitem, roll
 from .join import cat

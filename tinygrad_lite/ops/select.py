@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..engine.tape import accepts_axis, box, primitive, unbox
-from .arguments import dim_of, outside
+from ..engine.tape import box, primitive
+from ..engine.values import unbox
+from .arguments import accepts_axis, dim_of, outside
 from .index import _gathered
 from .shape import clone
 

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from ..engine.tape import accepts_axis, broadcast_to, primitive, sum_to, unbox
-from .arguments import dim_of, inverse, sizes_of
+from ..engine.tape import broadcast_to, primitive, sum_to
+from ..engine.values import unbox
+from .arguments import accepts_axis, dim_of, inverse, sizes_of
 
 
 def _reshape(x, shape):

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..engine.tape import as_array, primitive
+from ..engine.tape import primitive
+from ..engine.values import as_array
 from .arguments import promote_float
 from .elementwise import exp, sqrt, where
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.mode import no_grad
-from ..engine.tape import unbox
+from ..engine.values import unbox
 from ..nn import Module
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..engine.changes import refuse_stale
-from ..engine.tape import Node, Value, backpropagate, cast, pull, seeds_for, sum_to, tape_of, unbox
+from ..engine.tape import backpropagate, cast, pull, seeds_for, sum_to, tape_of
+from ..engine.values import Node, Value, unbox
 from ..engine.watch import where_from
 from ..nn import Module, Parameter
 from ..nn import functional as F
