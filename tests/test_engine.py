@@ -108,6 +108,17 @@ def test_modes_nest_decorate_and_belong_to_a_thread():
     assert tl.is_grad_enabled()
 
 
+@pytest.mark.parametrize("op", [lambda x: x * 2, lambda x: x + x, tl.exp, tl.sum, lambda x: x[0], lambda x: x.reshape(-1), lambda x: tl.cat([x, x]), lambda x: tl.nn.functional.linear(x, x),
+                                tl.nn.functional.softmax, lambda x: Twice.apply(x)])
+def test_nothing_is_recorded_under_no_grad_by_any_kind_of_operation(op):
+    x = leaf([[1.0, 2.0]])
+    assert op(x).requires_grad and op(x).grad_fn is not None
+    with tl.no_grad():
+        assert not op(x).requires_grad and op(x).is_leaf
+        with tl.study():
+            assert not op(x).requires_grad
+
+
 def test_switches_decorate_functions_and_generators_with_and_without_parentheses():
     x = leaf(1.0)
 
@@ -706,6 +717,15 @@ def test_a_gradient_frees_only_what_it_went_through():
     tl.autograd.grad(a, y)
     b.backward()
     assert x.grad.tolist() == [6.0, 12.0]
+
+
+def test_what_a_gradient_did_not_reach_is_kept():
+    first = tl.primitive(lambda x, y: x + y, joint=lambda g, out, x, y: (g, None), name="first")
+    a, b = leaf([1.0]), leaf([2.0])
+    y = b * b
+    first(a * a, y).backward()
+    y.backward()
+    assert a.grad.tolist() == [2.0] and b.grad.tolist() == [4.0]
 
 
 def test_a_view_of_data_that_was_replaced_stands_for_itself():
