@@ -51,6 +51,10 @@ def test_graphs_are_freed_by_reference_counting_alone():
         ((x @ x).tanh().exp().sum() * 2).backward()
         x.grad = None
         (x * x).sum()  # a graph that is never read
+        y = x * x
+        y[0].add_(1)
+        with tl.no_grad():
+            y.mul_(2)
 
     gc.collect()
     gc.disable()
@@ -726,6 +730,15 @@ def test_what_a_gradient_did_not_reach_is_kept():
     first(a * a, y).backward()
     y.backward()
     assert a.grad.tolist() == [2.0] and b.grad.tolist() == [4.0]
+
+
+def test_a_view_of_a_detached_tensor_is_not_stale():
+    x = leaf([1.0, 2.0])
+    y = x * 1
+    v = y.detach()[0]
+    y.mul_(3)
+    (v * x).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
 
 
 def test_a_view_of_data_that_was_replaced_stands_for_itself():
