@@ -603,7 +603,7 @@ class Twice(tl.autograd.Function):
 
 
 USES = [lambda v: v.backward(np.ones(v.shape)), lambda v: tl.autograd.grad(v, v, np.ones(v.shape)), tl.tape, Twice.apply, lambda v: v * 2, tl.exp, tl.sum]
-VIEWS = [lambda y: y[0], lambda y: y.T, lambda y: y.reshape(4), lambda y: y.diagonal(), lambda y: y[None], lambda y: y.expand(2, 2), copy.copy]
+VIEWS = [lambda y: y[0], lambda y: y.T, lambda y: y.reshape(4), lambda y: y.diagonal(), lambda y: y[None], lambda y: y.expand(2, 2), copy.copy, lambda y: tl.einsum("ij->ji", y)]
 
 
 @pytest.mark.parametrize("use", USES)
@@ -614,7 +614,7 @@ def test_no_use_of_a_stale_view_passes(use, view):
 
 
 OWN_MEMORY = [  # what gives a copy, in PyTorch too: a change of the one is none of the other
-    lambda y: y.flip(0), lambda y: y.repeat(1, 1), lambda y: tl.einsum("ij->ji", y), lambda y: y.clone(), lambda y: y[[0, 1]], lambda y: y.roll(0, 0),
+    lambda y: y.flip(0), lambda y: y.repeat(1, 1), lambda y: y.clone(), lambda y: y[[0, 1]], lambda y: y.roll(0, 0),
     lambda y: tl.cat([y]), lambda y: y.sum(0), lambda y: tl.stack([y])[0]]
 
 
@@ -640,7 +640,8 @@ def test_a_view_of_a_later_argument_is_a_copy():
 
 def test_a_write_through_every_kind_of_view_reaches_its_base():
     for view, there in [(lambda y: y.diagonal(), [[1, 0], [0, 1]]), (lambda y: y[tl.tensor(1)], [[0, 0], [1, 1]]), (lambda y: y.T[0], [[1, 0], [1, 0]]),
-                        (lambda y: y.expand(2, 2), [[1, 1], [1, 1]]), (copy.copy, [[1, 1], [1, 1]]), (lambda y: y.unbind(1)[1], [[0, 1], [0, 1]])]:
+                        (lambda y: y.expand(2, 2), [[1, 1], [1, 1]]), (copy.copy, [[1, 1], [1, 1]]), (lambda y: y.unbind(1)[1], [[0, 1], [0, 1]]),
+                        (lambda y: tl.einsum("ii->i", y), [[1, 0], [0, 1]])]:
         x = leaf([[1.0, 2.0], [3.0, 4.0]])
         y = x * 1
         view(y).mul_(3)
@@ -747,6 +748,20 @@ def test_a_view_of_data_that_was_replaced_stands_for_itself():
     b.data = tl.tensor(np.array([7.0, 8.0, 9.0]))
     v.add_(leaf(2.0))
     assert b.tolist() == [7.0, 8.0, 9.0] and v.tolist() == [2.0, 2.0]
+
+
+class Itself(Twice):
+    @staticmethod
+    def forward(ctx, x):
+        return x
+
+
+def test_the_result_of_a_function_that_shows_its_argument_is_not_changed_in_place():
+    for function in (Itself.apply, tl.primitive(lambda x: x, joint=lambda g, out, x: (g,), name="itself")):
+        y = leaf([1.0, 2.0]) * 1
+        with pytest.raises(RuntimeError, match="gave is changed in place"):
+            function(y).mul_(2)
+        assert y.tolist() == [1.0, 2.0]
 
 
 def test_numpy_cannot_write_into_a_tensor_unnoticed():

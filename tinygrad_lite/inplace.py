@@ -7,7 +7,7 @@ import numpy as np
 
 from . import ops
 from .engine import tape
-from .engine.changes import next_place, refuse_stale, rewritten, stamp
+from .engine.changes import refuse_stale, rewritten, stamp
 from .engine.mode import mode
 from .engine.tape import BY_HAND, box
 from .engine.values import RETAIN, Value
@@ -28,6 +28,11 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
         if any(view.node is not None and view.node.op is None for view in chain):
             raise RuntimeError(f"{op.__name__}: a leaf tensor that requires grad is changed in place; "
                                "do it under no_grad(), or on a .clone()")
+        for view in chain[:-1]:
+            made_by = view.view_of[1]
+            if not made_by.rules or made_by.__name__ in BY_HAND:
+                raise RuntimeError(f"{op.__name__}: a view that {made_by.__name__} gave is changed in place, and no "
+                                   "rule says where it lies in what it shows; change a .clone()")
         _refresh(chain)
         if rewritten:
             refuse_stale(op.__name__, args)
@@ -55,7 +60,6 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
     base = chain[-1]
     base.array[...] = new.array
     stamp(base.array, recorded=True)
-    new.node.place = next_place()
     _hand_over(base, new.node)
     _refresh(chain)
     return x
@@ -75,9 +79,6 @@ def _refresh(chain: list) -> None:
         up_to_date = view.node is not None and view.node.inputs and view.node.inputs[0] is base.node
         if base.node is not None and not up_to_date:
             _, op, args, _ = view.view_of
-            if not op.rules or op.__name__ in BY_HAND:
-                raise RuntimeError(f"a view that {op.__name__} gave is changed in place, or what it shows is, and "
-                                   "nothing says where it lies in there; change a .clone()")
             _hand_over(view, op(base, *args).node)
 
 

@@ -189,3 +189,13 @@ def test_extremes_of_short_rows_are_numpys(shape):
         for keep in (False, True):
             np.testing.assert_array_equal(tl.amax(tl.tensor(x), dim, keep).array, x.max(axis=dim, keepdims=keep))
             np.testing.assert_array_equal(tl.amin(tl.tensor(x.T.copy().T), dim, keep).array, x.min(axis=dim, keepdims=keep))
+
+
+@pytest.mark.parametrize("join", [tl.cat, tl.stack])
+def test_joined_tensors_have_the_widest_of_their_dtypes(join):
+    for kinds, expected in [((np.int64, np.float32), np.float32), ((np.float32, np.float64), np.float64), ((bool, np.int8), np.int8), ((np.float16, np.int64), np.float16)]:
+        parts = [tl.tensor(np.ones(2, kind)) for kind in kinds]
+        assert join(parts).dtype == join(parts[::-1]).dtype == expected
+    x, y = leaf([1.0, 2.0], np.float32), leaf([3.0, 4.0])
+    (join([x, y]) * 2).sum().backward()
+    assert x.grad.dtype == np.float32 and y.grad.dtype == np.float64 and x.grad.tolist() == y.grad.tolist() == [2.0, 2.0]

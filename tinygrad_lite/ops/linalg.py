@@ -143,6 +143,9 @@ def einsum(equation, *operands):
             sizes[c] = max(sizes[c], n)
     reduced = [_own_indices(t, x, "".join(terms[:k] + terms[k + 1 :]) + output, sizes)
                for k, (t, x) in enumerate(zip(terms, operands))]
+    if len(reduced) == 1:  # what is left to do is to order its dimensions
+        ((term, x),) = reduced
+        return permute(x, *map(term.index, output))
     return _contraction(",".join(t for t, _ in reduced) + "->" + output, *(x for _, x in reduced))
 
 
