@@ -45,5 +45,5 @@ from .view import Tape, draw, explore, study
 bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(
     _np.dtype, ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"))
 short, int, long, half, float, double = int16, int32, int64, float16, float32, float64
-tape = Tape  # tl.tape(loss), and no longer the engine's module: import from tinygrad_lite.engine.tape
+tape = Tape  # tl.tape(loss); the engine is in tinygrad_lite.engine
 inf, nan, pi, newaxis = _np.inf, _np.nan, _np.pi, None

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .engine import tape
 from .engine.changes import refuse_stale, rewritten, stamp
 from .engine.mode import mode
-from .engine.tape import BY_HAND, box
+from .engine.tape import BY_HAND, box, cast
 from .engine.values import RETAIN, Value
 
 
@@ -25,36 +24,47 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
                            "change a .clone()")
     chain = _chain(x)
     if mode.recording:
-        if any(view.node is not None and view.node.op is None for view in chain):
-            raise RuntimeError(f"{op.__name__}: a leaf tensor that requires grad is changed in place; "
-                               "do it under no_grad(), or on a .clone()")
-        for view in chain[:-1]:
-            made_by = view.view_of[1]
-            if not made_by.rules or made_by.__name__ in BY_HAND:
-                raise RuntimeError(f"{op.__name__}: a view that {made_by.__name__} gave is changed in place, and no "
-                                   "rule says where it lies in what it shows; change a .clone()")
+        _refuse_unrecordable(op, chain)
         _refresh(chain)
         if rewritten:
             refuse_stale(op.__name__, args)
-    tracked = mode.recording and x.array.dtype.kind == "f" and any(
-        isinstance(a, Value) and a.node is not None for a in (x, *args))
-    if tracked:
+    if mode.recording and x.array.dtype.kind == "f" and any(isinstance(a, Value) and a.node for a in (x, *args)):
         # what the rules read must outlast the change, also where an argument is x or a view of it
-        new = op(*(box(a.array.copy(), a.node) if isinstance(a, Value) and np.may_share_memory(a.array, x.array) else a
-                   for a in (x, *args)), **settings)
+        lasting = [box(a.array.copy(), a.node) if isinstance(a, Value) and np.may_share_memory(a.array, x.array) else a
+                   for a in (x, *args)]
+        _take(chain, _fitting(op, x, op(*lasting, **settings)))
     else:
-        new = op(box(x.array), *args, **settings)
+        x.array[...] = _fitting(op, x, op(box(x.array), *args, **settings)).array
+        stamp(x.array)
+    return x
+
+
+def _refuse_unrecordable(op: Callable, chain: list) -> None:
+    """RuntimeError where a change could not be told to the gradients of all who show the memory."""
+    if any(view.node is not None and view.node.op is None for view in chain):
+        raise RuntimeError(f"{op.__name__}: a leaf tensor that requires grad is changed in place; "
+                           "do it under no_grad(), or on a .clone()")
+    for view in chain[:-1]:
+        made_by = view.view_of[1]
+        if not made_by.rules or made_by.__name__ in BY_HAND:
+            raise RuntimeError(f"{op.__name__}: a view that {made_by.__name__} gave is changed in place, and no rule "
+                               "says where it lies in what it shows; change a .clone()")
+
+
+def _fitting(op: Callable, x: Any, new: Any) -> Any:
+    """The result of an operation; RuntimeError where it does not go into x's memory."""
     if new.array.shape != x.array.shape:
         raise RuntimeError(f"{op.__name__}: a result of shape {new.array.shape} does not fit in place into "
                            f"shape {x.array.shape}")
     if not np.can_cast(new.array.dtype, x.array.dtype, "same_kind"):
         raise RuntimeError(f"{op.__name__}: result type {new.array.dtype} can't be cast to {x.array.dtype} in place")
-    if not tracked:
-        x.array[...] = new.array
-        stamp(x.array)
-        return x
-    if new.array.dtype != x.array.dtype:
-        new = tape.cast(new, x.array.dtype)
+    return new
+
+
+def _take(chain: list, new: Any) -> None:
+    """Let the first of a chain of views, and so all that it shows, take over a recorded value."""
+    if new.array.dtype != chain[0].array.dtype:
+        new = cast(new, chain[0].array.dtype)
     for view in chain[:-1]:
         new = _written(view, new)
     base = chain[-1]
@@ -62,7 +72,6 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
     stamp(base.array, recorded=True)
     _hand_over(base, new.node)
     _refresh(chain)
-    return x
 
 
 def _chain(x: Any) -> list:
