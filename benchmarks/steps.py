@@ -9,6 +9,7 @@ from environment import kernel  # first: it sets one thread and the kernel
 import statistics  # isort: skip
 import threading  # isort: skip
 import time  # isort: skip
+import warnings  # isort: skip
 
 import numpy as np  # isort: skip
 
@@ -171,6 +172,7 @@ def main(rounds=60):
         row = "  ".join(f"{name} {t:8.1f} us" for name, t in medians.items())
         ratios = "  ".join(f"ours/{n} {medians['ours'] / t:.2f}" for n, t in medians.items() if n != "ours")
         print(f"{title:34} {row}  {ratios}")
+    warnings.simplefilter("ignore", tl.compiler.Fallback)  # of the call that is kept waiting
     found = beside(chain(tl, tl.from_numpy))
     print("the chain " + ", ".join(f"{name} {t:.1f} us ({t / found['alone']:.2f})" for name, t in found.items()))
 

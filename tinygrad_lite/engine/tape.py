@@ -317,10 +317,7 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
     """
     tape, leaves = tape_of(seeds)
     inner = set(wanted or ())
-    live = set(inner)
-    for between in tape if live else ():  # only what lies between the outputs and the wanted inputs
-        if not live.isdisjoint(between.inputs):
-            live.add(between)
+    live = _leading_to(inner, tape)
 
     def sources(node: Node) -> Any:
         return [n if n in live else None for n in node.inputs] if live else node.inputs
@@ -386,6 +383,15 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
         mode.set("recording", recording)
     accumulate(retained)
     return {node: grads[node] for node in inner if node in grads} if inner else grads
+
+
+def _leading_to(wanted: set[Node], tape: list[Node]) -> set[Node]:
+    """The wanted nodes, and those of the tape that gradients pass on their way to them."""
+    live = set(wanted)
+    for node in tape if wanted else ():
+        if not live.isdisjoint(node.inputs):
+            live.add(node)
+    return live
 
 
 def pull(op: Any, inputs: Any, g: Any, out: Any, args: list, anew: bool = False) -> list:
