@@ -3,18 +3,15 @@
     python benchmarks/kmeans.py
 """
 
-import os
+from environment import kernel  # first: it sets one thread and the kernel
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+import resource  # isort: skip
+import statistics  # isort: skip
+import time  # isort: skip
 
-import resource  # noqa: E402
-import statistics  # noqa: E402
-import time  # noqa: E402
+import numpy as np  # isort: skip
 
-import numpy as np  # noqa: E402
-
-from tinygrad_lite.estimators import KMeans  # noqa: E402
+from tinygrad_lite.estimators import KMeans  # isort: skip
 
 ITERATIONS = 5
 
@@ -28,6 +25,7 @@ def seconds(model, X):
 
 def main():
     """Print memory first, before scikit-learn is there, then the ratio of interleaved fits."""
+    print(kernel())
     X = np.random.default_rng(0).standard_normal((1_000_000, 16))
     KMeans(64, max_iter=ITERATIONS, tol=0, random_state=0).fit(X)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
