@@ -124,11 +124,18 @@ def plain(index):
     if isinstance(index, (tuple, list)):
         return type(index)(plain(i) for i in index)
     if isinstance(index, slice):
-        return slice(*(n if n is None else operator.index(n) for n in (index.start, index.stop, index.step)))
+        return slice(*map(_place_in_slice, (index.start, index.stop, index.step)))
     index = unbox(index)
     if type(index) is np.ndarray and index.ndim == 0 and index.dtype.kind in "iu":
         return index.item()
     return index
+
+
+def _place_in_slice(n):
+    try:
+        return n if n is None else operator.index(n)
+    except TypeError:
+        raise TypeError(f"getitem: a slice goes from and to whole numbers, not {getattr(n, 'dtype', n)}") from None
 
 
 def is_basic(index):

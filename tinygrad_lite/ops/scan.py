@@ -90,6 +90,9 @@ def discounted_cumsum(x, factor, dim):
     factor is a number or of x's shape. Rewards to go are the sums of the reversed rewards, reversed.
     """
     dim = dim_of(x, dim)
+    if hasattr(factor, "shape") and factor.shape != x.shape:
+        raise RuntimeError(f"discounted_cumsum: a factor of shape {factor.shape} is neither a number nor of x's shape "
+                           f"{x.shape}")
     if not x.ndim or not x.shape[dim]:
         return x
     rows = [(slice(None),) * dim + (slice(i, i + 1),) for i in range(x.shape[dim])]

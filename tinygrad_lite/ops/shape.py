@@ -145,7 +145,8 @@ def tile(x, *sizes):
 def sum_to_size(x, *size):
     """x summed over the dimensions by which it is larger than `size`: what undoes broadcasting."""
     size = sizes_of(size)
-    if np.broadcast_shapes(x.shape, size) != x.shape:
+    last = x.shape[x.ndim - len(size):]
+    if len(size) > x.ndim or any(k not in (1, n) for k, n in zip(size, last)):
         raise RuntimeError(f"sum_to_size: a tensor of shape {size} does not broadcast to shape {x.shape}")
     return sum_to(x, size)
 
