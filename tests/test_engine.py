@@ -701,6 +701,26 @@ def test_every_gradient_is_in_memory_of_its_own():
     assert w.tolist() == [5.0, 6.0]
 
 
+def test_an_index_of_tensors_that_changed_is_noticed_however_it_was_given():
+    for read in (lambda x, i: tl.getitem(x, (i,)), lambda x, i: tl.index_put(x, (i,), 0.0), lambda x, i: tl.index_put(x, [i], x[:2], True), lambda x, i: x[i, :]):
+        x, i = leaf([[1.0], [2.0], [3.0]]), tl.tensor([0, 1])
+        y = read(x * 1, i)
+        i.add_(1)
+        with pytest.raises(RuntimeError, match="changed in place"):
+            y.sum().backward()
+
+
+def test_rules_must_be_as_many_as_arguments():
+    short = tl.primitive(lambda x, y: x * y, joint=lambda g, out, x, y: (g * y,), name="short")
+    with pytest.raises(RuntimeError, match="short: the joint rule gave 1 gradients for 2 arguments"):
+        short(leaf(1.0), leaf(2.0)).backward()
+    with pytest.raises(TypeError, match="3 rules are more than the 2 arguments"):
+        tl.primitive(lambda x, y: x, *[lambda g, out, x, y: g] * 3)
+    with pytest.raises(TypeError, match="a hook is a function"):
+        leaf(1.0).register_hook(3)
+    assert repr((leaf(1.0) * 2).grad_fn) == "<mul>"
+
+
 def test_whole_numbers_that_take_a_tracked_value_are_not_tracked():
     w, x = leaf([1.7, 2.2]), tl.tensor(np.zeros(2, np.int64))
     x.copy_(w)

@@ -65,7 +65,11 @@ def test_what_is_a_composition_is_looked_for_by_its_parts():
     tape = tl.tape(tl.nn.functional.mse_loss(a, b))
     with pytest.raises(ValueError, match="mse_loss is recorded as its parts.*mean, pow, sub"):
         tape.find(op="mse_loss")
-    assert [s.op for s in tape.find(op="sub")] == ["sub"] and tape.find(op="div") == tape.find(op="linear") == tape.find(op="nothing") == []
+    assert [s.op for s in tape.find(op="sub")] == ["sub"] and tape.find(op="div") == tape.find(op="linear") == []
+    with pytest.raises(ValueError, match="no operation is called 'mull'; do you mean mul"):
+        tape.find(op="mull")
+    with pytest.raises(TypeError, match="names is a Module"):
+        tl.draw(a * b, "model")
     for out, names in [(a / b, "div"), (a - b, "sub"), (tl.nn.functional.layer_norm(a, (3,)), "layer_norm"), (tl.nn.functional.rms_norm(a, (3,)), "rms_norm"),
                        (a.norm(), "norm"), (tl.einsum("ij,kj->ik", a, b), "einsum"), (a.max(1)[0], "gather squeeze"), (a.permute(1, 0), "permute"),
                        (a.double(), "to"), (tl.nn.functional.gelu(a, "tanh"), "gelu"), (a.clamp(0.0, 2.0), "clamp"), (tl.nn.functional.unfold(a[None, None], 1), "unfold")]:

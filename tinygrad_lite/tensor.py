@@ -163,6 +163,8 @@ class Tensor(Value):
 
         Gives a handle to remove() it by. A tensor that is changed in place leaves its hooks with its value before.
         """
+        if not callable(hook):
+            raise TypeError(f"register_hook: a hook is a function of the gradient, not {type(hook).__name__}")
         return Handle(self._hooks(), hook)
 
     def retain_grad(self) -> None:

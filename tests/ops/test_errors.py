@@ -33,6 +33,8 @@ ERRORS = [
     (lambda: tl.sum(t([1.0]), 0, False, 1), TypeError, "sum.. takes 3 arguments, but 4"),
     (lambda: tl.sum(t([1.0]), dims=0), TypeError, "sum.. got an unexpected keyword argument 'dims'"),
     (lambda: tl.sum(t([1.0]), 0, dim=0), TypeError, "sum.. got multiple values for argument 'dim'"),
+    (lambda: t([1.0]).unsqueeze(1.5), TypeError, "unsqueeze: dim is a whole number or several, not 1.5"),
+    (lambda: tl.index_put(t([1.0, 2.0]), (t([0, 0]).long(),), t([1.0, 2.0, 3.0]), True), RuntimeError, r"index_put: values of shape \(3,\)"),
     (lambda: t([1.0]).unsqueeze((0, 0)), ValueError, "unsqueeze: dim .0, 0. names a dimension twice"),
     (lambda: tl.sum_to_size(t([1.0, 2.0]), 3), RuntimeError, r"sum_to_size.*\(3,\).*\(2,\)"),
     (lambda: tl.sum_to_size(t([1.0, 2.0]), 2, 2), RuntimeError, r"sum_to_size.*\(2, 2\).*\(2,\)"),

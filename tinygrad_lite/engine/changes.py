@@ -114,11 +114,12 @@ class _ShapeOnly(NDArrayOperatorsMixin):
 
 def _without_changed(x: Any, node: Any) -> Any:
     """An argument of a node, the arrays in it that have changed since by their shapes only."""
+    x = getattr(x, "array", x)  # of a Tensor in an index
     if isinstance(x, np.ndarray):
         return _ShapeOnly(x, node.op) if changed_since(x, node.place) else x
     if isinstance(x, (tuple, list)):
         parts = [_without_changed(part, node) for part in x]
-        return x if all(a is b for a, b in zip(parts, x)) else type(x)(parts)
+        return type(x)(parts) if any(isinstance(part, _ShapeOnly) for part in parts) else x
     return x
 
 

@@ -110,6 +110,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
     needed = len([p for p in fixed if p.default is p.empty])
     defaults = tuple(p.default for p in fixed)
     slots = {p.name: i for i, p in enumerate(fixed)}
+    if len(rules) > len(parameters):
+        raise TypeError(f"primitive: {len(rules)} rules are more than the {len(parameters)} arguments of the forward")
     ruled = itertools.repeat(True) if joint else (*rules, *[None] * (arity - len(rules)))
     most = arity if len(fixed) == len(parameters) else math.inf
     slots |= {alias: slots[name] for alias, name in NUMPY_NAMES.items() if name in slots}
@@ -406,7 +408,10 @@ def pull(op: Any, inputs: Any, g: Any, out: Any, args: list, anew: bool = False)
 
 def _jointly(op: Any, inputs: Iterable, g: Any, out: Any, args: Iterable) -> Iterable:
     """What a joint rule sends back to each input; what it gives as a function is computed only where it is wanted."""
-    for source, d in zip(inputs, op.joint(g, out, *args)):
+    found = tuple(op.joint(g, out, *args))
+    if len(found) != len(inputs):
+        raise RuntimeError(f"{op.__name__}: the joint rule gave {len(found)} gradients for {len(inputs)} arguments")
+    for source, d in zip(inputs, found):
         if source is None:
             yield None
         else:

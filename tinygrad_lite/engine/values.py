@@ -46,6 +46,9 @@ class Node:
         self.grad: Any = None
         self.hooks: Any = None  # what is called with its gradient, by number; RETAIN: keep it in `grad`
 
+    def __repr__(self) -> str:
+        return f"<{self.op.__name__ if self.op else 'leaf'}>"
+
 
 def leaf(array: ndarray) -> Node:
     """The node of a tensor that the user made and wants a gradient for."""

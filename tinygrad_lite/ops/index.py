@@ -8,7 +8,7 @@ import numpy as np
 from ..engine.mode import opaque
 from ..engine.tape import broadcast_to, primitive
 from ..engine.values import as_array, unbox
-from .arguments import accepts_axis, along, diagonal_index, dim_of, is_basic, not_overwritten, outside, sizes_of
+from .arguments import accepts_axis, along, diagonal_index, dim_of, is_basic, not_overwritten, outside, plain, sizes_of
 from .elementwise import where
 from .shape import clone, movedim, reshape, unsqueeze
 
@@ -95,8 +95,13 @@ _gathered = primitive(_gather, lambda g, out, x, dim, index, unique_indices:
 
 def index_put(x, indices, values, accumulate=False):
     """x with values written at what x[indices] would read, or added with `accumulate`; of repeats the last stays."""
+    indices = plain(indices)
     if accumulate:
-        return x + place(as_array(values) if isinstance(values, (int, float)) else values, indices, x.shape)
+        values = as_array(values) if isinstance(values, (int, float)) else values
+        there = np.empty(x.shape, bool)[indices].shape
+        if any(k not in (1, n) for k, n in zip(values.shape[::-1], there[::-1])) or values.ndim > len(there):
+            raise RuntimeError(f"index_put: values of shape {values.shape} do not fit the {there} that the index names")
+        return x + place(values, indices, x.shape)
     return _written(x, indices, values if x.dtype.kind == "f" else unbox(values))  # whole numbers have no gradient
 
 

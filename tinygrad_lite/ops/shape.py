@@ -1,6 +1,7 @@
 """Other shapes for the same values; most results share their input's memory."""
 
 import math
+import operator
 
 import numpy as np
 
@@ -75,7 +76,10 @@ def squeeze(x, dim=None):
 @accepts_axis
 def unsqueeze(x, dim):
     """Insert dimensions of size 1: where `dim`, one or several, counts in the result."""
-    dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    try:
+        dims = tuple(map(operator.index, dim if isinstance(dim, (tuple, list)) else (dim,)))
+    except TypeError:
+        raise TypeError(f"unsqueeze: dim is a whole number or several, not {dim!r}") from None
     if not dims:
         return x
     at = {dim_of(x, d, extra=len(dims)) for d in dims}

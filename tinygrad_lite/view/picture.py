@@ -41,7 +41,7 @@ def use_any_dot() -> None:
 
 def draw(output: Any, names: Any = None, *, values: bool = False, gradients: bool = False, depth: int | None = None,
          fold: bool = False, direction: str = "TB") -> "graphviz.Digraph":
-    """The graph that leads to a Tensor (or of a Tape); it shows itself in Jupyter, `.render("graph.svg")` writes it.
+    """The graph that leads to a Tensor (or of a Tape); it shows itself in Jupyter, .render(outfile="graph.svg") writes.
 
     names: a Module, or a dict of names with their leaves. values, gradients: say them in the boxes, of small matrices
     as a heat map (red above 0, blue below). Operations recorded inside study() lie in boxes of their modules; modules

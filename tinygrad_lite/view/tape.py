@@ -1,6 +1,7 @@
 """The tape as a sequence of steps, and as a table: the Wengert list, forward and backward."""
 
 import ast
+import difflib
 import dis
 import functools
 import inspect
@@ -14,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from ..engine.changes import refuse_stale
-from ..engine.tape import backpropagate, cast, pull, seeds_for, sum_to, tape_of
+from ..engine.tape import BY_HAND, backpropagate, cast, pull, seeds_for, sum_to, tape_of
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import where_from
 from ..nn import Module, Parameter
 from ..nn import functional as F
-from ..ops import VOCABULARY
+from ..ops import PRIMITIVES, VOCABULARY
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,12 @@ OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow", "@": "
              "%": "remainder", "&": "bitwise_and", "|": "bitwise_or", "^": "bitwise_xor"}
 
 
+def known_names() -> set[str]:
+    """What a step may be called, and the functions that are recorded as their parts."""
+    recorded = {op.__name__ for op in (*PRIMITIVES, *BY_HAND.values())}
+    return {"parameter", "leaf", "constant", *recorded, *VOCABULARY, *(n for n in vars(F) if not n.startswith("_"))}
+
+
 def parts_of(name: str) -> set[str]:
     """The operations that a function of the library may be recorded as; empty where it is one itself, or unknown."""
     functions: list[Any] = [VOCABULARY.get(name, getattr(F, name, None))]
@@ -205,6 +212,8 @@ class Tape:
                                "no_grad()")
         if isinstance(names, Module):
             names = dict(names.named_parameters())
+        if names and not (isinstance(names, dict) and all(isinstance(t, Value) for t in names.values())):
+            raise TypeError("tape: names is a Module, or a dict of names with their Tensors")
         called = {t.node: (name, t) for name, t in (names or {}).items()}
         refuse_stale("tape", [output])
         nodes, leaves = tape_of([output.node])
@@ -263,7 +272,10 @@ class Tape:
         ValueError, with the names of its parts, for a function that is recorded as the operations it is made of.
         """
         if op is not None and not any(s.op == op for s in self.steps):
-            parts = parts_of(op)
+            parts, names = parts_of(op), known_names()
+            if op not in names:
+                near = ", ".join(difflib.get_close_matches(op, sorted(names)))
+                raise ValueError(f"find: no operation is called {op!r}" + f"; do you mean {near}?" * bool(near))
             if parts:
                 raise ValueError(f"find: {op} is recorded as its parts, so look for those: {', '.join(sorted(parts))}")
         return [s for s in self.steps if (op is None or s.op == op)
