@@ -406,7 +406,7 @@ def pull(op: Any, inputs: Any, g: Any, out: Any, args: list, anew: bool = False)
     return [None if source is None else rule(g, out, *args) for source, rule in zip(inputs, op.rules)]
 
 
-def _jointly(op: Any, inputs: Iterable, g: Any, out: Any, args: Iterable) -> Iterable:
+def _jointly(op: Any, inputs: Any, g: Any, out: Any, args: Iterable) -> Iterable:
     """What a joint rule sends back to each input; what it gives as a function is computed only where it is wanted."""
     found = tuple(op.joint(g, out, *args))
     if len(found) != len(inputs):

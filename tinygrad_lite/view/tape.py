@@ -181,10 +181,21 @@ def parts_of(name: str) -> set[str]:
         if hasattr(f, "rules"):
             parts.add(f.__name__)
         elif inspect.isfunction(f) and f.__module__.startswith("tinygrad_lite."):
-            symbols = {step.argrepr for step in dis.get_instructions(f) if step.opname == "BINARY_OP"}
-            parts |= {OPERATORS[symbol] for symbol in symbols & OPERATORS.keys()}
-            functions += [g for g in map(f.__globals__.get, f.__code__.co_names) if g not in functions]
+            for code in _codes(f.__code__):
+                steps = list(dis.get_instructions(code))
+                parts |= {OPERATORS[s.argrepr] for s in steps if s.opname == "BINARY_OP" and s.argrepr in OPERATORS}
+                parts |= {"neg" for s in steps if s.opname == "UNARY_NEGATIVE"}
+                parts |= {"abs"} & ({*code.co_names} - f.__globals__.keys())  # Python's own
+                functions += [g for g in map(f.__globals__.get, code.co_names) if g not in functions]
     return set() if name in parts else parts
+
+
+def _codes(code: Any) -> Iterator[Any]:
+    """A function's code, and that of the functions and generators inside it."""
+    yield code
+    for constant in code.co_consts:
+        if inspect.iscode(constant):
+            yield from _codes(constant)
 
 
 # ---------------------------------------------------------------- the tape
@@ -276,8 +287,10 @@ class Tape:
             if op not in names:
                 near = ", ".join(difflib.get_close_matches(op, sorted(names)))
                 raise ValueError(f"find: no operation is called {op!r}" + f"; do you mean {near}?" * bool(near))
+            here = parts & {s.op for s in self.steps}
             if parts:
-                raise ValueError(f"find: {op} is recorded as its parts, so look for those: {', '.join(sorted(parts))}")
+                raise ValueError(f"find: {op} is recorded as its parts, so look for those: "
+                                 + (f"here {', '.join(sorted(here))}" if here else "none of them is on this tape"))
         return [s for s in self.steps if (op is None or s.op == op)
                 and (module is None or s.module == module or s.module.startswith(module + "."))]
 
