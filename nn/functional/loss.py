@@ -95,7 +95,7 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     rows, flat, counted = _rows("nll_loss", input, target, ignore_index)
     if counted is None and 0 <= ignore_index < rows.shape[1]:
         counted = flat != ignore_index
-    return _nll(rows, flat, counted, unbox(target).shape, weight, reduction)
+    return _nll(rows, flat, counted, np.shape(unbox(target)), weight, reduction)
 
 
 def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
