@@ -121,3 +121,12 @@ WRONG = [
 def test_bad_input_gets_a_clear_error(wrong, kind, message):
     with pytest.raises(kind, match=message):
         wrong()
+
+
+def test_long_causal_attention_with_keys_that_nobody_sees():
+    q, k, v = (tl.tensor(np.ones(shape), requires_grad=True) for shape in ((2, 1024, 1), (4096, 1), (4096, 1)))
+    with tl.no_grad():
+        k[-1] = v[-1] = float("nan")  # behind the last query
+    F.scaled_dot_product_attention(q, k, v, is_causal=True).sum().backward()
+    assert q.grad.shape == q.shape and k.grad.shape == k.shape and np.isfinite(k.grad.array).all()
+    assert (v.grad.array[1024:] == 0).all() and np.isclose(v.grad.array.sum(), 2 * 1024)

@@ -721,6 +721,16 @@ def test_rules_must_be_as_many_as_arguments():
     assert repr((leaf(1.0) * 2).grad_fn) == "<mul>"
 
 
+def test_what_a_hook_was_given_stays_the_hooks():
+    seen, x = [], leaf([3.0, 4.0])
+    y = x + 1
+    y.register_hook(lambda g: seen.append(g))
+    x.register_hook(lambda g: seen.append(g))
+    (y * y).sum().backward()
+    x.grad.zero_()
+    assert [g.tolist() for g in seen] == [[8.0, 10.0], [8.0, 10.0]]
+
+
 def test_whole_numbers_that_take_a_tracked_value_are_not_tracked():
     w, x = leaf([1.7, 2.2]), tl.tensor(np.zeros(2, np.int64))
     x.copy_(w)

@@ -124,10 +124,12 @@ def _lean_rule(g, out, q, k, v, mask, causal, scale, level):
             for total, d in ((dk, ds.mT @ q[of] * scale), (dv, p.mT @ g[of])):
                 total[j] = total[j] + d if j in total else d
         dq.append(mine)
-    columns = blocks(k.shape[-2])
-    return (cat(dq, -2), *(cat([total[j] if j in total else x[(..., part, slice(None))] * 0.0
-                                for j, part in enumerate(columns)], -2) for total, x in ((dk, k), (dv, v))),
-            None, None, None)
+    for j, columns in enumerate(blocks(k.shape[-2])):
+        for total in (dk, dv):  # of keys that nobody may see
+            shape = (*total[0].shape[:-2], columns.stop - columns.start, total[0].shape[-1])
+            total.setdefault(j, np.zeros(shape, total[0].dtype))
+    count = len(dk)
+    return (cat(dq, -2), *(cat([total[j] for j in range(count)], -2) for total in (dk, dv)), None, None, None)
 
 
 @by_hand(joint=_lean_rule, name="scaled_dot_product_attention")

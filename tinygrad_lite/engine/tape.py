@@ -451,7 +451,7 @@ def _run_hooks(node: Node, g: Any) -> Any:
         if unbox(g).shape != like.shape or unbox(g).dtype != like.dtype:
             raise RuntimeError(f"a hook changed the gradient from shape {like.shape} {like.dtype} to "
                                f"{unbox(g).shape} {unbox(g).dtype}: what it returns has the tensor's shape and dtype")
-    return g
+    return _own(g)  # a hook may have kept what it was given
 
 
 def _own(g: Any, unless: Any = None) -> Any:
