@@ -548,6 +548,16 @@ def test_what_is_not_on_the_way_to_the_wanted_input_may_have_changed():
         tl.autograd.grad(loss, w)
 
 
+def test_what_lies_below_the_wanted_tensor_may_have_changed():
+    F = tl.nn.functional
+    for op in (lambda y: F.scaled_dot_product_attention(y, y, y), lambda y: F.layer_norm(y, (3,))):
+        y = leaf(np.eye(3)) * 1.5
+        d = op(y)
+        y.mul_(2)
+        u = d.tanh()
+        assert tl.autograd.grad((u * u).sum(), u, create_graph=True)[0].tolist() == (2 * u.array).tolist()
+
+
 def test_views_2_000_deep_are_changed_without_recursion():
     x = leaf(np.arange(4.0))
     y = x * 1

@@ -131,7 +131,8 @@ def refuse_changed(tape: list, sources: Callable[[Any], Any], pull: Callable) ->
     if not tape or _last_change < tape[0].place:
         return
     for node in tape:
-        if hasattr(node.op, "context"):  # an autograd.Function: its context looks after what it saved
+        inputs = sources(node)
+        if not any(inputs) or hasattr(node.op, "context"):  # a Function's context looks after what it saved
             continue
         args = [_without_changed(a, node) for a in node.args]
         out = _without_changed(node.array, node)
@@ -139,4 +140,4 @@ def refuse_changed(tape: list, sources: Callable[[Any], Any], pull: Callable) ->
             continue
         g = np.broadcast_to(np.zeros((), out.dtype), out.shape)
         with np.errstate(all="ignore"):
-            pull(node.op, sources(node), g, out, args)
+            pull(node.op, inputs, g, out, args)
