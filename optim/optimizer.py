@@ -66,19 +66,14 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        changed = []
+        ready = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
         try:
-            for group in self.param_groups:
-                for p in group["params"]:
-                    grad = p.grad
-                    if grad is not None:
-                        state = self.state.get(p)
-                        if state is None:
-                            state = self.state[p] = self.start(p.array, **group)
-                        changed.append(p.array)
-                        self.update(p.array, grad.array, state, **group)
+            for p, group in ready:
+                if p not in self.state:
+                    self.state[p] = self.start(p.array, **group)
+                self.update(p.array, p.grad.array, self.state[p], **group)
         finally:
-            stamp(*changed)
+            stamp(*(p.array for p, _ in ready))
         return loss
 
     def state_dict(self) -> dict[str, Any]:

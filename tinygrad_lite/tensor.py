@@ -328,7 +328,7 @@ class Tensor(Value):
         return ops.getitem(self, index if type(index) is int else plain(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        rebind(self, ops.index_put, plain(index), value)
+        rebind(self, ops.index_put, index, value)
 
     def clamp_(self, min: Any = None, max: Any = None) -> "Tensor":
         """clamp in place."""
