@@ -66,14 +66,15 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        ready = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        ready = [(p, p.array, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
         try:
-            for p, group in ready:
-                if p not in self.state:
-                    self.state[p] = self.start(p.array, **group)
-                self.update(p.array, p.grad.array, self.state[p], **group)
+            for p, array, group in ready:
+                state = self.state.get(p)
+                if state is None:
+                    state = self.state[p] = self.start(array, **group)
+                self.update(array, p.grad.array, state, **group)
         finally:
-            stamp(*(p.array for p, _ in ready))
+            stamp(*(array for _, array, _ in ready))
         return loss
 
     def state_dict(self) -> dict[str, Any]:

@@ -383,7 +383,8 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
         raise
     finally:
         mode.set("recording", recording)
-    accumulate(retained)
+    if retained:
+        accumulate(retained)
     return {node: grads[node] for node in inner if node in grads} if inner else grads
 
 
