@@ -66,15 +66,16 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        ready = [(p, p.array, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        ready = [(p, p.array, grad, group) for group in self.param_groups for p in group["params"]
+                 if (grad := p.grad) is not None]
         try:
-            for p, array, group in ready:
+            for p, array, grad, group in ready:
                 state = self.state.get(p)
                 if state is None:
                     state = self.state[p] = self.start(array, **group)
-                self.update(array, p.grad.array, state, **group)
+                self.update(array, grad.array, state, **group)
         finally:
-            stamp(*(array for _, array, _ in ready))
+            stamp(*[array for _, array, _, _ in ready])
         return loss
 
     def state_dict(self) -> dict[str, Any]:

@@ -122,6 +122,8 @@ def inverse(dims):
 def plain(index):
     """The index with its Tensors replaced by their arrays; single whole numbers are read now, as numbers."""
     if isinstance(index, (tuple, list)):
+        if type(index) is tuple and all(type(i) is np.ndarray and i.ndim for i in index):  # it is plain already
+            return index
         return type(index)(plain(i) for i in index)
     if isinstance(index, slice):
         return slice(*map(_place_in_slice, (index.start, index.stop, index.step)))
