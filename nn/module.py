@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_lite.engine.changes import restructured, stamp
+from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.mode import Switch, mode
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.tensor import Handle, Tensor
@@ -40,11 +40,6 @@ class Module:
         if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter | None):
             raise TypeError(f"cannot assign {type(value).__name__} as parameter '{name}': use nn.Parameter or None")
         super().__setattr__(name, value)
-        restructured()
-
-    def __delattr__(self, name: str) -> None:
-        super().__delattr__(name)
-        restructured()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if (mode.fast or not mode.watching) and not self._before and not self._after:

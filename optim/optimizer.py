@@ -70,10 +70,7 @@ class Optimizer:
                  if (grad := p.grad) is not None]
         try:
             for p, array, grad, group in ready:
-                state = self.state.get(p)
-                if state is None:
-                    state = self.state[p] = self.start(array, **group)
-                self.update(array, grad.array, state, **group)
+                self.update(array, grad.array, self.state.setdefault(p, {}), **group)
         finally:
             stamp(*[array for _, array, _, _ in ready])
         return loss
@@ -108,12 +105,8 @@ class Optimizer:
             f"{k}={v}" for k, v in g.items() if k != "params") for g in self.param_groups)
         return f"{type(self).__name__}({groups}\n)"
 
-    def start(self, p: np.ndarray, **settings: Any) -> dict[str, Any]:
-        """The state of the array p before its first update: arrays and numbers by name."""
-        return {}
-
     def update(self, p: np.ndarray, g: np.ndarray, state: dict, **settings: Any) -> None:
-        """Change the array p by its gradient g; every subclass defines it."""
+        """Change the array p by its gradient g; `state` is p's own, empty at first. Every subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} defines no update()")
 
 
@@ -127,17 +120,16 @@ class SGD(Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,
                                   "weight_decay": weight_decay, "nesterov": nesterov})
 
-    def start(self, p, *, momentum, **_):
-        return {"momentum_buffer": np.zeros_like(p), "step": 0} if momentum else {}
-
     def update(self, p, g, state, *, lr, momentum, dampening, weight_decay, nesterov, **_):
         if weight_decay:
             g = g + weight_decay * p
         if momentum:
+            if not state:
+                state["momentum_buffer"] = g.copy()  # the first step is not dampened
+            else:
+                state["momentum_buffer"] *= momentum
+                state["momentum_buffer"] += g * (1 - dampening) if dampening else g
             v = state["momentum_buffer"]
-            v *= momentum
-            v += g * (1 - dampening * (1 - 0.0 ** state["step"])) if dampening else g  # the first step is not dampened
-            state["step"] += 1
             g = g + momentum * v if nesterov else v
         p -= lr * g
 
@@ -151,10 +143,9 @@ class Adam(Optimizer):
                  eps: float = 1e-8, weight_decay: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
-    def start(self, p, **_):
-        return {"step": 0, "exp_avg": np.zeros_like(p), "exp_avg_sq": np.zeros_like(p)}
-
     def update(self, p, g, state, *, lr, betas, eps, weight_decay, **_):
+        if not state:
+            state |= {"step": 0, "exp_avg": np.zeros_like(p), "exp_avg_sq": np.zeros_like(p)}
         state["step"] += 1
         m, v, t, (b1, b2) = state["exp_avg"], state["exp_avg_sq"], state["step"], betas
         if weight_decay and self.decoupled:

@@ -7,7 +7,6 @@ import numpy as np
 
 from . import ops
 from .engine import tape
-from .engine.changes import restructured
 from .engine.values import RETAIN, Value, as_array, leaf, unbox
 from .inplace import in_place, rebind
 from .ops.arguments import plain
@@ -111,7 +110,6 @@ class Tensor(Value):
             raise RuntimeError("requires_grad can be turned off for leaf tensors only; use .detach()")
         if requires_grad != self.requires_grad:
             self.node = leaf(self.array) if requires_grad else None
-            restructured()
         return self
 
     @property
@@ -383,9 +381,7 @@ class Handle:
     def __init__(self, hooks: dict, hook: Any) -> None:
         self._hooks, self._number = hooks, next(_numbers)
         hooks[self._number] = hook
-        restructured()
 
     def remove(self) -> None:
         """Take the hook off; once is enough, twice does no harm."""
         self._hooks.pop(self._number, None)
-        restructured()

@@ -1,380 +1,341 @@
-"""tl.compile: a function whose calls are recorded once for each kind of arguments, and then run as numpy programs."""
+"""tl.compile: a function of its arguments and its state, whose calls become numpy programs.
 
-import builtins
-import collections
-import contextlib
+Calls are counted for each key: the forms of the arguments, and all of the state that is not an array or a number that
+the program reads. The first of a key runs as it is, the second is recorded, the 3rd, 10th, 100th, … are recorded once
+more and compared; all others run the program.
+"""
+
+import dataclasses
 import functools
 import inspect
-import operator
 import sys
 import threading
+import time
+import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from ..engine.changes import stamper, structure_now
+from ..engine.changes import owner
 from ..engine.mode import mode
-from ..engine.tape import box
-from ..engine.values import Node, Value
+from ..engine.values import Value
+from ..nn import Module
+from ..optim import Optimizer
+from ..random import Generator
+from .entry import Entry
 from .explanation import explained
 from .export import exported
-from .layout import Layout
-from .memory import planned
-from .passes import PASSES
-from .program import Program, Var, mapped
-from .recording import Recording, _Boxed, record
-from .source import Module
-from .tiles import grouped
+from .looks import difference
+from .program import Call
+from .recording import Recording, checked, record
+from .state import ATOMS, IDENTICAL, LIBRARY, State, atom, form, shared, slots_of
+from .trace import CompileError
 
+LOOKS = (2, 3, *(10**k for k in range(1, 16)))  # calls of a key that are recorded
+STATES = 4  # of how many objects (methods' owners, models among the arguments) the state is kept at a time
+FIRST_CALLS = 256  # keys at most
+MOST_DIVERGED = 3  # calls of a key that go another way than recorded, until it runs without a program
+LOOKED_INTO = (Module, Optimizer, Generator, np.random.Generator)
 _tracing = threading.RLock()  # one trace at a time, in all threads: it lifts tensors that others may share
 
 
-class Diverged(Exception):
-    """A check of a program failed: this call goes another way than the recorded one."""
-
-
 class Fallback(UserWarning):
-    """A compiled function runs without a program."""
+    """A compiled function runs without a program, or its program was not what the function is now."""
 
 
-# ---------------------------------------------------------------- one program, ready to run
-class Entry:
-    """A program with its source, bound to the arrays it reads by reference."""
+class Case:
+    """What is known of the calls of one key."""
 
-    def __init__(self, name: str, recording: Recording, threads: int) -> None:
-        self.recording = recording
-        self.stages: list[tuple[str, Program]] = [("recorded", recording.program)]
-        for improve in PASSES:
-            self.stages.append((improve.__name__, improve(self.stages[-1][1])))
-        self.program = self.stages[-1][1]
-        layout = Layout(self.program)
-        self.plan = planned(self.program, grouped(self.program, layout), layout, threads)
-        self.module = Module(self.program, self.plan, name)
-        names: dict[str, Any] = {"np": np, "Diverged": Diverged, **self.program.functions}
-        exec(builtins.compile(self.module.text, f"<compiled {name}>", "exec"), names)  # the text that .source shows
-        self.make = names["make"]
-        self.free: collections.deque[Any] = collections.deque()
-        self.lock: Any = threading.RLock() if self.program.writes or self.program.kept else contextlib.nullcontext()
-        self.tensors = [v.value[2] for v in self.module.bound if v.value[0] == "array"]
-        self.items = [v.value[1:] for v in self.module.bound if v.value[0] == "item"]
-        self.known = self.arrays()
-        self.readers = [_reader(v) for v in self.module.given]
-        self.draws = [v.value[1] for v in self.program.inputs if v.value[0] == "generator"] if any(
-            v.op == "check" for v in self.program.body) else []
-        self.written = [v for v in self.module.bound if any(i is v for i, _ in self.program.writes)]
-        unnoted = [g for g in recording.guards if not g.noted]
-        self.looks, self.seen = [g.look for g in unnoted], [g.value for g in unnoted]
-        self.structure = -1  # that of the last time when all guards held
-        self.spent = Node(_spent_op, None, None, None)  # of results whose tape has been read backwards
-        self.quiet = {kind: "ignore" for kind in recording.ignored}
-
-    # ---- whether it holds
-    def changed(self, arguments: list) -> str:
-        """What the recorded call depended on and is no longer the same; empty if nothing."""
-        try:  # all of it at once, in C
-            same = all(map(operator.is_, map(operator.call, self.looks), self.seen))
-        except (LookupError, ValueError):
-            same = False
-        structure = structure_now[0]
-        if same and structure == self.structure:
-            return self._arrays_changed(arguments)
-        for guard in self.recording.guards:
-            if guard.changed():
-                with contextlib.suppress(LookupError, ValueError):
-                    return f"'{guard.name}' changed from {_short(guard.value)} to {_short(guard.look())}"
-                return f"'{guard.name}' is gone"
-        self.structure = structure
-        return self._arrays_changed(arguments)
-
-    def _arrays_changed(self, arguments: list) -> str:
-        arrays = self.arrays()
-        if not all(map(operator.is_, arrays, self.known)):
-            with _tracing:  # while another thread traces, tensors that both use are lifted
-                arrays = self.arrays()
-            for v, a in zip(self.module.bound, arrays):
-                if (a.shape, a.dtype) != (v.shape, v.dtype):
-                    return f"'{self.module.names[v]}' changed from {v.shape} {v.dtype} to {a.shape} {a.dtype}"
-            self.known = arrays
-        for leaf, absent in self.recording.grads_at_start:
-            if (_node(leaf, arguments).grad is None) != absent:
-                return "a parameter had no gradient at the start, and has one now" if absent else \
-                    "a parameter had a gradient at the start, and has none now"
-        return ""
-
-    # ---- running
-    def arrays(self) -> list[np.ndarray]:
-        """The arrays that the program reads by reference, as they are now: in the order of `module.bound`."""
-        return [*[t.array for t in self.tensors], *[table[key] for table, key in self.items]]
-
-    def run(self, arguments: list) -> Any:
-        """The result of a call; Diverged where it goes another way, and then nothing has been changed."""
-        states = [(g, g.numpy.bit_generator.state) for g in self.draws] if self.draws else ()
-        try:
-            with self.lock:
-                return self._run(arguments)
-        except Diverged:
-            for generator, state in states:
-                generator.numpy.bit_generator.state = state
-            raise
-
-    def _run(self, arguments: list) -> Any:
-        try:
-            instance = self.free.pop()
-        except IndexError:
-            instance = None
-        known = self.known
-        if instance is None or instance.arrays is not known or instance.held():
-            instance = Instance(self, known)
-        given = [read(arguments) for read in self.readers]
-        try:
-            if self.quiet:
-                with np.errstate(**self.quiet):  # type: ignore[arg-type]
-                    out = instance.step(*given)
-            else:
-                out = instance.step(*given)
-        finally:
-            self.free.append(instance)
-        return self._done(instance, out, arguments)
-
-    def _done(self, instance: "Instance", out: tuple, arguments: list) -> Any:
-        """Let what the call changed be seen: numbers, gradients, the stamps of arrays; then its result."""
-        recording, results = self.recording, iter(out)
-        instance.stamp()
-        if recording.numbers:
-            for (where, key), value in zip(recording.numbers, out[len(self.program.results):]):
-                where[key] = value
-        gradients = iter(instance.gradients or map(box, out[len(out) - len(self.program.kept):]))
-        for leaf, var in recording.kept:
-            _node(leaf, arguments).grad = None if var is None else next(gradients)
-
-        def result(x: Any) -> Any:
-            if isinstance(x, _Boxed):
-                return box(next(results), self.spent if id(x.now) in recording.spent else None)
-            return next(results) if isinstance(x, Var) else x
-
-        return result(recording.results) if isinstance(recording.results, _Boxed) else mapped(result, recording.results)
+    def __init__(self, seconds: float) -> None:
+        self.count = 1
+        self.seconds = seconds  # that the first call took
+        self.look = LOOKS[0]  # the call that is recorded next
+        self.entry: Entry | None = None
+        self.eager = False  # from now on
+        self.differences = 0  # looks that found another program
+        self.diverged = 0  # truth tests that came out otherwise
 
 
-class Instance:
-    """A program's function with its own memory. Instances of one program can run side by side."""
-
-    def __init__(self, entry: Entry, arrays: list[np.ndarray]) -> None:
-        constants = [v.value for v in entry.module.constants]
-        self.arrays = arrays
-        self.step, kept = entry.make(*arrays, *constants)
-        self.stamp = stamper([a for a, v in zip(arrays, entry.module.bound) if v in entry.written])
-        self.gradients = [box(a) for a in kept]
-        del kept
-        self.counted = [x for g in self.gradients for x in (g, g.array)]
-        self.references = self.usual = self._count()
-
-    def _count(self) -> list[int]:
-        return list(map(sys.getrefcount, self.counted))
-
-    def held(self) -> bool:
-        """Whether somebody still holds a gradient of an earlier call: it stays as it is, and new memory is taken."""
-        now = self._count()
-        if now == self.usual:
-            return False
-        more = any(n > then + (i % 2 == 0) for i, (n, then) in enumerate(zip(now, self.references)))
-        if not more:
-            self.usual = now
-        return more
-
-
-def _node(leaf: Any, arguments: list) -> Any:
-    """The node of a leaf: a tensor that the function reaches, or the argument at that place."""
-    return leaf if type(leaf) is Node else arguments[leaf].node
-
-
-_spent_op = type("spent", (), {"__name__": "compiled", "rules": (), "joint": None})()
-
-
-def _reader(v: Var) -> Callable[[list], Any]:
-    """How an input that may change with each call is read."""
-    kind, *where = v.value
-    if kind == "argument":
-        at = where[0]
-        return lambda arguments: arguments[at] if type(arguments[at]) is np.ndarray else arguments[at].array
-    if kind == "grad":
-        leaf = where[0]
-        return lambda arguments: _node(leaf, arguments).grad.array
-    if kind == "generator":
-        source = where[0]
-        return lambda arguments: source.numpy
-    table, key = where
-    return lambda arguments: table[key]
-
-
-def _short(x: Any) -> str:
-    text = repr(x).replace("\n", " ")
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-# ---------------------------------------------------------------- the decorator
 class Compiled:
     """What `compile` makes of a function: call it as the function."""
 
-    def __init__(self, function: Callable, max_retraces: int, threads: int) -> None:
+    def __init__(self, function: Callable, state: Any, strict: bool, max_retraces: int) -> None:
         functools.update_wrapper(self, function)
-        self.function, self.max_retraces, self.threads = function, max_retraces, threads
+        self.function, self.state, self.strict, self.max_retraces = function, state, strict, max_retraces
         name = getattr(function, "__name__", type(function).__name__)
         self._name = name if name.isidentifier() else "program"
-        self._entries: dict[Any, list[Entry]] = {}
-        self._eager: set[Any] = set()
         self._signature = inspect.signature(function)
-        self._last: Entry | None = None
+        self._cases: dict[Any, Case] = {}
+        self._states: dict[tuple, State] = {}  # by the ids of the objects among the arguments
+        self._numbers: dict[Any, int] = {}  # a short form of the states' keys
+        self._changing: set[str] = set()
+        self._last: Case | None = None
+        self._last_key: Any = None
         self._warned: set[str] = set()
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """As a method: compiled for each object."""
-        if instance is None:
-            return self
-        bound = Compiled(self.function.__get__(instance, owner), self.max_retraces, self.threads)
-        with contextlib.suppress(AttributeError):
-            vars(instance)[self._name] = bound
-        return bound
+    def __get__(self, instance: Any, cls: Any = None) -> Any:
+        """As a method: the object is the first argument, which is looked into."""
+        return self if instance is None else types.MethodType(self, instance)
 
+    # ---- calls
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if mode.tracing is not None or mode.watching or mode.expanded:
             return self.function(*args, **kwargs)
         arguments: list = []
-        key = (mode.recording, _key(args, arguments), _key(kwargs, arguments) if kwargs else None)
-        for entry in self._entries.get(key, ()):
-            if not entry.changed(arguments):
-                self._last = entry
-                try:
-                    return entry.run(arguments)
-                except Diverged:
-                    return self.function(*args, **kwargs)
-        if key in self._eager:
-            return self.function(*args, **kwargs)
-        return self._trace(key, arguments, args, kwargs)
-
-    def _trace(self, key: Any, arguments: list, args: tuple, kwargs: dict) -> Any:
-        cause = self._cause(key, arguments)
-        if self.traces > self.max_retraces:
-            self._warn(f"it was traced {self.traces} times, and would be again because {cause}; it now runs without "
-                       "a program wherever none fits: make what changes an argument of fixed shape, or raise "
-                       "max_retraces")
-            return self.function(*args, **kwargs)
-        outer = [x for x in arguments if isinstance(x, Value) and x.node is not None and x.node.op is not None]
-        if outer and mode.recording:
-            self._eager.add(key)
-            self._warn("an argument is the result of a recorded operation, and gradients have to flow on through it")
-            return self.function(*args, **kwargs)
+        objects: list = []
+        given = self._key(args, arguments, objects), self._key(kwargs, arguments, objects) if kwargs else None
+        state = self._states.get(tuple(map(id, objects)) if objects else ())
+        if state is None or not state.same():
+            state = self._state_of(objects, args, kwargs)
+        key = mode.recording, given, state.number, _overlaps(arguments, state) if arguments else ()
+        case = self._cases.get(key)
+        call = Call(arguments, state)
+        if case is None:
+            return self._first(key, objects, args, kwargs)
+        case.count += 1
+        if case.entry is not None and case.count < case.look:
+            return self._run(case, call, args, kwargs)
+        if case.eager:
+            return checked(self.function, self.function(*args, **kwargs))
         with _tracing:
-            if any(not e.changed(arguments) for e in self._entries.get(key, ())):  # another thread has been faster
-                return self(*args, **kwargs)
-            result, recording = record(self.function, args, kwargs, self._names(args, kwargs))
-            if not recording.reason:
-                self._keep(key, recording)
-        if recording.reason:
-            self._eager.add(key)
-            self._warn(recording.reason)
+            return self._recorded(case, call, args, kwargs)
+
+    def _run(self, case: Case, call: Call, args: tuple, kwargs: dict) -> Any:
+        """Run the program."""
+        self._last, entry = case, case.entry
+        try:
+            return entry.run(call)  # type: ignore[union-attr]
+        except entry.diverged as way:  # type: ignore[union-attr]
+            case.diverged += 1
+            if case.diverged == MOST_DIVERGED:
+                self._give_up(case, f"{way} came out otherwise than recorded {MOST_DIVERGED} times: compute with "
+                                    "tl.where instead of a branch")
+            return checked(self.function, self.function(*args, **kwargs))
+
+    def _first(self, key: Any, objects: list, args: tuple, kwargs: dict) -> Any:
+        """The first call of a key runs as it is. What it starts (an optimizer's state) is there for the next."""
+        if self.traces >= self.max_retraces or len(self._cases) >= FIRST_CALLS:
+            self._warn(f"it has {self.traces} programs and was called in {len(self._cases)} ways, and this call is again "
+                       f"another one: {self._cause(key)}; it runs without a program wherever none fits. Make what "
+                       "changes an array or a Tensor of fixed shape, or raise max_retraces")
+            return checked(self.function, self.function(*args, **kwargs))
+        before = self._states[tuple(map(id, objects))].plain
+        start = time.perf_counter()
+        result = checked(self.function, self.function(*args, **kwargs))
+        self._cases[key] = case = Case(time.perf_counter() - start)
+        self._last_key = key
+        with _tracing:
+            state = self._states[tuple(map(id, objects))]
+            if not state.same():
+                now = State(self.function, self.state, self._named(objects, args, kwargs), self._changing).plain
+                self._changing |= {path for path, x in now.items() if path not in before or before[path] != x}
+                state = self._state_of(objects, args, kwargs)
+            arguments: list = []
+            given = self._key(args, arguments, []), self._key(kwargs, arguments, []) if kwargs else None
+            self._cases.setdefault((mode.recording, given, state.number, _overlaps(arguments, state)), Case(case.seconds))
         return result
 
-    def _keep(self, key: Any, recording: Recording) -> None:
-        """Make a program of what was recorded."""
-        entry = self._last = Entry(self._name, recording, self.threads)
-        stamper([a for v, a in zip(entry.module.bound, entry.arrays()) if v in entry.written])
-        for name in recording.changed:
-            self._warn(f"it changes '{name}' itself, which happens only while a call is recorded",
-                       "compiled only in part")
-        self._entries.setdefault(key, []).append(entry)
+    def _recorded(self, case: Case, call: Call, args: tuple, kwargs: dict) -> Any:
+        """A call that is recorded: the second of its key, or a look at whether the program still is the same."""
+        if case.eager or case.entry is not None and case.count < case.look:  # another thread has been faster
+            return self(*args, **kwargs)
+        found = record(self.function, call, self._names(args, kwargs), args, kwargs, self.strict)
+        case.look = next(n for n in LOOKS if n > case.count)
+        if found.recording is None:
+            self._give_up(case, found.reason)
+            return found.result
+        if case.entry is None:
+            self._keep(case, found.recording)
+            return found.result
+        other = difference(case.entry.recording, found.recording)
+        if other is None:
+            return found.result
+        if other.another_way:
+            case.diverged += 1
+            return found.result
+        case.differences += 1
+        if other.for_ever or case.differences > 1:
+            if self.strict:
+                found.undo()
+                raise CompileError(other.text)
+            self._give_up(case, other.text)
+        else:
+            self._warn(f"recorded anew: {other.text}")
+            case.count, case.look = 2, LOOKS[1]
+            self._keep(case, found.recording)
+        return found.result
 
-    def _cause(self, key: Any, arguments: list) -> str:
-        known = self._entries.get(key)
-        if known:
-            return known[-1].changed(arguments)
-        if self._entries:
-            return f"the arguments changed from {next(reversed(self._entries))[1:]} to {key[1:]}"
-        return "it is the first call"
+    def _keep(self, case: Case, recording: Recording) -> None:
+        """Make a program of what was recorded; a fault of ours in that costs the program, not the call."""
+        try:
+            case.entry = Entry(self._name, recording)
+            self._last = case
+        except Exception as fault:
+            if self.strict:
+                raise
+            self._give_up(case, f"no program could be made of it ({type(fault).__name__}: {fault})")
+
+    def _give_up(self, case: Case, reason: str) -> None:
+        case.entry, case.eager = None, True
+        self._warn(f"it runs without a program: {reason}")
+
+    # ---- keys
+    def _state_of(self, objects: list, args: tuple, kwargs: dict) -> State:
+        """The state as it is now."""
+        ids = tuple(map(id, objects))
+        with _tracing:  # while another thread traces, tensors that both use are lifted
+            state = self._states.pop(ids, None)
+            if state is None or not state.same():
+                state = State(self.function, self.state, self._named(objects, args, kwargs), self._changing)
+                state.number = self._numbers.setdefault(state.key, len(self._numbers))
+            self._states[ids] = state
+            while len(self._states) > STATES:
+                del self._states[next(iter(self._states))]
+        return state
+
+    def _key(self, x: Any, arguments: list, objects: list) -> Any:
+        """What must be the same for a program to fit. Arrays and Tensors are appended to `arguments`, what is looked
+        into to `objects`."""
+        if isinstance(x, (Value, np.ndarray)):
+            arguments.append(x)
+            return form(x)
+        if isinstance(x, (tuple, list)):
+            return type(x), *[self._key(part, arguments, objects) for part in x]
+        if isinstance(x, dict):
+            return type(x), *[(atom(k), self._key(part, arguments, objects)) for k, part in x.items()]
+        if isinstance(x, ATOMS):
+            return atom(x)
+        if isinstance(x, (*IDENTICAL, types.ModuleType)):
+            return x
+        if isinstance(x, LOOKED_INTO) or not isinstance(x, Iterator) and (hasattr(x, "__dict__") or any(
+                map(slots_of, type(x).__mro__))) and not isinstance(x, Compiled):
+            objects.append(x)
+            return type(x)
+        raise TypeError(f"{self._name} is compiled and was given a {type(x).__name__}: pass its arrays, or Tensors, "
+                        "numbers, and tuples, lists, dicts and dataclasses of them")
+
+    def _bound(self, args: tuple, kwargs: dict) -> list[tuple[str, Any]]:
+        """The arguments by name."""
+        return list(self._signature.bind(*args, **kwargs).arguments.items())
+
+    def _named(self, objects: list, args: tuple, kwargs: dict) -> list[tuple[str, Any]]:
+        """What is looked into, with the name of the argument that holds it."""
+        names = {}
+        for name, value in self._bound(args, kwargs):
+            self._key(value, [], found := [])
+            names |= {id(x): name for x in found}
+        return [(names[id(x)], x) for x in objects]
 
     def _names(self, args: tuple, kwargs: dict) -> list[str]:
         """A name for each array among the arguments, in the order of `_key`."""
         names: list[str] = []
-        bound = self._signature.bind(*args, **kwargs)
-        for name, value in bound.arguments.items():
-            found = _tensors_and_arrays(value)
+        for name, value in self._bound(args, kwargs):
+            self._key(value, found := [], [])
             names += [name if len(found) == 1 else f"{name}_{i}" for i in range(len(found))]
         return names
 
-    def _warn(self, reason: str, how: str = "not compiled") -> None:
+    def _cause(self, key: Any) -> str:
+        """How this call differs from the first of the last key, in words."""
+        before, now = self._last_key, key
+        if before[1] != now[1]:
+            return f"the arguments were {_short(before[1])} and are {_short(now[1])}"
+        return "the state changed"
+
+    def _warn(self, reason: str) -> None:
         if reason not in self._warned:
             self._warned.add(reason)
-            warnings.warn(f"{self._name} is {how}: {reason}", Fallback, stacklevel=4)
+            warnings.warn(f"{self._name}: {reason}", Fallback, stacklevel=_depth())
 
     # ---- what can be looked at
-    def _current(self) -> Entry:
-        if self._last is None:
-            raise RuntimeError(f"{self._name} has no program yet: call it first"
-                               + "".join(f" (it fell back: {r})" for r in self._warned))
-        return self._last
+    def _current(self) -> tuple[Case, Entry]:
+        case = self._last
+        if case is None or case.entry is None:
+            told = "".join(f" ({reason})" for reason in self._warned) if self._warned else ""
+            when = "call it once more" if self._cases and not told else "call it twice"
+            raise RuntimeError(f"{self._name} has no program{told or ' yet: ' + when}")
+        return case, case.entry
 
     @property
     def source(self) -> str:
         """The numpy source of the program that ran last."""
-        return self._current().module.text
+        return self._current()[1].module.whole
 
     @property
     def traces(self) -> int:
-        """How many programs were recorded."""
-        return sum(map(len, self._entries.values()))
+        """How many programs there are."""
+        return len({id(case) for case in self._cases.values() if case.entry is not None})
 
-    def explain(self, changes: bool = False) -> str:
-        """What each pass did to the program that ran last, and what memory it takes; with `changes` each line."""
-        entry = self._current()
-        return explained(entry.stages, entry.plan, changes)
+    def explain(self) -> str:
+        """What was made of the calls of the program that ran last, its memory, and its time."""
+        case, entry = self._current()
+        return explained(entry.stages, entry.plan, case.seconds, entry.seconds)
 
     def export(self, path: Any) -> None:
         """Write the program that ran last as a .py file that needs numpy alone, and its arrays in an .npz beside it."""
-        entry = self._current()
-        exported(path, self._name, entry.module, entry.arrays())
+        _, entry = self._current()
+        exported(path, self._name, entry, next(reversed(self._states.values())))
 
 
-def _key(x: Any, arguments: list) -> Any:
-    """What must be the same for a program to fit; the arrays and Tensors in it are appended to `arguments`."""
-    if isinstance(x, Value):
-        arguments.append(x)
-        a, node = x.array, x.node
-        return a.shape, a.dtype, None if node is None else node.op is None
-    if isinstance(x, np.ndarray):
-        arguments.append(x)
-        return x.shape, x.dtype
-    if isinstance(x, (tuple, list)):
-        return type(x), *[_key(part, arguments) for part in x]
-    if isinstance(x, dict):
-        return dict, *[(k, _key(part, arguments)) for k, part in x.items()]
-    try:
-        hash(x)
-    except TypeError:
-        return type(x), id(x)
-    return type(x), x
+def _overlaps(arguments: list, state: State) -> tuple:
+    """Which arguments show memory of others or of the state."""
+    owners = [id(owner(x.array if isinstance(x, Value) else x)) for x in arguments]
+    if len(set(owners)) == len(owners) and state.owners.isdisjoint(owners):
+        return ()
+    return shared([*arguments, *state.tensors, *state.arrays], len(arguments))
 
 
-def _tensors_and_arrays(structure: Any) -> list:
-    found: list = []
-    _key(structure, found)
-    return found
+def _depth() -> int:
+    """How many calls up the caller outside of this library is, for warnings."""
+    frame, depth = sys._getframe(1), 0
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(LIBRARY):
+        frame, depth = frame.f_back, depth + 1
+    return depth
 
 
-def compile(function: Callable | None = None, *, max_retraces: int = 8, threads: int = 1) -> Any:
+def _short(x: Any) -> str:
+    text = repr(x).replace("\n", " ")
+    return text if len(text) <= 100 else text[:99] + "…"
+
+
+def _checked_state(state: Any) -> Any:
+    """state= as it was given; TypeError for what is none."""
+    if isinstance(state, dict):
+        parts = list(state.values())
+    elif isinstance(state, (list, tuple, set, frozenset)):
+        parts = list(state)
+    elif isinstance(state, (*LOOKED_INTO, Value, np.ndarray)) or dataclasses.is_dataclass(state) and not isinstance(state, type):
+        return state
+    else:
+        raise TypeError(f"compile: state is a module, an optimizer, a Tensor, an array, a generator, or a tuple, list or "
+                        f"dict of them, not {type(state).__name__}")
+    for part in parts:
+        _checked_state(part)
+    return state if isinstance(state, (dict, list, tuple)) else tuple(state)
+
+
+def compile(function: Callable | None = None, *, state: Any = None, strict: bool = False, max_retraces: int = 8) -> Any:
     """Turn a function of Tensors (a training step, say) into a numpy program: @compile, or compile(function).
 
-    The first call for given shapes and dtypes runs as usual and is recorded: forward, backward, optimizer. Later calls
-    run the recorded numpy calls, with buffers used again and without the tape. `.source` is the program's text,
-    `.explain()` what was made of it, `.export(path)` writes it as a file that needs numpy alone.
+    A program is a function of the arguments and the state: what `state` names (modules, optimizers, Tensors, arrays,
+    generators, and tuples, lists and dicts of them), and what the function's own names refer to: its closure, the
+    globals it loads, its defaults, the object of a method. Shapes, dtypes, Python numbers and settings there are part
+    of a key; for each key the first call runs as it is, the second is recorded, and later ones run the program. All
+    other Python runs only while a call is recorded: the 3rd, 10th, 100th, … call are recorded anew and compared, and a
+    Fallback warning names the line of what differs. What cannot be a program (a value looked at, a list appended to)
+    runs as it is, with a warning; with strict=True it raises CompileError, and everything is as before the call.
 
-    What the recording depended on is looked at again on each call: shapes and dtypes, Python values that the function
-    can reach, train and eval mode. Where that differs it is recorded again, at most max_retraces times; then, and where
-    an operation cannot be recorded, the function runs as it is, with a warning. Looking at a value inside (a branch,
-    .item(), print, a conversion to numpy) is a CompileError with the line. threads: how many share the tiles of large
-    elementwise work.
+    `.source` is the program's text, `.explain()` what was made of it, `.export(path)` writes it as a file that needs
+    numpy alone. max_retraces: how many programs are made at most.
     """
     def decorate(function: Callable) -> Compiled:
-        return Compiled(function, max_retraces, threads)
+        if not callable(function):
+            raise TypeError(f"compile takes a function, not {type(function).__name__}")
+        inner = inspect.unwrap(function)
+        if inspect.isgeneratorfunction(inner) or inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner):
+            raise TypeError(f"compile: {inner.__name__} is a generator or a coroutine, which a program is not; compile the "
+                            "function that does one step")
+        return Compiled(function, None if state is None else _checked_state(state), strict, max_retraces)
 
     return decorate if function is None else decorate(function)

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.values import Node, Value, as_array
+from ..engine.values import Value, as_array
 from ..tensor import Tensor
 from .passes import common_subexpressions, dead_code, fold_constants, fresh_zeros, known, simplify, views_for_copies
-from .program import Program, Var
-from .recording import Reach, record
+from .program import Argument, Call, Program, Var
+from .recording import record
+from .state import State
+from .trace import CompileError
 from .words import ATOM, INFIX, MINUS, TIGHTNESS, Words, listed, literal, named, pattern
 
 REDUCTIONS = {"np.add.reduce": "sum", "np.maximum.reduce": "max", "np.minimum.reduce": "min",
@@ -28,10 +30,9 @@ def derive(function: Callable, *examples: Any) -> str:
     comments give the shapes of these examples. The source runs as it stands, given numpy.
     """
     free: list[Any] = [x for x in examples if isinstance(x, (Value, np.ndarray)) and as_array(x).dtype.kind == "f"]
-    reach = Reach()
-    reach.function(function)
+    state = State(function, None, [], set())
     wanted = [x for x in free if isinstance(x, Value) and x.node is not None]
-    if not wanted and all(t.node is None for _, t in reach.tensors.values()):
+    if not wanted and all(t.node is None for t in state.tensors):
         wanted = free
     inputs = [Tensor(as_array(x)).requires_grad_(any(x is w for w in wanted)) if isinstance(x, (Value, np.ndarray))
               else x for x in examples]
@@ -45,12 +46,21 @@ def derive(function: Callable, *examples: Any) -> str:
 
     names = list(inspect.signature(function).bind(*examples).arguments)
     names = [n for n, x in zip(names, examples) if isinstance(x, (Value, np.ndarray))]
-    before: dict[Node, Any] = {}
-    _, recording = record(value_and_grad, tuple(inputs), {}, names, reach, before)
-    for node, grad in before.items():
-        node.grad = grad
-    if recording.reason:
-        raise RuntimeError(f"derive: {recording.reason}")
+    before = {t.node: t.node.grad for t in state.tensors if t.node is not None}
+    try:
+        for node in before:
+            node.grad = None
+        call = Call([x for x in inputs if isinstance(x, Tensor)], state)
+        _, recording, reason, _ = record(value_and_grad, call, names, tuple(inputs), {}, False)
+    finally:
+        for node, grad in before.items():
+            node.grad = grad
+    if recording is None:
+        raise CompileError(f"derive: {reason}")
+    for v in recording.program.body:
+        if v.op == "check" and v.value:
+            raise CompileError(f"derive: the truth test at {v.line} (`{v.line.text}`) makes the gradient depend on values: "
+                               "derive each branch by itself, or compute with tl.where")
     program = recording.program
     program.results[0].name = program.results[0].name.lstrip("~") or "value"
     program = replace(program, body=[v for v in program.body if v.op != "check"])
@@ -97,7 +107,7 @@ class _Textbook(Words):
             v for v in program.body if v not in ends and not v.name and v.op not in ("put", "written") and
             (len(uses.get(v, ())) == 1 or v.op in (".T", ".mT", "[]") and v.args[0] in given)})
         self.program, self.given = program, given
-        self.rows = next((v for v in given if v.value[0] == "argument" and v.shape), None)
+        self.rows = next((v for v in given if isinstance(v.value, Argument) and v.shape), None)
         self.counted = False  # whether the number of rows has been written
 
     def text(self, name: str) -> str:

@@ -10,14 +10,13 @@ from .program import Program, Var, leaves, mapped, variables
 
 def elementwise(var: Var) -> bool:
     """Whether each element comes from the elements at the same place alone."""
-    return var.shape is not None and (var.op in ("np.where", ".astype") or var.is_ufunc and
-                                      var.op not in ("np.matmul", "np.vecdot", "np.matvec", "np.vecmat"))
+    return var.shape is not None and (var.op in ("np.where", ".astype") or var.is_ufunc)
 
 
 def fills(var: Var) -> bool:
     """Whether the call can write into memory that it is given."""
     return bool(var.shape) and (var.is_ufunc or var.is_reduction or var.op in (  # a scalar is faster without memory
-        "np.dot", "np.concatenate", ".astype", ".reshape", "put", "np.zeros", *COPIES))
+        "np.matmul", "np.dot", "np.concatenate", ".astype", ".reshape", "put", "np.zeros", *COPIES))
 
 
 class Layout:
@@ -46,8 +45,3 @@ class Layout:
     def is_view(self, v: Var) -> bool:
         """Whether a value is a view of another."""
         return self.root[v] is not v
-
-    def merges(self, v: Var, lead: int) -> bool:
-        """Whether the first `lead` dimensions can become one without a copy."""
-        a = self.arrays[v]
-        return lead == 1 or np.may_share_memory(a.reshape(-1, *a.shape[lead:]), a)

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .program import Program, Var, has_effect, mapped, variables
+from ..engine.sums import ONES, side_of_ones
+from ..ops.reduce import has_short_rows
+from .program import Argument, Program, Var, has_effect, mapped, variables
 
 COPIES = (".copy", "np.copy")
 VIEWS = (".T", ".mT", ".reshape", ".transpose", ".swapaxes", ".squeeze", ".ravel", "np.broadcast_to", "np.squeeze",
@@ -21,7 +23,7 @@ def dead_code(program: Program) -> Program:
             live.add(var)
             live.update(var.sources())
     return replace(program, body=[v for v in program.body if v in live],
-                   inputs=[v for v in program.inputs if v in live or v.value[0] == "argument"])
+                   inputs=[v for v in program.inputs if v in live or isinstance(v.value, Argument)])
 
 
 def constant(value: Any, name: str = "") -> Var:
@@ -174,158 +176,50 @@ def _reduced_shape(v: Var) -> tuple:
     return tuple(n for i, n in enumerate(shape) if i not in {a % len(shape) for a in axes})
 
 
-def sparse_differences(program: Program) -> Program:
-    """p - onehot: subtract at the places that are not 0 only."""
-    def rule(var: Var) -> Var:
-        if var.op != "np.subtract" or not all(isinstance(x, Var) and _same(var, x) for x in var.args):
-            return var
-        a, b = var.args
-        if b.op != "put" or not fresh_zeros(b.args[0]) or not _each_once(b.args[1]):
-            return var
-        index, value = b.args[1:]
-        there = Var("[]", (a, index), {}, *_of_index(index, a))
-        less = Var("np.subtract", (there, value), {}, there.shape, there.dtype)
-        return Var("put", (a, index, less), {}, var.shape, var.dtype)
-
-    return program.rewritten(rule)
-
-
-def flat_products(program: Program) -> Program:
-    """A batch of matrices times one matrix as one product: BLAS is faster on one large matrix."""
-    def rule(var: Var) -> Var:
-        if var.op != "np.matmul" or not all(isinstance(x, Var) for x in var.args):
-            return var
-        a, b = var.args
-        if len(a.shape) < 3 or len(b.shape) != 2 or a.op in VIEWS and a.op != ".reshape":
-            return var
-        rows, n = a.size // a.shape[-1], a.shape[-1]
-        flat = Var(".reshape", (a, (rows, n)), {}, (rows, n), a.dtype)
-        product = Var("np.matmul", (flat, b), {}, (rows, b.shape[1]), var.dtype)
-        return Var(".reshape", (product, var.shape), {}, var.shape, var.dtype)
-
-    return program.rewritten(rule)
-
-
-def plain_products(program: Program) -> Program:
-    """Products of matrices and vectors by np.dot: the same sums, and less to find out before they start."""
-    def rule(var: Var) -> Var:
-        if var.op == "np.matmul" and var.size and all(
-                isinstance(x, Var) and 1 <= len(x.shape) <= 2 and x.dtype.char in "fd" and x.dtype == var.dtype
-                for x in var.args):
-            return replace(var, op="np.dot")
-        return var
-
-    return program.rewritten(rule)
-
-
-SHORT = 32  # elements of a row, up to which numpy's own reduction spends its time on starting anew for each row
-
-
-def short_rows(program: Program) -> Program:
-    """The largest of each short row as the largest of a few long columns."""
-    def rule(var: Var) -> Var:
-        if var.op not in ("np.maximum.reduce", "np.minimum.reduce"):
-            return var
-        a = var.args[0]
-        if len(a.shape) != 2 or var.kwargs["axis"] not in (1, -1) or not 1 < a.shape[1] <= SHORT < a.size:
-            return var
-        turned = Var(".copy", (Var(".T", (a,), {}, a.shape[::-1], a.dtype),), {}, a.shape[::-1], a.dtype)
-        found = Var(var.op, (turned,), {"axis": 0}, a.shape[:1], var.dtype, var.name)
-        return found if len(var.shape) == 1 else Var(".reshape", (found, var.shape), {}, var.shape, var.dtype)
-
-    return program.rewritten(rule)
-
-
-SMALL = 1 << 12  # elements of an array, up to which a call takes longer to start than to compute
-LONG, LONGEST = 8, 500  # terms of a sum that are added in one call
-
-
-def batched_sums(program: Program) -> Program:
-    """A sum of many small terms, such as the gradient of a weight that is used again and again, in one call."""
-    uses, ends = program.uses(), set(program.ends())
-
-    def goes_on(v: Var) -> bool:
-        return v not in ends and len(uses.get(v, ())) == 1 and uses[v][0].op == "np.add" and uses[v][0].args[0] is v
-
-    def terms(v: Var) -> list[Var]:
-        first, second = v.args
-        return [*(terms(first) if first.op == "np.add" and goes_on(first) else [first]), second]
-
-    def summed(v: Var, new: Callable[[Any], Any]) -> Var:
-        parts = [new(p) for p in terms(v)]
-        if all(p.op == "np.multiply" and all(_same(p, a) for a in p.args) for p in parts):
-            factors = [_stacked(list(side)) for side in zip(*(p.args for p in parts))]
-            whole = Var("np.multiply", tuple(factors), {}, factors[0].shape, v.dtype)
-        else:
-            whole = _stacked(parts)
-        return Var("np.add.reduce", (whole,), {"axis": 0}, v.shape, v.dtype, v.name)
-
-    small = {v for v in program.body if v.op == "np.add" and 0 < v.size <= SMALL and all(_same(v, a) for a in v.args)}
-    length: dict[Var, int] = {}
-    for v in program.body:
-        if v in small:
-            length[v] = 1 + (length.get(v.args[0], 1) if goes_on(v.args[0]) else 1)
-    long = {v: summed for v, n in length.items() if LONG <= n <= LONGEST and not goes_on(v)}
-    return program.rewritten(lambda v: v, long)
-
-
-def _stacked(parts: list[Var]) -> Var:
-    """Arrays of one shape along a new first dimension."""
-    shape, dtype = (len(parts), *parts[0].shape), parts[0].dtype
-    if len(shape) == 1:
-        return Var("np.stack", (parts,), {}, shape, dtype)
-    whole = Var("np.concatenate", (parts,), {}, (shape[0] * shape[1], *shape[2:]), dtype)
-    return Var(".reshape", (whole, shape), {}, shape, dtype)
-
-
-def pieces_together(program: Program) -> Program:
-    """A sum of arrays that are 0 outside pieces of their own, such as the gradient of what was split: one array."""
-    def pieces(v: Any) -> list | None:
-        """The indices at which something has been written into zeros."""
-        if isinstance(v, Var) and v.op == "put" and isinstance(v.args[1], tuple) and all(
-                type(i) is slice and i.step is None for i in v.args[1]):
-            before = [] if fresh_zeros(v.args[0]) else pieces(v.args[0])
-            return None if before is None else [*before, v.args[1]]
-        return None
-
-    def rule(var: Var) -> Var:
-        if var.op != "np.add" or not all(_same(var, x) for x in var.args):
-            return var
-        whole, part = var.args
-        held, more = pieces(whole), pieces(part)
-        if held and more and len(more) == 1 and all(_apart(i, more[0], var.shape) for i in held):
-            return replace(part, args=(whole, *part.args[1:]), name=var.name)
-        return var
-
-    return program.rewritten(rule)
-
-
-def _apart(a: tuple, b: tuple, shape: tuple) -> bool:
-    """Whether two indices made of slices have no element in common."""
-    ranges = ((i.indices(n), j.indices(n)) for i, j, n in zip(a, b, shape))
-    return any(i[1] <= j[0] or j[1] <= i[0] for i, j in ranges)
-
-
-def _each_once(index: Any) -> bool:
-    """Whether an index names no element twice: a row number each, beside anything."""
-    return isinstance(index, tuple) and any(
-        isinstance(i, Var) and i.op == "constant" and i.value.ndim == 1 and len(np.unique(i.value)) == i.value.size
-        for i in index)
-
-
-def _of_index(index: Any, x: Var) -> tuple:
-    shape = np.broadcast_shapes(*(i.shape for i in variables(index)))
-    return shape + (x.shape or ())[len(index):], x.dtype
-
-
 def views_for_copies(program: Program) -> Program:
     """Values never change, so a copy is as good as the value itself."""
     return program.rewritten(lambda var: var.args[0] if var.op in COPIES else var)
 
 
+def lowered(program: Program) -> Program:
+    """What the operations do with arrays, but not with traced ones: sums of rows and columns as products with ones,
+    extremes of short rows as those of long columns, products of a batch with one matrix as one product."""
+    def rule(var: Var) -> Var:
+        a, b = (*var.args, None, None)[:2]
+        if var.op == "np.matmul" and not var.kwargs and isinstance(a, Var) and isinstance(b, Var):
+            if len(a.shape) > 2 and len(b.shape) == 2 and (a.op not in VIEWS or a.op == ".reshape"):
+                flat = _reshaped(a, (a.size // a.shape[-1], a.shape[-1]) if a.size else a.shape)
+                return _reshaped(_product(flat, b, (*flat.shape[:-1], b.shape[1]), var), var.shape)
+            return _product(a, b, var.shape, var)
+        if not var.is_reduction or var.kwargs.keys() - {"axis", "keepdims"} or not a.size or a.dtype != var.dtype:
+            return var
+        axis = var.kwargs["axis"]
+        if var.op == "np.add.reduce" and a.dtype.char in ONES and (side := side_of_ones(a.shape, axis)):
+            ones = constant(np.ones(a.shape[0 if side == "left" else -1], a.dtype), "ones")
+            factors = (ones, a, a.shape[1:]) if side == "left" else (a, ones, a.shape[:-1])
+            return _reshaped(_product(*factors, var), var.shape)
+        if var.op in ("np.maximum.reduce", "np.minimum.reduce") and has_short_rows(a.shape, axis):
+            turned = Var(".copy", (Var(".T", (a,), {}, a.shape[::-1], a.dtype),), {}, a.shape[::-1], a.dtype)
+            return _reshaped(Var(var.op, (turned,), {"axis": 0}, a.shape[:1], a.dtype, var.name), var.shape)
+        return var
+
+    return common_subexpressions(program.rewritten(rule))
+
+
+def _product(a: Var, b: Var, shape: tuple, like: Var) -> Var:
+    """A matrix product: np.dot has less to find out before it starts than np.matmul has."""
+    plain = a.dtype == b.dtype == like.dtype and like.dtype.char in ONES and like.size
+    op = "np.dot" if plain and 1 <= len(a.shape) <= 2 and 1 <= len(b.shape) <= 2 else "np.matmul"
+    return Var(op, (a, b), {}, shape, like.dtype, like.name)
+
+
+def _reshaped(a: Var, shape: tuple) -> Var:
+    return a if a.shape == shape else Var(".reshape", (a, shape), {}, shape, a.dtype)
+
+
 def own_memory(program: Program) -> Program:
-    """What is handed out shows no memory that is used for something else."""
-    taken: set[Var] = set()
+    """What is handed out shows no memory that is used for something else, and shares it as the recorded results did."""
+    taken: dict[Var, Any] = {value: None for _, value in program.writes}  # whose memory -> the group that shows it
     added: list[Var] = []
 
     def root(v: Var) -> Var:
@@ -333,23 +227,22 @@ def own_memory(program: Program) -> Program:
             v = v.sources()[0]
         return v
 
-    def own(v: Var, is_shared: bool = False) -> Var:
+    def own(v: Var, group: int | None) -> Var:
         of = root(v)
-        if is_shared or v.shape is None or of.op not in ("input", "constant") and of not in taken and (
-                of is v or v not in program.kept):
-            taken.add(of)
+        if v.shape is None:
             return v
-        added.append(Var("np.array", (v,), {}, v.shape, v.dtype, v.name))
+        free = of.op not in ("input", "constant") and (of not in taken or group is not None and taken[of] == group)
+        if free and (of is v or group is not None):
+            taken[of] = group
+            return v
+        added.append(Var("np.array", (v,), {}, v.shape, v.dtype, v.name, section="update"))
         return added[-1]
 
-    kept = [own(v) for v in program.kept]
-    taken.update(value for _, value in program.writes)
-    results: dict[Var, Var] = {}
-    for i, v in enumerate(program.results):
-        results.setdefault(v, own(v, i in program.shared))
-    return replace(program, body=[*program.body, *added], kept=kept, results=[results[v] for v in program.results])
+    kept = [own(v, None) for v in program.kept]
+    results = [v if i in program.shared else own(v, group)
+               for i, (v, group) in enumerate(zip(program.results, program.groups))]
+    return replace(program, body=[*program.body, *added], kept=kept, results=results)
 
 
 PASSES: tuple[Callable[[Program], Program], ...] = (
-    dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, sparse_differences, pieces_together,
-    flat_products, short_rows, batched_sums, simplify, common_subexpressions, plain_products, dead_code, own_memory)
+    dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, dead_code, lowered, own_memory)

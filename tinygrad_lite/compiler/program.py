@@ -1,16 +1,108 @@
 """A program: numpy calls in the order they run, each giving one value that never changes."""
 
+import copy
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 
+class Call(NamedTuple):
+    """What one call of a program is given: the arrays and Tensors among its arguments, and its state."""
+
+    arguments: list
+    state: Any
+
+
+# ---------------------------------------------------------------- what inputs of a program stand for
+@dataclass(frozen=True)
+class Argument:
+    """An array or a Tensor among the arguments."""
+
+    at: int
+
+    def value(self, call: Call) -> Any:
+        """The array or Tensor itself."""
+        return call.arguments[self.at]
+
+    def read(self, call: Call) -> Any:
+        """What the program is given."""
+        found = call.arguments[self.at]
+        return found if type(found) is np.ndarray else found.array
+
+
+@dataclass(frozen=True)
+class Held:
+    """A Tensor of the state."""
+
+    at: int
+
+    def value(self, call: Call) -> Any:
+        """The Tensor itself."""
+        return call.state.tensors[self.at]
+
+    def read(self, call: Call) -> Any:
+        """What the program is given."""
+        return call.state.tensors[self.at].array
+
+
+@dataclass(frozen=True)
+class Bare(Held):
+    """A numpy array of the state."""
+
+    def value(self, call: Call) -> Any:
+        """The array."""
+        return call.state.arrays[self.at]
+
+    read = value
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number of the state: a learning rate, a count of steps."""
+
+    at: int
+
+    def read(self, call: Call) -> Any:
+        """What the program is given."""
+        holder, key = call.state.numbers[self.at]
+        return holder.get(key)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """A random generator of the state."""
+
+    at: int
+
+    def read(self, call: Call) -> Any:
+        """numpy's generator."""
+        found = call.state.generators[self.at]
+        return getattr(found, "numpy", found)
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The gradient that a Tensor has as the call begins."""
+
+    of: Any
+
+    def read(self, call: Call) -> Any:
+        """What the program is given."""
+        return self.of.value(call).node.grad.array
+
+
+class Part:
+    """What stands for something in a structure, and is no structure itself."""
+
+    __slots__ = ()
+
+
 @dataclass(eq=False, slots=True)
-class Var:
+class Var(Part):
     """One value: the call that makes it and what numpy knows of it. A Python number has no shape (None).
 
     op: "np.add" and other numpy functions, ".reshape" and other methods, "[]", "put" (a copy with a value written at
@@ -24,8 +116,10 @@ class Var:
     shape: Any = None
     dtype: Any = None
     name: str = ""
-    value: Any = None  # of a constant the array, of an input what it stands for
+    value: Any = None  # of a constant the array, of an input what it stands for, of a check whether the user asked
     aliases: bool = False  # it showed memory of its first argument when it was recorded
+    line: Any = None  # the user's source line (names.Line)
+    section: str = ""  # "forward", "backward" or "update"
 
     @property
     def size(self) -> int:
@@ -37,7 +131,9 @@ class Var:
 
     @property
     def is_ufunc(self) -> bool:
-        return self.op.startswith("np.") and isinstance(getattr(np, self.op[3:], None), np.ufunc)
+        """Whether numpy computes it element by element, with broadcasting: a matrix product is not of that kind."""
+        function = getattr(np, self.op[3:], None) if self.op.startswith("np.") else None
+        return isinstance(function, np.ufunc) and function.signature is None
 
     @property
     def is_reduction(self) -> bool:
@@ -58,10 +154,10 @@ def has_effect(var: Var) -> bool:
     return var.op.startswith(EFFECTS)
 
 
-def leaves(structure: Any) -> list:
-    """What nested tuples, lists and dicts hold."""
+def leaves(structure: Any, records: bool = False) -> list:
+    """What nested tuples, lists and dicts (with `records` also dataclasses) hold."""
     found: list = []
-    mapped(found.append, structure)
+    mapped(found.append, structure, records)
     return found
 
 
@@ -70,13 +166,20 @@ def variables(structure: Any) -> list[Var]:
     return [x for x in leaves(structure) if isinstance(x, Var)]
 
 
-def mapped(function: Callable[[Any], Any], structure: Any) -> Any:
-    """The structure with function applied to what is not a tuple, list or dict."""
+def mapped(function: Callable[[Any], Any], structure: Any, records: bool = False) -> Any:
+    """The structure with function applied to what is not a tuple, list or dict (or, with `records`, a dataclass)."""
     if isinstance(structure, (tuple, list)):
-        parts = [mapped(function, part) for part in structure]
+        parts = [mapped(function, part, records) for part in structure]
         return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
     if isinstance(structure, dict):
-        return {key: mapped(function, part) for key, part in structure.items()}
+        new = structure.copy()  # a defaultdict stays one
+        new.update({key: mapped(function, part, records) for key, part in structure.items()})
+        return new
+    if records and dataclasses.is_dataclass(structure) and not isinstance(structure, (type, Part)):
+        new = copy.copy(structure)
+        for each in dataclasses.fields(structure):  # past __init__, and the __setattr__ of a frozen one
+            object.__setattr__(new, each.name, mapped(function, getattr(structure, each.name), records))
+        return new
     return function(structure)
 
 
@@ -89,29 +192,32 @@ class Program:
     results: list[Var]  # what the function returns
     kept: list[Var]  # the gradients that are left in `.grad`
     writes: list[tuple[Var, Var]]  # (input, the value it has afterwards)
-    shared: frozenset[int] = frozenset()  # which results may show the memory of inputs, as the recorded ones did
+    shared: frozenset[int] = frozenset()  # which results show the memory of inputs, as the recorded ones did
+    groups: tuple[int, ...] = ()  # for each result a number, the same for those that showed the same memory
     functions: dict[str, Callable] = field(default_factory=dict)  # opaque ones, by the name they are called by
+    keeps: bool = True  # whether the memory of gradients is kept for all calls: they are all of the state's Tensors
 
     def ends(self) -> list[Var]:
         """The values that are seen outside."""
         return [*self.results, *self.kept, *(value for _, value in self.writes)]
 
-    def rewritten(self, rule: Callable[[Var], Var], instead: dict[Var, Callable] = MappingProxyType({})) -> "Program":  # type: ignore
+    def rewritten(self, rule: Callable[[Var], Var]) -> "Program":
         """The program with each call replaced by what `rule` makes of it: itself, a new call, or an earlier value.
 
         The rule sees a call whose arguments have been replaced already; what it gives that is not in the program yet
-        (and what that is made from) is put in there. For calls in `instead`, that function makes the replacement, from
-        the call as it was and a function that gives the new form of an old value.
+        (and what that is made from) is put in there.
         """
         new: dict[Var, Var] = {v: v for v in self.inputs}
         body: dict[Var, None] = {}
         known = lambda x: new.get(x, x) if isinstance(x, Var) else x
 
-        def add(var: Var) -> None:
+        def add(var: Var, at: Var) -> None:
             if var.op in ("input", "constant") or var in body:
                 return
             for source in var.sources():
-                add(source)
+                add(source, at)
+            if not var.section:  # it stands where what it replaces stood
+                var.line, var.section = at.line, at.section
             body[var] = None
 
         for var in self.body:
@@ -120,11 +226,11 @@ class Program:
                 moved = replace(var, args=args, kwargs=kwargs)
             else:
                 moved = var
-            made = instead[var](var, known) if var in instead else rule(moved)
-            if made is not moved and var.name and not made.name and made.op not in ("input", "constant"):
-                made.name = var.name
+            made = rule(moved)
+            if made is not moved and made.op not in ("input", "constant"):
+                made.name = made.name or var.name
             new[var] = made
-            add(made)
+            add(made, var)
         return replace(self, body=list(body), results=[known(v) for v in self.results],
                        kept=[known(v) for v in self.kept], writes=[(i, known(v)) for i, v in self.writes])
 

@@ -1,321 +1,431 @@
-"""Recording one call of a function: what it reaches is lifted into the trace, and afterwards put back."""
+"""Recording one call of a function: its arguments and state are lifted into a trace, and afterwards put back."""
 
-import contextlib
-import functools
-import operator
+import gc
+import inspect
 import random as python_random
-import types
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.mode import Switch, mode
+from ..engine.changes import stamp
+from ..engine.mode import Switch
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import observing, watching
-from ..nn import Module
-from ..optim import Optimizer
+from .effects import Contents, place, put
 from .names import gradient_name
-from .program import Program, Var, mapped
-from .program import leaves as leaves_of
-from .trace import Number, Trace, Traced, plain
+from .program import Argument, Bare, Call, Count, Draws, Gradient, Held, Part, Program, Var, leaves, mapped
+from .state import Holder
+from .trace import CompileError, Number, Trace, Traced, plain
 
-ATOMS = (bool, int, float, str, bytes, type(None), np.dtype, tuple)  # what is compared by value
-OWN = ("tinygrad_lite", "numpy")  # modules whose insides are not looked at
-LARGE = 256  # entries of a list or a dict, up to which they are looked through
+NUMBERS = (bool, int, float, complex, np.generic, type(None))
 
 
-# ---------------------------------------------------------------- what a function reaches
-class Guard(NamedTuple):
-    """A value that a function may read: how it is read, its name, and what it was."""
+@dataclass(eq=False)
+class Boxed(Part):
+    """A Var that is handed out as a Tensor. spent: its tape has been read backwards."""
 
-    look: Callable[[], Any]
-    name: str
-    value: Any
-    noted: bool = False  # whether changes.restructured() is called when it changes
-
-    def changed(self) -> bool:
-        """Whether it is another object now, or another value of those that are compared by value."""
-        try:
-            now = self.look()
-        except (LookupError, ValueError):
-            return True
-        same = isinstance(self.value, ATOMS) and type(now) is type(self.value) and now == self.value
-        return now is not self.value and not same
+    of: Var
+    spent: bool = False
 
 
-@dataclass
-class Reach:
-    """The tensors, optimizers and Python values that a function can get at, by the names it has for them."""
+@dataclass(frozen=True)
+class Itself(Part):
+    """A Tensor of the arguments or the state, handed out as it is."""
 
-    tensors: dict[int, tuple[str, Value]] = field(default_factory=dict)
-    optimizers: list[Optimizer] = field(default_factory=list)
-    generators: list[np.random.Generator] = field(default_factory=list)
-    arrays: list[tuple[str, np.ndarray]] = field(default_factory=list)
-    watched: list[Guard] = field(default_factory=list)
-    seen: dict[int, Any] = field(default_factory=dict)
-
-    def function(self, f: Any) -> None:
-        """A function's globals, closure, defaults and, of a method, its object; a module is what it holds."""
-        if isinstance(f, types.MethodType):
-            self.value("self", f.__self__)
-            f = f.__func__
-        f = getattr(f, "__wrapped__", f)
-        if isinstance(f, functools.partial):
-            self.value("given", [*f.args, *f.keywords.values()])
-            f = f.func
-        if isinstance(f, Module):
-            self.value("model", f)
-        if not isinstance(f, types.FunctionType) or (f.__module__ or "").startswith(OWN):
-            return
-        for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ()):
-            with contextlib.suppress(ValueError):  # an empty cell
-                self.watch(cell, name)
-        names = list(dict.fromkeys(_names(f.__code__)))
-        for name in (n for n in names if n in f.__globals__):
-            self.watch(f.__globals__, name)
-            holder = f.__globals__[name]  # of a module or a class, what the function may read of it
-            if isinstance(holder, (types.ModuleType, type)) and not holder.__name__.startswith(OWN):
-                for key in (n for n in names if isinstance(vars(holder).get(n, names), ATOMS)):
-                    self.watch(vars(holder), key, f"{name}.{key}")
-        for name, value in zip(reversed(f.__code__.co_varnames[: f.__code__.co_argcount]),
-                               reversed(f.__defaults__ or ())):
-            self.value(name, value)
-
-    def watch(self, where: Any, key: Any, name: str = "", noted: bool = False) -> None:
-        """An entry that the function may read: a program holds while it stays the same."""
-        look = _look(where, key)
-        value = look()
-        if isinstance(value, (types.ModuleType, type)):
-            return
-        self.watched.append(Guard(look, name or str(key), value, noted))
-        self.value(name or str(key), value)
-
-    def value(self, name: str, x: Any) -> None:
-        """Go down into what holds tensors."""
-        if id(x) in self.seen or isinstance(x, ATOMS[:-1]):
-            return
-        self.seen[id(x)] = x
-        if isinstance(x, Value):
-            self.tensors.setdefault(id(x), (name, x))
-        elif isinstance(x, Module):
-            for path, t in x._held(lambda module, key, t: True):
-                plain = path.replace(".", "_")
-                self.tensors.setdefault(id(t), (plain if not plain[0].isdigit() else f"{name}_{plain}", t))
-            for module in x.modules():
-                self.entries(vars(module), vars(module), noted=True)
-        elif isinstance(x, Optimizer):
-            self.optimizers.append(x)
-        elif isinstance(x, np.ndarray):
-            self.arrays.append((name, x))
-        elif isinstance(x, np.random.Generator):
-            self.generators.append(x)
-        elif isinstance(x, (list, tuple, dict)):
-            if len(x) <= LARGE:
-                self.entries(x, x if isinstance(x, dict) else range(len(x)), f"{name}_")
-        elif isinstance(x, (types.FunctionType, types.MethodType)):
-            self.function(x)
-        elif hasattr(x, "__dict__") and not isinstance(x, (types.ModuleType, type)):
-            self.entries(vars(x), vars(x))
-
-    def entries(self, held: Any, keys: Iterable[Any], prefix: str = "", noted: bool = False) -> None:
-        """What a list, a dict or an object holds, and how much: a new attribute may hide one of its class."""
-        self.watched.append(Guard(functools.partial(len, held), f"{prefix}size", len(held), noted))
-        for key in keys:
-            self.watch(held, key, f"{prefix}{key}", noted)
-
-
-def _hooks(node: Node) -> tuple:
-    """The hooks of a leaf."""
-    return tuple(node.hooks or ())
-
-
-def _look(where: Any, key: Any) -> Callable[[], Any]:
-    """A function, all of it in C, that reads an entry of a dict or the contents of a closure's cell."""
-    if isinstance(where, types.CellType):
-        return functools.partial(getattr, where, "cell_contents")
-    return functools.partial(operator.getitem, where, key)
-
-
-def _names(code: Any) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _names(constant)
-
-
-# ---------------------------------------------------------------- gradients of leaves, watched
-SLOT: Any = vars(Node)["grad"]  # where a node has it
-
-
-class _WatchedLeaf(Node):
-    """A leaf that notes whether its gradient is looked at before it is set: then the program depends on it."""
-
-    __slots__ = ()
-
-    @property
-    def grad(self) -> Any:  # type: ignore[override]
-        if mode.tracing is not None:
-            mode.tracing.touched.setdefault(self, "read")
-        return SLOT.__get__(self)
-
-    @grad.setter
-    def grad(self, value: Any) -> None:
-        if mode.tracing is not None:
-            mode.tracing.touched.setdefault(self, "set")
-        SLOT.__set__(self, value)
+    which: Any
 
 
 @dataclass
 class Recording:
-    """A program, what its inputs and outputs stand for, and when it holds."""
+    """A program, and what its results and outputs stand for."""
 
     program: Program
-    results: Any  # the result with a Var in each traced place
-    spent: set[int]  # ids of the Vars that were on a tape which has been read backwards
-    kept: list[tuple[Any, Var | None]]  # (leaf or the place of an argument, its gradient afterwards)
-    guards: list[Guard]
-    grads_at_start: list[tuple[Any, bool]]  # (leaf, whether it must have no gradient)
-    numbers: list[tuple[dict, str]]  # what the writes of numbers go to
-    ignored: set[str]
-    reason: str  # why there is no program, if so
-    changed: list[str]  # names of Python values that the call itself changed
+    result: Any  # the function's result with a Var, Boxed or Itself in each traced place
+    gradients: list[tuple[Any, Var | None]]  # (Argument or Held, its gradient afterwards)
+    outputs: list[tuple[int, Any, Any]]  # (which of the state's holders, key, what is put there)
+    replaced: list[tuple[Any, Var]]  # (Argument or Held, the array that it is given)
+    numbers: list[int]  # which of the state's numbers are written
+    ignored: set[str]  # kinds of floating-point errors that are not reported
+    outside: dict[int, Any]  # weak references to the plain arrays that were constants, by id
 
 
-def record(function: Callable, args: tuple, kwargs: dict, names: list[str],
-           reach: Reach | None = None, before: dict[Node, Any] | None = None) -> tuple[Any, Recording]:
-    """Call the function; gives its result and the recording. An exception leaves everything as the call left it.
+def checked(function: Any, result: Any) -> Any:
+    """The result; TypeError if it holds what a program cannot give."""
+    for x in leaves(result, records=True):
+        if not isinstance(x, (Value, np.ndarray, Number, *NUMBERS)):
+            name = getattr(function, "__name__", type(function).__name__)
+            raise TypeError(f"{name} is compiled and gives a {type(x).__name__}: results are Tensors, arrays, numbers, "
+                            "and tuples, lists, dicts and dataclasses of them")
+    return result
 
-    names: of the arrays among the arguments. reach: of the function, unless it is to be looked for here. before: is
-    given the gradients that there were, and none are left.
+
+class Recorded(NamedTuple):
+    """A call that has run: its result, and the recording or the reason why there is none."""
+
+    result: Any
+    recording: Recording | None
+    reason: str
+    undo: Callable[[], None]  # gives everything back what it was before the call; with strict=True only
+
+
+def record(function: Callable, call: Call, names: list[str], args: tuple, kwargs: dict, strict: bool) -> Recorded:
+    """Call the function, and record what it does.
+
+    names: of the arrays among the arguments. An exception of the function's leaves everything as the function left it;
+    with strict, a CompileError leaves everything as it was before.
     """
-    if reach is None:
-        reach = Reach()
-        reach.function(function)
-    for optimizer in reach.optimizers:  # last: what has another name keeps that
-        reach.value("param", [p for group in optimizer.param_groups for p in group["params"]])
-    trace = Trace(getattr(function, "__code__", getattr(getattr(function, "__func__", None), "__code__", None)))
-    places = iter(names)
-    leaves: dict[Node, Any] = {}  # node -> what stands for it
-    gradients: list[tuple[Var, Var]] = []
+    before = Contents([*call.state.roots, *zip(names, args), *kwargs.items(), ("", function)])
+    undo = Saved(call, before).put_back if strict else lambda: None
+    trace = Trace(code_of(function), strict)
+    try:
+        result, recording = Recorder(trace, function, call, names, before).run(args, kwargs)
+        trace.release()
+        reason = trace.reason or _without_leaks(trace.alive)
+    except CompileError:
+        if trace.reason:
+            undo()
+        raise
+    if reason and strict:
+        undo()
+        raise CompileError(reason)
+    return Recorded(result, None if reason else recording, reason, undo)
 
-    def argument(x: Any) -> Any:
-        at = len(arguments)
-        if isinstance(x, Value):
-            arguments.append(x)
-            trace.lifted.append((x, x.array))
-            x.array = trace.input(("argument", at), x.array, next(places))
-            if x.node is not None:
-                leaves.setdefault(x.node, at)
-        elif isinstance(x, np.ndarray):
-            arguments.append(x)
-            return trace.input(("argument", at), x, next(places))
-        return x
 
-    arguments: list[Any] = []
-    given = mapped(argument, args), mapped(argument, kwargs)
-    for name, t in reach.tensors.values():
+class Recorder:
+    """One call that is being recorded."""
+
+    def __init__(self, trace: Trace, function: Callable, call: Call, names: list[str], before: Contents) -> None:
+        self.trace, self.function, self.call, self.names, self.before = trace, function, call, names, before
+        self.tensors: dict[int, tuple[Value, Any, Any, int]] = {}  # by id: a Tensor, its ref, its node and hooks
+        self.leaves: dict[Node, Value] = {}
+        self.grads: dict[Node, Any] = {}  # the gradients that there were
+        self.gradients: list[tuple[Var, Var]] = []  # (a gradient, what it is the gradient of)
+        self.stood_in: list[tuple[Holder, Any, Any, Any]] = []  # (holder, key, what was there, what stood there)
+        self.seen: dict[int, Boxed] = {}  # Tensors that are handed out
+        self.shown: dict[Var, np.ndarray] = {}  # arrays that are handed out
+
+    def run(self, args: tuple, kwargs: dict) -> tuple[Any, Recording | None]:
+        """Call the function: its result, and the recording unless the trace was given up."""
+        recording = None
+        try:
+            given = self.trace.noted(lambda: self._lifted(args, kwargs))
+            if self.trace.reason:
+                self._put_back()
+                given = args, kwargs
+            with Switch("tracing", self.trace), watching(self._watch), observing(lambda seeds: self._observe):
+                result = self.function(*given[0], **given[1])
+            checked(self.function, result)
+            if not self.trace.reason:
+                recording = self.trace.noted(lambda: self._recording(result))
+            return mapped(_real, result, records=True), recording
+        finally:
+            self._put_back()
+
+    # ---- before the call
+    def _lifted(self, args: tuple, kwargs: dict) -> tuple:
+        """The arguments with traced arrays in them; the state is lifted where it is held."""
+        trace, state = self.trace, self.call.state
+        for at, x in enumerate(self.call.arguments):
+            if isinstance(x, Value):
+                self._lift(x, Argument(at), self.names[at])
+            else:
+                trace.input(Argument(at), x, self.names[at])
+        for at, t in enumerate(state.tensors):
+            self._lift(t, Held(at), state.names[id(t)])
+        for at, array in enumerate(state.arrays):
+            trace.input(Bare(at), array, state.names[id(array)])
+        for at, generator in enumerate(state.generators):
+            trace.generators[id(generator)] = trace.input(
+                Draws(at), getattr(generator, "numpy", generator), state.names[id(generator)])
+        for node, t in self.leaves.items():
+            if node.grad is not None and type(node.grad.array) is np.ndarray:
+                self.grads[node] = node.grad
+                trace.lifted.append((node.grad, node.grad.array))
+                node.grad.array = trace.input(Gradient(self.tensors[id(t)][1]), node.grad.array)
+        for holder, key, x in state.places:
+            self._stand_in(holder, key, (trace.arrays if isinstance(x, np.ndarray) else trace.generators)[id(x)])
+        for at, (holder, key) in enumerate(state.numbers):
+            self._stand_in(holder, key, trace.input(Count(at), holder.get(key), state.names[id(holder), key]))
+        self.random = _randomness_elsewhere()
+        return self._traced(args), self._traced(kwargs)
+
+    def _lift(self, t: Value, which: Any, name: str) -> None:
+        if id(t) in self.tensors:
+            return
+        self.tensors[id(t)] = t, which, t.node, len(t.node.hooks or ()) if t.node else 0
         if type(t.array) is np.ndarray:
-            trace.lifted.append((t, t.array))
-            t.array = trace.input(("array", t.array, t), t.array, name)
-        tracked = functools.partial(getattr, t, "node")
-        reach.watched.append(Guard(tracked, f"whether {name} requires grad", t.node, True))
+            self.trace.lifted.append((t, t.array))
+            t.array = self.trace.input(which, t.array, name)
         if t.node is not None and t.node.op is None:
-            leaves.setdefault(t.node, t.node)
-            hooks = functools.partial(_hooks, t.node)
-            reach.watched.append(Guard(hooks, f"hooks of {name}", hooks(), True))
-    for name, array in reach.arrays:
-        trace.input(("item", [array], 0), array, name)
-    present = {node for node in leaves if node.grad is not None}
-    names_of = {id(t): trace.arrays[id(array)].now.name for t, array in trace.lifted}
-    for node in leaves:
-        if node.grad is not None and type(node.grad.array) is np.ndarray:
-            trace.lifted.append((node.grad, node.grad.array))
-            node.grad.array = trace.input(("grad", leaves[node]), node.grad.array)
-        if before is not None:
-            before[node], node.grad = node.grad, None
-        node.__class__ = _WatchedLeaf
-    optimizers = [_Lifted(o, trace, names_of) for o in reach.optimizers]
-    others = _random_states(reach.generators)
+            self.leaves.setdefault(t.node, t)
 
-    def watch(node: Node) -> None:
+    def _stand_in(self, holder: Holder, key: Any, value: Any) -> None:
+        self.stood_in.append((holder, key, holder.get(key), value))
+        holder.put(key, value)
+
+    def _traced(self, x: Any) -> Any:
+        """An argument with traced arrays in it; lists and dicts stay themselves."""
+        if isinstance(x, (list, dict)):
+            for key in x if isinstance(x, dict) else range(len(x)):
+                if (new := self._traced(x[key])) is not x[key]:
+                    self._stand_in(Holder(x, (key,)), key, new)
+            return x
+        if isinstance(x, tuple):
+            parts = [self._traced(part) for part in x]
+            return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+        return self.trace.arrays[id(x)] if isinstance(x, np.ndarray) else x
+
+    # ---- during the call
+    def _watch(self, node: Node) -> None:
         for source in node.inputs:
-            if source is not None and source.place < trace.start and source not in leaves:
-                if source.op is not None:
-                    trace.give_up("it goes on with a tape that was begun outside")
-                leaves[source] = source
-                source.__class__ = _WatchedLeaf
+            if source is not None and source.place < self.trace.start and source not in self.leaves:
+                self.trace.give_up("a tensor that requires grad is neither an argument nor in the state",
+                                   "pass it as an argument or in state")
 
-    def observe(node: Node, g: Any, sent: Any) -> None:
+    def _observe(self, node: Node, g: Any, sent: Any) -> None:
         g = unbox(g)
         if node.op is not None and isinstance(node.array, Traced) and isinstance(g, Traced):
-            gradients.append((g.now, node.array.now))
+            self.gradients.append((g.now, node.array.now))
 
-    try:
-        with Switch("tracing", trace):
-            with watching(watch), observing(lambda seeds: observe):
-                result = function(*given[0], **given[1])
-            if _random_states(reach.generators) != others:
-                trace.give_up("it draws random numbers from another source than the library's generator")
-            return _gathered(trace, reach, result, leaves, present, gradients, optimizers)
-    finally:
-        for node in leaves:
-            node.__class__ = Node
-            if node.grad is not None and isinstance(node.grad.array, Traced):
-                node.grad.array = node.grad.array.value
+    # ---- after the call
+    def _recording(self, result: Any) -> Recording:
+        trace, state = self.trace, self.call.state
+        self._refuse_other_changes()
+        gradients = []
+        for node, t in self.leaves.items():
+            now, before = node.grad, self.grads.get(node)
+            if now is not before:
+                gradients.append((self.tensors[id(t)][1], None if now is None else trace.variable(now.array)))
+            if now is not None and isinstance(now.array, Traced) and isinstance(t.array, Traced):
+                self.gradients.append((now.array.now, t.array.how))
+        replaced = [(self.tensors[id(t)][1], self._var(t.array)) for t, array in trace.lifted
+                    if id(t) in self.tensors and t.array is not trace.arrays[id(array)]]
+        outcome = mapped(self._outcome, result, records=True)
+        outputs = self._outputs()
+        writes, numbers = self._writes(), []
+        counts = self.stood_in[len(state.places) :]
+        for at, (holder, key, _, before) in enumerate(counts[: len(state.numbers)]):
+            now = holder.get(key)
+            if now is not before and type(plain(now)) in (int, float):
+                writes.append((before.now, self._count(now, before.now.name)))
+                numbers.append(at)
+        _name_gradients(trace, self.gradients)
+        variables = [v for _, v in replaced]
+        for part in (outcome, *(value for *_, value in outputs)):
+            variables += [x.of if isinstance(x, Boxed) else x for x in leaves(part, records=True)
+                          if isinstance(x, (Boxed, Var))]
+        variables = list(dict.fromkeys(variables))
+        inputs = [t.value for t in trace.arrays.values() if t.how.op == "input"]
+        shown = [self.shown.get(v) for v in variables]
+        shared = frozenset(i for i, a in enumerate(shown) if a is not None and _show(a, inputs) is not None)
+        groups = tuple(i if a is None else next(j for j, b in enumerate(shown) if b is not None and _show(a, [b]) is not None)
+                       for i, a in enumerate(shown))
+        program = Program(trace.inputs, trace.body, variables, [v for _, v in gradients if v is not None], writes,
+                          shared, groups, trace.functions, all(isinstance(which, Held) for which, _ in gradients))
+        outside = {key: weakref.ref(x) for key, (x, _) in trace.constants.items()}
+        return Recording(program, outcome, gradients, outputs, replaced, numbers, trace.ignored, outside)
+
+    def _refuse_other_changes(self) -> None:
+        """Give the trace up where the call changed what no program changes."""
+        trace = self.trace
+        if _randomness_elsewhere() != self.random:
+            trace.give_up("it draws random numbers from another source than the generators of its arguments and state",
+                          "use the library's, or pass a generator in state")
+        if any(trace.generators[id(g)].value is not getattr(g, "numpy", g) for g in self.call.state.generators):
+            trace.give_up("it seeds a generator", "seed it outside")
+        for t, _, node, hooks in self.tensors.values():
+            if t.node is not node or node is not None and len(node.hooks or ()) != hooks:
+                trace.give_up("it changes what is recorded of a tensor from outside, or its hooks",
+                              "do that outside, or to a copy")
+        for t, array in trace.lifted:
+            if id(t) not in self.tensors and id(array) not in trace.local and t.array is not trace.arrays[id(array)] \
+                    and t not in self.grads.values():
+                trace.give_up("it gives another array to a tensor that is neither an argument nor in the state",
+                              "pass it as an argument or in state")
+
+    def _outcome(self, x: Any) -> Any:
+        """What stands for a part of a result."""
+        if not isinstance(x, Value):
+            return self._var(x) if isinstance(x, (np.ndarray, Number)) else x
+        if id(x) in self.tensors:
+            return Itself(self.tensors[id(x)][1])
+        if id(x) not in self.seen:
+            if x.node is not None and (x.node.op is None or x.node.inputs is not None):
+                self.trace.give_up("it gives tensors that gradients can still flow through",
+                                   "compile the backward pass with it, call it under no_grad, or detach them")
+            self.seen[id(x)] = Boxed(self._var(x.array), x.node is not None)
+        return self.seen[id(x)]
+
+    def _var(self, x: Any) -> Var:
+        """The Var of what is handed out."""
+        var = self.trace.variable(x)
+        if isinstance(x, Traced):
+            changed = [t for t in self.trace.arrays.values() if t.how.op == "input" and t.now is not t.how]
+            of = _show(x.value, [t.value for t in changed])
+            if of is x.value:  # the array itself, as it is in the end
+                var = x.how if x.how.op == "input" else self.trace.arrays[id(of)].how
+            elif of is not None:
+                self.trace.give_up("it gives a view of an array that it changes in place", "give a copy")
+        if isinstance(x, np.ndarray):
+            self.shown[var] = plain(x)
+        return var
+
+    def _count(self, number: Any, name: str) -> Var:
+        """The Var of a number that is written."""
+        if not isinstance(number, Number):
+            number = self.trace.note("py.+", (number, 0), {}, number)
+        number.now.name = number.now.name or name
+        return number.now
+
+    def _writes(self) -> list[tuple[Var, Var]]:
+        """The arrays from outside that the call changed in place."""
+        writes = []
+        inputs = {key: t for key, t in self.trace.arrays.items() if t.how.op == "input"}
+        for key, traced in self.trace.arrays.items():
+            if traced.now is traced.how:
+                continue
+            if key in inputs:
+                writes.append((traced.how, traced.now))
+                if any(np.may_share_memory(o.value, traced.value) for k, o in inputs.items() if k != key):
+                    self.trace.give_up("two of its arrays share memory, and one of them is changed in place",
+                                       "change a copy")
+            elif key not in self.trace.local:
+                self.trace.give_up("it changes an array in place that is neither an argument nor in the state",
+                                   "pass it as an argument or in state")
+        return writes
+
+    def _outputs(self) -> list[tuple[int, Any, Any]]:
+        """What the call put into objects: into those of the state what a result may be; all else gives the trace up."""
+        holders: dict[Any, int] = {}  # by what is held, and also by the key there
+        for i, h in enumerate(self.call.state.holders):
+            holders |= {id(h.held): i} | {(id(h.held), key): i for key in h.keys}
+        stood = {(id(h.held), key): stand_in for h, key, _, stand_in in self.stood_in}
+        counts = {(id(h.held), key) for h, key in self.call.state.numbers}
+        found = []
+        for path, x, key, value in self.before.changes():
+            held, at = place(x, key)
+            where = id(held), at
+            if key is not ... and (stood.get(where) is value or where in counts and type(plain(value)) in (int, float)):
+                continue
+            holder = holders.get(where, holders.get(id(held)))
+            parts = leaves(value, records=True)
+            if key is not ... and holder is not None and all(isinstance(p, (Value, np.ndarray, Number, *NUMBERS))
+                                                             for p in parts):
+                found.append((holder, at, mapped(self._outcome, value, records=True)))
+                continue
+            line = self.before.line_of(path)
+            self.trace.give_up(f"it changes '{path}'" + (f" at {line} (`{line.text}`)" if line else ""),
+                               "return what it computes, or keep it in an attribute that holds a Tensor or a number")
+        return found
+
+    def _put_back(self) -> None:
+        """Nothing traced stays where it was lifted, nor where the call put it."""
+        trace = self.trace
+        for holder, key, before, stand_in in self.stood_in:
+            if holder.get(key) is stand_in:
+                holder.put(key, before)
+        for _, x, key, value in self.before.changes():
+            if key is not ... and (real := _scrubbed(value)) is not value:
+                put(x, key, real)
+        for node in self.leaves:
+            if node.grad is not None:
+                node.grad.array = plain(node.grad.array)
         for t, array in reversed(trace.lifted):  # one that was given another array keeps that
             t.array = array if t.array is trace.arrays.get(id(array)) else plain(t.array)
-        for lifted in optimizers:
-            lifted.put_back()
+        for node in self.leaves:
+            node.array = plain(node.array)
 
 
-def _gathered(trace: Trace, reach: Reach, result: Any, leaves: dict, present: set, gradients: list,
-              optimizers: list) -> Any:
-    """The result with real arrays, and the recording."""
-    spent: set[int] = set()
+def code_of(function: Any) -> Any:
+    """The code of what a function, a method, a partial or a module runs first; None of other things."""
+    function = inspect.unwrap(getattr(function, "func", function))
+    function = getattr(function, "forward", function)
+    return getattr(getattr(function, "__func__", function), "__code__", None)
 
-    def variable(x: Any) -> Any:
-        if isinstance(x, Value) and isinstance(x.array, Traced):
-            if x.node is not None and x.node.op is not None:
-                if x.node.inputs is not None:
-                    trace.give_up("it gives tensors that gradients can still flow through: compile the backward pass "
-                                  "with it, or call it under no_grad")
-                spent.add(id(x.array.now))
-            return x if any(t is x for t, _ in trace.lifted) else _Boxed(x.array.now)
-        return x.now if isinstance(x, (Traced, Number)) else x
 
-    results = mapped(variable, result)
-    owners: dict[Any, Any] = {t.node: t for t, _ in trace.lifted}
-    if any(isinstance(t.array, np.ndarray) and t.array is not trace.arrays[id(array)] for t, array in trace.lifted):
-        trace.give_up("a tensor is given another array")
-    kept: list[tuple[Any, Var | None]] = []
-    for node, stands_for in leaves.items():
-        if node in trace.touched:
-            g = SLOT.__get__(node)
-            kept.append((stands_for, None if g is None else trace.variable(g.array)))
-            if g is not None and node in owners and isinstance(g.array, Traced):
-                gradients.append((g.array.now, owners[node].array.how))
-    _name_gradients(trace, gradients)
-    writes, numbers = _written(trace), []
-    for lifted in optimizers:
-        for where, key, before, now in lifted.numbers():
-            writes.append((before, now))
-            now.name = now.name or before.name
-            numbers.append((where, key))
-    kept_vars = [v for _, v in kept if v is not None]
-    result_vars = [v.now if isinstance(v, _Boxed) else v for v in leaves_of(results) if isinstance(v, (_Boxed, Var))]
-    shown = [plain(x.array if isinstance(x, Value) else x) for x, v in zip(leaves_of(result), leaves_of(results))
-             if isinstance(v, (_Boxed, Var))]
-    shared = frozenset(i for i, x in enumerate(shown) if isinstance(x, np.ndarray) and any(
-        np.may_share_memory(x, a.value) for a in trace.arrays.values()))
-    program = Program(trace.inputs, trace.body, result_vars, kept_vars, writes, shared, trace.functions)
-    at_start = [(leaves[n], n not in present) for n, how in trace.touched.items() if how == "read" and n in leaves]
-    own = {id(w): w.name for w in reach.watched if isinstance(w.value, ATOMS) and w.changed()}
-    guards = [w for w in (*reach.watched, *(w for o in optimizers for w in o.watched)) if id(w) not in own]
-    recording = Recording(program, results, spent, kept, guards, at_start, numbers, trace.ignored, trace.reason,
-                          [*own.values()])
-    return mapped(_real, result), recording
+def _show(array: np.ndarray, others: list[np.ndarray]) -> Any:
+    """The first of some arrays whose memory an array shows; None if there is none."""
+    return next((o for o in others if o is array or np.may_share_memory(array, o)), None)
+
+
+def _scrubbed(x: Any) -> Any:
+    """x with real arrays in place of traced ones; lists, dicts and Tensors stay themselves."""
+    if isinstance(x, (list, dict)):
+        for key in x if isinstance(x, dict) else range(len(x)):
+            if (real := _scrubbed(x[key])) is not x[key]:
+                x[key] = real
+        return x
+    return mapped(_real, x) if isinstance(x, tuple) else _real(x)
+
+
+def _without_leaks(alive: list) -> str:
+    """Make real what outlives the call in places that nobody looked at; says where that was computed, if anything."""
+    if not any(ref() is not None for ref in alive):
+        return ""
+    gc.collect()  # what only cycles hold
+    leaked = [x for ref in alive if (x := ref()) is not None]
+    for x in leaked:
+        for held in gc.get_referrers(x):
+            if isinstance(held, Value):
+                held.array = x.value
+            elif isinstance(held, Node):
+                held.array = plain(held.array)
+            elif isinstance(held, (list, dict)) and held is not leaked:
+                for key in [k for k in (held if isinstance(held, dict) else range(len(held))) if held[k] is x]:
+                    held[key] = x.value
+    if not leaked:
+        return ""
+    line = leaked[0].how.line
+    return f"it keeps a value that was computed at {line} (`{line.text}`)" if line else "it keeps a value" + \
+        " somewhere outside: return it instead"
+
+
+class Saved:
+    """Copies of everything that a call may change, for strict=True."""
+
+    def __init__(self, call: Call, contents: Contents) -> None:
+        tensors = [x for x in (*call.arguments, *call.state.tensors) if isinstance(x, Value)]
+        nodes = [t.node for t in tensors if t.node is not None]
+        self.tensors = [(t, t.array, t.node) for t in tensors]
+        self.grads = [(n, n.grad, None if n.grad is None else n.grad.array) for n in nodes]
+        arrays = [x for x in (*call.arguments, *call.state.arrays) if isinstance(x, np.ndarray)]
+        arrays += [t.array for t in tensors] + [n.grad.array for n in nodes if n.grad is not None]
+        self.arrays = [(a, a.copy()) for a in {id(a): a for a in arrays}.values()]
+        real = [getattr(g, "numpy", g) for g in call.state.generators]
+        self.generators = [(g, g.bit_generator.state) for g in real]
+        self.contents = contents
+
+    def put_back(self) -> None:
+        """Everything as it was."""
+        self.contents.restore()
+        for t, array, node in self.tensors:
+            t.array, t.node = array, node
+        for node, grad, array in self.grads:
+            node.grad = grad
+            if grad is not None:
+                grad.array = array
+        for array, copy in self.arrays:
+            if array.flags.writeable:
+                array[...] = copy
+        stamp(*[a for a, _ in self.arrays])
+        for generator, state in self.generators:
+            generator.bit_generator.state = state
+
+
+def _real(x: Any) -> Any:
+    """What is handed out in the place of something traced."""
+    if isinstance(x, Value) and isinstance(x.array, Traced):
+        x.array = x.array.value
+    return plain(x)
+
+
+def _randomness_elsewhere() -> list:
+    """The states of Python's own random numbers, and of numpy's old ones."""
+    state = np.random.get_state(legacy=False)
+    return [hash(python_random.getstate()), state["state"]["pos"], hash(state["state"]["key"].tobytes())]
 
 
 def _name_gradients(trace: Trace, gradients: list[tuple[Var, Var]]) -> None:
@@ -329,94 +439,3 @@ def _name_gradients(trace: Trace, gradients: list[tuple[Var, Var]]) -> None:
         name = of.name.lstrip("~")
         if name and (not g.name or g.name.startswith("~")) and g.op != "input":
             g.name = gradient_name(name)
-
-
-def _written(trace: Trace) -> list[tuple[Var, Var]]:
-    """The arrays from outside that the call changed in place."""
-    writes = []
-    for key, traced in trace.arrays.items():
-        if traced.now is not traced.how and traced.how.op == "input":
-            writes.append((traced.how, traced.now))
-            if any(np.may_share_memory(o.value, traced.value) for k, o in trace.arrays.items() if k != key):
-                trace.give_up("two tensors share memory, and one of them is changed")
-    return writes
-
-
-@dataclass
-class _Boxed:
-    """A Var that is handed out as a Tensor."""
-
-    now: Var
-
-
-def _real(x: Any) -> Any:
-    if isinstance(x, Value) and isinstance(x.array, Traced):
-        x.array = x.array.value
-    return x.value if isinstance(x, (Traced, Number)) else x
-
-
-def _random_states(generators: list) -> list:
-    state = np.random.get_state(legacy=False)
-    return [repr(g.bit_generator.state) for g in generators] + [hash(python_random.getstate()), state["state"]["pos"],
-                                                                hash(state["state"]["key"].tobytes())]
-
-
-# ---------------------------------------------------------------- optimizers
-class _Lifted:
-    """An optimizer while it is traced: learning rates and counts of steps are numbers that the program reads."""
-
-    def __init__(self, optimizer: Optimizer, trace: Trace, names: dict[int, str]) -> None:
-        self.optimizer, self.trace = optimizer, trace
-        self.before = optimizer.state
-        self.places: list[tuple[dict, str, Any, dict]] = []  # (real dict, key, traced, dict in use)
-        groups, own = optimizer.param_groups, vars(optimizer)
-        self.watched = [Guard(_look(own, key), key, own[key]) for key in ("state", "param_groups")]
-        self.watched += [Guard(functools.partial(len, x), "the number of parameters", len(x))
-                         for x in (groups, *(group["params"] for group in groups))]
-        optimizer.state = {}
-        self.fresh: dict[Any, dict] = {}
-        for group in groups:
-            self.watched += [Guard(_look(group, key), key, value) for key, value in group.items() if key != "lr"]
-            for p in group["params"]:
-                state = self.before.get(p)
-                if state is None:
-                    state = self.fresh[p] = optimizer.start(plain(p.array), **group)
-                if state:
-                    self.watched.append(Guard(_look(self.before, p), "state", state))
-                optimizer.state[p] = {k: self.lift(state, k, f"{names.get(id(p), '')}_{k}".strip("_"))
-                                      for k in state}
-                self.places += [(state, k, v, optimizer.state[p]) for k, v in optimizer.state[p].items()]
-            group["lr"] = trace.input(("item", group, "lr"), group["lr"], "lr")
-            self.places.append((group, "lr", group["lr"], group))
-
-    def lift(self, where: dict, key: str, name: str) -> Any:
-        value = where[key]
-        if isinstance(value, np.ndarray) or type(value) in (int, float):
-            return self.trace.input(("item", where, key), value, name)
-        return value
-
-    def numbers(self) -> Iterator[tuple[dict, str, Var, Var]]:
-        """The numbers that the call changed: where they are kept, the first and the last of them."""
-        for real, key, traced, used in self.places:
-            now = used.get(key)
-            if isinstance(traced, Number) and now is not traced:
-                if not isinstance(now, Number):
-                    self.trace.give_up(f"'{key}' of an optimizer is set to a number that the program does not know")
-                    continue
-                yield real, key, traced.now, now.now
-            elif now is not traced:
-                self.trace.give_up(f"'{key}' of an optimizer's state is replaced")
-
-    def put_back(self) -> None:
-        for real, key, traced, used in self.places:
-            now = used.get(key)
-            if isinstance(traced, Number):
-                real[key] = now.value if isinstance(now, Number) else now
-        self.before.update({p: state for p, state in self.fresh.items() if self.used(p)})
-        self.optimizer.state = self.before
-
-    def used(self, p: Any) -> bool:
-        """Whether the call made use of the state that p would start from."""
-        now = self.optimizer.state.get(p, {})
-        return any(v is not t or isinstance(v, Traced) and v.version for s, k, t, used in self.places
-                   if used is now for v in (now.get(k),))

@@ -1,27 +1,25 @@
 """Recording: arrays that compute as numpy's do and note every numpy call on them in a program.
 
 A `Traced` array is taken for an array by the whole library, forward, backward and optimizer, because it answers
-numpy's own protocols (`__array_ufunc__`, `__array_function__`). It holds the real values, so that the call that is
-being recorded gives the real result. What numpy would compute without asking it (a conversion, a branch on a value)
-cannot pass unnoticed: it is an error in the user's function, and in the library a check that the program repeats.
+numpy's own protocols (`__array_ufunc__`, `__array_function__`). It holds the real values: each call is computed first
+and noted after. What numpy would compute without asking (a conversion, a print) cannot pass unnoticed: the trace is
+given up there, and the same call goes on with plain arrays. A truth test becomes a check that the program repeats.
 """
 
 import operator
-import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..autograd import source_line
 from ..engine.changes import next_place
 from ..engine.mode import mode
 from ..engine.values import Value
-from .names import stored_as
+from .names import asked_by_user, users_line, whence
 from .program import Var, leaves, mapped
 
-LIBRARY = __name__.split(".")[0]
 STRUCTURE = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.may_share_memory, np.shares_memory,
              np.min_scalar_type, np.isscalar, np.iscomplexobj, np.isrealobj}  # the values do not matter to these
 OF_SHAPE = {np.zeros_like, np.ones_like, np.empty_like}
@@ -33,76 +31,72 @@ METHODS = ("all any argmax argmin argsort clip conj cumprod cumsum diagonal dot 
 
 
 class CompileError(RuntimeError):
-    """A compiled function does what a program cannot repeat: it looks at a value."""
+    """With strict=True: a compiled function does what a program cannot repeat."""
 
 
 def plain(x: Any) -> Any:
     """What a traced array or number stands for; anything else as it is."""
-    return x.value if isinstance(x, (Traced, Number)) else x
+    return x.value if isinstance(x, (Traced, Number, Random)) else x
 
 
-def _callers() -> Any:
-    """The frames outside this package, innermost first."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        if not frame.f_globals.get("__name__", "").startswith((LIBRARY + ".compiler", "numpy")):
-            yield frame
-        frame = frame.f_back  # type: ignore[assignment]
+def live() -> Any:
+    """The trace that notes what is computed; None where none is, or it has been given up."""
+    trace = mode.tracing
+    return None if trace is None or trace.reason else trace
 
 
-def _in_library() -> bool:
-    """Whether an operation or another function of the library, and not the user's own line, is asking."""
-    for i, frame in enumerate(_callers()):
-        name = frame.f_globals.get("__name__", "")
-        methods = name == LIBRARY + ".tensor"
-        if name == LIBRARY + ".engine.tape" or (i == 0 and name.startswith(LIBRARY + ".") and not methods):
-            return True
-        if methods:  # they hand on
-            return False
-        if frame.f_code is mode.tracing.code:
-            return False
-    return False
+def _looked_at(what: str) -> None:
+    """A value is needed now, which a program knows only when it runs."""
+    trace = live()
+    if trace is not None:
+        trace.give_up(f"{what} looks at a value", "return it and look at it outside, or compute with tl.where")
 
 
-def _refused(what: str) -> Any:
-    """Stop at the user's line that looks at a value; of an operation, note that it cannot be traced."""
-    if mode.tracing is None:
-        return
-    if not _in_library():
-        raise CompileError(f"{source_line()}: {what} inside a compiled function needs the value, which is known only "
-                           "when the program runs; return the tensor and look at it outside, or compute with "
-                           "tl.where instead of a branch")
-    mode.tracing.give_up(f"an operation needs {what} of a value")
-
-
+# ---------------------------------------------------------------- numbers
 class Number:
-    """A Python number that a program reads each time: a learning rate, a count of steps."""
+    """A Python number that a program reads each time: a learning rate, a count of steps.
+
+    Arithmetic with it is noted. Where the number itself is needed (an f-string, range, math.sqrt) the program checks
+    that it still is what it was.
+    """
 
     __class__ = property(lambda self: type(self.value))  # type: ignore[assignment]
 
-    def __init__(self, trace: Any, value: Any, var: Var) -> None:
-        self.trace, self.value, self.now = trace, value, var
+    def __init__(self, value: Any, var: Var) -> None:
+        self.value, self.now = value, var
 
     def _done(self, op: str, function: Callable, *args: Any) -> Any:
         if any(isinstance(a, (Traced, np.ndarray, np.generic, Value)) for a in args):
             return NotImplemented
         value = function(*map(plain, args))
-        if isinstance(value, bool):
-            mode.tracing.check(self.trace.note("py." + op, args, {}, value).now, value)
+        trace = live()
+        if trace is None or not all(isinstance(plain(a), (bool, int, float)) for a in args):
             return value
-        return self.trace.note("py." + op, args, {}, value)
+        if isinstance(value, bool):
+            trace.check(trace.record("py." + op, mapped(trace.variable, args), {}, value), value)
+            return value
+        return trace.note("py." + op, args, {}, value)
+
+    def fixed(self) -> Any:
+        """The number, which must stay the same from now on."""
+        trace = live()
+        if trace is not None and self.now.op != "constant":
+            trace.check(trace.record("py.==", (self.now, self.value), {}, True), True)
+        return self.value
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return _ufunc(ufunc, method, inputs, kwargs)
 
     def __bool__(self) -> bool:
-        mode.tracing.check(self.now, bool(self.value))
+        trace = live()
+        if trace is not None:
+            trace.check(self.now, bool(self.value))
         return bool(self.value)
 
-    __hash__ = object.__hash__
-
-    def __repr__(self) -> str:
-        return repr(self.value)
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in ("value", "now"):
+            raise AttributeError(name)
+        return getattr(self.fixed(), name)
 
 
 SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "floordiv": "//", "mod": "%",
@@ -115,10 +109,50 @@ def _arithmetic(name: str, symbol: str) -> None:
     setattr(Number, f"__r{name}__", lambda self, other: self._done(symbol, function, other, self))
 
 
+def _fixed(name: str) -> None:
+    setattr(Number, name, lambda self, *args: getattr(self.fixed(), name)(*args))
+
+
 for _name, _symbol in SYMBOLS.items():
     _arithmetic(_name, _symbol)
+for _name in "float int index hash format str repr round trunc floor ceil complex abs".split():
+    _fixed(f"__{_name}__")
+Number.__copy__ = Number.fixed  # type: ignore[attr-defined]
+Number.__deepcopy__ = lambda self, memo: self.fixed()  # type: ignore[attr-defined]
+Number.__neg__ = lambda self: self * -1  # type: ignore[attr-defined]
+Number.__pos__ = lambda self: self  # type: ignore[attr-defined]
 
 
+# ---------------------------------------------------------------- random numbers
+class Random:
+    """numpy's random generator: what it draws, the program draws anew."""
+
+    __class__ = property(lambda self: np.random.Generator)  # type: ignore[assignment]
+
+    def __init__(self, value: np.random.Generator, var: Var) -> None:
+        self.value, self.now = value, var
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.value, name)
+        if not callable(found):
+            _looked_at(f"the attribute {name} of a generator")
+            return found
+
+        def draw(*args: Any, **kwargs: Any) -> Any:
+            trace = live()
+            changed = [a.value for a in (*args, *kwargs.values()) if isinstance(a, Traced)] if name == "shuffle" else ()
+            real = found(*mapped(plain, args), **mapped(plain, kwargs))
+            if trace is None:
+                return real
+            if changed or "out" in kwargs or name in ("spawn", "bit_generator"):
+                trace.give_up(f"{name}() of a generator changes an array in place", "draw a permutation and index")
+                return real
+            return trace.note("rng." + name, (self, *args), kwargs, real)
+
+        return draw
+
+
+# ---------------------------------------------------------------- arrays
 class Traced(NDArrayOperatorsMixin):
     """An array and the variable of the program that it is. A view knows what it is a view of, and how."""
 
@@ -128,6 +162,7 @@ class Traced(NDArrayOperatorsMixin):
     def __init__(self, trace: "Trace", value: np.ndarray, var: Var, parent: "Traced | None" = None) -> None:
         self.trace, self.value, self._var, self.parent = trace, value, var, parent
         self.how, self.version, self.seen = var, 0, 0 if parent is None else parent.version
+        trace.alive.append(weakref.ref(self))
 
     # ---- what it is
     T = property(lambda self: self._method(".T", lambda x: x.T, self))
@@ -170,7 +205,7 @@ class Traced(NDArrayOperatorsMixin):
         return _ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        trace = mode.tracing
+        trace = live()
         if trace is None or function in STRUCTURE:
             return function(*mapped(plain, args), **mapped(plain, kwargs))
         if function in WRITERS:
@@ -181,12 +216,15 @@ class Traced(NDArrayOperatorsMixin):
             name = function.__name__.removesuffix("_like").replace("empty", "zeros")
             return trace.note("np." + name, (tuple(shape), np.dtype(like["dtype"])), {},
                               getattr(np, name)(shape, like["dtype"]))
+        if "out" in kwargs:
+            trace.give_up(f"{function.__name__} writes into an array", "assign its result with [...] =")
+            return function(*mapped(plain, args), **mapped(plain, kwargs))
         return trace.run(trace.path(function), function, args, kwargs)
 
     def __pow__(self, p: Any) -> Any:
         shortcut = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}.get(p) if type(p) in (int, float) else None
-        if shortcut is not None and (self.dtype.kind == "f" or p == 2):  # as numpy's own operator does
-            return shortcut(self)
+        if shortcut is not None and (self.dtype.kind == "f" or p == 2 and self.dtype.kind != "b"):
+            return shortcut(self)  # as numpy's own operator does
         return np.power(self, p)
 
     def __getitem__(self, index: Any) -> Any:
@@ -194,18 +232,21 @@ class Traced(NDArrayOperatorsMixin):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.value[mapped(plain, index)] = plain(value)
-        if mode.tracing is None:
+        trace = live()
+        if trace is None:
             return
-        whole = index is Ellipsis or index == slice(None) if not isinstance(index, (tuple, Traced)) else False
+        whole = index is Ellipsis or isinstance(index, slice) and index == slice(None)
         if whole and isinstance(value, Traced) and (value.shape, value.dtype) == (self.shape, self.dtype):
-            self.become(value.now)
+            trace.noted(lambda: self.become(value.now))
         else:
-            self.become(self.trace.note("put", (self, index, value), {}, self.value).now)
+            trace.noted(lambda: self.become(trace.record("put", mapped(trace.variable, (self, index, value)), {},
+                                                         self.value)))
 
     def _method(self, op: str, function: Callable, *args: Any, **kwargs: Any) -> Any:
-        if mode.tracing is None:
+        trace = live()
+        if trace is None:
             return function(*mapped(plain, args), **mapped(plain, kwargs))
-        return mode.tracing.run(op, function, args, kwargs)
+        return trace.run(op, function, args, kwargs)
 
     def sum(self, axis: Any = None, **kwargs: Any) -> Any:
         return np.add.reduce(self, axis=axis, **kwargs)
@@ -222,7 +263,7 @@ class Traced(NDArrayOperatorsMixin):
         return self._method(".astype", lambda x, d: x.astype(d), self, np.dtype(dtype))
 
     def reshape(self, *shape: Any, **_: Any) -> Any:
-        new = self.value.reshape(*shape)
+        new = self.value.reshape(*mapped(plain, shape))
         return self._method(".reshape", lambda x, s: x.reshape(s), self, new.shape)
 
     def copy(self, order: str = "C") -> Any:
@@ -233,18 +274,16 @@ class Traced(NDArrayOperatorsMixin):
 
     # ---- where a value is looked at
     def __bool__(self) -> bool:
-        if mode.tracing is None:
-            return bool(self.value)
         truth = bool(self.value)
-        if not _in_library():
-            _refused("a branch")
-        mode.tracing.check(self.now, truth)
+        trace = live()
+        if trace is not None:
+            trace.noted(lambda: trace.check(self.now, truth))
         return truth
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"an array has no attribute '{name}'")
-        _refused(f"the attribute {name}")
+        _looked_at(f"the attribute {name} of an array")
         return getattr(self.value, name)
 
 
@@ -259,7 +298,7 @@ def _forwarded(name: str) -> Callable:
 def _looking(what: str, function: Callable) -> Callable:
     """A method that looks at the values."""
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        _refused(what)
+        _looked_at(what)
         return function(self.value, *args, **kwargs)
 
     return method
@@ -268,26 +307,34 @@ def _looking(what: str, function: Callable) -> Callable:
 LOOKING: dict[str, tuple[str, Any]] = {  # what looks at the values of an array, in words
     "item": ("item()", np.ndarray.item), "tolist": ("tolist()", np.ndarray.tolist), "__float__": ("float()", float),
     "__array__": ("a conversion to numpy (or printing)", np.array), "__int__": ("int()", int),
-    "__index__": ("a Python index made", operator.index), "__contains__": ("`in`", operator.contains),
-    "__repr__": ("printing", repr), "__format__": ("printing", format)}
+    "__complex__": ("complex()", complex), "__index__": ("a Python index", operator.index),
+    "__contains__": ("`in`", operator.contains), "__repr__": ("printing", repr), "__str__": ("printing", str),
+    "__format__": ("printing", format), "tobytes": ("tobytes()", np.ndarray.tobytes),
+    "__copy__": ("copy.copy", np.ndarray.__copy__), "__deepcopy__": ("copy.deepcopy", np.ndarray.__deepcopy__),
+    "__reduce__": ("pickling", np.ndarray.__reduce__), "__reduce_ex__": ("pickling", np.ndarray.__reduce_ex__)}
 for _name in ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "strides", "flags"):
     setattr(Traced, _name, property(operator.attrgetter("value." + _name)))
 for _name in METHODS:
     setattr(Traced, _name, _forwarded(_name))
 for _name, (_what, _function) in LOOKING.items():
     setattr(Traced, _name, _looking(_what, _function))
-Number.__float__ = Traced.__float__  # type: ignore[attr-defined]
 
 
 def _ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict) -> Any:
-    trace = mode.tracing
+    trace = live()
     function = ufunc if method == "__call__" else getattr(ufunc, method)
+    out = kwargs.pop("out", None) or (None,)
+    if trace is not None and out[0] is not None and (
+            len(out) > 1 or not isinstance(out[0], Traced) or kwargs.get("where", True) is not True):
+        trace.give_up(f"{ufunc.__name__} writes into an array that the program does not know",
+                      "pass it as an argument or in state")
+        trace = None
     if trace is None:
-        out = kwargs.pop("out", ())
-        return function(*mapped(plain, inputs), **mapped(plain, kwargs), **({"out": mapped(plain, out)} if out else {}))
+        given = {"out": mapped(plain, out)} if out[0] is not None else {}
+        result = function(*mapped(plain, inputs), **mapped(plain, kwargs), **given)
+        return result if out[0] is None else out[0] if len(out) == 1 else out
     if method == "at":
         return trace.write(f"np.{ufunc.__name__}.at", function, inputs, kwargs)
-    out = kwargs.pop("out", (None,))
     kwargs = {k: v for k, v in kwargs.items() if v is not None and (k, v) != ("keepdims", False)}
     if len(inputs) > 1 and method == "reduce":  # positional: axis, dtype, out, keepdims
         named = dict(zip(("axis", "dtype", "out", "keepdims"), inputs[1:])) | kwargs
@@ -300,108 +347,120 @@ def _ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict) -> Any:
     result = trace.run(op, function, inputs, kwargs)
     if out[0] is None:
         return result
-    if len(out) > 1 or not isinstance(out[0], Traced):
-        trace.give_up(f"{ufunc.__name__} writes into an array that the program does not know")
-        np.copyto(plain(out[0]), plain(result), casting="same_kind")
-        return out[0]
     target = out[0]
-    np.copyto(target.value, result.value, casting="same_kind")
-    target.become((result if result.dtype == target.dtype else result.astype(target.dtype)).now)
+    np.copyto(target.value, plain(result), casting="same_kind")
+    if not trace.reason:
+        cast = result if result.dtype == target.dtype else result.astype(target.dtype)
+        trace.noted(lambda: target.become(cast.now))
     return target
 
 
-class Generator:
-    """numpy's random generator: what it draws, the program draws anew."""
-
-    def __init__(self, trace: Any, source: Any, var: Var) -> None:
-        self.trace, self.source, self.now = trace, source, var
-
-    def __getattr__(self, name: str) -> Callable:
-        def draw(*args: Any, **kwargs: Any) -> Any:
-            real = getattr(self.source.numpy, name)(*mapped(plain, args), **mapped(plain, kwargs))
-            return self.trace.note("rng." + name, (self.now, *args), kwargs, real)
-
-        return draw
-
-
+# ---------------------------------------------------------------- the trace
 class Trace:
-    """What is being recorded: the calls so far, what they start from, and what must be put back afterwards."""
+    """What is being recorded: the calls so far, and what they start from. It is the library's `mode.Tracer`."""
 
-    def __init__(self, code: Any = None) -> None:
-        self.code = code  # of the function that is traced
+    def __init__(self, code: Any = None, strict: bool = False) -> None:
+        self.code, self.strict = code, strict  # code: of the function that is traced
         self.body: list[Var] = []
         self.inputs: list[Var] = []
         self.functions: dict[str, Callable] = {}
         self.arrays: dict[int, Traced] = {}  # by the id of the real array
-        self.constants: dict[int, Var] = {}
-        self.generators: dict[int, Generator] = {}
-        self.lifted: list[tuple[Value, np.ndarray]] = []
+        self.constants: dict[int, tuple[np.ndarray, Var]] = {}  # by the id of a plain array: it, and what it was
+        self.generators: dict[int, Random] = {}
+        self.lifted: list[tuple[Value, np.ndarray]] = []  # Tensors, and what to put back
         self.local: dict[int, np.ndarray] = {}  # arrays of Tensors that the call itself made
-        self.touched: dict[Any, str] = {}  # leaf -> whether its gradient was "read" or "set" first
+        self.alive: list[weakref.ref] = []  # to every Traced
         self.start = next_place()
-        self.reason = ""  # why the program cannot be used, if so
+        self.backward = False  # whether a backward pass has begun
+        self.reason = ""  # why the call cannot be a program, if so
         self.errors = np.geterr()
         self.ignored: set[str] = set()  # kinds of floating-point errors that some call is not to report
 
-    def give_up(self, reason: str) -> None:
-        """Note that this call cannot be repeated by a program; it goes on, without one."""
-        self.reason = self.reason or f"{reason} ({source_line()})"
+    def give_up(self, reason: str, remedy: str = "") -> None:
+        """This call cannot be repeated by a program; it goes on, with plain arrays. CompileError if strict."""
+        if self.reason:
+            return
+        line = users_line()
+        at = f" at {line} (`{line.text}`)" if line else ""
+        self.reason = f"{reason}{at}{remedy and ': ' + remedy}"
+        if self.strict:
+            raise CompileError(self.reason)
+
+    def release(self) -> None:
+        """Let go of all that is traced: the call is over."""
+        for held in (self.arrays, self.constants, self.generators, self.lifted, self.local):
+            held.clear()
+
+    def noted(self, note: Callable[[], Any]) -> Any:
+        """What `note` gives; a fault in it ends the trace and not the call, which has been computed already."""
+        try:
+            return note()
+        except CompileError:
+            raise
+        except Exception as error:
+            self.give_up(f"a call could not be noted ({type(error).__name__}: {error})")
+            return None
 
     # ---- what the program starts from
     def input(self, stands_for: Any, value: Any, name: str = "") -> Any:
-        """A traced array or number that the program reads anew each time."""
+        """A traced array, number or generator that the program reads anew each time."""
         array = isinstance(value, np.ndarray)
         if array and id(value) in self.arrays:
             return self.arrays[id(value)]
         var = Var("input", (), {}, value.shape if array else None, value.dtype if array else None, name, stands_for)
         self.inputs.append(var)
+        if isinstance(value, np.random.Generator):
+            return Random(value, var)
         if not array:
-            return Number(self, value, var)
+            return Number(value, var)
         self.arrays[id(value)] = Traced(self, value, var)
         return self.arrays[id(value)]
 
     def lift(self, args: Any) -> None:
-        """Let Tensors that an operation is given take part, by reference to their arrays."""
+        """Let Tensors that an operation is given take part: those that the call made, and those from elsewhere."""
         for a in args:
-            if isinstance(a, Value) and type(a.array) is np.ndarray:
+            if isinstance(a, Value) and type(a.array) is np.ndarray and not self.reason:
                 self.lifted.append((a, a.array))
-                a.array = self.traced(a)  # type: ignore[assignment]
+                a.array = self.traced(a.array)  # type: ignore[assignment]
 
-    def traced(self, t: Value) -> Traced:
-        """The traced form of a Tensor's array: an input, or what the call itself made, the same each time."""
-        array = t.array
-        if id(array) not in self.local:
-            return self.input(("array", array, t), array)
+    def traced(self, array: np.ndarray) -> Traced:
+        """The traced form of a plain array: an input of the program, or else the same each time."""
         if id(array) not in self.arrays:
-            self.arrays[id(array)] = Traced(self, array, Var("constant", (), {}, array.shape, array.dtype, "",
-                                                             array.copy()))
+            self.arrays[id(array)] = Traced(self, array, self.constant(array))
         return self.arrays[id(array)]
 
     def made(self, array: Any) -> None:
         """Note the array of a new Tensor."""
-        if type(array) is np.ndarray and id(array) not in self.arrays:
+        if type(array) is np.ndarray and id(array) not in self.arrays and not self.reason:
             self.local[id(array)] = array
 
     def generator(self, source: Any) -> Any:
         """The stand-in for a generator of random numbers: each draw is a call of the program."""
-        if id(source) not in self.generators:
-            var = Var("input", (), {}, None, None, "rng", ("generator", source))
-            self.inputs.append(var)
-            self.generators[id(source)] = Generator(self, source, var)
-        return self.generators[id(source)]
+        if self.reason:
+            return source.numpy
+        known = self.generators.get(id(source))
+        if known is None or known.value is not source.numpy:
+            self.give_up("it draws from a generator that is neither an argument nor in the state, or is seeded inside",
+                         "pass the generator in state, and seed it outside")
+            return source.numpy
+        return known
+
+    def constant(self, x: np.ndarray) -> Var:
+        """The Var of a plain array as it is now."""
+        _, var = self.constants.get(id(x), (None, None))
+        if var is None or var.value.tobytes() != x.tobytes():
+            var = Var("constant", (), {}, x.shape, x.dtype, "", x.copy(), line=users_line())
+            self.constants[id(x)] = x, var
+        return var
 
     def variable(self, x: Any) -> Any:
         """The Var of a traced array or number, or of an array that is the same each time; what is neither stays."""
-        if isinstance(x, (Traced, Number)):
+        if isinstance(x, (Traced, Number, Random)):
             return x.now
-        if type(x) is np.ndarray or isinstance(x, np.generic):
-            if x.ndim == 0 and isinstance(x, np.generic):
-                return Var("constant", (), {}, (), x.dtype, "", np.asarray(x))
-            if id(x) in self.arrays:
-                return self.arrays[id(x)].now
-            if id(x) not in self.constants:
-                self.constants[id(x)] = Var("constant", (), {}, x.shape, x.dtype, "", x)
-            return self.constants[id(x)]
+        if isinstance(x, np.generic):
+            return Var("constant", (), {}, (), x.dtype, "", np.asarray(x))
+        if isinstance(x, np.ndarray):
+            return self.arrays[id(x)].now if id(x) in self.arrays else self.constant(x)
         return x
 
     # ---- recording
@@ -425,7 +484,7 @@ class Trace:
     def whole(self, function: Callable, args: tuple) -> Any:
         """An opaque function: one call of the program."""
         real = function(*mapped(plain, args))
-        if not any(isinstance(a, Traced) for a in leaves(args)):
+        if self.reason or not any(isinstance(a, Traced) for a in leaves(args)):
             return real
         return self.note("put" if function.__name__ == "_put" else self.named(function), args, {}, real)
 
@@ -434,10 +493,14 @@ class Trace:
         return self.note(op, args, kwargs, function(*mapped(plain, args), **mapped(plain, kwargs)))
 
     def note(self, op: str, args: tuple, kwargs: dict, real: Any) -> Any:
-        """Put a call into the program; gives the traced form of its result."""
+        """Put a call into the program; gives the traced form of its result, or the result once given up."""
+        found = None if self.reason else self.noted(lambda: self._note(op, args, kwargs, real))
+        return real if self.reason else found
+
+    def _note(self, op: str, args: tuple, kwargs: dict, real: Any) -> Any:
         if not isinstance(real, (np.ndarray, np.generic, tuple, list)) and not op.startswith("py."):
             if not isinstance(real, (bool, int, float)):
-                _refused("printing" if isinstance(real, str) else op)
+                _looked_at("printing" if isinstance(real, str) else op)
                 return real
             real = np.asarray(real)
         computing = isinstance(getattr(np, op[3:], None), np.ufunc)  # else numbers are sizes, dimensions, places
@@ -451,11 +514,10 @@ class Trace:
         if isinstance(real, (tuple, list)):
             return tuple(self._item(var, i, part, parent) for i, part in enumerate(real))
         if var.shape is None:
-            return Number(self, real, var)
+            return Number(real, var)
         if op in VALUES_DECIDE_SHAPE or op == "[]" and any(
                 isinstance(i, np.ndarray) and i.dtype == bool for i in leaves(args[1:])):
-            same = self.record("py.same_shape", (var, var.shape), {}, True)
-            self.check(same, True)
+            self.check(self.record("py.same_shape", (var, var.shape), {}, True), True)
         return Traced(self, np.asarray(real), var, parent)
 
     def _item(self, whole: Var, i: int, part: Any, parent: Traced | None) -> Traced:
@@ -465,17 +527,23 @@ class Trace:
         return Traced(self, np.asarray(part), var, parent)
 
     def record(self, op: str, args: tuple, kwargs: dict, real: Any) -> Var:
+        """Put a call into the program; gives its Var."""
         shape, dtype = (real.shape, real.dtype) if isinstance(real, (np.ndarray, np.generic)) else (None, None)
-        if op == "put":
-            shape, dtype = args[0].shape, args[0].dtype
-        var = Var(op, args, kwargs, shape, dtype, stored_as())
-        self.body.append(var)
+        var = self._placed(Var(op, args, kwargs, shape, dtype))
         self.ignored.update(kind for kind, how in np.geterr().items() if how != self.errors.get(kind))
+        return var
+
+    def _placed(self, var: Var) -> Var:
+        var.name, var.line, part = whence(self.code)
+        self.backward = self.backward or part == "backward"
+        after = "update" if self.backward and not mode.recording else "forward"
+        var.section = part or after
+        self.body.append(var)
         return var
 
     def check(self, var: Var, truth: bool) -> None:
         """The recorded way holds only while this value is as true as it was."""
-        self.body.append(Var("check", (var, truth)))
+        self._placed(Var("check", (var, truth), value=asked_by_user())).name = ""
 
     def call_of(self, how: Var, now: Var) -> Var:
         """The view `how`, once more, of a value that has changed."""
@@ -494,7 +562,7 @@ class Trace:
         elif how.op in (".T", ".mT"):
             new = self.record(how.op, (value,), {}, parent.value)
         else:
-            self.give_up(f"a change in place of a view made by {how.op}")
+            self.give_up(f"a view made by {how.op} is changed in place", "change a copy, or index with [...]")
             return
         parent.become(new)
 
@@ -503,6 +571,8 @@ class Trace:
         target, *rest = args
         function(*mapped(plain, args), **mapped(plain, kwargs))
         if not isinstance(target, Traced):
-            self.give_up(f"{path} writes into an array that the program does not know")
+            self.give_up(f"{path} writes into an array that the program does not know",
+                         "pass it as an argument or in state")
             return
-        target.become(self.note("written", (target, path, *rest), kwargs, target.value).now)
+        self.noted(lambda: target.become(self.record(
+            "written", mapped(self.variable, (target, path, *rest)), mapped(self.variable, kwargs), target.value)))

@@ -3,7 +3,7 @@
 import builtins
 import keyword
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,12 @@ from .layout import fills
 from .passes import COPIES, fresh_zeros
 from .program import Program, Var
 
-TAKEN = {"np", "pool", "array", "make", "i", *dir(builtins), *keyword.kwlist}
+TAKEN = {"np", "pool", "array", "make", "Diverged", *dir(builtins), *keyword.kwlist}
 INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "power": "**", "greater": ">",
          "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!=", "bitwise_and": "&",
          "bitwise_or": "|"}  # ufuncs that have an operator
 TIGHTNESS = {"|": 2, "&": 3, "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "@": 6, "**": 8}  # comparisons: 4
-MINUS, ATOM = 7, 9
+NOT, MINUS, ATOM = 1, 7, 9
 
 
 def named(program: Program, taken: Iterable[str] = ()) -> dict[Var, str]:
@@ -55,21 +55,36 @@ def pattern(value: np.ndarray) -> str:
     """The call that makes a constant array, if a short one does."""
     if value.ndim == 0:
         return literal(value[()])
+    return next((text for text in _patterns(value) if _makes(text, value)), "")
+
+
+def _patterns(value: np.ndarray) -> Iterator[str]:
     dtype = "" if value.dtype == (np.int64 if value.dtype.kind == "i" else np.float64) else f", np.{value.dtype.name}"
     shape = repr(value.shape if value.ndim > 1 else value.size)
-    first: Any = value.flat[0] if value.size else np.float64(0)
-    if not value.size or (value == first).all():
-        if first in (0, 1) and value.dtype.kind == "f":
-            return f"np.{'ones' if first else 'zeros'}({shape}{dtype})"
-        return f"np.full({shape}, {literal(first.item())}{dtype})"
-    if value.ndim == 1 and value.dtype.kind == "i" and (value == np.arange(value.size)).all():
-        return f"np.arange({value.size}{dtype})"
-    if value.ndim == 2:
-        triangle, corners = np.tri(*value.shape) > 0, (value[-1, 0], value[0, -1])
-        if (value == np.where(triangle, *corners)).all():
-            text = f"np.tri({value.shape[0]}, {value.shape[1]}, dtype=bool)"
-            return text if value.dtype == bool else f"np.where({text}, {', '.join(map(literal, corners))})"
-    return listed(value) if value.size <= 16 else ""
+    first: Any = value.flat[0].item() if value.size else 0.0
+    yield f"np.zeros({shape}{dtype})"
+    if value.dtype.kind == "f":
+        yield f"np.ones({shape}{dtype})"
+    yield f"np.full({shape}, {literal(first)}{dtype})"
+    if value.ndim == 1:
+        yield f"np.arange({value.size}{dtype})"
+    if value.ndim == 2 and value.size:
+        for k in (0, -1):  # the diagonal below or above the border
+            text = f"np.tri({value.shape[0]}, {value.shape[1]}{f', {k}' if k else ''}, dtype=bool)"
+            yield text
+            yield f"~{text}"
+            yield f"np.where({text}, {literal(value[-1, 0].item())}, {literal(value[0, -1].item())}).astype(np.{value.dtype.name})"
+    if value.size <= 16:
+        yield listed(value)
+
+
+def _makes(text: str, value: np.ndarray) -> bool:
+    """Whether the text gives exactly this array."""
+    try:
+        made = eval(text, {"np": np})
+    except Exception:
+        return False
+    return (made.shape, made.dtype) == (value.shape, value.dtype) and made.tobytes() == value.tobytes()
 
 
 def listed(value: np.ndarray) -> str:
@@ -153,7 +168,8 @@ class Words:
         """Statements that compute a value into memory of its own."""
         name = self.of(v)
         if v.op == "check":
-            return [f"if {'not ' * v.args[1]}{self.of(v.args[0])}:", "    raise Diverged"]
+            at = f"(\"the test at {v.line.where}\")" if v.line else ""
+            return [f"if {'not ' * v.args[1]}{self.of(v.args[0], NOT)}:", f"    raise Diverged{at}"]
         if v.op in ("put", "written"):
             source = v.args[0]
             fresh = f"np.zeros({v.shape!r}, {literal(v.dtype)})" if fresh_zeros(source) else f"{self.of(source)}.copy()"
@@ -181,4 +197,7 @@ class Words:
             return [*[copied] * (not same), self.change(v, out)]
         if not fills(v):
             return [f"np.copyto({out}, {self.call(v)})"]
+        by_position = v.is_ufunc and v.op not in ("np.maximum", "np.minimum") or v.op in ("np.dot", "np.matmul")
+        if by_position and not v.kwargs:  # an eighth of a short call less; numpy allows it for all but these two
+            return [f"{v.op}({self.arguments(v.args, {})}, {out})"]
         return [f"{v.op}({self.arguments(v.args, v.kwargs)}, out={out})"]

@@ -18,12 +18,6 @@ next_place = itertools.count(1).__next__  # one counter for operations and chang
 _changed: dict[int, list] = {}  # id of the owner of some memory -> [weak reference, place of change]
 rewritten: dict[int, int] = {}  # the same for changes that were themselves recorded
 _last_change = 0
-structure_now = [0]  # counts the changes of modules' attributes, hooks, and of what requires grad
-
-
-def restructured() -> None:
-    """Note such a change: compiled functions look again at what they depend on."""
-    structure_now[0] = next_place()
 
 
 # ---------------------------------------------------------------- stamps

@@ -13,6 +13,7 @@ import numpy as np
 
 from .changes import next_place, refuse_changed, refuse_stale, rewritten
 from .mode import Switch, mode
+from .sums import add_up
 from .values import RETAIN, Node, Value, as_array, ndarray, unbox
 from .watch import where_from
 
@@ -481,17 +482,12 @@ def accumulate(grads: dict[Node, Any]) -> None:
 
 
 # ---------------------------------------------------------------- what the engine itself computes
-BLAS = 1 << 12  # longer sums are left to numpy, which adds pairwise
-ONES = {char: np.ones(BLAS, char) for char in "fd"}
-
-
 def _sum_to(x: ndarray, shape: tuple) -> ndarray:
     if x.shape == shape:
         return x
     lead = x.ndim - len(shape)
-    if len(shape) == 1 and x.shape[lead:] == shape and x.dtype.char in ONES and 0 < x.size <= shape[0] * BLAS:
-        rows = x if lead == 1 else x.reshape(-1, shape[0])
-        return ONES[x.dtype.char][: len(rows)] @ rows  # by BLAS: a quarter of the time
+    if len(shape) == 1 and x.shape[lead:] == shape and x.size:
+        return add_up(x if lead == 1 else x.reshape(-1, shape[0]), 0)
     dims = (*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1))
     return x.sum(dims, keepdims=True).reshape(shape)
 

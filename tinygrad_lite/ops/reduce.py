@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from ..engine.tape import BLAS, ONES, broadcast_to, by_hand, primitive
+from ..engine.sums import ONES, add_up
+from ..engine.tape import broadcast_to, by_hand, primitive
 from ..engine.values import unbox
 from .arguments import WIDER, accepts_axis, axis_of, count_of, dim_of, dims_of, lost_dims
 from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
@@ -17,14 +18,7 @@ from .shape import clone, reshape, squeeze, unsqueeze
 def _sum(x, dim=None, keepdim=False):
     """The sum over dims (all without); of whole numbers and bools as int64, of float16 in float32."""
     if x.dtype.char in ONES:
-        if dim == 0 and x.ndim == 2 and not keepdim and len(x) <= BLAS:
-            return ONES[x.dtype.char][: len(x)] @ x  # the same sums, by BLAS: a quarter of the time
-        if dim is None and x.ndim == 1 and not keepdim and len(x) <= BLAS and type(x) is np.ndarray:
-            return ONES[x.dtype.char][: len(x)] @ x
-        if x.ndim > 1 and dim in (-1, x.ndim - 1, (-1,)) and x.shape[-1] <= BLAS:
-            ones = ONES[x.dtype.char][: x.shape[-1]]
-            return (x @ ones)[..., None] if keepdim else x @ ones
-        return np.add.reduce(x, axis_of(x, dim), None, None, keepdim)
+        return add_up(x, axis_of(x, dim), keepdim)
     if x.dtype == np.float16:  # accumulated in float32
         return np.add.reduce(x, axis_of(x, dim), np.float32, None, keepdim).astype(np.float16)
     return np.add.reduce(x, axis_of(x, dim), WIDER.get(x.dtype.kind), None, keepdim)
@@ -75,9 +69,14 @@ _root = primitive(np.sqrt, lambda g, out, x: where(out == 0, 0.0, g / where(out 
 SHORT = 32  # elements of a row, up to which numpy's own reduction spends its time on starting anew for each row
 
 
+def has_short_rows(shape, dim):
+    """Whether a reduction of rows is faster as one of a few long columns."""
+    return len(shape) == 2 and dim in (1, -1) and 1 < shape[1] <= SHORT < shape[0]
+
+
 def _extreme_of(ufunc, x, dim, keepdim):
-    if type(x) is np.ndarray and x.ndim == 2 and dim in (1, -1) and 1 < x.shape[1] <= SHORT < x.shape[0]:
-        found = ufunc.reduce(x.T.copy(), axis=0)  # a few long columns
+    if type(x) is np.ndarray and has_short_rows(x.shape, dim):  # a traced one as it is: compiler/passes.py
+        found = ufunc.reduce(x.T.copy(), axis=0)
         return found[:, None] if keepdim else found
     return ufunc.reduce(x, axis=axis_of(x, dim), keepdims=keepdim)
 

@@ -1,0 +1,197 @@
+"""A program, ready to run: its source, its memory, and what is seen of a call afterwards."""
+
+import builtins
+import collections
+import contextlib
+import operator
+import sys
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from ..engine.changes import stamp, stamper
+from ..engine.tape import box
+from ..engine.values import Node
+from .layout import Layout
+from .memory import planned
+from .passes import PASSES
+from .program import Call, Draws, Held, Program, Var, mapped
+from .recording import Boxed, Itself, Recording
+from .source import Module
+
+TIMED = 5  # calls whose time is taken, for explain()
+
+
+class Entry:
+    """A recording made into a function of numpy arrays."""
+
+    def __init__(self, name: str, recording: Recording) -> None:
+        self.recording = recording
+        self.stages: list[tuple[str, Program]] = [("recorded", recording.program)]
+        for improve in PASSES:
+            self.stages.append((improve.__name__, improve(self.stages[-1][1])))
+        self.program = program = self.stages[-1][1]
+        layout = Layout(program)
+        self.plan = planned(program, layout)
+        self.module = Module(program, self.plan, name)
+        names: dict[str, Any] = dict(program.functions)
+        exec(builtins.compile(self.module.text, f"<compiled {name}>", "exec"), names)  # the text that .source shows
+        self.make, self.diverged = names["make"], names.get("Diverged", _Never)
+        self.free: collections.deque[Instance] = collections.deque(maxlen=4)
+        self.lock: Any = threading.RLock() if program.writes or program.kept else contextlib.nullcontext()
+        self.reads = [v.value.read for v in self.module.given]
+        written = {i for i, _ in program.writes if i.shape is not None}
+        self.written = [v.value.read for v in self.module.given if v in written]  # not in memory of the state
+        self.draws = [v.value.read for v in program.inputs if isinstance(v.value, Draws)] if any(
+            v.op == "check" for v in program.body) else []
+        self.spent = Node(_spent, None, None, None)  # of results whose tape has been read backwards
+        self.quiet = {kind: "ignore" for kind in recording.ignored}
+        self.plain = not (recording.outputs or recording.replaced)
+        self.place = {v: i for i, v in enumerate(recording.program.results)}
+        self.seconds: list[float] = []
+
+    def arrays(self, call: Call) -> list[np.ndarray]:
+        """The arrays of the state that the program reads by reference, in the order of `module.bound`."""
+        return [v.value.read(call) for v in self.module.bound]
+
+    def run(self, call: Call) -> Any:
+        """The result of a call; `diverged` where it goes another way, and then nothing has been changed."""
+        with self.lock:
+            if self.draws:
+                return self._drawing(call)
+            return self._run(call)
+
+    def _drawing(self, call: Call) -> Any:
+        """A call that may stop after it has drawn random numbers: then they are drawn again."""
+        generators = [read(call).bit_generator for read in self.draws]
+        states = [g.state for g in generators]
+        try:
+            return self._run(call)
+        except self.diverged:
+            for generator, state in zip(generators, states):
+                generator.state = state
+            raise
+
+    def _run(self, call: Call) -> Any:
+        try:
+            instance: Any = self.free.pop()
+        except IndexError:
+            instance = None
+        if instance is None or instance.state is not call.state and not instance.fits(call) or instance.held():
+            instance = Instance(self, call)
+        given = [read(call) for read in self.reads]
+        start = time.perf_counter() if len(self.seconds) < TIMED else 0.0
+        try:
+            if self.quiet:
+                with np.errstate(**self.quiet):  # type: ignore[arg-type]
+                    out = instance.step(*given)
+            else:
+                out = instance.step(*given)
+        finally:
+            self.free.append(instance)
+        if start:
+            self.seconds.append(time.perf_counter() - start)
+        return self._done(instance, out, call)
+
+    def _done(self, instance: "Instance", out: tuple, call: Call) -> Any:
+        """Let what the call changed be seen: numbers, gradients, attributes, the stamps of arrays; then its result."""
+        recording, state, made = self.recording, call.state, {}
+        instance.stamp()
+        if self.written:
+            stamp(*[read(call) for read in self.written])
+        count = len(self.program.results)
+        for at, value in zip(recording.numbers, out[count:]):
+            holder, key = state.numbers[at]
+            holder.put(key, value)
+        if instance.gradients:
+            for node, g in instance.leaves:
+                node.grad = g
+        else:
+            self._new_gradients(out, call)
+        if not self.plain:
+            self._changed(out, call, made)
+        if type(recording.result) is Boxed:
+            return self._given(recording.result, out, call, made)
+        return mapped(lambda x: self._given(x, out, call, made), recording.result, records=True)
+
+    def _new_gradients(self, out: tuple, call: Call) -> None:
+        """Gradients in memory of their own, and those of arguments."""
+        gradients = iter(out[len(out) - len(self.program.kept):])
+        for which, var in self.recording.gradients:
+            which.value(call).node.grad = None if var is None else box(next(gradients))
+
+    def _given(self, x: Any, out: tuple, call: Call, made: dict) -> Any:
+        """What is handed out for a part of a result; the same Tensor each time that it occurs."""
+        if isinstance(x, Var):
+            return out[self.place[x]]
+        if isinstance(x, Itself):
+            return x.which.value(call)
+        if isinstance(x, Boxed):
+            if x not in made:
+                made[x] = box(out[self.place[x.of]], self.spent if x.spent else None)
+            return made[x]
+        return x
+
+    def _changed(self, out: tuple, call: Call, made: dict) -> None:
+        """What is put into the state: attributes, and other arrays into Tensors."""
+        for which, var in self.recording.replaced:
+            t = which.value(call)
+            t.array = out[self.place[var]]
+            if t.node is not None:
+                t.node.array = t.array
+        for at, key, value in self.recording.outputs:
+            value = mapped(lambda x: self._given(x, out, call, made), value, records=True)
+            call.state.replace(call.state.holders[at], key, value)
+
+
+class Instance:
+    """A program's function with its own memory. Instances of one program can run side by side."""
+
+    def __init__(self, entry: Entry, call: Call) -> None:
+        self.entry, self.state, self.arrays = entry, call.state, entry.arrays(call)
+        self.step, kept = entry.make(*self.arrays, *(v.value for v in entry.module.constants))
+        written = {i for i, _ in entry.program.writes}
+        self.stamp = stamper([a for a, v in zip(self.arrays, entry.module.bound) if v in written])
+        self.gradients = [box(a) for a in kept]
+        del kept
+        self.leaves: list[tuple[Node, Any]] = []
+        self._bind()
+        self.counted = [x for g in self.gradients for x in (g, g.array)]
+        self.references = self.usual = self._count()
+
+    def fits(self, call: Call) -> bool:
+        """Whether it is bound to the arrays of this call's state."""
+        if not all(map(operator.is_, self.arrays, self.entry.arrays(call))):
+            return False
+        self.state = call.state
+        self._bind()
+        return True
+
+    def _bind(self) -> None:
+        """Find the leaves that its gradients are for."""
+        if self.gradients:
+            gradients, call = iter(self.gradients), Call([], self.state)
+            self.leaves = [(which.value(call).node, None if var is None else next(gradients))
+                           for which, var in self.entry.recording.gradients]
+
+    def _count(self) -> list[int]:
+        return list(map(sys.getrefcount, self.counted))
+
+    def held(self) -> bool:
+        """Whether somebody still holds a gradient of an earlier call: it stays as it is, and new memory is taken."""
+        now = self._count()
+        if now == self.usual:
+            return False
+        more = any(n > then + (i % 2 == 0) for i, (n, then) in enumerate(zip(now, self.references)))
+        if not more:
+            self.usual = now
+        return more
+
+
+class _Never(Exception):
+    """What a program without checks raises."""
+
+
+_spent = type("spent", (), {"__name__": "compiled", "rules": (), "joint": None})()
