@@ -75,7 +75,7 @@ class Contents:
         for name in reversed(path.split(".")):
             for code in self.codes:
                 if found := _lines(code, name):
-                    return Line(code.co_filename, found[-1], {})
+                    return Line(code, -1, found[-1], {})
         return None
 
 

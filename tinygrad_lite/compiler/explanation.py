@@ -1,19 +1,20 @@
 """What the passes made of a program, its memory and its time, in sentences."""
 
+import collections
 import statistics
 from collections.abc import Sequence
 
 from .memory import Plan
 from .program import Program
 
-DID = {  # what each pass does with the calls that it takes away, or puts in
-    "dead_code": "that nobody reads the result of",
-    "fold_constants": "that give the same each time",
-    "views_for_copies": "that copy what never changes",
-    "simplify": "that do nothing, such as x * 1",
-    "common_subexpressions": "that compute what is known already",
-    "lowered": "to products, also with ones for sums",
-    "own_memory": "to copies of what is handed out",
+DID = {  # what each pass is for
+    "dead_code": "nobody reads their results",
+    "fold_constants": "what gives the same each time is computed once",
+    "views_for_copies": "values never change, so no copy is needed",
+    "simplify": "x * 1 is x, and the like",
+    "common_subexpressions": "what is known is not computed again",
+    "lowered": "what the library does with arrays: products with ones for sums, long columns for short rows",
+    "own_memory": "what is handed out is not used for something else",
 }
 
 
@@ -22,14 +23,10 @@ def explained(stages: Sequence[tuple[str, Program]], plan: Plan, first: float, t
     (_, recorded), (_, final) = stages[0], stages[-1]
     lines = [f"The call was recorded as {len(recorded.body)} numpy calls; {len(final.body)} are left."]
     for (_, before), (name, after) in zip(stages, stages[1:]):
-        old, new = {id(v) for v in before.body}, {id(v) for v in after.body}
-        changed, count = len(old - new), len(after.body) - len(before.body)
-        if count < 0:
-            lines.append(f"{name} took away {-count} {DID[name]}.")
-        elif count > 0:
-            lines.append(f"{name} added {count} {DID[name]}.")
-        elif changed:
-            lines.append(f"{name} rewrote {changed} {DID[name]}.")
+        old, new = (collections.Counter(v.op for v in program.body) for program in (before, after))
+        gone, come = old - new, new - old
+        if gone or come:
+            lines.append(f"{name} {_told(gone, come)} ({DID[name]}).")
     kinds = list(plan.kind.values())
     reused = kinds.count("pool") - len({id(s) for s in plan.storage.values()})
     lines.append(f"{_count(kinds.count('view'), 'value is a view', 'values are views')}, "
@@ -40,6 +37,14 @@ def explained(stages: Sequence[tuple[str, Program]], plan: Plan, first: float, t
         lines.append(f"A call takes {statistics.median(times) * 1e6:,.0f} us; the first call, which ran as it is, took "
                      f"{first * 1e6:,.0f} us.")
     return "\n".join(lines)
+
+
+def _told(gone: collections.Counter, come: collections.Counter) -> str:
+    """What went and what came, in words."""
+    sides = [", ".join(f"{n} {op.removeprefix('py.')}" for op, n in side.items()) for side in (gone, come)]
+    if not come:
+        return f"took away {sides[0]}"
+    return f"put {sides[1]} in the place of {sides[0]}" if gone else f"added {sides[1]}"
 
 
 def _count(n: int, one: str, many: str) -> str:

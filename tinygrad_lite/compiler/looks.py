@@ -6,6 +6,7 @@ import numpy as np
 
 from .program import Program, Var
 from .recording import Boxed, Recording
+from .trace import FIXED
 
 REMEDY = "pass it as an argument or into state"
 
@@ -33,7 +34,7 @@ def _place_of(program: Program, array: np.ndarray) -> str:
     for v in program.body:
         for c in v.sources():
             if c.op == "constant" and c.value.shape == array.shape and c.value.tobytes() == array.tobytes() and c.line:
-                return f"{c.line.name_of(array) or 'a constant'} at {c.line} (`{c.line.text}`)"
+                return f"{c.line.name_of(array) or 'a constant'} at {c.line} (`{c.line.expression}`)"
     return "a constant"
 
 
@@ -51,7 +52,7 @@ class _Comparison:
                 return self._told(b, f"{_spelt(a)} ran at {a.line}, and now {_spelt(b)} at {b.line}")
             for x, y in zip([*a.args, *a.kwargs.items()], [*b.args, *b.kwargs.items()]):
                 if not self._same(x, y):
-                    if a.op == "check" or a.op == "py.same_shape":
+                    if a.op in ("check", "py.same_shape") or a.value == b.value == FIXED:
                         return Difference("", another_way=True)
                     return self._told(b, self._values(x, y, b))
             if len(a.args) != len(b.args) or a.kwargs.keys() != b.kwargs.keys():
@@ -59,7 +60,8 @@ class _Comparison:
             self.twin[a] = b
         if len(self.old.body) != len(self.new.body):
             longer = max(self.old, self.new, key=lambda p: len(p.body)).body
-            return self._told(longer[min(len(self.old.body), len(self.new.body))], "a call is made now and was not, or was and is not")
+            return self._told(longer[min(len(self.old.body), len(self.new.body))], "a call " + (
+                "is made now and was not before" if len(self.new.body) > len(self.old.body) else "was made and is not any more"))
         for name in ("result", "gradients", "outputs", "replaced", "numbers"):
             if not self._same(getattr(old, name), getattr(new, name)):
                 x, y = self._first(getattr(old, name), getattr(new, name))
@@ -69,7 +71,7 @@ class _Comparison:
         return None
 
     def _told(self, at: Var, what: str) -> Difference:
-        source = f" (`{at.line.text}`)" if at.line else ""
+        source = f" (`{at.line.expression}`)" if at.line else ""
         return Difference(f"{what}{source}: {REMEDY}")
 
     def _values(self, x: Any, y: Any, at: Var) -> str:

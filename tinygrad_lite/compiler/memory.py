@@ -88,6 +88,9 @@ def _written_in_place(program: Program, plan: Plan, layout: Layout, step: dict, 
     """The values that are computed right into the array of the input that they become; the others are copied there
     at the end. Nothing is written before the last check, so that a call that stops has changed nothing."""
     becomes: dict[Var, Var] = {}
+    for _, value in program.writes:  # one that becomes another is read at the end
+        if layout.root.get(value, value).op == "input":
+            last[layout.root.get(value, value)] = len(program.body)
     for i, value in program.writes:
         if value.shape is None:
             continue

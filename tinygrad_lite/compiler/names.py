@@ -1,6 +1,8 @@
 """Where a value of a program comes from: what the traced functions call it, their source line, the part of the call."""
 
 import ast
+import collections
+import contextlib
 import dis
 import functools
 import linecache
@@ -15,57 +17,76 @@ LIBRARY = __name__.split(".")[0]
 STORES = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
 WITHOUT = (LIBRARY + ".engine", LIBRARY + ".compiler", LIBRARY + ".ops.arguments", "numpy", "contextlib",
            "functools")  # their names mean nothing to a reader of the program
-NOT_USERS = (LIBRARY + ".", "numpy", "contextlib", "functools")
+NOT_USERS = (LIBRARY + ".", "numpy")
+PYTHONS = os.path.dirname(os.__file__) + os.sep
 RETURNED = 0
 
 
 class Line(NamedTuple):
-    """A line of the user's, and the names that can be read there."""
+    """A place in the user's source, and the globals that can be read there."""
 
-    file: str
+    code: types.CodeType
+    at: int  # the instruction
     number: int
     scope: dict[str, Any]
 
     def __str__(self) -> str:
-        return f"{self.file.removeprefix(os.getcwd() + os.sep)}:{self.number}"
+        return f"{self.code.co_filename.removeprefix(os.getcwd() + os.sep)}:{self.number}"
 
     @property
     def where(self) -> str:
         """The name of the file, without its folder, and the number."""
-        return f"{os.path.basename(self.file)}:{self.number}"
+        return f"{os.path.basename(self.code.co_filename)}:{self.number}"
 
     @property
     def text(self) -> str:
         """The source of the line."""
-        return linecache.getline(self.file, self.number, self.scope).strip()
+        return linecache.getline(self.code.co_filename, self.number, self.scope).strip()
+
+    @property
+    def expression(self) -> str:
+        """What is being computed there, or else the line."""
+        first, last, start, end = _positions(self.code)[self.at // 2] if self.at >= 0 else (None,) * 4
+        if first is None or first != last or start is None:
+            return self.text
+        return linecache.getline(self.code.co_filename, first, self.scope).encode()[start:end].decode() or self.text
 
     def name_of(self, value: Any) -> str:
-        """The expression in this line that has a value now, such as SCALE or settings.scale; empty if none has."""
-        for node in ast.walk(_parsed(self.text)):
-            if isinstance(node, (ast.Name, ast.Attribute)):
-                found = _looked_up(node, self.scope)
-                if type(found) is type(value) and found == value:
-                    return ast.unparse(node)
+        """What has a value now in this expression, such as SCALE or settings.scale; empty if nothing has."""
+        for node in ast.walk(_parsed(self.expression)):
+            found = _looked_up(node, self.scope)
+            if found is value or isinstance(found, (int, float, str)) and type(found) is type(value) and found == value:
+                return ast.unparse(node)
         return ""
 
 
-def _parsed(line: str) -> ast.AST:
-    for text in (line, line + " pass"):  # `if x > LIMIT:` is whole with a body only
-        try:
-            return ast.parse(text)
-        except SyntaxError:
-            continue
-    return ast.Module([], [])
+@functools.cache
+def _positions(code: types.CodeType) -> list:
+    return list(code.co_positions())
 
 
-def _looked_up(node: ast.expr, scope: dict[str, Any]) -> Any:
-    """The value of a global or of its attributes, read without running anything of the user's."""
+def _parsed(text: str) -> ast.AST:
+    try:
+        return ast.parse(text)
+    except SyntaxError:
+        return ast.Module([], [])
+
+
+def _looked_up(node: ast.AST, scope: dict[str, Any]) -> Any:
+    """The value of a global, an attribute or an entry, read without running anything of the user's."""
     if isinstance(node, ast.Name):
         return scope.get(node.id)
     if isinstance(node, ast.Attribute):
         holder = _looked_up(node.value, scope)
-        places = [holder, *(holder.__mro__ if isinstance(holder, type) else type(holder).__mro__)]
-        return next((vars(p)[node.attr] for p in places if node.attr in getattr(p, "__dict__", ())), None)
+        for place in (holder, *(holder if isinstance(holder, type) else type(holder)).__mro__):
+            if node.attr in getattr(place, "__dict__", ()):
+                found = vars(place)[node.attr]
+                return found.__get__(holder) if isinstance(found, types.MemberDescriptorType) else found
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        holder = _looked_up(node.value, scope)
+        if type(holder) in (list, tuple, dict, collections.deque):
+            with contextlib.suppress(LookupError, TypeError):
+                return holder[node.slice.value]
     return None
 
 
@@ -86,12 +107,19 @@ def _next_stores(code: Any) -> dict[int, Any]:
     return found
 
 
+def _is_users(frame: Any) -> bool:
+    """Whether a frame is the user's, and not of this library, numpy or Python's own."""
+    file = frame.f_code.co_filename
+    return not frame.f_globals.get("__name__", "").startswith(NOT_USERS) and (
+        not file.startswith(PYTHONS) or "site-packages" in file)
+
+
 def users_line() -> Line | None:
-    """The innermost line outside this library and numpy."""
+    """The innermost place of the user's."""
     frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(NOT_USERS):
+    while frame is not None and not _is_users(frame):
         frame = frame.f_back
-    return frame and Line(frame.f_code.co_filename, frame.f_lineno, frame.f_globals)
+    return frame and Line(frame.f_code, frame.f_lasti, frame.f_lineno, frame.f_globals)
 
 
 def asked_by_user() -> bool:
@@ -100,7 +128,7 @@ def asked_by_user() -> bool:
     handing_on = (LIBRARY + ".compiler", LIBRARY + ".tensor", "numpy")
     while frame is not None and frame.f_globals.get("__name__", "").startswith(handing_on):
         frame = frame.f_back
-    return frame is not None and not frame.f_globals.get("__name__", "").startswith(NOT_USERS)
+    return frame is not None and _is_users(frame)
 
 
 def whence(outermost: types.CodeType | None) -> tuple[str, Line | None, str]:
@@ -123,8 +151,8 @@ def whence(outermost: types.CodeType | None) -> tuple[str, Line | None, str]:
             stored = _next_stores(code).get(frame.f_lasti)
             if stored != RETURNED:
                 name = "~" * bool(stored and module.startswith(LIBRARY)) + (stored or "")
-        if line is None and not module.startswith(NOT_USERS):
-            line = Line(code.co_filename, frame.f_lineno, frame.f_globals)
+        if line is None and _is_users(frame):
+            line = Line(code, frame.f_lasti, frame.f_lineno, frame.f_globals)
         if code is outermost or (line and name is not None and part):
             break
         frame = frame.f_back

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.sums import ONES, side_of_ones
-from ..ops.reduce import has_short_rows
+from ..engine.reductions import ONES, has_short_rows, side_of_ones
 from .program import Argument, Program, Var, has_effect, mapped, variables
 
 COPIES = (".copy", "np.copy")
@@ -17,7 +16,7 @@ VIEWS = (".T", ".mT", ".reshape", ".transpose", ".swapaxes", ".squeeze", ".ravel
 
 def dead_code(program: Program) -> Program:
     """Drop what nobody looks at."""
-    live = set(program.ends())
+    live = {*program.ends(), *(i for i, _ in program.writes)}
     for var in reversed(program.body):
         if has_effect(var) or var in live:
             live.add(var)

@@ -83,7 +83,8 @@ def record(function: Callable, call: Call, names: list[str], args: tuple, kwargs
     try:
         result, recording = Recorder(trace, function, call, names, before).run(args, kwargs)
         trace.release()
-        reason = trace.reason or _without_leaks(trace.alive)
+        leak = _without_leaks(trace.alive)
+        reason = trace.reason or leak
     except CompileError:
         if trace.reason:
             undo()
@@ -234,8 +235,10 @@ class Recorder:
         if _randomness_elsewhere() != self.random:
             trace.give_up("it draws random numbers from another source than the generators of its arguments and state",
                           "use the library's, or pass a generator in state")
-        if any(trace.generators[id(g)].value is not getattr(g, "numpy", g) for g in self.call.state.generators):
-            trace.give_up("it seeds a generator", "seed it outside")
+        for generator in self.call.state.generators:
+            stand_in = trace.generators[id(generator)]
+            if stand_in.value is not getattr(generator, "numpy", generator) or stand_in.drawn_elsewhere():
+                trace.give_up("it seeds a generator, or draws from it past the state", "do that outside")
         for t, _, node, hooks in self.tensors.values():
             if t.node is not node or node is not None and len(node.hooks or ()) != hooks:
                 trace.give_up("it changes what is recorded of a tensor from outside, or its hooks",
@@ -379,7 +382,7 @@ def _without_leaks(alive: list) -> str:
     if not leaked:
         return ""
     line = leaked[0].how.line
-    return f"it keeps a value that was computed at {line} (`{line.text}`)" if line else "it keeps a value" + \
+    return f"it keeps a value that was computed at {line} (`{line.expression}`)" if line else "it keeps a value" + \
         " somewhere outside: return it instead"
 
 

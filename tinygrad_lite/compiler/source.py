@@ -56,7 +56,7 @@ class Module:
         self.setup: list[str] = []
         self.body: list[str] = []
         self.section = ""
-        self.line: Any = None
+        self.line = ""
         self.text = self._text(name)
 
     def _text(self, name: str) -> str:
@@ -110,8 +110,8 @@ class Module:
         if v.section and v.section != self.section:
             self.body += ["", f"# {v.section}"]
             self.section = v.section
-        if v.line and v.section != "backward" and v.line[:2] != self.line:
-            self.line = v.line[:2]
+        if v.line and v.section != "backward" and str(v.line) != self.line:
+            self.line = str(v.line)
             self.body.append(f"# {v.line.where}: {v.line.text}")
         if kind in ("pool", "own", "in"):
             self._memory(v)

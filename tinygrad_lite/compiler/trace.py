@@ -53,6 +53,9 @@ def _looked_at(what: str) -> None:
 
 
 # ---------------------------------------------------------------- numbers
+FIXED = "fixed"  # marks the test that a number is what it was
+
+
 class Number:
     """A Python number that a program reads each time: a learning rate, a count of steps.
 
@@ -81,11 +84,16 @@ class Number:
         """The number, which must stay the same from now on."""
         trace = live()
         if trace is not None and self.now.op != "constant":
-            trace.check(trace.record("py.==", (self.now, self.value), {}, True), True)
+            same = trace.record("py.==", (self.now, self.value), {}, True)
+            same.value = FIXED
+            trace.check(same, True)
         return self.value
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return _ufunc(ufunc, method, inputs, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.asarray(self.fixed(), dtype)
 
     def __bool__(self) -> bool:
         trace = live()
@@ -115,11 +123,12 @@ def _fixed(name: str) -> None:
 
 for _name, _symbol in SYMBOLS.items():
     _arithmetic(_name, _symbol)
-for _name in "float int index hash format str repr round trunc floor ceil complex abs".split():
+for _name in "float int index hash format str repr round trunc floor ceil complex".split():
     _fixed(f"__{_name}__")
 Number.__copy__ = Number.fixed  # type: ignore[attr-defined]
 Number.__deepcopy__ = lambda self, memo: self.fixed()  # type: ignore[attr-defined]
 Number.__neg__ = lambda self: self * -1  # type: ignore[attr-defined]
+Number.__abs__ = lambda self: self if self >= 0 else -self  # type: ignore[attr-defined]
 Number.__pos__ = lambda self: self  # type: ignore[attr-defined]
 
 
@@ -131,6 +140,11 @@ class Random:
 
     def __init__(self, value: np.random.Generator, var: Var) -> None:
         self.value, self.now = value, var
+        self.seen = value.bit_generator.state  # after the last draw that was noted
+
+    def drawn_elsewhere(self) -> bool:
+        """Whether somebody has drawn from the generator itself."""
+        return repr(self.value.bit_generator.state) != repr(self.seen)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.value, name)
@@ -140,12 +154,14 @@ class Random:
 
         def draw(*args: Any, **kwargs: Any) -> Any:
             trace = live()
-            changed = [a.value for a in (*args, *kwargs.values()) if isinstance(a, Traced)] if name == "shuffle" else ()
+            elsewhere = trace is not None and self.drawn_elsewhere()
             real = found(*mapped(plain, args), **mapped(plain, kwargs))
+            self.seen = self.value.bit_generator.state
             if trace is None:
                 return real
-            if changed or "out" in kwargs or name in ("spawn", "bit_generator"):
-                trace.give_up(f"{name}() of a generator changes an array in place", "draw a permutation and index")
+            if elsewhere or "out" in kwargs or name in ("shuffle", "spawn"):
+                trace.give_up(f"{name}() of a generator is not all that happens there",
+                              "draw new arrays, from the generator in the state")
                 return real
             return trace.note("rng." + name, (self, *args), kwargs, real)
 
@@ -381,7 +397,7 @@ class Trace:
         if self.reason:
             return
         line = users_line()
-        at = f" at {line} (`{line.text}`)" if line else ""
+        at = f" at {line} (`{line.expression}`)" if line else ""
         self.reason = f"{reason}{at}{remedy and ': ' + remedy}"
         if self.strict:
             raise CompileError(self.reason)
@@ -502,7 +518,7 @@ class Trace:
             if not isinstance(real, (bool, int, float)):
                 _looked_at("printing" if isinstance(real, str) else op)
                 return real
-            real = np.asarray(real)
+            real = real if op.startswith("rng.") else np.asarray(real)
         computing = isinstance(getattr(np, op[3:], None), np.ufunc)  # else numbers are sizes, dimensions, places
         word = self.variable if computing else lambda x: x.item() if isinstance(x, np.generic) else self.variable(x)
         var = self.record(op, mapped(word, args), mapped(word, kwargs) if kwargs else {}, real)

@@ -13,7 +13,7 @@ import numpy as np
 
 from .changes import next_place, refuse_changed, refuse_stale, rewritten
 from .mode import Switch, mode
-from .sums import add_up
+from .reductions import add_up
 from .values import RETAIN, Node, Value, as_array, ndarray, unbox
 from .watch import where_from
 

@@ -27,8 +27,8 @@ def result_type(*operands) -> np.dtype:
     a later group counts only where it is of a higher category (bool < integer < float)."""
     groups: tuple[list, list, list] = ([], [], [])
     for x in operands:
-        if type(x) in SCALARS:
-            groups[2].append(SCALARS[type(x)])
+        if x.__class__ in SCALARS:
+            groups[2].append(SCALARS[x.__class__])
         elif isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in RANK:
             groups[0 if x.ndim else 1].append(x.dtype)
         else:
@@ -47,7 +47,7 @@ def promote(*operands):
     """The operands as arrays of their `result_type`; Python scalars of no higher category stay."""
     if len(operands) == 2:  # the common case, decided fast: numpy keeps a float array's dtype too
         x, y = operands
-        if type(y) in SCALARS and x.dtype.kind == "f" or type(x) in SCALARS and y.dtype.kind == "f":
+        if y.__class__ in SCALARS and x.dtype.kind == "f" or x.__class__ in SCALARS and y.dtype.kind == "f":
             return operands
     operands = tuple(x.item() if isinstance(x, np.generic) else x for x in operands)
     dtype = result_type(*operands)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..engine.sums import ONES, add_up
+from ..engine.reductions import ONES, add_up, has_short_rows
 from ..engine.tape import broadcast_to, by_hand, primitive
 from ..engine.values import unbox
 from .arguments import WIDER, accepts_axis, axis_of, count_of, dim_of, dims_of, lost_dims
@@ -66,16 +66,8 @@ _root = primitive(np.sqrt, lambda g, out, x: where(out == 0, 0.0, g / where(out 
 
 
 # ---------------------------------------------------------------- extremes
-SHORT = 32  # elements of a row, up to which numpy's own reduction spends its time on starting anew for each row
-
-
-def has_short_rows(shape, dim):
-    """Whether a reduction of rows is faster as one of a few long columns."""
-    return len(shape) == 2 and dim in (1, -1) and 1 < shape[1] <= SHORT < shape[0]
-
-
 def _extreme_of(ufunc, x, dim, keepdim):
-    if type(x) is np.ndarray and has_short_rows(x.shape, dim):  # a traced one as it is: compiler/passes.py
+    if type(x) is np.ndarray and has_short_rows(x.shape, dim):
         found = ufunc.reduce(x.T.copy(), axis=0)
         return found[:, None] if keepdim else found
     return ufunc.reduce(x, axis=axis_of(x, dim), keepdims=keepdim)

@@ -1,4 +1,7 @@
-"""Sums along one dimension by BLAS: a product with a vector of ones takes a quarter of the time of numpy's sum."""
+"""Reductions that are faster another way than numpy's: sums as products with ones, short rows as long columns.
+
+Of traced arrays they are taken as they stand; what a compiled program makes of them is in compiler/passes.py.
+"""
 
 from typing import Any
 
@@ -9,8 +12,8 @@ ONES = {char: np.ones(LONGEST, char) for char in "fd"}
 
 
 def side_of_ones(shape: tuple, axis: Any) -> str:
-    """On which side of an array of floats a vector of ones goes to sum an axis (None: all): "left", "right", or "" where
-    numpy's own sum does better."""
+    """On which side of an array of floats a vector of ones goes to sum an axis (None: all) by BLAS, in a quarter of the
+    time: "left", "right", or "" where numpy's own sum does better."""
     ndim = len(shape)
     if axis == 0 and ndim == 2 or ndim == 1 and axis in (None, 0, -1):
         return "left" if shape[0] <= LONGEST else ""
@@ -19,7 +22,7 @@ def side_of_ones(shape: tuple, axis: Any) -> str:
 
 def add_up(x: Any, axis: Any, keepdims: bool = False) -> Any:
     """The sum of an array's elements along an axis, several (a tuple), or all (None)."""
-    if type(x) is np.ndarray and x.dtype.char in ONES:  # a traced array is summed as it is: compiler/passes.py
+    if type(x) is np.ndarray and x.dtype.char in ONES:
         if isinstance(axis, tuple) and len(axis) == 1:
             axis = axis[0]
         side = side_of_ones(x.shape, axis)
@@ -30,3 +33,11 @@ def add_up(x: Any, axis: Any, keepdims: bool = False) -> Any:
             total = x @ ONES[x.dtype.char][: x.shape[-1]]
             return total[..., None] if keepdims else total
     return np.add.reduce(x, axis, None, None, keepdims)
+
+
+SHORT = 32  # elements of a row, up to which numpy's own reduction spends its time on starting anew for each row
+
+
+def has_short_rows(shape: tuple, axis: Any) -> bool:
+    """Whether a reduction of rows is faster as one of a few long columns."""
+    return len(shape) == 2 and axis in (1, -1) and 1 < shape[1] <= SHORT < shape[0]
