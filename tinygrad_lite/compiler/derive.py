@@ -73,10 +73,6 @@ def textbook(program: Program) -> Program:
     """Sums as sums, means as means, and division where the factor is one over a whole number."""
     def rule(var: Var) -> Var:
         a, b = (*var.args, None, None)[:2]
-        if var.op == "np.matmul" and _ones(a):
-            return Var("np.add.reduce", (b,), {"axis": 0}, var.shape, var.dtype, var.name)
-        if var.op == "np.matmul" and _ones(b):
-            return Var("np.add.reduce", (a,), {"axis": -1 if len(a.shape) > 2 else 1}, var.shape, var.dtype, var.name)
         if var.op == "[]" and a.op == "np.add.reduce" and b == (Ellipsis, None):
             return Var(a.op, a.args, a.kwargs | {"keepdims": True}, var.shape, var.dtype, var.name)
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and known(b) == 1:
@@ -91,10 +87,6 @@ def textbook(program: Program) -> Program:
         return var
 
     return program.rewritten(rule)
-
-
-def _ones(x: Any) -> bool:
-    return isinstance(x, Var) and x.op == "constant" and x.value.ndim == 1 and bool((x.value == 1).all())
 
 
 class _Textbook(Words):
@@ -152,7 +144,7 @@ class _Textbook(Words):
         return pattern(x.value) or listed(x.value)
 
     def operator(self, v: Var) -> str | None:
-        return INFIX.get(v.op[3:]) if v.is_ufunc and not v.kwargs else super().operator(v)
+        return INFIX.get(v.op[3:]) if v.op.startswith("np.") and not v.kwargs else super().operator(v)
 
     def operation(self, v: Var) -> tuple[str, int]:
         if v.op == "np.divide" and type(v.args[1]) is int:
