@@ -30,7 +30,8 @@ from .export import exported
 from .looks import difference
 from .program import Call
 from .recording import Recording, checked, record
-from .state import ATOMS, IDENTICAL, LIBRARY, State, atom, form, shared, slots_of
+from .holders import LIBRARY, slots_of
+from .state import ATOMS, IDENTICAL, State, atom, form, shared
 from .trace import CompileError
 
 LOOKS = (2, 3, *(10**k for k in range(1, 16)))  # calls of a key that are recorded

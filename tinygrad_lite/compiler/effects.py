@@ -3,74 +3,64 @@
 import collections
 import dis
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..engine.values import Node, Value
+from .holders import LIBRARY, Holder, holders_of
 from .names import Line
-from .state import ATOMS, LIBRARY, globals_of, is_full, slots_of
+from .state import ATOMS
 
-CONTAINERS = (dict, list, tuple, set, collections.deque)
+CLOSED = (*ATOMS, Value, Node, np.ndarray, types.ModuleType, type)  # what is not looked into
 MOST = 20_000  # objects that are looked at
+GONE: Any = object()  # the key of entries that are gone, or in a container without keys
 
 
 class Contents:
     """The entries of all objects that can be reached from some names, as they are now."""
 
     def __init__(self, roots: Iterable[tuple[str, Any]]) -> None:
-        self.found: dict[int, tuple[str, Any, list]] = {}  # by id: the path to an object, it, and its entries
+        self.found: list[tuple[str, Holder, list[tuple[Any, Any]]]] = []
         self.codes: list[types.CodeType] = []
+        seen: dict[int, Any] = {}
         queue = collections.deque(roots)
-        while queue and len(self.found) < MOST:
+        while queue and len(seen) < MOST:
             path, x = queue.popleft()
-            if id(x) in self.found or isinstance(x, (*ATOMS, Value, np.ndarray, types.ModuleType, type)):
+            if id(x) in seen or isinstance(x, CLOSED) or type(x).__module__.startswith((LIBRARY + "compiler", "numpy")):
                 continue
-            entries = entries_of(x)
-            self.found[id(x)] = path, x, entries
+            seen[id(x)] = x
             if isinstance(x, types.FunctionType):
                 self.codes.append(x.__code__)
-            queue.extend((f"{path}.{key}" if isinstance(key, str) else path, value) for key, value in entries)
+            for holder in holders_of(x):
+                entries = holder.entries()
+                self.found.append((path, holder, entries))
+                queue.extend((holder.path(path, key), value) for key, value in entries)
 
-    def changes(self) -> list[tuple[str, Any, Any, Any]]:
-        """(path, object, key, value) of each entry that is new or another object now; the key is ... for others that
-        are gone or, in a container without keys, in another place."""
-        found: list[tuple[str, Any, Any, Any]] = []
-        for path, x, before in self.found.values():
-            now = entries_of(x)
-            if len(now) == len(before) and all(a is b and _equal(k, n) for (n, a), (k, b) in zip(now, before)):
+    def changes(self) -> Iterator[tuple[str, Holder, Any, Any]]:
+        """(path, holder, key, value) of each entry that is new or another object now."""
+        for path, holder, before in self.found:
+            now = holder.entries()
+            if len(now) == len(before) and all(a is b and k is n for (k, a), (n, b) in zip(before, now)):
                 continue
-            if isinstance(x, (set, collections.deque)) or isinstance(x, list) and len(now) != len(before):
-                found.append((path, x, ..., None))
+            if not isinstance(holder.held, dict) and holder.keys is None and len(now) != len(before):
+                yield path, holder, GONE, None
                 continue
-            old = {id(k) if isinstance(k, Value) else k: v for k, v in before}
-            new = {id(k) if isinstance(k, Value) else k: (k, v) for k, v in now}
-            if old.keys() - new.keys():
-                found.append((path, x, ..., None))
-            found += [(f"{path}.{k}" if isinstance(k, str) else path, x, k, v) for i, (k, v) in new.items()
-                      if i not in old or not _unchanged(old[i], v)]
-        return found
+            old = {_hashed(key): value for key, value in before}
+            if len(now) < len(before):
+                yield path, holder, GONE, None
+            for key, value in now:
+                was = old.get(_hashed(key), GONE)
+                if was is not value and not (isinstance(was, ATOMS) and type(was) is type(value) and repr(was) == repr(value)):
+                    yield holder.path(path, key), holder, GONE if isinstance(holder.held, (set, collections.deque)) else key, value
 
     def restore(self) -> None:
         """Give all of them back the entries that they had."""
-        for _, x, before in self.found.values():
-            if isinstance(x, (dict, set)):
-                x.clear()
-                x.update(dict(before) if isinstance(x, dict) else [v for _, v in before])
-            elif isinstance(x, (list, collections.deque)):
-                x.clear()
-                x.extend(v for _, v in before)
-            elif isinstance(x, types.FunctionType):
-                for key, value in before:
-                    put(x, key, value)
-            elif not isinstance(x, (tuple, types.MethodType)):
-                for key in getattr(x, "__dict__", {}).keys() - dict(before).keys():
-                    del vars(x)[key]
-                for key, value in before:
-                    put(x, key, value)
+        for _, holder, before in self.found:
+            holder.refill(before)
 
-    def line_of(self, path: str) -> Any:
+    def line_of(self, path: str) -> Line | None:
         """The last line of the functions that are reached which names what is at a path."""
         for name in reversed(path.split(".")):
             for code in self.codes:
@@ -79,55 +69,8 @@ class Contents:
         return None
 
 
-def place(x: Any, key: Any) -> tuple[Any, Any]:
-    """What really holds an entry, and under which key there: of a function's names, its cells or globals."""
-    if isinstance(x, types.FunctionType):
-        if key in x.__code__.co_freevars:
-            return x.__closure__, x.__code__.co_freevars.index(key)
-        return (x.__globals__, key) if key in x.__globals__ else (x.__defaults__, key)
-    return (vars(x), key) if key in getattr(x, "__dict__", ()) else (x, key)
-
-
-def put(x: Any, key: Any, value: Any) -> None:
-    """Replace an entry; of a tuple nothing can be."""
-    held, key = place(x, key)
-    if isinstance(held, (dict, list)):
-        held[key] = value
-    elif isinstance(held, tuple):
-        if isinstance(held[key], types.CellType):
-            held[key].cell_contents = value
-    else:
-        object.__setattr__(held, key, value)
-
-
-def entries_of(x: Any) -> list[tuple[Any, Any]]:
-    """What an object holds, by key: entries of a container, attributes, the names that a function refers to."""
-    if isinstance(x, dict):
-        return list(x.items())
-    if isinstance(x, CONTAINERS):
-        return list(enumerate(x))
-    if isinstance(x, types.FunctionType):
-        if (x.__module__ or "").startswith((LIBRARY, "numpy")):
-            return []
-        cells = [(n, c) for n, c in zip(x.__code__.co_freevars, x.__closure__ or ())]
-        held = [(n, c.cell_contents) for n, c in cells if is_full(c)]
-        loaded = [(n, x.__globals__[n]) for n in globals_of(x.__code__) if n in x.__globals__]
-        return [*held, *loaded, *enumerate(x.__defaults__ or ())]
-    if isinstance(x, types.MethodType):
-        return [("self", x.__self__), ("", x.__func__)]
-    module = type(x).__module__
-    if module.startswith((LIBRARY + "compiler", LIBRARY + "engine", "numpy")) or isinstance(x, Node):
-        return []
-    slots = [s for c in type(x).__mro__ for s in slots_of(c) if hasattr(x, s)]
-    return [*getattr(x, "__dict__", {}).items(), *((s, getattr(x, s)) for s in slots)]
-
-
-def _equal(a: Any, b: Any) -> bool:
-    return a is b or type(a) is type(b) and not isinstance(a, Value) and a == b
-
-
-def _unchanged(a: Any, b: Any) -> bool:
-    return a is b or isinstance(a, ATOMS) and type(a) is type(b) and (a == b or a != a)
+def _hashed(key: Any) -> Any:
+    return id(key) if isinstance(key, Value) else key
 
 
 def _lines(code: types.CodeType, name: str) -> list[int]:

@@ -14,10 +14,10 @@ from ..engine.changes import stamp
 from ..engine.mode import Switch
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import observing, watching
-from .effects import Contents, place, put
+from .effects import GONE, Contents
 from .names import gradient_name
 from .program import Argument, Bare, Call, Count, Draws, Gradient, Held, Part, Program, Var, leaves, mapped
-from .state import Holder
+from .holders import Holder
 from .trace import CompileError, Number, Trace, Traced, plain
 
 NUMBERS = (bool, int, float, complex, np.generic, type(None))
@@ -49,7 +49,7 @@ class Recording:
     replaced: list[tuple[Any, Var]]  # (Argument or Held, the array that it is given)
     numbers: list[int]  # which of the state's numbers are written
     ignored: set[str]  # kinds of floating-point errors that are not reported
-    outside: dict[int, Any]  # weak references to the plain arrays that were constants, by id
+    outside: dict[int, Any]  # by id: weak references to the plain arrays that were constants, and where they were used
 
 
 def checked(function: Any, result: Any) -> Any:
@@ -226,7 +226,7 @@ class Recorder:
                        for i, a in enumerate(shown))
         program = Program(trace.inputs, trace.body, variables, [v for _, v in gradients if v is not None], writes,
                           shared, groups, trace.functions, all(isinstance(which, Held) for which, _ in gradients))
-        outside = {key: weakref.ref(x) for key, (x, _) in trace.constants.items()}
+        outside = {key: (weakref.ref(x), var.line) for key, (x, var) in trace.constants.items()}
         return Recording(program, outcome, gradients, outputs, replaced, numbers, trace.ignored, outside)
 
     def _refuse_other_changes(self) -> None:
@@ -304,20 +304,19 @@ class Recorder:
         """What the call put into objects: into those of the state what a result may be; all else gives the trace up."""
         holders: dict[Any, int] = {}  # by what is held, and also by the key there
         for i, h in enumerate(self.call.state.holders):
-            holders |= {id(h.held): i} | {(id(h.held), key): i for key in h.keys}
+            holders |= {id(h.held): i} | {(id(h.held), key): i for key in h.known}
         stood = {(id(h.held), key): stand_in for h, key, _, stand_in in self.stood_in}
         counts = {(id(h.held), key) for h, key in self.call.state.numbers}
         found = []
-        for path, x, key, value in self.before.changes():
-            held, at = place(x, key)
-            where = id(held), at
-            if key is not ... and (stood.get(where) is value or where in counts and type(plain(value)) in (int, float)):
+        for path, of, key, value in self.before.changes():
+            where = id(of.held), key
+            if stood.get(where) is value and value is not None or \
+                    where in counts and type(plain(value)) in (int, float):
                 continue
-            holder = holders.get(where, holders.get(id(held)))
-            parts = leaves(value, records=True)
-            if key is not ... and holder is not None and all(isinstance(p, (Value, np.ndarray, Number, *NUMBERS))
-                                                             for p in parts):
-                found.append((holder, at, mapped(self._outcome, value, records=True)))
+            holder = holders.get(where, holders.get(id(of.held)))
+            if key is not GONE and holder is not None and all(isinstance(p, (Value, np.ndarray, Number, *NUMBERS))
+                                                              for p in leaves(value, records=True)):
+                found.append((holder, key, mapped(self._outcome, value, records=True)))
                 continue
             line = self.before.line_of(path)
             self.trace.give_up(f"it changes '{path}'" + (f" at {line} (`{line.text}`)" if line else ""),
@@ -330,9 +329,9 @@ class Recorder:
         for holder, key, before, stand_in in self.stood_in:
             if holder.get(key) is stand_in:
                 holder.put(key, before)
-        for _, x, key, value in self.before.changes():
-            if key is not ... and (real := _scrubbed(value)) is not value:
-                put(x, key, real)
+        for _, holder, key, value in self.before.changes():
+            if key is not GONE and (real := _scrubbed(value)) is not value:
+                holder.put(key, real)
         for node in self.leaves:
             if node.grad is not None:
                 node.grad.array = plain(node.grad.array)
