@@ -284,7 +284,7 @@ def _overlaps(arguments: list, state: State) -> tuple:
     owners = [id(owner(x.array if isinstance(x, Value) else x)) for x in arguments]
     if len(set(owners)) == len(owners) and state.owners.isdisjoint(owners):
         return ()
-    return shared([*arguments, *state.tensors, *state.arrays], len(arguments))
+    return shared([*arguments, *state.values], len(arguments))
 
 
 def _depth() -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.values import Value, as_array
 from ..tensor import Tensor
 from .passes import common_subexpressions, dead_code, fold_constants, fresh_zeros, known, simplify, views_for_copies
-from .program import Argument, Call, Program, Var
+from .program import Call, Program, Slot, Var
 from .recording import record
 from .state import State
 from .trace import CompileError
@@ -99,7 +99,7 @@ class _Textbook(Words):
             v for v in program.body if v not in ends and not v.name and v.op not in ("put", "written") and
             (len(uses.get(v, ())) == 1 or v.op in (".T", ".mT", "[]") and v.args[0] in given)})
         self.program, self.given = program, given
-        self.rows = next((v for v in given if isinstance(v.value, Argument) and v.shape), None)
+        self.rows = next((v for v in given if isinstance(v.value, Slot) and not v.value.bound and v.shape), None)
         self.counted = False  # whether the number of rows has been written
 
     def text(self, name: str) -> str:

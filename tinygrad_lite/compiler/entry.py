@@ -17,7 +17,7 @@ from ..engine.values import Node
 from .layout import Layout
 from .memory import planned
 from .passes import PASSES
-from .program import Call, Draws, Held, Program, Var, mapped
+from .program import Call, Draws, Program, Var, mapped
 from .recording import Boxed, Itself, Recording
 from .source import Module
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .entry import Entry
-from .program import Argument, Call, Count, Draws, Gradient
+from .program import Call, Count, Draws, Gradient, Slot
 from .state import State
 
 FRAME = '''
@@ -40,13 +40,13 @@ def exported(path: Any, name: str, entry: Entry, state: State) -> None:
     if entry.recording.outputs or entry.recording.replaced:
         raise RuntimeError("export: the program puts its results into attributes; return them instead")
     call = Call([], state)
-    kinds = {kind: [v for v in module.given if isinstance(v.value, kind)] for kind in (Argument, Count, Draws)}
+    kinds = {kind: [v for v in module.given if isinstance(v.value, kind)] for kind in (Slot, Count, Draws)}
     data = {names[v]: v.value.read(call) for v in module.bound} | {names[v]: v.value for v in module.constants}
-    arguments = [*(names[v] for v in kinds[Argument]), *(f"{names[v]}=np.random.default_rng()" for v in kinds[Draws])]
+    arguments = [*(names[v] for v in kinds[Slot]), *(f"{names[v]}=np.random.default_rng()" for v in kinds[Draws])]
     text = FRAME.format(
         numbers=repr({names[v]: v.value.read(call) for v in kinds[Count]}), arrays=repr(list(data)), name=name,
         arguments=", ".join(arguments),
-        shapes=", ".join(f"{names[v]} {v.shape} {v.dtype}" for v in kinds[Argument]) or "none",
+        shapes=", ".join(f"{names[v]} {v.shape} {v.dtype}" for v in kinds[Slot]) or "none",
         given=", ".join(f'NUMBERS["{names[v]}"]' if v in kinds[Count] else names[v] for v in module.given),
         written=repr([names[i] for i, _ in program.writes if i.shape is None]), count=len(program.results))
     np.savez(path.with_suffix(".npz"), **data)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .layout import Layout, elementwise, fills
-from .program import Gradient, Held, Program, Var, variables
+from .program import Gradient, Program, Slot, Var, variables
 
 ALIGNMENT = 64  # bytes: a line of the cache
 
@@ -75,7 +75,7 @@ def planned(program: Program, layout: Layout) -> Plan:
     for v in (*plan.kind,):
         kind = plan.kind[v]
         if kind in ("pool", "own", "constant") or kind == "in" and plan.target[v] in plan.static or \
-                kind == "input" and isinstance(v.value, Held) or \
+                kind == "input" and isinstance(v.value, Slot) and v.value.bound or \
                 kind == "view" and all(s in plan.static for s in v.sources()):
             plan.static.add(v)
     _pack(plan)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.reductions import ONES, has_short_rows, side_of_ones
-from .program import Argument, Program, Var, has_effect, mapped, variables
+from .program import Program, Slot, Var, has_effect, mapped, variables
 
 COPIES = (".copy", "np.copy")
 VIEWS = (".T", ".mT", ".reshape", ".transpose", ".swapaxes", ".squeeze", ".ravel", "np.broadcast_to", "np.squeeze",
@@ -22,7 +22,7 @@ def dead_code(program: Program) -> Program:
             live.add(var)
             live.update(var.sources())
     return replace(program, body=[v for v in program.body if v in live],
-                   inputs=[v for v in program.inputs if v in live or isinstance(v.value, Argument)])
+                   inputs=[v for v in program.inputs if v in live or isinstance(v.value, Slot) and not v.value.bound])
 
 
 def constant(value: Any, name: str = "") -> Var:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..engine.values import Value
+
 
 class Call(NamedTuple):
     """What one call of a program is given: the arrays and Tensors among its arguments, and its state."""
@@ -19,45 +21,20 @@ class Call(NamedTuple):
 
 # ---------------------------------------------------------------- what inputs of a program stand for
 @dataclass(frozen=True)
-class Argument:
-    """An array or a Tensor among the arguments."""
+class Slot:
+    """An array or a Tensor: of the state, whose memory a program holds on to (`bound`), or among the arguments."""
 
     at: int
+    bound: bool
 
     def value(self, call: Call) -> Any:
         """The array or Tensor itself."""
-        return call.arguments[self.at]
+        return (call.state.values if self.bound else call.arguments)[self.at]
 
     def read(self, call: Call) -> Any:
         """What the program is given."""
-        found = call.arguments[self.at]
-        return found if type(found) is np.ndarray else found.array
-
-
-@dataclass(frozen=True)
-class Held:
-    """A Tensor of the state."""
-
-    at: int
-
-    def value(self, call: Call) -> Any:
-        """The Tensor itself."""
-        return call.state.tensors[self.at]
-
-    def read(self, call: Call) -> Any:
-        """What the program is given."""
-        return call.state.tensors[self.at].array
-
-
-@dataclass(frozen=True)
-class Bare(Held):
-    """A numpy array of the state."""
-
-    def value(self, call: Call) -> Any:
-        """The array."""
-        return call.state.arrays[self.at]
-
-    read = value
+        found = self.value(call)
+        return found.array if isinstance(found, Value) else found
 
 
 @dataclass(frozen=True)
@@ -88,7 +65,7 @@ class Draws:
 class Gradient:
     """The gradient that a Tensor has as the call begins."""
 
-    of: Any
+    of: Slot
 
     def read(self, call: Call) -> Any:
         """What the program is given."""

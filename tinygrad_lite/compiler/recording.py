@@ -16,7 +16,7 @@ from ..engine.values import Node, Value, unbox
 from ..engine.watch import observing, watching
 from .effects import GONE, Contents
 from .names import gradient_name
-from .program import Argument, Bare, Call, Count, Draws, Gradient, Held, Part, Program, Var, leaves, mapped
+from .program import Call, Count, Draws, Gradient, Part, Program, Slot, Var, leaves, mapped
 from .holders import Holder
 from .trace import CompileError, Number, Trace, Traced, plain
 
@@ -35,7 +35,7 @@ class Boxed(Part):
 class Itself(Part):
     """A Tensor of the arguments or the state, handed out as it is."""
 
-    which: Any
+    which: Slot
 
 
 @dataclass
@@ -44,9 +44,9 @@ class Recording:
 
     program: Program
     result: Any  # the function's result with a Var, Boxed or Itself in each traced place
-    gradients: list[tuple[Any, Var | None]]  # (Argument or Held, its gradient afterwards)
+    gradients: list[tuple[Slot, Var | None]]  # (a Tensor, its gradient afterwards)
     outputs: list[tuple[int, Any, Any]]  # (which of the state's holders, key, what is put there)
-    replaced: list[tuple[Any, Var]]  # (Argument or Held, the array that it is given)
+    replaced: list[tuple[Slot, Var]]  # (a Tensor, the array that it is given)
     numbers: list[int]  # which of the state's numbers are written
     ignored: set[str]  # kinds of floating-point errors that are not reported
     outside: dict[int, Any]  # by id: weak references to the plain arrays that were constants, and where they were used
@@ -100,7 +100,7 @@ class Recorder:
 
     def __init__(self, trace: Trace, function: Callable, call: Call, names: list[str], before: Contents) -> None:
         self.trace, self.function, self.call, self.names, self.before = trace, function, call, names, before
-        self.tensors: dict[int, tuple[Value, Any, Any, int]] = {}  # by id: a Tensor, its ref, its node and hooks
+        self.tensors: dict[int, tuple[Value, Slot, Any, int]] = {}  # by id: a Tensor, its slot, node and hooks
         self.leaves: dict[Node, Value] = {}
         self.grads: dict[Node, Any] = {}  # the gradients that there were
         self.gradients: list[tuple[Var, Var]] = []  # (a gradient, what it is the gradient of)
@@ -129,15 +129,10 @@ class Recorder:
     def _lifted(self, args: tuple, kwargs: dict) -> tuple:
         """The arguments with traced arrays in them; the state is lifted where it is held."""
         trace, state = self.trace, self.call.state
-        for at, x in enumerate(self.call.arguments):
-            if isinstance(x, Value):
-                self._lift(x, Argument(at), self.names[at])
-            else:
-                trace.input(Argument(at), x, self.names[at])
-        for at, t in enumerate(state.tensors):
-            self._lift(t, Held(at), state.names[id(t)])
-        for at, array in enumerate(state.arrays):
-            trace.input(Bare(at), array, state.names[id(array)])
+        for at, (x, name) in enumerate(zip(self.call.arguments, self.names)):
+            self._lift(x, Slot(at, False), name)
+        for at, x in enumerate(state.values):
+            self._lift(x, Slot(at, True), state.names[id(x)])
         for at, generator in enumerate(state.generators):
             trace.generators[id(generator)] = trace.input(
                 Draws(at), getattr(generator, "numpy", generator), state.names[id(generator)])
@@ -153,8 +148,10 @@ class Recorder:
         self.random = _randomness_elsewhere()
         return self._traced(args), self._traced(kwargs)
 
-    def _lift(self, t: Value, which: Any, name: str) -> None:
-        if id(t) in self.tensors:
+    def _lift(self, t: Any, which: Slot, name: str) -> None:
+        if not isinstance(t, Value):
+            self.trace.input(which, t, name)
+        if not isinstance(t, Value) or id(t) in self.tensors:
             return
         self.tensors[id(t)] = t, which, t.node, len(t.node.hooks or ()) if t.node else 0
         if type(t.array) is np.ndarray:
@@ -214,18 +211,15 @@ class Recorder:
                 writes.append((before.now, self._count(now, before.now.name)))
                 numbers.append(at)
         _name_gradients(trace, self.gradients)
-        variables = [v for _, v in replaced]
-        for part in (outcome, *(value for *_, value in outputs)):
-            variables += [x.of if isinstance(x, Boxed) else x for x in leaves(part, records=True)
-                          if isinstance(x, (Boxed, Var))]
-        variables = list(dict.fromkeys(variables))
+        handed = leaves([replaced, outcome, outputs], records=True)
+        variables = list(dict.fromkeys(x.of if isinstance(x, Boxed) else x for x in handed if isinstance(x, (Boxed, Var))))
         inputs = [t.value for t in trace.arrays.values() if t.how.op == "input"]
-        shown = [self.shown.get(v) for v in variables]
-        shared = frozenset(i for i, a in enumerate(shown) if a is not None and _show(a, inputs) is not None)
-        groups = tuple(i if a is None else next(j for j, b in enumerate(shown) if b is not None and _show(a, [b]) is not None)
+        shown = [self.shown.get(v, np.empty(0)) for v in variables]
+        shared = frozenset(i for i, a in enumerate(shown) if _show(a, inputs) is not None)
+        groups = tuple(next((j for j, b in enumerate(shown[:i]) if _show(a, [b]) is not None), i)
                        for i, a in enumerate(shown))
         program = Program(trace.inputs, trace.body, variables, [v for _, v in gradients if v is not None], writes,
-                          shared, groups, trace.functions, all(isinstance(which, Held) for which, _ in gradients))
+                          shared, groups, trace.functions, all(which.bound for which, _ in gradients))
         outside = {key: (weakref.ref(x), var.line) for key, (x, var) in trace.constants.items()}
         return Recording(program, outcome, gradients, outputs, replaced, numbers, trace.ignored, outside)
 

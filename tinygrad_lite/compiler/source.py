@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .memory import Plan
-from .program import Bare, Program, Var
-from .words import Words, literal, named, pattern
+from .program import Program, Var
+from .words import INFIX, Words, literal, named, pattern
 
 WIDTH = 100  # where the comments with shapes start, at most
 
@@ -24,7 +24,7 @@ def shared_names(names: dict[Var, str], plan: Plan) -> dict[Var, str]:
     for chain in chains.values():
         segment: list[Var] = []
         for v in chain:
-            fits = segment and (segment[0].shape, segment[0].dtype) == (v.shape, v.dtype)
+            fits = segment and (segment[0].shape, segment[0].dtype, segment[0].section) == (v.shape, v.dtype, v.section)
             authored = [s for s in segment if s.name and not s.name.startswith("~")]
             if not fits or v.name and not v.name.startswith("~") and authored:
                 segment = [v]
@@ -45,11 +45,10 @@ class Module:
         self.program, self.plan = program, plan
         self.names = shared_names(named(program, [name]), plan)
         uses, ends = program.uses(), program.ends()
-        self.inline = {v for v in program.body
-                       if v.op.startswith("py.") and len(uses.get(v, ())) == 1 and v not in ends}
+        self.inline = {v for v in program.body if len(uses.get(v, ())) == 1 and v not in ends and (
+            v.op.startswith("py.") or v.shape == () and uses[v][0].op == "check" and v.op[3:] in INFIX)}
         self.words = Words(self.names, self.inline)
-        static = [v for v in program.inputs if v in plan.static]
-        self.bound = sorted(static, key=lambda v: isinstance(v.value, Bare))
+        self.bound = [v for v in program.inputs if v in plan.static]
         self.given = [v for v in program.inputs if v not in plan.static]
         self.constants = [v for v in plan.kind if v.op == "constant" and v.shape != () and not pattern(v.value)]
         self.placed: set[str] = set()  # names of arrays in the pool
@@ -81,7 +80,7 @@ class Module:
                       "        return pool[at:at + count].view(dtype).reshape(shape)", ""]
         lines += [f"    {line}" for line in self.setup]
         lines += ["", f"    def {name}({', '.join(map(words.of, self.given))}):"]
-        lines += [f"        {line}" for line in self.body]
+        lines += [f"        {line}".rstrip() for line in self.body]
         lines += [f"        return {words.of(tuple(returned)) if not returned else ', '.join(returned) + ','}", "",
                   f"    return {name}, ({''.join(k + ', ' for k in kept)})"]
         return "\n".join(["import numpy as np", "", "", *lines]) + "\n"

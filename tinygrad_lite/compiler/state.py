@@ -109,9 +109,9 @@ class State:
         parts += [] if declared is None else [self._part("state", declared)]
         parts += self._own_names(function)
         parts += [self._of_optimizer(*named) for named in self._optimizers]  # last: what has another name keeps that
-        values = [*self.tensors, *self.arrays]
-        self.key = (tuple(parts), shared(values))
-        self.owners = {id(owner(v.array if isinstance(v, Value) else v)) for v in values}
+        self.values: list[Any] = [*self.tensors, *self.arrays]
+        self.key = (tuple(parts), shared(self.values))
+        self.owners = {id(owner(v.array if isinstance(v, Value) else v)) for v in self.values}
         self._short_names()
         self._watch()
 
