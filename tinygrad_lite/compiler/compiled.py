@@ -8,6 +8,7 @@ more and compared; all others run the program.
 import dataclasses
 import functools
 import inspect
+import itertools
 import sys
 import threading
 import time
@@ -27,10 +28,10 @@ from ..random import Generator
 from .entry import Entry
 from .explanation import explained
 from .export import exported
+from .holders import LIBRARY, slots_of
 from .looks import difference
 from .program import Call
 from .recording import Recording, checked, record
-from .holders import LIBRARY, slots_of
 from .state import ATOMS, IDENTICAL, State, atom, form, shared
 from .trace import CompileError
 
@@ -67,7 +68,11 @@ class Compiled:
         self.function, self.state, self.strict, self.max_retraces = function, state, strict, max_retraces
         name = getattr(function, "__name__", type(function).__name__)
         self._name = name if name.isidentifier() else "program"
-        self._signature = inspect.signature(function)
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except ValueError:  # of some built-in functions there is none
+            parameters = ()
+        self._parameters = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         self._cases: dict[Any, Case] = {}
         self._states: dict[tuple, State] = {}  # by the ids of the objects among the arguments
         self._numbers: dict[Any, int] = {}  # a short form of the states' keys
@@ -84,17 +89,10 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if mode.tracing is not None or mode.watching or mode.expanded:
             return self.function(*args, **kwargs)
-        arguments: list = []
-        objects: list = []
-        given = self._key(args, arguments, objects), self._key(kwargs, arguments, objects) if kwargs else None
-        state = self._states.get(tuple(map(id, objects)) if objects else ())
-        if state is None or not state.same():
-            state = self._state_of(objects, args, kwargs)
-        key = mode.recording, given, state.number, _overlaps(arguments, state) if arguments else ()
+        key, call = self._look(args, kwargs)
         case = self._cases.get(key)
-        call = Call(arguments, state)
         if case is None:
-            return self._first(key, objects, args, kwargs)
+            return self._first(key, call, args, kwargs)
         case.count += 1
         if case.entry is not None and case.count < case.look:
             return self._run(case, call, args, kwargs)
@@ -115,34 +113,31 @@ class Compiled:
                                     "tl.where instead of a branch")
             return checked(self.function, self.function(*args, **kwargs))
 
-    def _first(self, key: Any, objects: list, args: tuple, kwargs: dict) -> Any:
+    def _first(self, key: Any, call: Call, args: tuple, kwargs: dict) -> Any:
         """The first call of a key runs as it is. What it starts (an optimizer's state) is there for the next."""
         if self.traces >= self.max_retraces or len(self._cases) >= FIRST_CALLS:
-            self._warn(f"it has {self.traces} programs and was called in {len(self._cases)} ways, and this call is again "
-                       f"another one: {self._cause(key)}; it runs without a program wherever none fits. Make what "
+            self._warn(f"it has {self.traces} programs and was called in {len(self._cases)} ways, and this call is "
+                       f"another again: {self._cause(key)}; where none fits, it runs without a program. Make what "
                        "changes an array or a Tensor of fixed shape, or raise max_retraces")
             return checked(self.function, self.function(*args, **kwargs))
-        before = self._states[tuple(map(id, objects))].plain
         start = time.perf_counter()
         result = checked(self.function, self.function(*args, **kwargs))
         self._cases[key] = case = Case(time.perf_counter() - start)
         self._last_key = key
         with _tracing:
-            state = self._states[tuple(map(id, objects))]
-            if not state.same():
-                now = State(self.function, self.state, self._named(objects, args, kwargs), self._changing).plain
+            if not call.state.same():
+                before, now = call.state.plain, self._new_state(args, kwargs).plain
                 self._changing |= {path for path, x in now.items() if path not in before or before[path] != x}
-                state = self._state_of(objects, args, kwargs)
-            arguments: list = []
-            given = self._key(args, arguments, []), self._key(kwargs, arguments, []) if kwargs else None
-            self._cases.setdefault((mode.recording, given, state.number, _overlaps(arguments, state)), Case(case.seconds))
+        after, _ = self._look(args, kwargs)
+        self._cases.setdefault(after, Case(case.seconds))
         return result
 
     def _recorded(self, case: Case, call: Call, args: tuple, kwargs: dict) -> Any:
         """A call that is recorded: the second of its key, or a look at whether the program still is the same."""
         if case.eager or case.entry is not None and case.count < case.look:  # another thread has been faster
             return self(*args, **kwargs)
-        found = record(self.function, call, self._names(args, kwargs), args, kwargs, self.strict)
+        named, arrays, _ = self._named(args, kwargs)
+        found = record(self.function, call, named, arrays, args, kwargs, self.strict)
         case.look = next(n for n in LOOKS if n > case.count)
         if found.recording is None:
             self._give_up(case, found.reason)
@@ -183,17 +178,29 @@ class Compiled:
         self._warn(f"it runs without a program: {reason}")
 
     # ---- keys
-    def _state_of(self, objects: list, args: tuple, kwargs: dict) -> State:
-        """The state as it is now."""
-        ids = tuple(map(id, objects))
-        with _tracing:  # while another thread traces, tensors that both use are lifted
-            state = self._states.pop(ids, None)
-            if state is None or not state.same():
-                state = State(self.function, self.state, self._named(objects, args, kwargs), self._changing)
-                state.number = self._numbers.setdefault(state.key, len(self._numbers))
-            self._states[ids] = state
-            while len(self._states) > STATES:
-                del self._states[next(iter(self._states))]
+    def _look(self, args: tuple, kwargs: dict) -> tuple[Any, Call]:
+        """The key of a call, and what a program of it is given."""
+        arguments: list = []
+        objects: list = []
+        given = self._key(args, arguments, objects), self._key(kwargs, arguments, objects) if kwargs else None
+        ids = tuple(map(id, objects)) if objects else ()
+        state = self._states.get(ids)
+        if state is None or not state.same():
+            with _tracing:  # while another thread traces, tensors that both use are lifted
+                if state is None or not state.same():
+                    state = self._new_state(args, kwargs)
+                self._states.pop(ids, None)
+                self._states[ids] = state
+                while len(self._states) > STATES:
+                    del self._states[next(iter(self._states))]
+        return (mode.recording, given, state.number, _overlaps(arguments, state) if arguments else ()), \
+            Call(arguments, state)
+
+    def _new_state(self, args: tuple, kwargs: dict) -> State:
+        state = State(self.function, self.state, self._named(args, kwargs)[2], self._changing)
+        known = len(self._numbers)
+        state.number = self._numbers.setdefault(state.key, known) if known < FIRST_CALLS else \
+            self._numbers.get(state.key, known)
         return state
 
     def _key(self, x: Any, arguments: list, objects: list) -> Any:
@@ -217,25 +224,15 @@ class Compiled:
         raise TypeError(f"{self._name} is compiled and was given a {type(x).__name__}: pass its arrays, or Tensors, "
                         "numbers, and tuples, lists, dicts and dataclasses of them")
 
-    def _bound(self, args: tuple, kwargs: dict) -> list[tuple[str, Any]]:
-        """The arguments by name."""
-        return list(self._signature.bind(*args, **kwargs).arguments.items())
-
-    def _named(self, objects: list, args: tuple, kwargs: dict) -> list[tuple[str, Any]]:
-        """What is looked into, with the name of the argument that holds it."""
-        names = {}
-        for name, value in self._bound(args, kwargs):
-            self._key(value, [], found := [])
-            names |= {id(x): name for x in found}
-        return [(names[id(x)], x) for x in objects]
-
-    def _names(self, args: tuple, kwargs: dict) -> list[str]:
-        """A name for each array among the arguments, in the order of `_key`."""
-        names: list[str] = []
-        for name, value in self._bound(args, kwargs):
-            self._key(value, found := [], [])
-            names += [name if len(found) == 1 else f"{name}_{i}" for i in range(len(found))]
-        return names
+    def _named(self, args: tuple, kwargs: dict) -> tuple[list[tuple[str, Any]], list[str], list[tuple[str, Any]]]:
+        """The arguments by name; a name for each array among them, and for each object, in the order of `_key`."""
+        given = [*zip(itertools.chain(self._parameters, itertools.repeat("more")), args), *kwargs.items()]
+        arrays, objects = [], []
+        for name, value in given:
+            self._key(value, found := [], inside := [])
+            arrays += [name if len(found) == 1 else f"{name}_{i}" for i in range(len(found))]
+            objects += [(name, x) for x in inside]
+        return given, arrays, objects
 
     def _cause(self, key: Any) -> str:
         """How this call differs from the first of the last key, in words."""
@@ -302,18 +299,14 @@ def _short(x: Any) -> str:
 
 def _checked_state(state: Any) -> Any:
     """state= as it was given; TypeError for what is none."""
-    if isinstance(state, dict):
-        parts = list(state.values())
-    elif isinstance(state, (list, tuple, set, frozenset)):
-        parts = list(state)
-    elif isinstance(state, (*LOOKED_INTO, Value, np.ndarray)) or dataclasses.is_dataclass(state) and not isinstance(state, type):
-        return state
-    else:
-        raise TypeError(f"compile: state is a module, an optimizer, a Tensor, an array, a generator, or a tuple, list or "
+    record = dataclasses.is_dataclass(state) and not isinstance(state, type)
+    if isinstance(state, (dict, list, tuple)):
+        for part in state.values() if isinstance(state, dict) else state:
+            _checked_state(part)
+    elif not record and not isinstance(state, (*LOOKED_INTO, Value, np.ndarray)):
+        raise TypeError("compile: state is a module, an optimizer, a Tensor, an array, a generator, or a tuple, list or "
                         f"dict of them, not {type(state).__name__}")
-    for part in parts:
-        _checked_state(part)
-    return state if isinstance(state, (dict, list, tuple)) else tuple(state)
+    return state
 
 
 def compile(function: Callable | None = None, *, state: Any = None, strict: bool = False, max_retraces: int = 8) -> Any:
@@ -334,8 +327,9 @@ def compile(function: Callable | None = None, *, state: Any = None, strict: bool
         if not callable(function):
             raise TypeError(f"compile takes a function, not {type(function).__name__}")
         inner = inspect.unwrap(function)
-        if inspect.isgeneratorfunction(inner) or inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner):
-            raise TypeError(f"compile: {inner.__name__} is a generator or a coroutine, which a program is not; compile the "
+        kinds = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+        if any(is_one(inner) for is_one in kinds):
+            raise TypeError(f"compile: {inner.__name__} is a generator or a coroutine, which no program is: compile the "
                             "function that does one step")
         return Compiled(function, None if state is None else _checked_state(state), strict, max_retraces)
 

@@ -51,7 +51,7 @@ def derive(function: Callable, *examples: Any) -> str:
         for node in before:
             node.grad = None
         call = Call([x for x in inputs if isinstance(x, Tensor)], state)
-        _, recording, reason, _ = record(value_and_grad, call, names, tuple(inputs), {}, False)
+        _, recording, reason, _ = record(value_and_grad, call, [], names, tuple(inputs), {}, False)
     finally:
         for node, grad in before.items():
             node.grad = grad
@@ -59,8 +59,8 @@ def derive(function: Callable, *examples: Any) -> str:
         raise CompileError(f"derive: {reason}")
     for v in recording.program.body:
         if v.op == "check" and v.value:
-            raise CompileError(f"derive: the truth test at {v.line} (`{v.line.text}`) makes the gradient depend on values: "
-                               "derive each branch by itself, or compute with tl.where")
+            raise CompileError(f"derive: the truth test at {v.line} (`{v.line.text}`) makes the gradient depend on "
+                               "values: derive each branch by itself, or compute with tl.where")
     program = recording.program
     program.results[0].name = program.results[0].name.lstrip("~") or "value"
     program = replace(program, body=[v for v in program.body if v.op != "check"])

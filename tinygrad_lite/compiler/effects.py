@@ -2,15 +2,19 @@
 
 import collections
 import dis
+import gc
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ..engine.changes import stamp
 from ..engine.values import Node, Value
 from .holders import LIBRARY, Holder, holders_of
 from .names import Line
+from .program import Call
+from .stand_ins import plain
 from .state import ATOMS
 
 CLOSED = (*ATOMS, Value, Node, np.ndarray, types.ModuleType, type)  # what is not looked into
@@ -50,10 +54,12 @@ class Contents:
             old = {_hashed(key): value for key, value in before}
             if len(now) < len(before):
                 yield path, holder, GONE, None
+            keyed = not isinstance(holder.held, (set, collections.deque))
             for key, value in now:
                 was = old.get(_hashed(key), GONE)
-                if was is not value and not (isinstance(was, ATOMS) and type(was) is type(value) and repr(was) == repr(value)):
-                    yield holder.path(path, key), holder, GONE if isinstance(holder.held, (set, collections.deque)) else key, value
+                equal = isinstance(was, ATOMS) and type(was) is type(value) and repr(was) == repr(value)
+                if was is not value and not equal:
+                    yield holder.path(path, key), holder, key if keyed else GONE, value
 
     def restore(self) -> None:
         """Give all of them back the entries that they had."""
@@ -81,3 +87,57 @@ def _lines(code: types.CodeType, name: str) -> list[int]:
         if isinstance(constant, types.CodeType):
             found += _lines(constant, name)
     return found
+
+
+class Saved:
+    """Copies of everything that a call may change, for strict=True."""
+
+    def __init__(self, call: Call, contents: Contents) -> None:
+        tensors = [x for x in (*call.arguments, *call.state.tensors) if isinstance(x, Value)]
+        nodes = [t.node for t in tensors if t.node is not None]
+        self.tensors = [(t, t.array, t.node) for t in tensors]
+        self.grads = [(n, n.grad, None if n.grad is None else n.grad.array) for n in nodes]
+        arrays = [x for x in (*call.arguments, *call.state.arrays) if isinstance(x, np.ndarray)]
+        arrays += [t.array for t in tensors] + [n.grad.array for n in nodes if n.grad is not None]
+        self.arrays = [(a, a.copy()) for a in {id(a): a for a in arrays}.values()]
+        real = [getattr(g, "numpy", g) for g in call.state.generators]
+        self.generators = [(g, g.bit_generator.state) for g in real]
+        self.contents = contents
+
+    def put_back(self) -> None:
+        """Everything as it was."""
+        self.contents.restore()
+        for t, array, node in self.tensors:
+            t.array, t.node = array, node
+        for node, grad, array in self.grads:
+            node.grad = grad
+            if grad is not None:
+                grad.array = array
+        for array, copy in self.arrays:
+            if array.flags.writeable:
+                array[...] = copy
+        stamp(*[a for a, _ in self.arrays])
+        for generator, state in self.generators:
+            generator.bit_generator.state = state
+
+
+def without_leaks(alive: list) -> str:
+    """Make real what outlives the call in places that nobody looked at; says where that was computed, if anything."""
+    if not any(ref() is not None for ref in alive):
+        return ""
+    gc.collect()  # what only cycles hold
+    leaked = [x for ref in alive if (x := ref()) is not None]
+    for x in leaked:
+        for held in gc.get_referrers(x):
+            if isinstance(held, Value):
+                held.array = x.value
+            elif isinstance(held, Node):
+                held.array = plain(held.array)
+            elif isinstance(held, (list, dict)) and held is not leaked:
+                for key in [k for k in (held if isinstance(held, dict) else range(len(held))) if held[k] is x]:
+                    held[key] = x.value
+    if not leaked:
+        return ""
+    line = leaked[0].how.line
+    return f"it keeps a value that was computed at {line} (`{line.expression}`)" if line else "it keeps a value" + \
+        " somewhere outside: return it instead"

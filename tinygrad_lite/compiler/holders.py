@@ -1,4 +1,4 @@
-"""Where Python objects hold others: entries of containers, attributes, slots, and the names that a function refers to."""
+"""Where Python objects hold others: entries of containers, attributes, slots, the names that a function refers to."""
 
 import collections
 import dis

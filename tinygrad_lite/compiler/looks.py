@@ -8,7 +8,7 @@ import numpy as np
 
 from .program import Var
 from .recording import Boxed, Recording
-from .trace import FIXED
+from .stand_ins import FIXED
 
 REMEDY = "pass it as an argument or into state"
 NOTHING: Any = object()
@@ -82,7 +82,7 @@ def _told(x: Any, y: Any, of: Var | None, at: Var | None) -> str:
         return f"what it gives or changes was {_short(x)} and is {_short(y)}"
     source = f"at {at.line} (`{at.line.expression}`)" if at.line else ""
     if of is None or y is NOTHING or x is NOTHING:
-        return f"{at.op} {source} " + ("is called now and was not before" if of is None else "was called and is not any more")
+        return f"{at.op} {source} {'is called now and was not' if of is None else 'was called and is not any more'}"
     if x is of.op or y is at.op:
         return f"{of.op} ran at {of.line}, and now {at.op} {source}"
     name = at.line.name_of(y.item() if isinstance(y, np.ndarray) and y.ndim == 0 else y) if at.line else ""

@@ -159,6 +159,13 @@ def whence(outermost: types.CodeType | None) -> tuple[str, Line | None, str]:
     return name or "", line, part
 
 
+def returned_name(code: types.CodeType | None) -> str:
+    """The local variable that a function returns in the end; empty if that is an expression."""
+    last = [step for step in dis.get_instructions(code) if step.opname != "CACHE"][-2:] if code else []
+    return last[0].argval if len(last) == 2 and last[0].opname.startswith("LOAD_FAST") and \
+        last[1].opname == "RETURN_VALUE" and isinstance(last[0].argval, str) else ""
+
+
 def gradient_name(name: str) -> str:
     """dW1 for W1, d_fc1_weight for fc1_weight."""
     return ("d_" if "_" in name else "d") + name

@@ -1,6 +1,5 @@
 """Recording one call of a function: its arguments and state are lifted into a trace, and afterwards put back."""
 
-import gc
 import inspect
 import random as python_random
 import weakref
@@ -10,15 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.changes import stamp
 from ..engine.mode import Switch
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import observing, watching
-from .effects import GONE, Contents
-from .names import gradient_name
-from .program import Call, Count, Draws, Gradient, Part, Program, Slot, Var, leaves, mapped
+from .effects import GONE, Contents, Saved, without_leaks
 from .holders import Holder
-from .trace import CompileError, Number, Trace, Traced, plain
+from .names import gradient_name, returned_name
+from .program import Call, Count, Draws, Gradient, Part, Program, Slot, Var, leaves, mapped
+from .stand_ins import Number, Traced, plain
+from .trace import CompileError, Trace
 
 NUMBERS = (bool, int, float, complex, np.generic, type(None))
 
@@ -71,19 +70,20 @@ class Recorded(NamedTuple):
     undo: Callable[[], None]  # gives everything back what it was before the call; with strict=True only
 
 
-def record(function: Callable, call: Call, names: list[str], args: tuple, kwargs: dict, strict: bool) -> Recorded:
+def record(function: Callable, call: Call, named: list[tuple[str, Any]], names: list[str], args: tuple, kwargs: dict,
+           strict: bool) -> Recorded:
     """Call the function, and record what it does.
 
-    names: of the arrays among the arguments. An exception of the function's leaves everything as the function left it;
-    with strict, a CompileError leaves everything as it was before.
+    named: the arguments; names: of the arrays among them. An exception of the function's leaves everything as the
+    function left it; with strict, a CompileError leaves everything as it was before.
     """
-    before = Contents([*call.state.roots, *zip(names, args), *kwargs.items(), ("", function)])
+    before = Contents([*call.state.roots, *named, ("", function)])
     undo = Saved(call, before).put_back if strict else lambda: None
     trace = Trace(code_of(function), strict)
     try:
         result, recording = Recorder(trace, function, call, names, before).run(args, kwargs)
         trace.release()
-        leak = _without_leaks(trace.alive)
+        leak = without_leaks(trace.alive)
         reason = trace.reason or leak
     except CompileError:
         if trace.reason:
@@ -210,9 +210,12 @@ class Recorder:
             if now is not before and type(plain(now)) in (int, float):
                 writes.append((before.now, self._count(now, before.now.name)))
                 numbers.append(at)
+        if isinstance(outcome, Boxed) and (not outcome.of.name or outcome.of.name.startswith("~")):
+            outcome.of.name = returned_name(trace.code)
         _name_gradients(trace, self.gradients)
         handed = leaves([replaced, outcome, outputs], records=True)
-        variables = list(dict.fromkeys(x.of if isinstance(x, Boxed) else x for x in handed if isinstance(x, (Boxed, Var))))
+        handed = [x.of if isinstance(x, Boxed) else x for x in handed if isinstance(x, (Boxed, Var))]
+        variables = list(dict.fromkeys(handed))
         inputs = [t.value for t in trace.arrays.values() if t.how.op == "input"]
         shown = [self.shown.get(v, np.empty(0)) for v in variables]
         shared = frozenset(i for i, a in enumerate(shown) if _show(a, inputs) is not None)
@@ -355,60 +358,6 @@ def _scrubbed(x: Any) -> Any:
                 x[key] = real
         return x
     return mapped(_real, x) if isinstance(x, tuple) else _real(x)
-
-
-def _without_leaks(alive: list) -> str:
-    """Make real what outlives the call in places that nobody looked at; says where that was computed, if anything."""
-    if not any(ref() is not None for ref in alive):
-        return ""
-    gc.collect()  # what only cycles hold
-    leaked = [x for ref in alive if (x := ref()) is not None]
-    for x in leaked:
-        for held in gc.get_referrers(x):
-            if isinstance(held, Value):
-                held.array = x.value
-            elif isinstance(held, Node):
-                held.array = plain(held.array)
-            elif isinstance(held, (list, dict)) and held is not leaked:
-                for key in [k for k in (held if isinstance(held, dict) else range(len(held))) if held[k] is x]:
-                    held[key] = x.value
-    if not leaked:
-        return ""
-    line = leaked[0].how.line
-    return f"it keeps a value that was computed at {line} (`{line.expression}`)" if line else "it keeps a value" + \
-        " somewhere outside: return it instead"
-
-
-class Saved:
-    """Copies of everything that a call may change, for strict=True."""
-
-    def __init__(self, call: Call, contents: Contents) -> None:
-        tensors = [x for x in (*call.arguments, *call.state.tensors) if isinstance(x, Value)]
-        nodes = [t.node for t in tensors if t.node is not None]
-        self.tensors = [(t, t.array, t.node) for t in tensors]
-        self.grads = [(n, n.grad, None if n.grad is None else n.grad.array) for n in nodes]
-        arrays = [x for x in (*call.arguments, *call.state.arrays) if isinstance(x, np.ndarray)]
-        arrays += [t.array for t in tensors] + [n.grad.array for n in nodes if n.grad is not None]
-        self.arrays = [(a, a.copy()) for a in {id(a): a for a in arrays}.values()]
-        real = [getattr(g, "numpy", g) for g in call.state.generators]
-        self.generators = [(g, g.bit_generator.state) for g in real]
-        self.contents = contents
-
-    def put_back(self) -> None:
-        """Everything as it was."""
-        self.contents.restore()
-        for t, array, node in self.tensors:
-            t.array, t.node = array, node
-        for node, grad, array in self.grads:
-            node.grad = grad
-            if grad is not None:
-                grad.array = array
-        for array, copy in self.arrays:
-            if array.flags.writeable:
-                array[...] = copy
-        stamp(*[a for a, _ in self.arrays])
-        for generator, state in self.generators:
-            generator.bit_generator.state = state
 
 
 def _real(x: Any) -> Any:

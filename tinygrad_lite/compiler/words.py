@@ -73,7 +73,8 @@ def _patterns(value: np.ndarray) -> Iterator[str]:
             text = f"np.tri({value.shape[0]}, {value.shape[1]}{f', {k}' if k else ''}, dtype=bool)"
             yield text
             yield f"~{text}"
-            yield f"np.where({text}, {literal(value[-1, 0].item())}, {literal(value[0, -1].item())}).astype(np.{value.dtype.name})"
+            low, high = (literal(value[at].item()) for at in ((-1, 0), (0, -1)))
+            yield f"np.where({text}, {low}, {high}).astype(np.{value.dtype.name})"
     if value.size <= 16:
         yield listed(value)
 

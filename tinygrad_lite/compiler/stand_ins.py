@@ -1,0 +1,363 @@
+"""What stands for arrays, numbers and generators while a call is recorded: they compute as numpy does, and note it.
+
+A `Traced` array is taken for an array by the whole library, forward, backward and optimizer, because it answers
+numpy's own protocols (`__array_ufunc__`, `__array_function__`). It holds the real values: each call is computed first
+and noted after. What numpy would compute without asking (a conversion, a print) cannot pass unnoticed: the trace is
+given up there, and the same call goes on with plain arrays. A truth test becomes a check that the program repeats.
+"""
+
+import operator
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..engine.mode import mode
+from ..engine.values import Value
+from .program import Var, mapped
+
+STRUCTURE = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.may_share_memory, np.shares_memory,
+             np.min_scalar_type, np.isscalar, np.iscomplexobj, np.isrealobj}  # the values do not matter to these
+OF_SHAPE = {np.zeros_like, np.ones_like, np.empty_like}
+WRITERS = {np.copyto, np.put_along_axis, np.put, np.putmask, np.place, np.fill_diagonal}  # change their first argument
+METHODS = ("all any argmax argmin argsort clip conj cumprod cumsum diagonal dot flatten mean nonzero prod ravel repeat "
+           "round searchsorted squeeze std swapaxes take trace transpose var view").split()
+
+
+def plain(x: Any) -> Any:
+    """What a traced array or number stands for; anything else as it is."""
+    return x.value if isinstance(x, (Traced, Number, Random)) else x
+
+
+def live() -> Any:
+    """The trace that notes what is computed; None where none is, or it has been given up."""
+    trace = mode.tracing
+    return None if trace is None or trace.reason else trace
+
+
+def looked_at(what: str) -> None:
+    """A value is needed now, which a program knows only when it runs."""
+    trace = live()
+    if trace is not None:
+        trace.give_up(f"{what} looks at a value", "return it and look at it outside, or compute with tl.where")
+
+
+# ---------------------------------------------------------------- numbers
+FIXED = "fixed"  # marks the test that a number is what it was
+
+
+class Number:
+    """A Python number that a program reads each time: a learning rate, a count of steps.
+
+    Arithmetic with it is noted. Where the number itself is needed (an f-string, range, math.sqrt) the program checks
+    that it still is what it was.
+    """
+
+    __class__ = property(lambda self: type(self.value))  # type: ignore[assignment]
+
+    def __init__(self, value: Any, var: Var) -> None:
+        self.value, self.now = value, var
+
+    def _done(self, op: str, function: Callable, *args: Any) -> Any:
+        if any(isinstance(a, (Traced, np.ndarray, np.generic, Value)) for a in args):
+            return NotImplemented
+        value = function(*map(plain, args))
+        trace = live()
+        if trace is None or not all(isinstance(plain(a), (bool, int, float)) for a in args):
+            return value
+        if isinstance(value, bool):
+            trace.check(trace.record("py." + op, mapped(trace.variable, args), {}, value), value)
+            return value
+        return trace.note("py." + op, args, {}, value)
+
+    def fixed(self) -> Any:
+        """The number, which must stay the same from now on."""
+        trace = live()
+        if trace is not None and self.now.op != "constant":
+            same = trace.record("py.==", (self.now, self.value), {}, True)
+            same.value = FIXED
+            trace.check(same, True)
+        return self.value
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return _ufunc(ufunc, method, inputs, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.asarray(self.fixed(), dtype)
+
+    def __bool__(self) -> bool:
+        trace = live()
+        if trace is not None:
+            trace.check(self.now, bool(self.value))
+        return bool(self.value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in ("value", "now"):
+            raise AttributeError(name)
+        return getattr(self.fixed(), name)
+
+
+SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "floordiv": "//", "mod": "%",
+           "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+
+
+def _arithmetic(name: str, symbol: str) -> None:
+    function = getattr(operator, name)
+    setattr(Number, f"__{name}__", lambda self, other: self._done(symbol, function, self, other))
+    setattr(Number, f"__r{name}__", lambda self, other: self._done(symbol, function, other, self))
+
+
+def _fixed(name: str) -> None:
+    setattr(Number, name, lambda self, *args: getattr(self.fixed(), name)(*args))
+
+
+for _name, _symbol in SYMBOLS.items():
+    _arithmetic(_name, _symbol)
+for _name in "float int index hash format str repr round trunc floor ceil complex".split():
+    _fixed(f"__{_name}__")
+Number.__copy__ = Number.fixed  # type: ignore[attr-defined]
+Number.__deepcopy__ = lambda self, memo: self.fixed()  # type: ignore[attr-defined]
+Number.__neg__ = lambda self: self * -1  # type: ignore[attr-defined]
+Number.__abs__ = lambda self: self if self >= 0 else -self  # type: ignore[attr-defined]
+Number.__pos__ = lambda self: self  # type: ignore[attr-defined]
+
+
+# ---------------------------------------------------------------- random numbers
+class Random:
+    """numpy's random generator: what it draws, the program draws anew."""
+
+    __class__ = property(lambda self: np.random.Generator)  # type: ignore[assignment]
+
+    def __init__(self, value: np.random.Generator, var: Var) -> None:
+        self.value, self.now = value, var
+        self.seen = value.bit_generator.state  # after the last draw that was noted
+
+    def drawn_elsewhere(self) -> bool:
+        """Whether somebody has drawn from the generator itself."""
+        return repr(self.value.bit_generator.state) != repr(self.seen)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.value, name)
+        if not callable(found):
+            looked_at(f"the attribute {name} of a generator")
+            return found
+
+        def draw(*args: Any, **kwargs: Any) -> Any:
+            trace = live()
+            elsewhere = trace is not None and self.drawn_elsewhere()
+            real = found(*mapped(plain, args), **mapped(plain, kwargs))
+            self.seen = self.value.bit_generator.state
+            if trace is None:
+                return real
+            if elsewhere or "out" in kwargs or name in ("shuffle", "spawn"):
+                trace.give_up(f"{name}() of a generator is not all that happens there",
+                              "draw new arrays, from the generator in the state")
+                return real
+            return trace.note("rng." + name, (self, *args), kwargs, real)
+
+        return draw
+
+
+# ---------------------------------------------------------------- arrays
+class Traced(NDArrayOperatorsMixin):
+    """An array and the variable of the program that it is. A view knows what it is a view of, and how."""
+
+    __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]
+    __array_priority__ = 100
+
+    def __init__(self, trace: Any, value: np.ndarray, var: Var, parent: "Traced | None" = None) -> None:
+        self.trace, self.value, self._var, self.parent = trace, value, var, parent
+        self.how, self.version, self.seen = var, 0, 0 if parent is None else parent.version
+        trace.alive.append(weakref.ref(self))
+
+    # ---- what it is
+    T = property(lambda self: self._method(".T", lambda x: x.T, self))
+    mT = property(lambda self: self._method(".T" if self.ndim == 2 else ".mT", lambda x: x.mT, self))
+
+    @property
+    def base(self) -> Any:
+        """The array whose memory this is a view of, as numpy says it."""
+        base = self.parent
+        while base is not None and base.parent is not None:
+            base = base.parent
+        return base
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self.value)))
+
+    # ---- in-place changes: the variable changes, and so do those of the views and of what this is a view of
+    @property
+    def now(self) -> Var:
+        """The variable that holds the values now."""
+        if self.parent is not None:
+            before = self.parent.now
+            if self.parent.version != self.seen:
+                self._var = self.trace.call_of(self.how, before)
+                self.seen, self.version = self.parent.version, self.version + 1
+        return self._var
+
+    def become(self, var: Var) -> None:
+        """Take over the values of another variable, and hand them on to what this is a view of."""
+        self._var, self.version = var, self.version + 1
+        if self.parent is not None:
+            self.trace.write_back(self, var)
+            self.seen = self.parent.version
+
+    # ---- computing
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return _ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        trace = live()
+        if trace is None or function in STRUCTURE:
+            return function(*mapped(plain, args), **mapped(plain, kwargs))
+        if function in WRITERS:
+            return trace.write(trace.path(function), function, args, kwargs)
+        if function in OF_SHAPE:
+            like = {"dtype": self.dtype, "shape": self.shape} | kwargs
+            shape = like["shape"] if isinstance(like["shape"], (tuple, list)) else (like["shape"],)
+            name = function.__name__.removesuffix("_like").replace("empty", "zeros")
+            return trace.note("np." + name, (tuple(shape), np.dtype(like["dtype"])), {},
+                              getattr(np, name)(shape, like["dtype"]))
+        if "out" in kwargs:
+            trace.give_up(f"{function.__name__} writes into an array", "assign its result with [...] =")
+            return function(*mapped(plain, args), **mapped(plain, kwargs))
+        return trace.run(trace.path(function), function, args, kwargs)
+
+    def __pow__(self, p: Any) -> Any:
+        shortcut = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}.get(p) if type(p) in (int, float) else None
+        if shortcut is not None and (self.dtype.kind == "f" or p == 2 and self.dtype.kind != "b"):
+            return shortcut(self)  # as numpy's own operator does
+        return np.power(self, p)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._method("[]", lambda x, i: x[i], self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.value[mapped(plain, index)] = plain(value)
+        trace = live()
+        if trace is None:
+            return
+        whole = index is Ellipsis or isinstance(index, slice) and index == slice(None)
+        if whole and isinstance(value, Traced) and (value.shape, value.dtype) == (self.shape, self.dtype):
+            trace.noted(lambda: self.become(value.now))
+        else:
+            trace.noted(lambda: self.become(trace.record("put", mapped(trace.variable, (self, index, value)), {},
+                                                         self.value)))
+
+    def _method(self, op: str, function: Callable, *args: Any, **kwargs: Any) -> Any:
+        trace = live()
+        if trace is None:
+            return function(*mapped(plain, args), **mapped(plain, kwargs))
+        return trace.run(op, function, args, kwargs)
+
+    def sum(self, axis: Any = None, **kwargs: Any) -> Any:
+        return np.add.reduce(self, axis=axis, **kwargs)
+
+    def max(self, axis: Any = None, **kwargs: Any) -> Any:
+        return np.maximum.reduce(self, axis=axis, **kwargs)
+
+    def min(self, axis: Any = None, **kwargs: Any) -> Any:
+        return np.minimum.reduce(self, axis=axis, **kwargs)
+
+    def astype(self, dtype: Any, copy: bool = True, **_: Any) -> Any:
+        if not copy and self.dtype == dtype:
+            return self
+        return self._method(".astype", lambda x, d: x.astype(d), self, np.dtype(dtype))
+
+    def reshape(self, *shape: Any, **_: Any) -> Any:
+        new = self.value.reshape(*mapped(plain, shape))
+        return self._method(".reshape", lambda x, s: x.reshape(s), self, new.shape)
+
+    def copy(self, order: str = "C") -> Any:
+        return self._method(".copy", lambda x: x.copy(), self)
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
+    # ---- where a value is looked at
+    def __bool__(self) -> bool:
+        truth = bool(self.value)
+        trace = live()
+        if trace is not None:
+            trace.noted(lambda: trace.check(self.now, truth))
+        return truth
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"an array has no attribute '{name}'")
+        looked_at(f"the attribute {name} of an array")
+        return getattr(self.value, name)
+
+
+def _forwarded(name: str) -> Callable:
+    """A method of arrays that is a call of the program."""
+    def method(self: Traced, *args: Any, **kwargs: Any) -> Any:
+        return self._method("." + name, getattr(np.ndarray, name), self, *args, **kwargs)
+
+    return method
+
+
+def _looking(what: str, function: Callable) -> Callable:
+    """A method that looks at the values."""
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        looked_at(what)
+        return function(self.value, *args, **kwargs)
+
+    return method
+
+
+LOOKING: dict[str, tuple[str, Any]] = {  # what looks at the values of an array, in words
+    "item": ("item()", np.ndarray.item), "tolist": ("tolist()", np.ndarray.tolist), "__float__": ("float()", float),
+    "__array__": ("a conversion to numpy (or printing)", np.array), "__int__": ("int()", int),
+    "__complex__": ("complex()", complex), "__index__": ("a Python index", operator.index),
+    "__contains__": ("`in`", operator.contains), "__repr__": ("printing", repr), "__str__": ("printing", str),
+    "__format__": ("printing", format), "tobytes": ("tobytes()", np.ndarray.tobytes),
+    "__copy__": ("copy.copy", np.ndarray.__copy__), "__deepcopy__": ("copy.deepcopy", np.ndarray.__deepcopy__),
+    "__reduce__": ("pickling", np.ndarray.__reduce__), "__reduce_ex__": ("pickling", np.ndarray.__reduce_ex__)}
+for _name in ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "strides", "flags"):
+    setattr(Traced, _name, property(operator.attrgetter("value." + _name)))
+for _name in METHODS:
+    setattr(Traced, _name, _forwarded(_name))
+for _name, (_what, _function) in LOOKING.items():
+    setattr(Traced, _name, _looking(_what, _function))
+
+
+def _ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict) -> Any:
+    trace = live()
+    function = ufunc if method == "__call__" else getattr(ufunc, method)
+    out = kwargs.pop("out", None) or (None,)
+    if trace is not None and out[0] is not None and (
+            len(out) > 1 or not isinstance(out[0], Traced) or kwargs.get("where", True) is not True):
+        trace.give_up(f"{ufunc.__name__} writes into an array that the program does not know",
+                      "pass it as an argument or in state")
+        trace = None
+    if trace is None:
+        given = {"out": mapped(plain, out)} if out[0] is not None else {}
+        result = function(*mapped(plain, inputs), **mapped(plain, kwargs), **given)
+        return result if out[0] is None else out[0] if len(out) == 1 else out
+    if method == "at":
+        return trace.write(f"np.{ufunc.__name__}.at", function, inputs, kwargs)
+    kwargs = {k: v for k, v in kwargs.items() if v is not None and (k, v) != ("keepdims", False)}
+    if len(inputs) > 1 and method == "reduce":  # positional: axis, dtype, out, keepdims
+        named = dict(zip(("axis", "dtype", "out", "keepdims"), inputs[1:])) | kwargs
+        inputs, kwargs = inputs[:1], {k: v for k, v in named.items() if v is not None and v is not False}
+    if method == "reduce" and "axis" not in kwargs:
+        kwargs["axis"] = None  # all: numpy's default would be the first
+    if isinstance(axis := kwargs.get("axis"), tuple) and len(axis) == 1:
+        kwargs["axis"] = axis[0]
+    op = f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}"
+    result = trace.run(op, function, inputs, kwargs)
+    if out[0] is None:
+        return result
+    target = out[0]
+    np.copyto(target.value, plain(result), casting="same_kind")
+    if not trace.reason:
+        cast = result if result.dtype == target.dtype else result.astype(target.dtype)
+        trace.noted(lambda: target.become(cast.now))
+    return target
