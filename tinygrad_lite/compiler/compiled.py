@@ -69,9 +69,9 @@ class Compiled:
         name = getattr(function, "__name__", type(function).__name__)
         self._name = name if name.isidentifier() else "program"
         try:
-            parameters = inspect.signature(function).parameters.values()
+            parameters = list(inspect.signature(function).parameters.values())
         except ValueError:  # of some built-in functions there is none
-            parameters = ()
+            parameters = []
         self._parameters = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         self._cases: dict[Any, Case] = {}
         self._states: dict[tuple, State] = {}  # by the ids of the objects among the arguments
@@ -227,9 +227,12 @@ class Compiled:
     def _named(self, args: tuple, kwargs: dict) -> tuple[list[tuple[str, Any]], list[str], list[tuple[str, Any]]]:
         """The arguments by name; a name for each array among them, and for each object, in the order of `_key`."""
         given = [*zip(itertools.chain(self._parameters, itertools.repeat("more")), args), *kwargs.items()]
-        arrays, objects = [], []
+        arrays: list[str] = []
+        objects: list[tuple[str, Any]] = []
         for name, value in given:
-            self._key(value, found := [], inside := [])
+            found: list[Any] = []
+            inside: list[Any] = []
+            self._key(value, found, inside)
             arrays += [name if len(found) == 1 else f"{name}_{i}" for i in range(len(found))]
             objects += [(name, x) for x in inside]
         return given, arrays, objects
@@ -304,8 +307,8 @@ def _checked_state(state: Any) -> Any:
         for part in state.values() if isinstance(state, dict) else state:
             _checked_state(part)
     elif not record and not isinstance(state, (*LOOKED_INTO, Value, np.ndarray)):
-        raise TypeError("compile: state is a module, an optimizer, a Tensor, an array, a generator, or a tuple, list or "
-                        f"dict of them, not {type(state).__name__}")
+        raise TypeError("compile: state is a module, an optimizer, a Tensor, an array, a generator, or a tuple, list "
+                        f"or dict of them, not {type(state).__name__}")
     return state
 
 
@@ -329,8 +332,8 @@ def compile(function: Callable | None = None, *, state: Any = None, strict: bool
         inner = inspect.unwrap(function)
         kinds = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
         if any(is_one(inner) for is_one in kinds):
-            raise TypeError(f"compile: {inner.__name__} is a generator or a coroutine, which no program is: compile the "
-                            "function that does one step")
+            raise TypeError(f"compile: {inner.__name__} is a generator or a coroutine, which no program is: compile "
+                            "the function that does one step")
         return Compiled(function, None if state is None else _checked_state(state), strict, max_retraces)
 
     return decorate if function is None else decorate(function)

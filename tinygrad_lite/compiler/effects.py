@@ -109,13 +109,13 @@ class Saved:
         self.contents.restore()
         for t, array, node in self.tensors:
             t.array, t.node = array, node
-        for node, grad, array in self.grads:
+        for node, grad, before in self.grads:
             node.grad = grad
             if grad is not None:
-                grad.array = array
-        for array, copy in self.arrays:
-            if array.flags.writeable:
-                array[...] = copy
+                grad.array = before
+        for a, copy in self.arrays:
+            if a.flags.writeable:
+                a[...] = copy
         stamp(*[a for a, _ in self.arrays])
         for generator, state in self.generators:
             generator.bit_generator.state = state

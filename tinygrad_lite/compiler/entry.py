@@ -97,7 +97,8 @@ class Entry:
 
     def _done(self, instance: "Instance", out: tuple, call: Call) -> Any:
         """Let what the call changed be seen: numbers, gradients, attributes, the stamps of arrays; then its result."""
-        recording, state, made = self.recording, call.state, {}
+        recording, state = self.recording, call.state
+        made: dict[Any, Any] = {}
         instance.stamp()
         if self.written:
             stamp(*[read(call) for read in self.written])

@@ -32,7 +32,7 @@ def explained(stages: Sequence[tuple[str, Program]], plan: Plan, first: float, t
     lines.append(f"{_count(kinds.count('view'), 'value is a view', 'values are views')}, "
                  f"{_count(kinds.count('in'), 'is', 'are')} computed right into the array that takes it, and "
                  f"{_count(reused, 'takes', 'take')} the place of one that is done with.")
-    lines.append(f"A call needs {plan.peak:,} bytes at its peak; {plan.pool:,} of them are a pool, used again by the next.")
+    lines.append(f"A call needs {plan.peak:,} bytes at its peak; {plan.pool:,} of them are a pool that is used again.")
     if times:
         lines.append(f"A call takes {statistics.median(times) * 1e6:,.0f} us; the first call, which ran as it is, took "
                      f"{first * 1e6:,.0f} us.")

@@ -195,8 +195,8 @@ def lowered(program: Program) -> Program:
         axis = var.kwargs["axis"]
         if var.op == "np.add.reduce" and a.dtype.char in ONES and (side := side_of_ones(a.shape, axis)):
             ones = constant(np.ones(a.shape[0 if side == "left" else -1], a.dtype), "ones")
-            factors = (ones, a, a.shape[1:]) if side == "left" else (a, ones, a.shape[:-1])
-            return _reshaped(_product(*factors, var), var.shape)
+            factors: Any = (ones, a, a.shape[1:]) if side == "left" else (a, ones, a.shape[:-1])
+            return _reshaped(_product(factors[0], factors[1], factors[2], var), var.shape)
         if var.op in ("np.maximum.reduce", "np.minimum.reduce") and has_short_rows(a.shape, axis):
             turned = Var(".copy", (Var(".T", (a,), {}, a.shape[::-1], a.dtype),), {}, a.shape[::-1], a.dtype)
             return _reshaped(Var(var.op, (turned,), {"axis": 0}, a.shape[:1], a.dtype, var.name), var.shape)

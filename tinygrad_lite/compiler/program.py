@@ -149,11 +149,11 @@ def mapped(function: Callable[[Any], Any], structure: Any, records: bool = False
         parts = [mapped(function, part, records) for part in structure]
         return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
     if isinstance(structure, dict):
-        new = structure.copy()  # a defaultdict stays one
-        new.update({key: mapped(function, part, records) for key, part in structure.items()})
-        return new
+        same: Any = structure.copy()  # a defaultdict stays one
+        same.update({key: mapped(function, part, records) for key, part in structure.items()})
+        return same
     if records and dataclasses.is_dataclass(structure) and not isinstance(structure, (type, Part)):
-        new = copy.copy(structure)
+        new: Any = copy.copy(structure)
         for each in dataclasses.fields(structure):  # past __init__, and the __setattr__ of a frozen one
             object.__setattr__(new, each.name, mapped(function, getattr(structure, each.name), records))
         return new

@@ -84,6 +84,15 @@ class Number:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return _ufunc(ufunc, method, inputs, kwargs)
 
+    def __neg__(self) -> Any:
+        return self * -1  # type: ignore[operator]
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return self if self >= 0 else -self  # type: ignore[operator]
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return np.asarray(self.fixed(), dtype)
 
@@ -119,9 +128,6 @@ for _name in "float int index hash format str repr round trunc floor ceil comple
     _fixed(f"__{_name}__")
 Number.__copy__ = Number.fixed  # type: ignore[attr-defined]
 Number.__deepcopy__ = lambda self, memo: self.fixed()  # type: ignore[attr-defined]
-Number.__neg__ = lambda self: self * -1  # type: ignore[attr-defined]
-Number.__abs__ = lambda self: self if self >= 0 else -self  # type: ignore[attr-defined]
-Number.__pos__ = lambda self: self  # type: ignore[attr-defined]
 
 
 # ---------------------------------------------------------------- random numbers

@@ -166,7 +166,8 @@ class State:
 
     def _entries(self, name: str, plain: Holder, numeric: Callable[[Any], bool] = lambda key: False) -> tuple:
         """The parts of a holder's entries. numeric: whether a number there is read by the program each time."""
-        holder, parts = self._watched(plain), []
+        holder = self._watched(plain)
+        parts: list[Any] = []
         for key, value in holder.entries():
             path = holder.path(name, key)
             if not name:
@@ -225,7 +226,8 @@ class State:
 
     # ---- whether it still is so
     def _watch(self) -> None:
-        self._readers, self._known = [], []
+        self._readers: list[Any] = []
+        self._known: list[Any] = []
         for holder in self.holders:
             if holder.known:
                 read, known = holder.reader()

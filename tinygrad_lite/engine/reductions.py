@@ -32,7 +32,7 @@ def add_up(x: Any, axis: Any, keepdims: bool = False) -> Any:
         if side:
             total = x @ ONES[x.dtype.char][: x.shape[-1]]
             return total[..., None] if keepdims else total
-    return np.add.reduce(x, axis, None, None, keepdims)
+    return np.add.reduce(x, axis, None, None, keepdims)  # type: ignore[call-overload]
 
 
 SHORT = 32  # elements of a row, up to which numpy's own reduction spends its time on starting anew for each row
