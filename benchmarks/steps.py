@@ -6,6 +6,7 @@ Interleaved in one process on one thread; prints medians in microseconds and rat
 
 from environment import kernel  # first: it sets one thread and the kernel
 
+import itertools  # isort: skip
 import statistics  # isort: skip
 import threading  # isort: skip
 import time  # isort: skip
@@ -114,14 +115,18 @@ def beside(step, rounds=40):
     def watched():
         entered, done = threading.Event(), threading.Event()
 
+        calls = itertools.count()
+
         @tl.compile
         def held(x):
-            entered.set()
-            done.wait()
+            if next(calls):  # the second call, which is recorded
+                entered.set()
+                done.wait()
             return x * 2.0
 
         def work():
             with tl.no_grad():
+                held(tl.ones(1))
                 held(tl.ones(1))
 
         def study():

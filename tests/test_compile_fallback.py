@@ -1,0 +1,206 @@
+"""What cannot be a program runs as it is, once; programs in several threads; and what can be looked at of one."""
+
+import copy
+import functools
+import threading
+import types
+
+import numpy as np
+import pytest
+from compiling import leaf, no_warning, told, vector  # noqa: F401
+
+import tinygrad_lite as tl
+from tinygrad_lite import nn, optim
+from tinygrad_lite.compiler import CompileError, Fallback
+
+F = nn.functional
+
+
+# ---------------------------------------------------------------- what cannot be a program
+LOOKING = {
+    "item": lambda x: x * x.sum().item(),
+    "float": lambda x: x * float(x.sum()),
+    "tolist": lambda x: tl.tensor(x.tolist()),
+    "numpy": lambda x: np.asarray(x.detach().numpy()) * 2,
+    "print": lambda x: print(x) or x * 2,
+    "format": lambda x: x * float(f"{x.sum():.3f}"),
+    "range": lambda x: sum((x for _ in range(x.sum().long())), x),
+    "copy": lambda x: copy.deepcopy(x) * 2,
+    "numpy's own random numbers": lambda x: x * 0 + np.random.random() * 0,  # noqa: NPY002
+    "an operation that looks": lambda x: LOOKS(x).detach() * 2,
+}
+LOOKS = tl.primitive(lambda x: np.array([value.item() for value in x]), lambda g, out, x: g)
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_a_value_looked_at_lets_the_call_run_as_it_is(name):
+    function, ran = LOOKING[name], []
+    f = tl.compile(function)
+    f(vector())
+    with pytest.warns(Fallback, match=r"runs without a program: .*test_compile_fallback\.py:\d+|from another source"):
+        second = f(vector())
+    assert type(getattr(second, "array", second)) is np.ndarray and not ran
+    for i in range(3):
+        x = vector(float(i), 3.0)
+        np.testing.assert_array_equal(np.asarray(getattr(f(x), "array", f(x))), np.asarray(getattr(function(x), "array", function(x))))
+    strict = tl.compile(function, strict=True)
+    strict(vector())
+    with pytest.raises(CompileError):
+        strict(vector())
+
+
+def test_a_call_that_is_given_up_runs_once_and_goes_on():
+    ran, w = [], leaf()
+    opt = optim.Adam([w], lr=0.1)
+    count = {"n": 0}
+
+    def step(x):
+        count["n"] += 1
+        opt.zero_grad()
+        loss = (w * x).sum() + tl.rand(1).sum() * 0
+        loss.backward()
+        ran.append(loss.item())
+        opt.step()
+        return loss
+
+    f, twin = tl.compile(step), leaf()
+    other = optim.Adam([twin], lr=0.1)
+    _, warned = told(lambda: [f(vector()) for _ in range(4)])
+    for _ in range(4):
+        other.zero_grad()
+        (twin * vector()).sum().backward()
+        other.step()
+    assert count["n"] == 4 and len(ran) == 4 and len(warned) == 1 and "item() looks at a value" in warned[0]
+    np.testing.assert_array_equal(w.array, twin.array)
+    assert opt.state[w]["step"] == 4 and type(w.grad.array) is np.ndarray
+
+
+def test_strict_leaves_everything_as_it_was():
+    w, log, generator = leaf(), [], tl.random.Generator(0)
+    opt = optim.Adam([w], lr=0.1)
+    box = types.SimpleNamespace(n=0)
+
+    @functools.partial(tl.compile, strict=True)
+    def step(x):
+        opt.zero_grad()
+        (w * x * tl.rand(1, generator=generator)).sum().backward()
+        opt.step()
+        opt.param_groups[0]["lr"] *= 0.5
+        box.n += 1
+        log.append(1)
+        return w.sum().item()
+
+    step(vector())
+
+    def everything():
+        state = opt.state[w]
+        return (w.array.tolist(), w.grad.array.tolist(), state["step"], state["exp_avg"].tolist(), opt.param_groups[0]["lr"],
+                generator.numpy.bit_generator.state, list(log), box.n)
+
+    before = everything()
+    with pytest.raises(CompileError, match=r"item\(\) looks at a value at .*: return it"):
+        step(vector())
+    assert everything() == before
+
+
+def test_an_exception_of_the_function_is_passed_on():
+    model = nn.Linear(5, 2)
+    opt = optim.Adam(model.parameters())
+    fail = {"now": False}
+
+    @tl.compile
+    def step(x):
+        opt.zero_grad()
+        model(x).sum().backward()
+        if fail["now"]:
+            raise KeyError("mine")
+        opt.step()
+
+    x = tl.ones(2, 5)
+    step(x)
+    fail["now"] = True
+    for _ in range(3):
+        with pytest.raises(KeyError):
+            step(x)
+    assert all(type(p.array) is np.ndarray and type(p.grad.array) is np.ndarray for p in model.parameters())
+    assert opt.param_groups[0]["lr"] == 1e-3 and opt.state[model.weight]["step"] == 1
+    fail["now"] = False
+    for _ in range(4):
+        step(x)
+    assert opt.state[model.weight]["step"] == 5 and step.traces == 1
+
+
+def test_errors_of_operations_are_those_of_eager_calls_and_change_nothing():
+    w = tl.ones(3, 1)
+    embed = tl.compile(lambda i: F.embedding(i, w))
+    for _ in range(4):
+        embed(tl.tensor([0, 1]))
+    with pytest.raises(IndexError, match="index 7 is out of bounds for 3 rows"):
+        embed(tl.tensor([0, 7]))
+    np.testing.assert_array_equal(embed(tl.tensor([2, 1])).array, [[1], [1]])
+    wrong = tl.compile(lambda x: x @ tl.ones(4, 4))
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="matmul"):
+            wrong(tl.ones(2, 3))
+
+def test_threads_share_a_compiled_function():
+    model = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 3))
+    predict = tl.compile(tl.no_grad(lambda x: model(x)))
+    inputs = [tl.tensor(np.random.default_rng(s).standard_normal((200, 5)).astype(np.float32)) for s in range(8)]
+    with tl.no_grad():
+        expected = [model(x).array for x in inputs]
+    wrong = []
+
+    def work(k):
+        for i in range(50):
+            if not np.allclose(predict(inputs[(i + k) % 8]).array, expected[(i + k) % 8], atol=1e-6):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong and predict.traces == 1
+
+
+# ---------------------------------------------------------------- what can be looked at
+def test_source_and_explain(tmp_path):
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+    opt = optim.Adam(model.parameters(), lr=0.01)
+
+    @tl.compile
+    def step(x, y):
+        opt.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        opt.step()
+        return loss
+
+    for told_ in ("call it twice", "call it once more"):
+        for look in (lambda: step.source, step.explain, lambda: step.export(tmp_path / "step.py")):
+            with pytest.raises(RuntimeError, match=told_):
+                look()
+        step(tl.ones(16, 5), tl.zeros(16).long())
+    for _ in range(4):
+        step(tl.ones(16, 5), tl.zeros(16).long())
+    source, told_ = step.source, step.explain()
+    places = [source.index(part) for part in ("def make(", "# forward", "loss = F.cross_entropy(model(x), y)", "# backward",
+                                              "# update", "opt.step()", "    return step, ")]
+    assert places == sorted(places)
+    for part in ("0_weight_exp_avg", "d_model_0_weight", "# (16, 8)", "test_compile_fallback.py:"):
+        assert part in source, part
+    names = {}
+    exec(source, names)  # no undefined name
+    assert "make" in names
+    for part in ("numpy calls", "lowered", "bytes at its peak", "A call takes"):
+        assert part in told_, part
+    assert "dead_code" not in tl_explained_of_a_product()
+    with pytest.raises(ValueError, match="ends in .py"):
+        step.export(tmp_path / "step.txt")
+
+
+def tl_explained_of_a_product():
+    f = tl.compile(lambda x: x * 2)
+    f(vector()), f(vector())
+    return f.explain()
