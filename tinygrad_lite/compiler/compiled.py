@@ -85,6 +85,10 @@ class Compiled:
         """As a method: the object is the first argument, which is looked into."""
         return self if instance is None else types.MethodType(self, instance)
 
+    def __reduce__(self) -> tuple:
+        """Copied and pickled, such as with the object that holds it, it starts anew."""
+        return Compiled, (self.function, self.state, self.strict, self.max_retraces)
+
     # ---- calls
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if mode.tracing is not None or mode.watching or mode.expanded:

@@ -85,6 +85,7 @@ def _of_function(f: types.FunctionType) -> Iterator[Holder]:
     yield Holder(f.__globals__, loaded, loaded)
     yield Holder(defaults, labels=code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount])
     yield Holder(keywords, labels=keywords)
+    yield Holder(vars(f))
 
 
 def is_full(cell: types.CellType) -> bool:

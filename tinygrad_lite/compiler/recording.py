@@ -17,6 +17,7 @@ from .holders import Holder
 from .names import gradient_name, returned_name
 from .program import Call, Count, Draws, Gradient, Part, Program, Slot, Var, leaves, mapped
 from .stand_ins import Number, Traced, plain
+from .state import COUNTED
 from .trace import CompileError, Trace
 
 NUMBERS = (bool, int, float, complex, np.generic, type(None))
@@ -77,7 +78,9 @@ def record(function: Callable, call: Call, named: list[tuple[str, Any]], names: 
     named: the arguments; names: of the arrays among them. An exception of the function's leaves everything as the
     function left it; with strict, a CompileError leaves everything as it was before.
     """
-    before = Contents([*call.state.roots, *named, ("", function)])
+    values = [x for x in (*call.arguments, *call.state.tensors) if isinstance(x, Value)]
+    hooks = [("hook", h) for x in values if x.node is not None for h in (x.node.hooks or {}).values()]
+    before = Contents([*call.state.roots, *named, *hooks, ("", function)])
     undo = Saved(call, before).put_back if strict else lambda: None
     trace = Trace(code_of(function), strict)
     try:
@@ -118,6 +121,7 @@ class Recorder:
                 given = args, kwargs
             with Switch("tracing", self.trace), watching(self._watch), observing(lambda seeds: self._observe):
                 result = self.function(*given[0], **given[1])
+            self.trace.over = True
             checked(self.function, result)
             if not self.trace.reason:
                 recording = self.trace.noted(lambda: self._recording(result))
@@ -207,7 +211,7 @@ class Recorder:
         counts = self.stood_in[len(state.places) :]
         for at, (holder, key, _, before) in enumerate(counts[: len(state.numbers)]):
             now = holder.get(key)
-            if now is not before and type(plain(now)) in (int, float):
+            if now is not before and type(plain(now)) in COUNTED:
                 writes.append((before.now, self._count(now, before.now.name)))
                 numbers.append(at)
         if isinstance(outcome, Boxed) and (not outcome.of.name or outcome.of.name.startswith("~")):
@@ -308,16 +312,15 @@ class Recorder:
         for path, of, key, value in self.before.changes():
             where = id(of.held), key
             if stood.get(where) is value and value is not None or \
-                    where in counts and type(plain(value)) in (int, float):
+                    where in counts and type(plain(value)) in COUNTED:
                 continue
             holder = holders.get(where, holders.get(id(of.held)))
             if key is not GONE and holder is not None and all(isinstance(p, (Value, np.ndarray, Number, *NUMBERS))
                                                               for p in leaves(value, records=True)):
                 found.append((holder, key, mapped(self._outcome, value, records=True)))
                 continue
-            line = self.before.line_of(path)
-            self.trace.give_up(f"it changes '{path}'" + (f" at {line} (`{line.text}`)" if line else ""),
-                               "return what it computes, or keep it in an attribute that holds a Tensor or a number")
+            self.trace.give_up(f"it changes '{path}'", "return what it computes, or keep it in an attribute of the state "
+                               "that holds a Tensor or a number", self.before.line_of(path))
         return found
 
     def _put_back(self) -> None:

@@ -67,8 +67,8 @@ class Number:
         trace = live()
         if trace is None or not all(isinstance(plain(a), (bool, int, float)) for a in args):
             return value
-        if isinstance(value, bool):
-            trace.check(trace.record("py." + op, mapped(trace.variable, args), {}, value), value)
+        if isinstance(value, (bool, np.bool_)):
+            trace.check(trace.record("py." + op, mapped(trace.variable, args), {}, bool(value)), bool(value))
             return value
         return trace.note("py." + op, args, {}, value)
 

@@ -25,6 +25,7 @@ from .holders import Holder, holders_of, is_full
 
 ATOMS = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, slice, type(...), frozenset,
          enum.Enum)
+COUNTED = (int, float, np.float64)  # numbers that a program may read
 IDENTICAL = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type)  # compared as objects
 INSIDE = ("state", "param_groups", "defaults")  # of an optimizer: what is looked into in a way of its own
 LARGE = 256  # entries of a container of plain values, up to which it is part of the state
@@ -172,12 +173,12 @@ class State:
             path = holder.path(name, key)
             if not name:
                 self.roots.append((path, value))
-            if type(value) in (int, float) and (numeric(key) or path in self._changing):
+            if type(value) in COUNTED and (numeric(key) or path in self._changing):
                 self.numbers.append((holder, key))
                 self.names[id(holder), key] = path
                 parts.append((key, type(value), "number"))
                 continue
-            if type(value) in (int, float):
+            if type(value) in COUNTED:
                 self.plain[path] = value
             holder.known[key] = value
             parts.append((key if isinstance(key, ATOMS) else type(key), self._part(path, value, holder, key)))

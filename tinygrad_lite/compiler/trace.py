@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.changes import next_place
 from ..engine.mode import mode
 from ..engine.values import Value
-from .names import asked_by_user, users_line, whence
+from .names import Line, asked_by_user, users_line, whence
 from .program import Var, leaves, mapped
 from .stand_ins import Number, Random, Traced, looked_at, plain
 
@@ -37,15 +37,18 @@ class Trace:
         self.alive: list[weakref.ref] = []  # to every Traced
         self.start = next_place()
         self.backward = False  # whether a backward pass has begun
+        self.over = False  # whether the function has returned
         self.reason = ""  # why the call cannot be a program, if so
         self.errors = np.geterr()
         self.ignored: set[str] = set()  # kinds of floating-point errors that some call is not to report
 
-    def give_up(self, reason: str, remedy: str = "") -> None:
+    def give_up(self, reason: str, remedy: str = "", line: Line | None = None) -> None:
         """This call cannot be repeated by a program; it goes on, with plain arrays. CompileError if strict."""
         if self.reason:
             return
-        line = users_line()
+        if line is None and self.over and self.code is not None:
+            line = Line(self.code, -1, self.code.co_firstlineno, {})
+        line = line or users_line()
         at = f" at {line} (`{line.expression}`)" if line else ""
         self.reason = f"{reason}{at}{remedy and ': ' + remedy}"
         if self.strict:
