@@ -201,6 +201,34 @@ def test_a_side_effect_makes_a_call_run_as_it_is(name):
     LOG.clear()
 
 
+HIDDEN = tl.zeros(2)
+
+
+def test_names_that_receive_tensors_are_outputs():
+    def recurrent():
+        hidden, kept = tl.zeros(2), {"h": tl.zeros(2)}
+
+        def step(x):
+            global HIDDEN
+            nonlocal hidden
+            HIDDEN = (HIDDEN + x).tanh()
+            hidden = (hidden + x).tanh()
+            kept["h"] = kept["h"] * 0.5 + hidden
+            return hidden, HIDDEN, kept["h"].sum()
+
+        return step
+
+    seen = []
+    for wrap in (tl.compile, lambda f: f):
+        globals()["HIDDEN"] = tl.zeros(2)
+        step = wrap(recurrent())
+        seen.append([[t.array.copy() for t in step(vector(float(i), 0.5))] for i in range(13)])
+        assert wrap is not tl.compile or step.traces == 1
+    for a, b in zip(*seen):
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-6)
+
+
 def test_no_traced_object_outlives_a_recording():
     class Hidden:
         """What nobody looks into."""

@@ -240,6 +240,23 @@ def test_results_may_be_nested():
         assert out["d"][0].array[0] == 7 and type(out["d"][1][0]) is np.ndarray
 
 
+def test_numpys_numbers_stay_numpys_and_arrays_stay_arrays():
+    def f(a, b):
+        a += 1
+        a[0] = 5
+        return a @ b, a.mean(), np.where(a > 0, a, 0), a.max() * 2, a.T.copy()
+
+    compiled = tl.compile(f)
+    for i in range(5):
+        a, b = np.random.default_rng(i).standard_normal((2, 3, 3))
+        twin = a.copy()
+        for x, y in zip(compiled(a, b), f(twin, b), strict=True):
+            assert type(x) is type(y)
+            np.testing.assert_allclose(x, y)
+        np.testing.assert_array_equal(a, twin)
+    assert compiled.traces == 1
+
+
 def test_a_copy_is_a_copy_and_a_view_is_a_view():
     w = vector()
     f = tl.compile(lambda x: (x * 1, x.clone(), x.reshape(2, 1), w[:1], w.clone(), w.detach()))

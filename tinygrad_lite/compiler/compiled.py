@@ -131,7 +131,8 @@ class Compiled:
         with _tracing:
             if not call.state.same():
                 before, now = call.state.plain, self._new_state(args, kwargs).plain
-                self._changing |= {path for path, x in now.items() if path not in before or before[path] != x}
+                self._changing |= {path for path, x in now.items() if path not in before or before[path] is not x
+                                   and (isinstance(x, Value) or before[path] != x)}
         after, _ = self._look(args, kwargs)
         self._cases.setdefault(after, Case(case.seconds))
         return result
@@ -141,6 +142,7 @@ class Compiled:
         if case.eager or case.entry is not None and case.count < case.look:  # another thread has been faster
             return self(*args, **kwargs)
         named, arrays, _ = self._named(args, kwargs)
+        arrays += [call.state.names[id(holder), key] for holder, key in call.state.loose]
         found = record(self.function, call, named, arrays, args, kwargs, self.strict)
         case.look = next(n for n in LOOKS if n > case.count)
         if found.recording is None:
@@ -197,6 +199,10 @@ class Compiled:
                 self._states[ids] = state
                 while len(self._states) > STATES:
                     del self._states[next(iter(self._states))]
+        if state.loose:
+            loose = [holder.get(key) for holder, key in state.loose]
+            arguments += loose
+            given = given, *map(form, loose)
         return (mode.recording, given, state.number, _overlaps(arguments, state) if arguments else ()), \
             Call(arguments, state)
 

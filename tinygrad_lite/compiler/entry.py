@@ -18,7 +18,7 @@ from .layout import Layout
 from .memory import planned
 from .passes import PASSES
 from .program import Call, Draws, Program, Var, mapped
-from .recording import Boxed, Itself, Recording
+from .recording import Boxed, Itself, Recording, Scalar
 from .source import Module
 
 TIMED = 5  # calls whose time is taken, for explain()
@@ -129,6 +129,8 @@ class Entry:
             return out[self.place[x]]
         if isinstance(x, Itself):
             return x.which.value(call)
+        if isinstance(x, Scalar):
+            return out[self.place[x.of]][()]
         if isinstance(x, Boxed):
             if x not in made:
                 made[x] = box(out[self.place[x.of]], self.spent if x.spent else None)

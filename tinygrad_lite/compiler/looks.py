@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .program import Var
-from .recording import Boxed, Recording
+from .recording import Boxed, Recording, Scalar
 from .stand_ins import FIXED
 
 REMEDY = "pass it as an argument or into state"
@@ -47,8 +47,8 @@ def _parts(recording: Recording) -> Iterator[tuple[Any, Var | None]]:
     def flat(x: Any) -> Iterator[Any]:
         if isinstance(x, Var):
             yield x.value if x.op == "constant" else ("call", numbers[x])
-        elif isinstance(x, Boxed):
-            yield from ("tensor", x.spent)
+        elif isinstance(x, (Boxed, Scalar)):
+            yield from (type(x), getattr(x, "spent", None))
             yield from flat(x.of)
         elif isinstance(x, (tuple, list, dict, slice)):
             yield type(x)

@@ -32,6 +32,13 @@ class Boxed(Part):
 
 
 @dataclass(frozen=True)
+class Scalar(Part):
+    """A Var that is handed out as a number of numpy's."""
+
+    of: Var
+
+
+@dataclass(frozen=True)
 class Itself(Part):
     """A Tensor of the arguments or the state, handed out as it is."""
 
@@ -218,7 +225,7 @@ class Recorder:
             outcome.of.name = returned_name(trace.code)
         _name_gradients(trace, self.gradients)
         handed = leaves([replaced, outcome, outputs], records=True)
-        handed = [x.of if isinstance(x, Boxed) else x for x in handed if isinstance(x, (Boxed, Var))]
+        handed = [x if isinstance(x, Var) else x.of for x in handed if isinstance(x, (Boxed, Scalar, Var))]
         variables = list(dict.fromkeys(handed))
         inputs = [t.value for t in trace.arrays.values() if t.how.op == "input"]
         shown = [self.shown.get(v, np.empty(0)) for v in variables]
@@ -252,6 +259,8 @@ class Recorder:
 
     def _outcome(self, x: Any) -> Any:
         """What stands for a part of a result."""
+        if isinstance(x, Traced) and x.scalar:
+            return Scalar(self._var(x))
         if not isinstance(x, Value):
             return self._var(x) if isinstance(x, (np.ndarray, Number)) else x
         if id(x) in self.tensors:
@@ -319,8 +328,8 @@ class Recorder:
                                                               for p in leaves(value, records=True)):
                 found.append((holder, key, mapped(self._outcome, value, records=True)))
                 continue
-            self.trace.give_up(f"it changes '{path}'", "return what it computes, or keep it in an attribute of the state "
-                               "that holds a Tensor or a number", self.before.line_of(path))
+            self.trace.give_up(f"it changes '{path}'", "return what it computes, or keep it in an attribute of the "
+                               "state that holds a Tensor or a number", self.before.line_of(path))
         return found
 
     def _put_back(self) -> None:
@@ -367,7 +376,7 @@ def _real(x: Any) -> Any:
     """What is handed out in the place of something traced."""
     if isinstance(x, Value) and isinstance(x.array, Traced):
         x.array = x.array.value
-    return plain(x)
+    return x.value[()] if isinstance(x, Traced) and x.scalar else plain(x)
 
 
 def _randomness_elsewhere() -> list:

@@ -175,6 +175,7 @@ class Traced(NDArrayOperatorsMixin):
 
     def __init__(self, trace: Any, value: np.ndarray, var: Var, parent: "Traced | None" = None) -> None:
         self.trace, self.value, self._var, self.parent = trace, value, var, parent
+        self.scalar = False  # whether numpy gave a number of its own, and no array
         self.how, self.version, self.seen = var, 0, 0 if parent is None else parent.version
         trace.alive.append(weakref.ref(self))
 

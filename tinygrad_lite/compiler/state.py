@@ -72,7 +72,6 @@ class Watched(Holder):
     def __init__(self, holder: Holder) -> None:
         vars(self).update(vars(holder))
         self.known: dict[Any, Any] = {}
-        self.start = 0  # where they are among all that are known
 
     def reader(self) -> tuple[Callable[[], Iterable], list]:
         """A function, all of it in C, that gives the entries that must stay the same; and what they are."""
@@ -89,17 +88,18 @@ class State:
     """The state at one moment: its arrays in order, and a key of all that a program depends on."""
 
     def __init__(self, function: Any, declared: Any, opened: list[tuple[str, Any]], changing: set[str]) -> None:
-        """opened: arguments, with their names, that are looked into. changing: the names of the Python numbers that
-        calls are known to change: a program reads them each time, all others are part of the key."""
+        """opened: arguments, with their names, that are looked into. changing: the names of the numbers and
+        Tensors that calls are known to replace: a program reads them each time, all others are part of the key."""
         self.tensors: list[Value] = []
         self.arrays: list[np.ndarray] = []
         self.numbers: list[tuple[Holder, Any]] = []
+        self.loose: list[tuple[Holder, Any]] = []  # where Tensors are that calls replace: read as arguments are
         self.generators: list[Any] = [default_generator]
         self.names: dict[Any, str] = {id(default_generator): "rng"}  # of tensors, arrays and generators by id
         self.places: list[tuple[Holder, Any, Any]] = []  # where bare arrays and generators of numpy's are held
         self.holders: list[Watched] = []
         self.roots: list[tuple[str, Any]] = []
-        self.plain: dict[str, Any] = {}  # the Python numbers that are part of the key, by name
+        self.plain: dict[str, Any] = {}  # numbers and Tensors that are part of the key, by name
         self.number = 0  # a short form of the key
         self._sized: list[Any] = []
         self._complete = True
@@ -178,7 +178,12 @@ class State:
                 self.names[id(holder), key] = path
                 parts.append((key, type(value), "number"))
                 continue
-            if type(value) in COUNTED:
+            if isinstance(value, Value) and path in self._changing:
+                self.loose.append((holder, key))
+                self.names[id(holder), key] = path
+                parts.append((key, "loose"))
+                continue
+            if type(value) in COUNTED or isinstance(value, Value):
                 self.plain[path] = value
             holder.known[key] = value
             parts.append((key if isinstance(key, ATOMS) else type(key), self._part(path, value, holder, key)))
@@ -232,7 +237,6 @@ class State:
         for holder in self.holders:
             if holder.known:
                 read, known = holder.reader()
-                holder.start = len(self._known)
                 self._readers.append(read)
                 self._known += known
         self._nodes = [t.node for t in self.tensors if t.node is not None]
@@ -250,12 +254,12 @@ class State:
         entries = itertools.chain.from_iterable(map(operator.call, self._readers))
         try:
             return all(map(operator.is_, itertools.chain(entries, map(ARRAY, self.tensors), map(NODE, self.tensors),
-                                                         map(HOOKS, self._nodes)), self._known)) and self._complete
+                                                         map(HOOKS, self._nodes)), self._known)) and self._complete \
+                and all(isinstance(holder.get(key), Value) for holder, key in self.loose)
         except (LookupError, ValueError, AttributeError):
             return False
 
     def replace(self, holder: Watched, key: Any, value: Any) -> None:
-        """Put a value into a place; it is to be what is known from now on."""
+        """Put a value into a place, and look at everything again where that is part of the key."""
         holder.put(key, value)
-        if key in holder.known:
-            self._known[holder.start + list(holder.known).index(key)] = value
+        self._complete = self._complete and key not in holder.known

@@ -186,7 +186,9 @@ class Trace:
         if op in VALUES_DECIDE_SHAPE or op == "[]" and any(
                 isinstance(i, np.ndarray) and i.dtype == bool for i in leaves(args[1:])):
             self.check(self.record("py.same_shape", (var, var.shape), {}, True), True)
-        return Traced(self, np.asarray(real), var, parent)
+        found = Traced(self, np.asarray(real), var, parent)
+        found.scalar = isinstance(real, np.generic)
+        return found
 
     def _item(self, whole: Var, i: int, part: Any, parent: Traced | None) -> Traced:
         """One of the results of a call that gives several."""
