@@ -13,7 +13,7 @@ FRAME = '''
 
 DATA = dict(np.load(Path(__file__).with_suffix(".npz")))
 NUMBERS = {numbers}
-_step, GRADIENTS = make(*(DATA[name] for name in {arrays}))
+_step, GRADIENTS = make(*DATA.values())
 
 
 def {name}({arguments}):
@@ -22,9 +22,7 @@ def {name}({arguments}):
     The arrays in DATA and the NUMBERS are read and changed, as the recorded function did.
     """
     results = _step({given})
-    for key, value in zip({written}, results[{count}:]):
-        NUMBERS[key] = value
-    return results[:{count}] if {count} != 1 else results[0]
+{update}    return results[{results}]
 '''
 
 
@@ -42,13 +40,15 @@ def exported(path: Any, name: str, entry: Entry, state: State) -> None:
     call = Call([], state)
     kinds = {kind: [v for v in module.given if isinstance(v.value, kind)] for kind in (Slot, Count, Draws)}
     data = {names[v]: v.value.read(call) for v in module.bound} | {names[v]: v.value for v in module.constants}
+    written, count = [names[i] for i, _ in program.writes if i.shape is None], len(program.results)
     arguments = [*(names[v] for v in kinds[Slot]), *(f"{names[v]}=np.random.default_rng()" for v in kinds[Draws])]
     text = FRAME.format(
-        numbers=repr({names[v]: v.value.read(call) for v in kinds[Count]}), arrays=repr(list(data)), name=name,
+        numbers=repr({names[v]: v.value.read(call) for v in kinds[Count]}), name=name,
         arguments=", ".join(arguments),
         shapes=", ".join(f"{names[v]} {v.shape} {v.dtype}" for v in kinds[Slot]) or "none",
         given=", ".join(f'NUMBERS["{names[v]}"]' if v in kinds[Count] else names[v] for v in module.given),
-        written=repr([names[i] for i, _ in program.writes if i.shape is None]), count=len(program.results))
+        update=f"    NUMBERS.update(zip({written!r}, results[{count}:]))\n" if written else "",
+        results="0" if count == 1 else f":{count}")
     np.savez(path.with_suffix(".npz"), **data)  # type: ignore[arg-type]
     path.write_text(f'"""{name}, compiled by tinygrad_lite; needs numpy alone."""\n\nfrom pathlib import Path\n\n'
                     + module.whole + text)

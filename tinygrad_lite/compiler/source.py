@@ -2,6 +2,8 @@
 
 import dis
 import inspect
+import re
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -72,7 +74,11 @@ class Module:
         kept = [words.of(v) for v in self.program.kept if own]
         returned += [words.of(v) for v in self.program.kept if not own]
         bound = ", ".join(map(words.of, (*self.bound, *self.constants)))
-        lines = [*self._raises(), f"def make({bound}):"]
+        made = [line.partition(" = ") for line in self.setup]
+        used = set(re.findall(r"\w+", "\n".join([*self.body, *(expression for *_, expression in made), *returned])))
+        self.setup = ["".join(line) for line in made if line[0] in used]
+        lines = [*self._raises(), *textwrap.wrap(f"def make({bound}):", WIDTH, subsequent_indent=" " * 9),
+                 '    """The program, in memory that it uses again. Most calls write into their last argument."""']
         if plan.storage:
             lines += [f"    pool = np.empty({plan.pool}, np.uint8)", "",
                       "    def array(at, shape, dtype):",
