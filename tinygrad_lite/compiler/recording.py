@@ -374,8 +374,14 @@ def _scrubbed(x: Any) -> Any:
 
 def _real(x: Any) -> Any:
     """What is handed out in the place of something traced."""
-    if isinstance(x, Value) and isinstance(x.array, Traced):
-        x.array = x.array.value
+    shown = x
+    while isinstance(shown, Value):  # of a view also what it is a view of
+        shown.array = plain(shown.array)
+        if shown.view_of is None:
+            break
+        base, op, args, place = shown.view_of
+        shown.view_of = base, op, mapped(plain, args), place
+        shown = base
     return x.value[()] if isinstance(x, Traced) and x.scalar else plain(x)
 
 
