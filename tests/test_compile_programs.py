@@ -208,18 +208,12 @@ class Training:
         model, optimizer, (x, y) = self.model, self.optimizer, rows(how)
         x = x.double()
         layer = (model.fc1, model.fc2)[how % 2]
-        if what == "step":
-            return [self.step(x, y)]
-        if what == "short batch":
-            return [self.step(x[:7], y[:7])]
-        if what == "accumulate":
-            return [self.accumulate(x, y), self.accumulate(y=y, x=x), self.update()][:2]
-        if what == "eager step":
-            return [self.plain(x, y)]
-        if what == "other function":
-            return [self.measured(x, y)]
-        if what == "clip":
-            return [*self.clipped(x, y)]
+        calls = {"step": lambda: [self.step(x, y)], "short batch": lambda: [self.step(x[:7], y[:7])],
+                 "accumulate": lambda: [self.accumulate(x, y), self.accumulate(y=y, x=x), self.update()][:2],
+                 "eager step": lambda: [self.plain(x, y)], "other function": lambda: [self.measured(x, y)],
+                 "clip": lambda: [*self.clipped(x, y)]}
+        if what in calls:
+            return calls[what]()
         if what == "schedule":
             optimizer.param_groups[0]["lr"] *= 0.7
         elif what in ("freeze", "thaw"):

@@ -61,7 +61,7 @@ class Number:
         self.value, self.now = value, var
 
     def _done(self, op: str, function: Callable, *args: Any) -> Any:
-        if any(isinstance(a, (Traced, np.ndarray, np.generic, Value)) for a in args):
+        if any(type(a) is not Number and isinstance(a, (np.ndarray, np.generic, Value)) for a in args):
             return NotImplemented
         value = function(*map(plain, args))
         trace = live()

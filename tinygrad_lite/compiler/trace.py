@@ -131,6 +131,10 @@ class Trace:
             return self.arrays[id(x)].now if id(x) in self.arrays else self.constant(x)
         return x
 
+    def _place(self, x: Any) -> Any:
+        """The same for a call in which numbers are sizes, dimensions or places."""
+        return x.item() if isinstance(x, np.generic) and type(x) is not Number else self.variable(x)
+
     # ---- recording
     def path(self, function: Callable) -> str:
         """What a numpy function is called in source text."""
@@ -172,7 +176,7 @@ class Trace:
                 return real
             real = real if op.startswith("rng.") else np.asarray(real)
         computing = isinstance(getattr(np, op[3:], None), np.ufunc)  # else numbers are sizes, dimensions, places
-        word = self.variable if computing else lambda x: x.item() if isinstance(x, np.generic) else self.variable(x)
+        word = self.variable if computing else self._place
         var = self.record(op, mapped(word, args), mapped(word, kwargs) if kwargs else {}, real)
         parent = next((a for a in args if isinstance(a, Traced)), None)
         parts = [p for p in leaves(real) if isinstance(p, np.ndarray) and p.base is not None]
@@ -198,7 +202,8 @@ class Trace:
 
     def record(self, op: str, args: tuple, kwargs: dict, real: Any) -> Var:
         """Put a call into the program; gives its Var."""
-        shape, dtype = (real.shape, real.dtype) if isinstance(real, (np.ndarray, np.generic)) else (None, None)
+        array = isinstance(real, (np.ndarray, np.generic)) and not op.startswith("py.")
+        shape, dtype = (real.shape, real.dtype) if array else (None, None)
         var = self._placed(Var(op, args, kwargs, shape, dtype))
         self.ignored.update(kind for kind, how in np.geterr().items() if how != self.errors.get(kind))
         return var

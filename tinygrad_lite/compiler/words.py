@@ -186,7 +186,7 @@ class Words:
     def filled(self, v: Var, out: str, same: bool) -> list[str]:
         """Statements that compute a value into memory that is there; same: that of the first argument."""
         first: Any = v.args[0] if v.args else None
-        if v.op in (".astype", *COPIES):
+        if v.op in (".astype", "np.array", *COPIES):
             casting = ", casting='unsafe'" if v.op == ".astype" else ""
             return [f"np.copyto({out}, {self.of(first)}{casting})"]
         if v.op == ".reshape":

@@ -1,9 +1,11 @@
-"""What cannot be a program runs as it is, once; programs in several threads; and what can be looked at of one."""
+"""Which call runs how: what cannot be a program, keys, several functions, threads; and what can be looked at."""
 
 import copy
 import functools
+import re
 import threading
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from tinygrad_lite import nn, optim
 from tinygrad_lite.compiler import CompileError, Fallback
 
 F = nn.functional
+DOCUMENT = Path(__file__).parent.parent / "docs" / "compiled.md"
 
 
 # ---------------------------------------------------------------- what cannot be a program
@@ -37,7 +40,7 @@ def test_a_value_looked_at_lets_the_call_run_as_it_is(name):
     function, ran = LOOKING[name], []
     f = tl.compile(function)
     f(vector())
-    with pytest.warns(Fallback, match=r"runs without a program: .*test_compile_fallback\.py:\d+|from another source"):
+    with pytest.warns(Fallback, match=r"runs without a program: .*test_compile_calls\.py:\d+|from another source"):
         second = f(vector())
     assert type(getattr(second, "array", second)) is np.ndarray and not ran
     for i in range(3):
@@ -143,6 +146,68 @@ def test_errors_of_operations_are_those_of_eager_calls_and_change_nothing():
         with pytest.raises(RuntimeError, match="matmul"):
             wrong(tl.ones(2, 3))
 
+# ---------------------------------------------------------------- keys, threads, several functions
+def test_settings_modes_and_replaced_parts_are_part_of_the_key():
+    model, scale = nn.Sequential(nn.Linear(5, 8), nn.Dropout(0.5), nn.Linear(8, 3)), {"by": 2.0}
+    f = tl.compile(tl.no_grad(lambda x: model(x) * scale["by"]))
+    x = tl.ones(4, 5)
+
+    def check(traces):
+        for _ in range(3):
+            tl.manual_seed(0)
+            out = f(x)
+            tl.manual_seed(0)
+            with tl.no_grad():
+                np.testing.assert_allclose(out.array, (model(x) * scale["by"]).array, rtol=1e-6)
+        assert f.traces == traces
+
+    check(1)
+    model.eval()
+    check(2)
+    scale["by"] = 3.0
+    check(3)
+    x = tl.ones(6, 5)
+    check(4)
+    model.double()
+    x = x.double()
+    check(5)
+    setattr(model, "0", nn.Linear(5, 8).double().eval())
+    check(5)
+    model.requires_grad_(False)
+    check(6)
+
+
+def test_too_many_programs_warn_with_the_cause():
+    f = tl.compile(lambda x, n: x * n, max_retraces=2)
+    for n in range(2):
+        f(vector(), n), f(vector(), n)
+    with pytest.warns(Fallback, match=r"it has 2 programs .* the arguments were .* and are"):
+        np.testing.assert_array_equal(f(vector(), 9).array, [9, 18])
+    assert f.traces == 2
+
+
+def test_several_functions_and_eager_steps_over_one_model():
+    def run(wrap):
+        tl.manual_seed(0)
+        model = nn.Linear(4, 2)
+        opt = optim.Adam(model.parameters(), lr=0.1)
+
+        def step(x):
+            opt.zero_grad()
+            loss = model(x).square().mean()
+            loss.backward()
+            opt.step()
+            return loss
+
+        fast, measured, seen = wrap(step), wrap(tl.no_grad(lambda x: model(x).abs().sum())), []
+        for i in range(12):
+            x = tl.ones(3 if i % 4 else 2, 4) * float(i)
+            seen += [fast(x).item(), measured(x).item()] if i % 3 else [step(x).item()]
+        return seen
+
+    np.testing.assert_allclose(run(tl.compile), run(lambda f: f), rtol=1e-6)
+
+
 def test_threads_share_a_compiled_function():
     model = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 3))
     predict = tl.compile(tl.no_grad(lambda x: model(x)))
@@ -188,7 +253,7 @@ def test_source_and_explain(tmp_path):
     places = [source.index(part) for part in ("def make(", "# forward", "loss = F.cross_entropy(model(x), y)", "# backward",
                                               "# update", "opt.step()", "    return step, ")]
     assert places == sorted(places)
-    for part in ("0_weight_exp_avg", "d_model_0_weight", "# (16, 8)", "test_compile_fallback.py:"):
+    for part in ("0_weight_exp_avg", "d_model_0_weight", "# (16, 8)", "test_compile_calls.py:"):
         assert part in source, part
     names = {}
     exec(source, names)  # no undefined name
@@ -204,3 +269,21 @@ def tl_explained_of_a_product():
     f = tl.compile(lambda x: x * 2)
     f(vector()), f(vector())
     return f.explain()
+
+
+def test_the_examples_of_the_document_run_and_say_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    names = {"__name__": "__main__"}
+    _, warned = told(lambda: [exec(block, names) for block in blocks])
+    assert len(warned) == 1 and re.search(r"recorded anew: .* was 2.0 and is 5.0", warned[0])
+    for _ in range(3):
+        names["step"](tl.ones(5))
+    average = names["Average"]()
+    for i in range(5):
+        average.update(tl.full((3,), float(i)))
+    assert average.count == 5 and average.mean.array[0] == 2
+    assert (tmp_path / "step.npz").exists()
+    with pytest.warns(Fallback, match="item.. looks at a value at .*: return it and look at it outside"):
+        names["logged"](tl.ones(2)), names["logged"](tl.ones(2))
+    assert names["losses"] == [2.0, 2.0]
