@@ -126,7 +126,7 @@ class Entry:
     def _given(self, x: Any, out: tuple, call: Call, made: dict) -> Any:
         """What is handed out for a part of a result; the same Tensor each time that it occurs."""
         if isinstance(x, Var):
-            return out[self.place[x]]
+            return np.asarray(out[self.place[x]]) if x.shape == () else out[self.place[x]]
         if isinstance(x, Itself):
             return x.which.value(call)
         if isinstance(x, Scalar):
