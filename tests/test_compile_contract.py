@@ -180,7 +180,7 @@ SIDE_EFFECTS = {
     "a dict": (lambda log: lambda x: log.update({len(log): "b"}) or x * 2, {}, "it changes 'log' at"),
     "a deque": (lambda log: lambda x: log.append(1) or x * 2, collections.deque(maxlen=2), "it changes 'log' at"),
     "a set": (lambda log: lambda x: log.add(len(log)) or x * 2, set(), "it changes 'log' at"),
-    "an object": (lambda log: lambda x: setattr(log, "text", str(id(x))) or x * 2, types.SimpleNamespace(), "it changes 'log.text' at"),
+    "an object": (lambda log: lambda x: setattr(log, "text", log.text + "a") or x * 2, types.SimpleNamespace(text=""), "it changes 'log.text' at"),
     "a helper's list": (lambda log: lambda x: logged(1) or x * 2, LOG, "it changes '.*LOG' at .*LOG.append"),
     "a value in a helper's list": (lambda log: lambda x: logged(x * 2) or x * 2, LOG, "it changes '.*LOG' at .*LOG.append"),
     "a list in an object": (lambda log: lambda x: log.kept.append(1) or x * 2, types.SimpleNamespace(kept=[]), "it changes 'log.kept' at"),

@@ -156,6 +156,36 @@ def test_a_method_reads_the_attributes_of_each_object():
     a.factor = tl.tensor(5.0)
     assert a.scaled(tl.ones(1)).item() == 5 and Trainer.scaled.traces == 2
 
+class Learner:
+    def __init__(self, seed):
+        tl.manual_seed(seed)
+        self.model = nn.Linear(3, 2)
+        self.optimizer = optim.Adam(self.model.parameters(), lr=0.05)
+
+    def plain(self, x):
+        self.optimizer.zero_grad()
+        loss = self.model(x).square().mean()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    step = tl.compile(plain)
+
+
+def test_objects_with_optimizers_of_their_own_share_programs():
+    for start in (0, 1, 2):  # also where the recorded call is the first of an object's own
+        pairs = [(Learner(seed), Learner(seed)) for seed in range(4)]
+        for i in range(12):
+            x = tl.tensor(np.random.default_rng(i).standard_normal((4, 3)).astype(np.float32))
+            for fast, plain in pairs[: 1 + i // (start + 1)]:
+                np.testing.assert_allclose(fast.step(x).array, plain.plain(x).array, rtol=1e-5)
+        for fast, plain in pairs:
+            for p, q in zip(fast.model.parameters(), plain.model.parameters()):
+                np.testing.assert_allclose(p.array, q.array, rtol=1e-5, atol=1e-6)
+                assert fast.optimizer.state.keys() <= set(fast.model.parameters())
+    assert Learner.step.traces == 2
+
+
 # ---------------------------------------------------------------- arguments and aliasing
 def test_which_arguments_are_the_same_is_part_of_the_key():
     def f(x, y):

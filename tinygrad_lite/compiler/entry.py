@@ -146,7 +146,7 @@ class Entry:
                 t.node.array = t.array
         for at, key, value in self.recording.outputs:
             value = mapped(lambda x: self._given(x, out, call, made), value, records=True)
-            call.state.replace(call.state.holders[at], key, value)
+            call.state.replace(call.state.holders[at], self._given(key, out, call, made), value)
 
 
 class Instance:

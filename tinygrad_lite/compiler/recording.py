@@ -52,7 +52,7 @@ class Recording:
     program: Program
     result: Any  # the function's result with a Var, Boxed or Itself in each traced place
     gradients: list[tuple[Slot, Var | None]]  # (a Tensor, its gradient afterwards)
-    outputs: list[tuple[int, Any, Any]]  # (which of the state's holders, key, what is put there)
+    outputs: list[tuple[int, Any, Any]]  # (which of the state's holders, key or Itself, what is put there)
     replaced: list[tuple[Slot, Var]]  # (a Tensor, the array that it is given)
     numbers: list[int]  # which of the state's numbers are written
     ignored: set[str]  # kinds of floating-point errors that are not reported
@@ -324,9 +324,11 @@ class Recorder:
                     where in counts and type(plain(value)) in COUNTED:
                 continue
             holder = holders.get(where, holders.get(id(of.held)))
-            if key is not GONE and holder is not None and all(isinstance(p, (Value, np.ndarray, Number, *NUMBERS))
-                                                              for p in leaves(value, records=True)):
-                found.append((holder, key, mapped(self._outcome, value, records=True)))
+            known = key is not GONE and (not isinstance(key, Value) or id(key) in self.tensors)
+            if known and holder is not None and all(isinstance(p, (Value, np.ndarray, Number, *NUMBERS))
+                                                    for p in leaves(value, records=True)):
+                at = self._outcome(key) if isinstance(key, Value) else key  # an optimizer's state is kept by parameter
+                found.append((holder, at, mapped(self._outcome, value, records=True)))
                 continue
             self.trace.give_up(f"it changes '{path}'", "return what it computes, or keep it in an attribute of the "
                                "state that holds a Tensor or a number", self.before.line_of(path))
