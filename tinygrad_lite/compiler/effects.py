@@ -28,10 +28,13 @@ class Contents:
     def __init__(self, roots: Iterable[tuple[str, Any]]) -> None:
         self.found: list[tuple[str, Holder, list[tuple[Any, Any]]]] = []
         self.codes: list[types.CodeType] = []
+        self.values: list[Any] = []  # the Tensors and arrays that are reached
         seen: dict[int, Any] = {}
         queue = collections.deque(roots)
         while queue and len(seen) < MOST:
             path, x = queue.popleft()
+            if isinstance(x, (Value, np.ndarray)):
+                self.values.append(x)
             if id(x) in seen or isinstance(x, CLOSED) or type(x).__module__.startswith((LIBRARY + "compiler", "numpy")):
                 continue
             seen[id(x)] = x
@@ -93,11 +96,12 @@ class Saved:
     """Copies of everything that a call may change, for strict=True."""
 
     def __init__(self, call: Call, contents: Contents) -> None:
-        tensors = [x for x in (*call.arguments, *call.state.tensors) if isinstance(x, Value)]
+        values = [*call.arguments, *call.state.values, *contents.values]
+        tensors = [x for x in values if isinstance(x, Value)]
         nodes = [t.node for t in tensors if t.node is not None]
         self.tensors = [(t, t.array, t.node) for t in tensors]
         self.grads = [(n, n.grad, None if n.grad is None else n.grad.array) for n in nodes]
-        arrays = [x for x in (*call.arguments, *call.state.arrays) if isinstance(x, np.ndarray)]
+        arrays = [x for x in values if isinstance(x, np.ndarray)]
         arrays += [t.array for t in tensors] + [n.grad.array for n in nodes if n.grad is not None]
         self.arrays = [(a, a.copy()) for a in {id(a): a for a in arrays}.values()]
         real = [getattr(g, "numpy", g) for g in call.state.generators]
