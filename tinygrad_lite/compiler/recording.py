@@ -115,6 +115,7 @@ class Recorder:
         self.grads: dict[Node, Any] = {}  # the gradients that there were
         self.gradients: list[tuple[Var, Var]] = []  # (a gradient, what it is the gradient of)
         self.stood_in: list[tuple[Holder, Any, Any, Any]] = []  # (holder, key, what was there, what stood there)
+        self.counts: list[Number] = []  # what stands for the state's numbers
         self.seen: dict[int, Boxed] = {}  # Tensors that are handed out
         self.shown: dict[Var, np.ndarray] = {}  # arrays that are handed out
 
@@ -155,7 +156,8 @@ class Recorder:
         for holder, key, x in state.places:
             self._stand_in(holder, key, (trace.arrays if isinstance(x, np.ndarray) else trace.generators)[id(x)])
         for at, (holder, key) in enumerate(state.numbers):
-            self._stand_in(holder, key, trace.input(Count(at), holder.get(key), state.names[id(holder), key]))
+            self.counts.append(trace.input(Count(at), holder.get(key), state.names[id(holder), key]))
+            self._stand_in(holder, key, self.counts[-1])
         self.random = _randomness_elsewhere()
         return self._traced(args), self._traced(kwargs)
 
@@ -215,8 +217,7 @@ class Recorder:
         outcome = mapped(self._outcome, result, records=True)
         outputs = self._outputs()
         writes, numbers = self._writes(), []
-        counts = self.stood_in[len(state.places) :]
-        for at, (holder, key, _, before) in enumerate(counts[: len(state.numbers)]):
+        for at, ((holder, key), before) in enumerate(zip(state.numbers, self.counts)):
             now = holder.get(key)
             if now is not before and type(plain(now)) in COUNTED:
                 writes.append((before.now, self._count(now, before.now.name)))
@@ -224,18 +225,22 @@ class Recorder:
         if isinstance(outcome, Boxed) and (not outcome.of.name or outcome.of.name.startswith("~")):
             outcome.of.name = returned_name(trace.code)
         _name_gradients(trace, self.gradients)
-        handed = leaves([replaced, outcome, outputs], records=True)
-        handed = [x if isinstance(x, Var) else x.of for x in handed if isinstance(x, (Boxed, Scalar, Var))]
-        variables = list(dict.fromkeys(handed))
+        outside = {key: (weakref.ref(x), var.line) for key, (x, var) in trace.constants.items()}
+        return Recording(self._program(leaves([replaced, outcome, outputs], records=True), gradients, writes), outcome,
+                         gradients, outputs, replaced, numbers, trace.ignored, outside)
+
+    def _program(self, parts: list, gradients: list, writes: list) -> Program:
+        """The program that gives these parts, gradients and writes."""
+        trace = self.trace
+        handed = [x if isinstance(x, Var) else x.of for x in parts if isinstance(x, (Boxed, Scalar, Var))]
+        results = list(dict.fromkeys(handed))
         inputs = [t.value for t in trace.arrays.values() if t.how.op == "input"]
-        shown = [self.shown.get(v, np.empty(0)) for v in variables]
+        shown = [self.shown.get(v, np.empty(0)) for v in results]
         shared = frozenset(i for i, a in enumerate(shown) if _show(a, inputs) is not None)
         groups = tuple(next((j for j, b in enumerate(shown[:i]) if _show(a, [b]) is not None), i)
                        for i, a in enumerate(shown))
-        program = Program(trace.inputs, trace.body, variables, [v for _, v in gradients if v is not None], writes,
-                          shared, groups, trace.functions, all(which.bound for which, _ in gradients))
-        outside = {key: (weakref.ref(x), var.line) for key, (x, var) in trace.constants.items()}
-        return Recording(program, outcome, gradients, outputs, replaced, numbers, trace.ignored, outside)
+        return Program(trace.inputs, trace.body, results, [v for _, v in gradients if v is not None], writes, shared,
+                       groups, trace.functions, all(which.bound for which, _ in gradients))
 
     def _refuse_other_changes(self) -> None:
         """Give the trace up where the call changed what no program changes."""
@@ -251,9 +256,9 @@ class Recorder:
             if t.node is not node or node is not None and len(node.hooks or ()) != hooks:
                 trace.give_up("it changes what is recorded of a tensor from outside, or its hooks",
                               "do that outside, or to a copy")
+        known = {*self.tensors, *map(id, self.grads.values())}
         for t, array in trace.lifted:
-            if id(t) not in self.tensors and id(array) not in trace.local and t.array is not trace.arrays[id(array)] \
-                    and t not in self.grads.values():
+            if id(t) not in known and id(array) not in trace.local and t.array is not trace.arrays[id(array)]:
                 trace.give_up("it gives another array to a tensor that is neither an argument nor in the state",
                               "pass it as an argument or in state")
 
