@@ -28,7 +28,7 @@ from ..random import Generator
 from .entry import Entry
 from .explanation import explained
 from .export import exported
-from .holders import LIBRARY, slots_of
+from .holders import LIBRARY, holders_of, slots_of
 from .looks import difference
 from .program import Call
 from .recording import Recording, checked, record
@@ -227,6 +227,9 @@ class Compiled:
             return atom(x)
         if isinstance(x, (*IDENTICAL, types.ModuleType)):
             return x
+        if dataclasses.is_dataclass(x) and not isinstance(x, LOOKED_INTO):
+            held = [entry for holder in holders_of(x) for entry in holder.entries()]
+            return type(x), *[(k, self._key(part, arguments, objects)) for k, part in held]
         if isinstance(x, LOOKED_INTO) or not isinstance(x, Iterator) and (hasattr(x, "__dict__") or any(
                 map(slots_of, type(x).__mro__))) and not isinstance(x, Compiled):
             objects.append(x)

@@ -1,5 +1,6 @@
 """Recording one call of a function: its arguments and state are lifted into a trace, and afterwards put back."""
 
+import dataclasses
 import inspect
 import random as python_random
 import weakref
@@ -13,7 +14,7 @@ from ..engine.mode import Switch
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import observing, watching
 from .effects import GONE, Contents, Saved, without_leaks
-from .holders import Holder
+from .holders import Holder, holders_of
 from .names import gradient_name, returned_name
 from .program import Call, Count, Draws, Gradient, Part, Program, Slot, Var, leaves, mapped
 from .stand_ins import Number, Traced, plain
@@ -178,11 +179,12 @@ class Recorder:
         holder.put(key, value)
 
     def _traced(self, x: Any) -> Any:
-        """An argument with traced arrays in it; lists and dicts stay themselves."""
-        if isinstance(x, (list, dict)):
-            for key in x if isinstance(x, dict) else range(len(x)):
-                if (new := self._traced(x[key])) is not x[key]:
-                    self._stand_in(Holder(x, (key,)), key, new)
+        """An argument with traced arrays in it; lists, dicts and dataclasses stay themselves."""
+        if isinstance(x, (list, dict)) or dataclasses.is_dataclass(x) and not isinstance(x, type):
+            for holder in holders_of(x):
+                for key, value in holder.entries():
+                    if (new := self._traced(value)) is not value:
+                        self._stand_in(holder, key, new)
             return x
         if isinstance(x, tuple):
             parts = [self._traced(part) for part in x]
