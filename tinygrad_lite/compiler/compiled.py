@@ -200,7 +200,7 @@ class Compiled:
                 while len(self._states) > STATES:
                     del self._states[next(iter(self._states))]
         if state.loose:
-            loose = [holder.get(key) for holder, key in state.loose]
+            loose = [holder[key] for holder, key in state.loose]
             arguments += loose
             given = given, *map(form, loose)
         return (mode.recording, given, state.number, _overlaps(arguments, state) if arguments else ()), \

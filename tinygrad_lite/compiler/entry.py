@@ -104,8 +104,8 @@ class Entry:
             stamp(*[read(call) for read in self.written])
         count = len(self.program.results)
         for at, value in zip(recording.numbers, out[count:]):
-            holder, key = state.numbers[at]
-            holder.put(key, value)
+            where, key = state.counts[at]
+            where[key] = value
         if instance.gradients:
             for node, g in instance.leaves:
                 node.grad = g

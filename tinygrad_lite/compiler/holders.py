@@ -22,7 +22,7 @@ class Holder:
     def entries(self) -> list[tuple[Any, Any]]:
         """The entries by key, as they are now."""
         if self.keys is not None:
-            return [(key, self.get(key)) for key in self.keys]
+            return [(key, self[key]) for key in self.keys]
         return list(self.held.items()) if isinstance(self.held, dict) else list(enumerate(self.held))
 
     def path(self, name: str, key: Any) -> str:
@@ -31,13 +31,13 @@ class Holder:
             return self.labels.get(key, name)
         return f"{name}.{key}" if isinstance(key, (str, int)) else name
 
-    def get(self, key: Any) -> Any:
+    def __getitem__(self, key: Any) -> Any:
         """An entry."""
         if isinstance(self.held, (dict, list, tuple)):
             return self.held[key].cell_contents if self.cells else self.held[key]
         return getattr(self.held, key)
 
-    def put(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Any, value: Any) -> None:
         """Replace an entry; of a tuple nothing can be."""
         if self.cells:
             self.held[key].cell_contents = value
@@ -50,7 +50,7 @@ class Holder:
         """Give it the entries that it had."""
         if self.keys is not None or isinstance(self.held, tuple):
             for key, value in entries:
-                self.put(key, value)
+                self[key] = value
         elif isinstance(self.held, (dict, set)):
             self.held.clear()
             self.held.update(dict(entries) if isinstance(self.held, dict) else [value for _, value in entries])

@@ -45,8 +45,8 @@ class Count:
 
     def read(self, call: Call) -> Any:
         """What the program is given."""
-        holder, key = call.state.numbers[self.at]
-        return holder.get(key)
+        where, key = call.state.counts[self.at]
+        return where[key]
 
 
 @dataclass(frozen=True)

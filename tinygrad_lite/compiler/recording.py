@@ -157,7 +157,7 @@ class Recorder:
         for holder, key, x in state.places:
             self._stand_in(holder, key, (trace.arrays if isinstance(x, np.ndarray) else trace.generators)[id(x)])
         for at, (holder, key) in enumerate(state.numbers):
-            self.counts.append(trace.input(Count(at), holder.get(key), state.names[id(holder), key]))
+            self.counts.append(trace.input(Count(at), holder[key], state.names[id(holder), key]))
             self._stand_in(holder, key, self.counts[-1])
         self.random = _randomness_elsewhere()
         return self._traced(args), self._traced(kwargs)
@@ -175,8 +175,8 @@ class Recorder:
             self.leaves.setdefault(t.node, t)
 
     def _stand_in(self, holder: Holder, key: Any, value: Any) -> None:
-        self.stood_in.append((holder, key, holder.get(key), value))
-        holder.put(key, value)
+        self.stood_in.append((holder, key, holder[key], value))
+        holder[key] = value
 
     def _traced(self, x: Any) -> Any:
         """An argument with traced arrays in it; lists, dicts and dataclasses stay themselves."""
@@ -220,7 +220,7 @@ class Recorder:
         outputs = self._outputs()
         writes, numbers = self._writes(), []
         for at, ((holder, key), before) in enumerate(zip(state.numbers, self.counts)):
-            now = holder.get(key)
+            now = holder[key]
             if now is not before and type(plain(now)) in COUNTED:
                 writes.append((before.now, self._count(now, before.now.name)))
                 numbers.append(at)
@@ -345,11 +345,11 @@ class Recorder:
         """Nothing traced stays where it was lifted, nor where the call put it."""
         trace = self.trace
         for holder, key, before, stand_in in self.stood_in:
-            if holder.get(key) is stand_in:
-                holder.put(key, before)
+            if holder[key] is stand_in:
+                holder[key] = before
         for _, holder, key, value in self.before.changes():
             if key is not GONE and (real := _scrubbed(value)) is not value:
-                holder.put(key, real)
+                holder[key] = real
         for node in self.leaves:
             if node.grad is not None:
                 node.grad.array = plain(node.grad.array)

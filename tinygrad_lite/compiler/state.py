@@ -93,6 +93,7 @@ class State:
         self.tensors: list[Value] = []
         self.arrays: list[np.ndarray] = []
         self.numbers: list[tuple[Holder, Any]] = []
+        self.counts: list[tuple[Any, Any]] = []  # the same, where they can be read and written fastest
         self.loose: list[tuple[Holder, Any]] = []  # where Tensors are that calls replace: read as arguments are
         self.generators: list[Any] = [default_generator]
         self.names: dict[Any, str] = {id(default_generator): "rng"}  # of tensors, arrays and generators by id
@@ -175,6 +176,7 @@ class State:
                 self.roots.append((path, value))
             if type(value) in COUNTED and (numeric(key) or path in self._changing):
                 self.numbers.append((holder, key))
+                self.counts.append((holder.held if isinstance(holder.held, dict) else holder, key))
                 self.names[id(holder), key] = path
                 parts.append((key, type(value), "number"))
                 continue
@@ -255,11 +257,11 @@ class State:
         try:
             return all(map(operator.is_, itertools.chain(entries, map(ARRAY, self.tensors), map(NODE, self.tensors),
                                                          map(HOOKS, self._nodes)), self._known)) and self._complete \
-                and all(isinstance(holder.get(key), Value) for holder, key in self.loose)
+                and all(isinstance(holder[key], Value) for holder, key in self.loose)
         except (LookupError, ValueError, AttributeError):
             return False
 
     def replace(self, holder: Watched, key: Any, value: Any) -> None:
         """Put a value into a place, and look at everything again where that is part of the key."""
-        holder.put(key, value)
+        holder[key] = value
         self._complete = self._complete and key not in holder.known
