@@ -144,11 +144,6 @@ def simplify(program: Program) -> Program:
                 return a.args[0]
             case ".mT" if a.op == ".mT":
                 return a.args[0]
-            case ".reshape" if a.is_reduction and a.kwargs.get("keepdims") and var.shape == _reduced_shape(a):
-                return Var(a.op, a.args, {k: v for k, v in a.kwargs.items() if k != "keepdims"}, var.shape, var.dtype)
-            case ".reshape" if a.op == "np.matmul" and a.args[1].op == ".reshape" and a.args[1].shape[1:] == (1,) \
-                    and a.args[0].shape[1:] == a.args[1].args[0].shape and len(var.shape) == 1:  # a vector is no matrix
-                return Var("np.matmul", (a.args[0], a.args[1].args[0]), {}, var.shape, var.dtype, var.name)
             case ".reshape" if a.op == ".reshape":
                 return replace(var, args=(a.args[0], var.args[1])) if var.shape != a.args[0].shape else a.args[0]
             case ".reshape" | "np.broadcast_to" if var.shape == a.shape:
@@ -166,13 +161,6 @@ def simplify(program: Program) -> Program:
         return var
 
     return program.rewritten(rule)
-
-
-def _reduced_shape(v: Var) -> tuple:
-    """The shape of a reduction without keepdims."""
-    shape, axes = v.args[0].shape, v.kwargs["axis"]
-    axes = range(len(shape)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    return tuple(n for i, n in enumerate(shape) if i not in {a % len(shape) for a in axes})
 
 
 def views_for_copies(program: Program) -> Program:
