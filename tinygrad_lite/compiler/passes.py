@@ -71,14 +71,9 @@ def fold_constants(program: Program) -> Program:
     return program.rewritten(rule)
 
 
-CHEAP = ("np.add", "np.subtract", "np.multiply", "np.negative", "np.square", "np.maximum", "np.minimum")
-HELD, FAR = 1 << 16, 50  # elements of an array, and calls, over which holding it costs more than computing it again
-
-
 def common_subexpressions(program: Program) -> Program:
-    """Compute once what is computed twice; but a large array that costs one pass only is not held for long."""
+    """Compute once what is computed twice."""
     seen: dict[Any, Var] = {}
-    place: dict[Var, int] = {}
     constants: dict[Any, Var] = {}
 
     def once(x: Any) -> Any:
@@ -90,10 +85,7 @@ def common_subexpressions(program: Program) -> Program:
         if has_effect(var):
             return var
         key = (var.op, _key(var.args), _key(tuple(var.kwargs.items())))
-        place[var] = len(place)
         first = seen.setdefault(key, var)
-        if var.op in CHEAP and var.size >= HELD and place[var] - place[first] > FAR:
-            seen[key] = first = var
         if first is not var and var.name and (not first.name or first.name.startswith("~") > var.name.startswith("~")):
             first.name = var.name
         return first
