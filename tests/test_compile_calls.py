@@ -177,13 +177,45 @@ def test_settings_modes_and_replaced_parts_are_part_of_the_key():
     check(6)
 
 
+def test_numbers_with_a_fraction_are_read_and_whole_ones_are_part_of_the_key():
+    def f(x, lr, settings, n=1, *, rng=None):
+        return x * lr + settings["eps"] * n + (rng.random(2) if rng is not None else 0.0)
+
+    compiled = tl.compile(f)
+    for i in range(8):
+        for n in (1, 2):
+            given = vector(), 1 / (1 + i), {"eps": np.float64(i)}, n
+            rng, twin = np.random.default_rng(i), np.random.default_rng(i)
+            a, b = compiled(*given, rng=rng), f(*given, rng=twin)
+            assert a.dtype == b.dtype and rng.random() == twin.random()
+            np.testing.assert_allclose(a.array, b.array)
+    assert compiled.traces == 2
+    same = tl.compile(lambda x, a, b: x * a - b)
+    for a, b in ((0.5, 0.5), (0.5, 0.5), (0.5, 0.5), (0.5, 0.25), (float("nan"), -0.0)):
+        np.testing.assert_array_equal(same(vector(), a, b).array, (vector() * a - b).array)
+
+
 def test_too_many_programs_warn_with_the_cause():
     f = tl.compile(lambda x, n: x * n, max_retraces=2)
     for n in range(2):
         f(vector(), n), f(vector(), n)
-    with pytest.warns(Fallback, match=r"it has 2 programs .* the arguments were .* and are"):
+    with pytest.warns(Fallback, match=r"it has 2 programs .* the argument 'n' was 1 and is 9"):
         np.testing.assert_array_equal(f(vector(), 9).array, [9, 18])
+    assert told(lambda: f(vector(), 10))[1] == []
+    for wrong in (0, -1, "a", 2.5):
+        with pytest.raises(ValueError, match="max_retraces is a whole number above 0"):
+            tl.compile(f.function, max_retraces=wrong)
     assert f.traces == 2
+
+
+def test_functions_that_are_not_written_in_python():
+    a = np.arange(4.0)
+    for function in (np.mean, np.tanh, functools.partial(np.sum, axis=0), functools.cache(lambda x: x * 2), tl.exp):
+        x = tl.tensor(a) if function is tl.exp else a if not hasattr(function, "cache_info") else 3
+        compiled = tl.compile(function)
+        for _ in range(4):
+            np.testing.assert_allclose(np.asarray(getattr(compiled(x), "array", compiled(x))),
+                                       np.asarray(getattr(function(x), "array", function(x))))
 
 
 def test_several_functions_and_eager_steps_over_one_model():

@@ -25,7 +25,7 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A Tensor with a copy of `data`: numbers, nested lists, arrays or Tensors."""
     data = unbox(data)
     try:
-        array = np.array(data, dtype=dtype)
+        array = data.astype(dtype or data.dtype) if isinstance(data, np.ndarray) else np.array(data, dtype=dtype)
     except ValueError as error:
         raise ValueError(f"tensor: the data have no common shape or are no numbers: {error}") from None
     return _made(array if dtype is not None else _default(data, array), requires_grad)

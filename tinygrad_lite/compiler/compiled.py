@@ -78,7 +78,8 @@ class Compiled:
         self._numbers: dict[Any, int] = {}  # a short form of the states' keys
         self._changing: set[str] = set()
         self._last: Case | None = None
-        self._last_key: Any = None
+        self._given: dict[str, str] = {}  # the arguments of the last call that was the first of its key
+        self._crowded = False  # whether it has been said that there are too many keys
         self._warned: set[str] = set()
 
     def __get__(self, instance: Any, cls: Any = None) -> Any:
@@ -101,7 +102,7 @@ class Compiled:
         if case.entry is not None and case.count < case.look:
             return self._run(case, call, args, kwargs)
         if case.eager:
-            return checked(self.function, self.function(*args, **kwargs))
+            return checked(self._name, self.function(*args, **kwargs))
         with _tracing:
             return self._recorded(case, call, args, kwargs)
 
@@ -115,19 +116,21 @@ class Compiled:
             if case.diverged == MOST_DIVERGED:
                 self._give_up(case, f"{way} came out otherwise than recorded {MOST_DIVERGED} times: compute with "
                                     "tl.where instead of a branch")
-            return checked(self.function, self.function(*args, **kwargs))
+            return checked(self._name, self.function(*args, **kwargs))
 
     def _first(self, key: Any, call: Call, args: tuple, kwargs: dict) -> Any:
         """The first call of a key runs as it is. What it starts (an optimizer's state) is there for the next."""
         if self.traces >= self.max_retraces or len(self._cases) >= FIRST_CALLS:
-            self._warn(f"it has {self.traces} programs and was called in {len(self._cases)} ways, and this call is "
-                       f"another again: {self._cause(key)}; where none fits, it runs without a program. Make what "
-                       "changes an array or a Tensor of fixed shape, or raise max_retraces")
-            return checked(self.function, self.function(*args, **kwargs))
+            if not self._crowded:
+                self._crowded = True
+                self._warn(f"it has {self.traces} programs and was called in {len(self._cases)} ways, and this call is "
+                           f"another again: {self._cause(args, kwargs)}; where none fits, it runs without a program. "
+                           "Make what changes an array or a Tensor of fixed shape, or raise max_retraces")
+            return checked(self._name, self.function(*args, **kwargs))
         start = time.perf_counter()
-        result = checked(self.function, self.function(*args, **kwargs))
+        result = checked(self._name, self.function(*args, **kwargs))
         self._cases[key] = case = Case(time.perf_counter() - start)
-        self._last_key = key
+        self._given = self._described(args, kwargs)
         with _tracing:
             if not call.state.same():
                 before, now = call.state.plain, self._new_state(args, kwargs).plain
@@ -223,6 +226,9 @@ class Compiled:
             return type(x), *[self._key(part, arguments, objects) for part in x]
         if isinstance(x, dict):
             return type(x), *[(atom(k), self._key(part, arguments, objects)) for k, part in x.items()]
+        if type(x) in (float, np.float64):  # read by the program; a whole number may be a size, and is part of the key
+            arguments.append(x)
+            return type(x)
         if isinstance(x, ATOMS):
             return atom(x)
         if isinstance(x, (*IDENTICAL, types.ModuleType)):
@@ -250,12 +256,16 @@ class Compiled:
             objects += [(name, x) for x in inside]
         return given, arrays, objects
 
-    def _cause(self, key: Any) -> str:
-        """How this call differs from the first of the last key, in words."""
-        before, now = self._last_key, key
-        if before[1] != now[1]:
-            return f"the arguments were {_short(before[1])} and are {_short(now[1])}"
-        return "the state changed"
+    def _described(self, args: tuple, kwargs: dict) -> dict[str, str]:
+        """The arguments in words, by name."""
+        return {name: _short(f"{x.dtype}{list(x.shape)}" if hasattr(x, "dtype") else x)
+                for name, x in self._named(args, kwargs)[0]}
+
+    def _cause(self, args: tuple, kwargs: dict) -> str:
+        """How this call differs from one before, in words."""
+        now, before = self._described(args, kwargs), self._given
+        name = next((name for name in now if now[name] != before.get(name)), None)
+        return f"the argument '{name}' was {before.get(name)} and is {now[name]}" if name else "the state changed"
 
     def _warn(self, reason: str) -> None:
         if reason not in self._warned:
@@ -294,6 +304,7 @@ class Compiled:
 
 def _overlaps(arguments: list, state: State) -> tuple:
     """Which arguments show memory of others or of the state."""
+    arguments = [x for x in arguments if not isinstance(x, float)]
     owners = [id(owner(x.array if isinstance(x, Value) else x)) for x in arguments]
     if len(set(owners)) == len(owners) and state.owners.isdisjoint(owners):
         return ()
@@ -320,8 +331,8 @@ def _checked_state(state: Any) -> Any:
         for part in state.values() if isinstance(state, dict) else state:
             _checked_state(part)
     elif not record and not isinstance(state, (*LOOKED_INTO, Value, np.ndarray)):
-        raise TypeError("compile: state is a module, an optimizer, a Tensor, an array, a generator, or a tuple, list "
-                        f"or dict of them, not {type(state).__name__}")
+        raise TypeError("compile: state is a module, an optimizer, a Tensor, an array, a generator, a dataclass, or "
+                        f"a tuple, list or dict of them, not {type(state).__name__}")
     return state
 
 
@@ -342,6 +353,8 @@ def compile(function: Callable | None = None, *, state: Any = None, strict: bool
     def decorate(function: Callable) -> Compiled:
         if not callable(function):
             raise TypeError(f"compile takes a function, not {type(function).__name__}")
+        if not isinstance(max_retraces, int) or max_retraces < 1:
+            raise ValueError(f"compile: max_retraces is a whole number above 0, not {max_retraces!r}")
         inner = inspect.unwrap(function)
         kinds = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
         if any(is_one(inner) for is_one in kinds):

@@ -11,7 +11,7 @@ DID = {  # what each pass is for
     "dead_code": "nobody reads their results",
     "fold_constants": "what gives the same each time is computed once",
     "views_for_copies": "values never change, so no copy is needed",
-    "simplify": "x * 1 is x, and the like",
+    "simplify": "identities such as x * 1",
     "common_subexpressions": "what is known is not computed again",
     "lowered": "what the library does with arrays: products with ones for sums, long columns for short rows",
     "own_memory": "what is handed out is not used for something else",
@@ -21,7 +21,8 @@ DID = {  # what each pass is for
 def explained(stages: Sequence[tuple[str, Program]], plan: Plan, first: float, times: Sequence[float]) -> str:
     """A sentence for each pass that changed something, for the memory, and for the time (in seconds)."""
     (_, recorded), (_, final) = stages[0], stages[-1]
-    lines = [f"The call was recorded as {len(recorded.body)} numpy calls; {len(final.body)} are left."]
+    lines = [f"The call was recorded as {_count(len(recorded.body), 'numpy call', 'numpy calls')}; the program makes "
+             f"{len(final.body)}."]
     for (_, before), (name, after) in zip(stages, stages[1:]):
         old, new = (collections.Counter(v.op for v in program.body) for program in (before, after))
         gone, come = old - new, new - old
@@ -29,9 +30,10 @@ def explained(stages: Sequence[tuple[str, Program]], plan: Plan, first: float, t
             lines.append(f"{name} {_told(gone, come)} ({DID[name]}).")
     kinds = list(plan.kind.values())
     reused = kinds.count("pool") - len({id(s) for s in plan.storage.values()})
-    lines.append(f"{_count(kinds.count('view'), 'value is a view', 'values are views')}, "
-                 f"{_count(kinds.count('in'), 'is', 'are')} computed right into the array that takes it, and "
-                 f"{_count(reused, 'takes', 'take')} the place of one that is done with.")
+    lines += [f"{_count(n, 'value', 'values')} {what}." for n, what in (
+        (kinds.count("view"), "shown as views of others"),
+        (kinds.count("in"), "computed right into the array they are for"),
+        (reused, "put in the place of one that is done with")) if n]
     lines.append(f"A call needs {plan.peak:,} bytes at its peak; {plan.pool:,} of them are a pool that is used again.")
     if times:
         lines.append(f"A call takes {statistics.median(times) * 1e6:,.0f} us; the first call, which ran as it is, took "

@@ -32,6 +32,8 @@ def exported(path: Any, name: str, entry: Entry, state: State) -> None:
     names, program = module.names, module.program
     if path.suffix != ".py":
         raise ValueError(f"export: the path ends in .py, not {path.name!r}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"export: there is no folder {str(path.parent)!r} for {path.name}")
     if any(isinstance(v.value, Gradient) for v in module.given):
         raise RuntimeError("export: the program adds to gradients that earlier calls left; "
                            "export a step that starts with zero_grad()")
@@ -45,7 +47,9 @@ def exported(path: Any, name: str, entry: Entry, state: State) -> None:
     text = FRAME.format(
         numbers=repr({names[v]: v.value.read(call) for v in kinds[Count]}), name=name,
         arguments=", ".join(arguments),
-        shapes=", ".join(f"{names[v]} {v.shape} {v.dtype}" for v in kinds[Slot]) or "none",
+        shapes=", ".join(
+            f"{names[v]} {v.shape} {v.dtype}" if v.shape is not None else f"{names[v]} (a number)"
+            for v in kinds[Slot]) or "none",
         given=", ".join(f'NUMBERS["{names[v]}"]' if v in kinds[Count] else names[v] for v in module.given),
         update=f"    NUMBERS.update(zip({written!r}, results[{count}:]))\n" if written else "",
         results="0" if count == 1 else f":{count}")

@@ -1,5 +1,6 @@
 """Recording one call of a function: its arguments and state are lifted into a trace, and afterwards put back."""
 
+import collections
 import dataclasses
 import inspect
 import random as python_random
@@ -60,11 +61,10 @@ class Recording:
     outside: dict[int, Any]  # by id: weak references to the plain arrays that were constants, and where they were used
 
 
-def checked(function: Any, result: Any) -> Any:
+def checked(name: str, result: Any) -> Any:
     """The result; TypeError if it holds what a program cannot give."""
     for x in leaves(result, records=True):
         if not isinstance(x, (Value, np.ndarray, Number, *NUMBERS)):
-            name = getattr(function, "__name__", type(function).__name__)
             raise TypeError(f"{name} is compiled and gives a {type(x).__name__}: results are Tensors, arrays, numbers, "
                             "and tuples, lists, dicts and dataclasses of them")
     return result
@@ -116,6 +116,7 @@ class Recorder:
         self.grads: dict[Node, Any] = {}  # the gradients that there were
         self.gradients: list[tuple[Var, Var]] = []  # (a gradient, what it is the gradient of)
         self.stood_in: list[tuple[Holder, Any, Any, Any]] = []  # (holder, key, what was there, what stood there)
+        self.given: dict[int, Number] = {}  # what stands for numbers among the arguments
         self.counts: list[Number] = []  # what stands for the state's numbers
         self.seen: dict[int, Boxed] = {}  # Tensors that are handed out
         self.shown: dict[Var, np.ndarray] = {}  # arrays that are handed out
@@ -131,7 +132,7 @@ class Recorder:
             with Switch("tracing", self.trace), watching(self._watch), observing(lambda seeds: self._observe):
                 result = self.function(*given[0], **given[1])
             self.trace.over = True
-            checked(self.function, result)
+            checked(getattr(self.function, "__name__", "it"), result)
             if not self.trace.reason:
                 recording = self.trace.noted(lambda: self._recording(result))
             return mapped(_real, result, records=True), recording
@@ -144,6 +145,8 @@ class Recorder:
         trace, state = self.trace, self.call.state
         for at, (x, name) in enumerate(zip(self.call.arguments, self.names)):
             self._lift(x, Slot(at, False), name)
+            if isinstance(x, float):
+                self.given[at] = trace.input(Slot(at, False), x, name)
         for at, x in enumerate(state.values):
             self._lift(x, Slot(at, True), state.names[id(x)])
         for at, generator in enumerate(state.generators):
@@ -160,10 +163,11 @@ class Recorder:
             self.counts.append(trace.input(Count(at), holder[key], state.names[id(holder), key]))
             self._stand_in(holder, key, self.counts[-1])
         self.random = _randomness_elsewhere()
+        self.pending = collections.deque(enumerate(self.call.arguments))
         return self._traced(args), self._traced(kwargs)
 
     def _lift(self, t: Any, which: Slot, name: str) -> None:
-        if not isinstance(t, Value):
+        if isinstance(t, np.ndarray):
             self.trace.input(which, t, name)
         if not isinstance(t, Value) or id(t) in self.tensors:
             return
@@ -189,12 +193,20 @@ class Recorder:
         if isinstance(x, tuple):
             parts = [self._traced(part) for part in x]
             return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-        return self.trace.arrays[id(x)] if isinstance(x, np.ndarray) else x
+        if isinstance(x, np.random.Generator):
+            return self.trace.generators[id(x)]
+        if self.pending and self.pending[0][1] is x:  # in the order in which the arguments were found
+            at, _ = self.pending.popleft()
+            return self.given.get(at, x) if not isinstance(x, np.ndarray) else self.trace.arrays[id(x)]
+        return x
 
     # ---- during the call
     def _watch(self, node: Node) -> None:
         for source in node.inputs:
             if source is not None and source.place < self.trace.start and source not in self.leaves:
+                if any(isinstance(x, Value) and x.node is source for x in self.call.arguments):
+                    self.trace.give_up("an argument is the result of a recorded operation, and gradients have to flow "
+                                       "on through it", "detach it, or compile what made it too")
                 self.trace.give_up("a tensor that requires grad is neither an argument nor in the state",
                                    "pass it as an argument or in state")
 
@@ -337,8 +349,8 @@ class Recorder:
                 at = self._outcome(key) if isinstance(key, Value) else key  # an optimizer's state is kept by parameter
                 found.append((holder, at, mapped(self._outcome, value, records=True)))
                 continue
-            self.trace.give_up(f"it changes '{path}'", "return what it computes, or keep it in an attribute of the "
-                               "state that holds a Tensor or a number", self.before.line_of(path))
+            self.trace.give_up(f"it changes '{path}'", "return what it computes; only Tensors and numbers in modules, "
+                               "optimizers, dataclasses and `self` are written back", self.before.line_of(path))
         return found
 
     def _put_back(self) -> None:

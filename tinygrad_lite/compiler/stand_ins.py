@@ -84,6 +84,10 @@ class Number:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return _ufunc(ufunc, method, inputs, kwargs)
 
+    def item(self) -> Any:
+        """One of numpy's numbers as one of Python's."""
+        return Number(self.value.item(), self.now) if isinstance(self.value, np.generic) else self.fixed().item()
+
     def __neg__(self) -> Any:
         return self * -1  # type: ignore[operator]
 

@@ -24,7 +24,7 @@ from ..random import Generator, default_generator
 from .holders import Holder, holders_of, is_full
 
 ATOMS = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, slice, type(...), frozenset,
-         enum.Enum)
+         range, enum.Enum)
 COUNTED = (int, float, np.float64)  # numbers that a program may read
 IDENTICAL = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type)  # compared as objects
 INSIDE = ("state", "param_groups", "defaults")  # of an optimizer: what is looked into in a way of its own
@@ -133,7 +133,8 @@ class State:
             else:
                 self._opened.add(id(f))
                 holders = [Holder([f], labels=["model" if isinstance(f, Module) else "self"])]
-                inner = type(f).forward if isinstance(f, Module) else type(f).__call__
+                call = type(f).forward if isinstance(f, Module) else type(f).__call__
+                inner = inner or (call if isinstance(call, types.FunctionType) else None)
             for holder in holders:
                 yield self._entries("", holder)
             f = inner

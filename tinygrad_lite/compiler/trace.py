@@ -47,7 +47,7 @@ class Trace:
         if self.reason:
             return
         if line is None and self.over and self.code is not None:
-            line = Line(self.code, -1, self.code.co_firstlineno, {})
+            line = Line(self.code, -1, max(n for *_, n in self.code.co_lines() if n), {})  # where it ends
         line = line or users_line()
         at = f" at {line} (`{line.expression}`)" if line else ""
         self.reason = f"{reason}{at}{remedy and ': ' + remedy}"

@@ -49,7 +49,8 @@ def promote(*operands):
         x, y = operands
         if y.__class__ in SCALARS and x.dtype.kind == "f" or x.__class__ in SCALARS and y.dtype.kind == "f":
             return operands
-    operands = tuple(x.item() if isinstance(x, np.generic) else x for x in operands)
+    if any(isinstance(x, np.generic) for x in operands):
+        return promote(*[x.item() if isinstance(x, np.generic) else x for x in operands])
     dtype = result_type(*operands)
     return [as_array(x).astype(dtype, copy=False) for x in operands]
 
