@@ -293,6 +293,9 @@ def test_source_and_explain(tmp_path):
     for part in ("numpy calls", "lowered", "bytes at its peak", "A call takes"):
         assert part in told_, part
     assert "dead_code" not in tl_explained_of_a_product()
+    assert repr(step) == "<compiled step, 1 program>" and tl.compile(step).function is step.function
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        step.export(tmp_path / "nowhere" / "step.py")
     with pytest.raises(ValueError, match="ends in .py"):
         step.export(tmp_path / "step.txt")
 

@@ -122,7 +122,7 @@ def test_a_way_to_depend_on_python_state(name, as_before):
         compiled(vector())
     with pytest.warns(Fallback, match=rf"recorded anew: .*{how}") as warned:
         compiled(vector())
-    assert "test_compile_contract.py:" in str(warned[0].message)
+    assert "test_compile_contract.py:" in str(warned[0].message) and warned[0].filename == __file__
     for _ in range(5):
         np.testing.assert_array_equal(compiled(vector()).array, function(vector()).array)
 

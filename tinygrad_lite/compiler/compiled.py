@@ -86,6 +86,9 @@ class Compiled:
         """As a method: the object is the first argument, which is looked into."""
         return self if instance is None else types.MethodType(self, instance)
 
+    def __repr__(self) -> str:
+        return f"<compiled {self._name}, {self.traces} program{'s' * (self.traces != 1)}>"
+
     def __reduce__(self) -> tuple:
         """Copied and pickled, such as with the object that holds it, it starts anew."""
         return Compiled, (self.function, self.state, self.strict, self.max_retraces)
@@ -313,7 +316,7 @@ def _overlaps(arguments: list, state: State) -> tuple:
 
 def _depth() -> int:
     """How many calls up the caller outside of this library is, for warnings."""
-    frame, depth = sys._getframe(1), 0
+    frame, depth = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(LIBRARY):
         frame, depth = frame.f_back, depth + 1
     return depth
@@ -331,8 +334,8 @@ def _checked_state(state: Any) -> Any:
         for part in state.values() if isinstance(state, dict) else state:
             _checked_state(part)
     elif not record and not isinstance(state, (*LOOKED_INTO, Value, np.ndarray)):
-        raise TypeError("compile: state is a module, an optimizer, a Tensor, an array, a generator, a dataclass, or "
-                        f"a tuple, list or dict of them, not {type(state).__name__}")
+        raise TypeError("compile: state is a module, an optimizer, a Tensor, an array, a random generator, a "
+                        f"dataclass, or a tuple, list or dict of them, not {type(state).__name__}")
     return state
 
 
@@ -351,6 +354,7 @@ def compile(function: Callable | None = None, *, state: Any = None, strict: bool
     numpy alone. max_retraces: how many programs are made at most.
     """
     def decorate(function: Callable) -> Compiled:
+        function = function.function if isinstance(function, Compiled) else function
         if not callable(function):
             raise TypeError(f"compile takes a function, not {type(function).__name__}")
         if not isinstance(max_retraces, int) or max_retraces < 1:
