@@ -3,6 +3,7 @@
 import collections
 import dis
 import gc
+import sys
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,12 +13,12 @@ import numpy as np
 from ..engine.changes import stamp
 from ..engine.values import Node, Value
 from .holders import LIBRARY, Holder, holders_of
-from .names import Line
+from .names import PYTHONS, Line
 from .program import Call
 from .stand_ins import plain
 from .state import ATOMS
 
-CLOSED = (*ATOMS, Value, Node, np.ndarray, types.ModuleType, type)  # what is not looked into
+CLOSED = (*ATOMS, Value, Node, np.ndarray)  # what is not looked into
 MOST = 20_000  # objects that are looked at
 GONE: Any = object()  # the key of entries that are gone, or in a container without keys
 
@@ -35,7 +36,9 @@ class Contents:
             path, x = queue.popleft()
             if isinstance(x, (Value, np.ndarray)):
                 self.values.append(x)
-            if id(x) in seen or isinstance(x, CLOSED) or type(x).__module__.startswith((LIBRARY + "compiler", "numpy")):
+            inside = type(x).__module__.startswith((LIBRARY + "compiler", "numpy"))
+            if id(x) in seen or inside or isinstance(x, CLOSED) or (
+                    isinstance(x, (type, types.ModuleType)) and not _is_users(x)):
                 continue
             seen[id(x)] = x
             if isinstance(x, types.FunctionType):
@@ -44,6 +47,7 @@ class Contents:
                 entries = holder.entries()
                 self.found.append((path, holder, entries))
                 queue.extend((holder.path(path, key), value) for key, value in entries)
+            queue.extend((f"{path}.{c.__name__}", c) for c in type(x).__mro__[:-1])
 
     def changes(self) -> Iterator[tuple[str, Holder, Any, Any]]:
         """(path, holder, key, value) of each entry that is new or another object now."""
@@ -76,6 +80,15 @@ class Contents:
                 if found := _lines(code, name):
                     return Line(code, -1, found[-1], {})
         return None
+
+
+def _is_users(x: Any) -> bool:
+    """Whether a class or a module is the user's own."""
+    module = x if isinstance(x, types.ModuleType) else sys.modules.get(x.__module__)
+    name = getattr(module, "__name__", LIBRARY)
+    file = getattr(module, "__file__", None) or ("" if name == "__main__" else PYTHONS)
+    outside = file.startswith(PYTHONS) or "site-packages" in file
+    return not outside and not (name + ".").startswith((LIBRARY, "numpy."))
 
 
 def _hashed(key: Any) -> Any:

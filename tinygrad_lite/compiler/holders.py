@@ -35,7 +35,7 @@ class Holder:
         """An entry."""
         if isinstance(self.held, (dict, list, tuple)):
             return self.held[key].cell_contents if self.cells else self.held[key]
-        return getattr(self.held, key)
+        return vars(self.held)[key] if isinstance(self.held, type) else getattr(self.held, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Replace an entry; of a tuple nothing can be."""
@@ -43,6 +43,8 @@ class Holder:
             self.held[key].cell_contents = value
         elif isinstance(self.held, (dict, list)):
             self.held[key] = value
+        elif isinstance(self.held, type):
+            setattr(self.held, key, value)
         elif not isinstance(self.held, CONTAINERS):
             object.__setattr__(self.held, key, value)
 
@@ -69,6 +71,8 @@ def holders_of(x: Any) -> list[Holder]:
         return [Holder(x.args), Holder(x.keywords)]
     if isinstance(x, types.FunctionType):
         return list(_of_function(x))
+    if isinstance(x, type):
+        return [Holder(x, [key for key in vars(x) if not key.startswith("__")])]
     slots = [s for c in type(x).__mro__ for s in slots_of(c) if hasattr(x, s)]
     found = [Holder(vars(x))] if hasattr(x, "__dict__") else []
     return [*found, Holder(x, slots)] if slots else found
