@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .layout import Layout, elementwise, fills
-from .program import Gradient, Program, Slot, Var, variables
+from .program import Program, Slot, Var, variables
 
 ALIGNMENT = 64  # bytes: a line of the cache
 
@@ -51,7 +51,6 @@ def planned(program: Program, layout: Layout) -> Plan:
     plan.kind |= {s: s.op for v in program.body for s in v.sources() if s.op == "constant"}
     fresh = {root[v] for v in program.results}
     kept = {root[v] for v in program.kept}
-    anew = not program.keeps or any(isinstance(v.value, Gradient) for v in program.inputs)  # which each call makes
     checks = max((i for v, i in step.items() if v.op == "check"), default=-1)
     becomes = _written_in_place(program, plan, layout, step, last, fresh | kept, checks)
     for _, value in plan.copies:
@@ -63,10 +62,8 @@ def planned(program: Program, layout: Layout) -> Plan:
             plan.kind[v] = "view"
         elif v in becomes:
             plan.kind[v], plan.target[v] = "in", becomes[v]
-        elif v in fresh or not (fills(v) or v in kept):
+        elif v in fresh or v in kept or not fills(v):  # gradients too: who holds one of before is not to see it change
             plan.kind[v] = "numpy"
-        elif v in kept:  # what is added to must not lie there, nor what is made before the last check
-            plan.kind[v] = "numpy" if anew or i < checks else "own"
         else:
             plan.kind[v] = "pool"
             plan.storage[v] = next((plan.storage[a] for a in _overwritable(v, plan, layout) if
