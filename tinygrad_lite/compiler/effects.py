@@ -11,16 +11,38 @@ from typing import Any
 import numpy as np
 
 from ..engine.changes import stamp
-from ..engine.values import Node, Value
-from .holders import LIBRARY, Holder, holders_of
+from ..engine.values import Node, Value, unbox
+from .holders import CONTAINERS, LIBRARY, Holder, holders_of
 from .names import PYTHONS, Line
-from .program import Call
+from .program import Call, leaves
 from .stand_ins import plain
 from .state import ATOMS
 
 CLOSED = (*ATOMS, Value, Node, np.ndarray)  # what is not looked into
 MOST = 20_000  # objects that are looked at
+PYTHONS_OWN = ("builtins", "_io", "array", "itertools", "collections")  # types that say by pickling what they hold
 GONE: Any = object()  # the key of entries that are gone, or in a container without keys
+
+
+class Pickled(Holder):
+    """What an iterator, a bytearray or a StringIO holds; it can be compared only."""
+
+    def entries(self) -> list[tuple[Any, Any]]:
+        """The parts of its pickle, by number."""
+        try:
+            return list(enumerate(leaves(self.held.__reduce_ex__(4))))
+        except Exception:  # there are many reasons why something cannot be pickled
+            return []
+
+    def path(self, name: str, key: Any) -> str:
+        """They are called as the whole."""
+        return name
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Nothing can be put back."""
+
+    def refill(self, entries: list[tuple[Any, Any]]) -> None:
+        """Nothing can be put back."""
 
 
 class Contents:
@@ -30,12 +52,16 @@ class Contents:
         self.found: list[tuple[str, Holder, list[tuple[Any, Any]]]] = []
         self.codes: list[types.CodeType] = []
         self.values: list[Any] = []  # the Tensors and arrays that are reached
+        self.arrays: list[tuple[str, np.ndarray, int]] = []  # these arrays, with a hash of their bytes
         seen: dict[int, Any] = {}
         queue = collections.deque(roots)
         while queue and len(seen) < MOST:
             path, x = queue.popleft()
             if isinstance(x, (Value, np.ndarray)):
                 self.values.append(x)
+                if id(unbox(x)) not in seen:
+                    seen[id(unbox(x))] = unbox(x)
+                    self.arrays.append((path, unbox(x), hash(unbox(x).tobytes())))
             inside = type(x).__module__.startswith((LIBRARY + "compiler", "numpy"))
             if id(x) in seen or inside or isinstance(x, CLOSED) or (
                     isinstance(x, (type, types.ModuleType)) and not _is_users(x)):
@@ -43,7 +69,8 @@ class Contents:
             seen[id(x)] = x
             if isinstance(x, types.FunctionType):
                 self.codes.append(x.__code__)
-            for holder in holders_of(x):
+            python_own = type(x).__module__ in PYTHONS_OWN and not isinstance(x, CONTAINERS)
+            for holder in (*holders_of(x), *[Pickled(x)] * python_own):
                 entries = holder.entries()
                 self.found.append((path, holder, entries))
                 queue.extend((holder.path(path, key), value) for key, value in entries)
@@ -53,7 +80,7 @@ class Contents:
         """(path, holder, key, value) of each entry that is new or another object now."""
         for path, holder, before in self.found:
             now = holder.entries()
-            if len(now) == len(before) and all(a is b and k is n for (k, a), (n, b) in zip(before, now)):
+            if _same(before, now):
                 continue
             if not isinstance(holder.held, dict) and holder.keys is None and len(now) != len(before):
                 yield path, holder, GONE, None
@@ -67,6 +94,16 @@ class Contents:
                 equal = isinstance(was, ATOMS) and type(was) is type(value) and repr(was) == repr(value)
                 if was is not value and not equal:
                     yield holder.path(path, key), holder, key if keyed else GONE, value
+            if len(now) == len(before) and [_hashed(k) for k, _ in now] != [_hashed(k) for k, _ in before]:
+                yield path, holder, GONE, None
+
+    def changed_holders(self) -> list[Holder]:
+        """What holds other objects now."""
+        return [holder for _, holder, before in self.found if not _same(before, holder.entries())]
+
+    def changed_arrays(self) -> Iterator[tuple[str, np.ndarray]]:
+        """The arrays that hold other numbers now."""
+        return ((path, x) for path, x, before in self.arrays if hash(x.tobytes()) != before)
 
     def restore(self) -> None:
         """Give all of them back the entries that they had."""
@@ -82,11 +119,16 @@ class Contents:
         return None
 
 
+def _same(before: list[tuple[Any, Any]], now: list[tuple[Any, Any]]) -> bool:
+    """Whether some entries are the same objects."""
+    return len(now) == len(before) and all(a is b and k is n for (k, a), (n, b) in zip(before, now))
+
+
 def _is_users(x: Any) -> bool:
     """Whether a class or a module is the user's own."""
     module = x if isinstance(x, types.ModuleType) else sys.modules.get(x.__module__)
     name = getattr(module, "__name__", LIBRARY)
-    file = getattr(module, "__file__", None) or ("" if name == "__main__" else PYTHONS)
+    file = getattr(module, "__file__", None) or (PYTHONS if name.split(".")[0] in sys.stdlib_module_names else "")
     outside = file.startswith(PYTHONS) or "site-packages" in file
     return not outside and not (name + ".").startswith((LIBRARY, "numpy."))
 
@@ -150,9 +192,16 @@ def without_leaks(alive: list) -> str:
                 held.array = x.value
             elif isinstance(held, Node):
                 held.array = plain(held.array)
-            elif isinstance(held, (list, dict)) and held is not leaked:
-                for key in [k for k in (held if isinstance(held, dict) else range(len(held))) if held[k] is x]:
-                    held[key] = x.value
+            elif isinstance(held, (list, collections.deque)) and held is not leaked:
+                for i in [i for i, part in enumerate(held) if part is x]:
+                    held[i] = x.value
+            elif isinstance(held, set):
+                held.remove(x)
+                held.add(x.value)
+            elif isinstance(held, dict):
+                entries = [(plain(key), plain(value)) for key, value in held.items()]
+                held.clear()
+                held.update(entries)
     if not leaked:
         return ""
     line = leaked[0].how.line

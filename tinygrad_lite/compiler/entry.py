@@ -4,7 +4,6 @@ import builtins
 import collections
 import contextlib
 import operator
-import sys
 import threading
 import time
 from typing import Any
@@ -79,7 +78,7 @@ class Entry:
             instance: Any = self.free.pop()
         except IndexError:
             instance = None
-        if instance is None or instance.state is not call.state and not instance.fits(call) or instance.held():
+        if instance is None or instance.state is not call.state and not instance.fits(call):
             instance = Instance(self, call)
         given = [read(call) for read in self.reads]
         start = time.perf_counter() if len(self.seconds) < TIMED else 0.0
@@ -106,22 +105,14 @@ class Entry:
         for at, value in zip(recording.numbers, out[count:]):
             where, key = state.counts[at]
             where[key] = value
-        if instance.gradients:
-            for node, g in instance.leaves:
-                node.grad = g
-        else:
-            self._new_gradients(out, call)
+        gradients = iter(out[len(out) - len(self.program.kept):])
+        for which, var in recording.gradients:
+            which.value(call).node.grad = None if var is None else box(next(gradients))
         if not self.plain:
             self._changed(out, call, made)
         if type(recording.result) is Boxed:
             return self._given(recording.result, out, call, made)
         return mapped(lambda x: self._given(x, out, call, made), recording.result, records=True)
-
-    def _new_gradients(self, out: tuple, call: Call) -> None:
-        """Gradients in memory of their own, and those of arguments."""
-        gradients = iter(out[len(out) - len(self.program.kept):])
-        for which, var in self.recording.gradients:
-            which.value(call).node.grad = None if var is None else box(next(gradients))
 
     def _given(self, x: Any, out: tuple, call: Call, made: dict) -> Any:
         """What is handed out for a part of a result; the same Tensor each time that it occurs."""
@@ -154,43 +145,16 @@ class Instance:
 
     def __init__(self, entry: Entry, call: Call) -> None:
         self.entry, self.state, self.arrays = entry, call.state, entry.arrays(call)
-        self.step, kept = entry.make(*self.arrays, *(v.value for v in entry.module.constants))
+        self.step = entry.make(*self.arrays, *(v.value for v in entry.module.constants))
         written = {i for i, _ in entry.program.writes}
         self.stamp = stamper([a for a, v in zip(self.arrays, entry.module.bound) if v in written])
-        self.gradients = [box(a) for a in kept]
-        del kept
-        self.leaves: list[tuple[Node, Any]] = []
-        self._bind()
-        self.counted = [x for g in self.gradients for x in (g, g.array)]
-        self.references = self.usual = self._count()
 
     def fits(self, call: Call) -> bool:
         """Whether it is bound to the arrays of this call's state."""
         if not all(map(operator.is_, self.arrays, self.entry.arrays(call))):
             return False
         self.state = call.state
-        self._bind()
         return True
-
-    def _bind(self) -> None:
-        """Find the leaves that its gradients are for."""
-        if self.gradients:
-            gradients, call = iter(self.gradients), Call([], self.state)
-            self.leaves = [(which.value(call).node, None if var is None else next(gradients))
-                           for which, var in self.entry.recording.gradients]
-
-    def _count(self) -> list[int]:
-        return list(map(sys.getrefcount, self.counted))
-
-    def held(self) -> bool:
-        """Whether somebody still holds a gradient of an earlier call: it stays as it is, and new memory is taken."""
-        now = self._count()
-        if now == self.usual:
-            return False
-        more = any(n > then + (i % 2 == 0) for i, (n, then) in enumerate(zip(now, self.references)))
-        if not more:
-            self.usual = now
-        return more
 
 
 class _Never(Exception):

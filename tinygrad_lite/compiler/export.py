@@ -13,7 +13,7 @@ FRAME = '''
 
 DATA = dict(np.load(Path(__file__).with_suffix(".npz")))
 NUMBERS = {numbers}
-_step, GRADIENTS = make(*DATA.values())
+_step = make(*DATA.values())
 
 
 def {name}({arguments}):

@@ -63,8 +63,6 @@ class Holder:
 
 def holders_of(x: Any) -> list[Holder]:
     """Where an object holds others."""
-    if isinstance(x, CONTAINERS):
-        return [Holder(x)]
     if isinstance(x, types.MethodType):
         return [Holder((x.__self__, x.__func__), labels=("self", ""))]
     if isinstance(x, functools.partial):
@@ -72,10 +70,12 @@ def holders_of(x: Any) -> list[Holder]:
     if isinstance(x, types.FunctionType):
         return list(_of_function(x))
     if isinstance(x, type):
-        return [Holder(x, [key for key in vars(x) if not key.startswith("__")])]
+        return [Holder(x, [key for key, value in vars(x).items() if not key.startswith("__")
+                           or isinstance(value, types.FunctionType)])]
+    found = [Holder(x)] if isinstance(x, CONTAINERS) else []
+    found += [Holder(vars(x))] if hasattr(x, "__dict__") else []
     slots = [s for c in type(x).__mro__ for s in slots_of(c) if hasattr(x, s)]
-    found = [Holder(vars(x))] if hasattr(x, "__dict__") else []
-    return [*found, Holder(x, slots)] if slots else found
+    return [*found, Holder(x, slots)] if slots and not isinstance(x, CONTAINERS) else found
 
 
 def _of_function(f: types.FunctionType) -> Iterator[Holder]:

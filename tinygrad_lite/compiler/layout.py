@@ -40,8 +40,18 @@ class Layout:
 
     def _stand_in(self, v: Var) -> None:
         self.root[v] = v
-        self.arrays[v] = v.value if v.op == "constant" else None if v.shape is None else np.empty(v.shape, v.dtype)
+        self.arrays[v] = v.value if v.op == "constant" else None if v.shape is None else _lying(v)
 
     def is_view(self, v: Var) -> bool:
         """Whether a value is a view of another."""
         return self.root[v] is not v
+
+
+def _lying(v: Var) -> np.ndarray:
+    """An array that lies in memory as the value does."""
+    if v.strides is None:
+        return np.empty(v.shape, v.dtype)
+    steps = [(n - 1) * stride for n, stride in zip(v.shape, v.strides)]
+    first = -sum(step for step in steps if step < 0)
+    memory = np.empty(sum(map(abs, steps)) + v.dtype.itemsize, np.uint8)
+    return np.ndarray(v.shape, v.dtype, memory, first, v.strides)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .program import Var
+from .program import Var, identical
 from .recording import Boxed, Recording, Scalar
 from .stand_ins import FIXED
 
@@ -72,7 +72,7 @@ def _parts(recording: Recording) -> Iterator[tuple[Any, Var | None]]:
 
 def _same(x: Any, y: Any) -> bool:
     if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
-        return (x.shape, x.dtype) == (y.shape, y.dtype) and x.tobytes() == y.tobytes()
+        return identical(x, y)
     return x is y or type(x) is type(y) and repr(x) == repr(y)
 
 

@@ -26,8 +26,8 @@ class Storage:
 class Plan:
     """For each value the kind of its place.
 
-    "pool", "own" (memory of this value alone, for all calls), "in" (the array of the input that it becomes), "view",
-    "numpy" (allocated anew by each call), "number", "input", "constant".
+    "pool", "in" (the array of the input that it becomes), "view", "numpy" (allocated anew by each call), "number",
+    "input", "constant".
     """
 
     kind: dict[Var, str] = field(default_factory=dict)
@@ -71,12 +71,12 @@ def planned(program: Program, layout: Layout) -> Plan:
             plan.storage[v].end = max(plan.storage[v].end, last.get(v, i))
     for v in (*plan.kind,):
         kind = plan.kind[v]
-        if kind in ("pool", "own", "constant") or kind == "in" and plan.target[v] in plan.static or \
+        if kind in ("pool", "constant") or kind == "in" and plan.target[v] in plan.static or \
                 kind == "input" and isinstance(v.value, Slot) and v.value.bound or \
                 kind == "view" and all(s in plan.static for s in v.sources()):
             plan.static.add(v)
     _pack(plan)
-    plan.peak = plan.pool + sum(v.nbytes for v, kind in plan.kind.items() if kind in ("numpy", "own"))
+    plan.peak = plan.pool + sum(v.nbytes for v, kind in plan.kind.items() if kind == "numpy")
     return plan
 
 

@@ -97,6 +97,7 @@ class Var(Part):
     aliases: bool = False  # it showed memory of its first argument when it was recorded
     line: Any = None  # the user's source line (names.Line)
     section: str = ""  # "forward", "backward" or "update"
+    strides: Any = None  # of an input whose elements do not lie in the order of C
 
     @property
     def size(self) -> int:
@@ -160,6 +161,16 @@ def mapped(function: Callable[[Any], Any], structure: Any, records: bool = False
     return function(structure)
 
 
+def strides_of(x: np.ndarray) -> Any:
+    """How the elements lie in memory, in bytes; None for the order of C."""
+    return None if x.flags.c_contiguous else x.strides
+
+
+def identical(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays are the same in every bit."""
+    return (a.shape, a.dtype) == (b.shape, b.dtype) and a.tobytes() == b.tobytes()
+
+
 @dataclass
 class Program:
     """What runs, in order, and what of it is seen outside."""
@@ -172,7 +183,6 @@ class Program:
     shared: frozenset[int] = frozenset()  # which results show the memory of inputs, as the recorded ones did
     groups: tuple[int, ...] = ()  # for each result a number, the same for those that showed the same memory
     functions: dict[str, Callable] = field(default_factory=dict)  # opaque ones, by the name they are called by
-    keeps: bool = True  # whether the memory of gradients is kept for all calls: they are all of the state's Tensors
 
     def ends(self) -> list[Var]:
         """The values that are seen outside."""

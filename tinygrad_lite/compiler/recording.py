@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import gc
 import inspect
 import random as python_random
 import weakref
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.mode import Switch
+from ..engine.mode import Switch, mode
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import observing, watching
 from .effects import GONE, Contents, Saved, without_leaks
@@ -124,10 +125,10 @@ class Recorder:
     def run(self, args: tuple, kwargs: dict) -> tuple[Any, Recording | None]:
         """Call the function: its result, and the recording unless the trace was given up."""
         recording = None
+        self.trace.given_up = self._put_back
         try:
             given = self.trace.noted(lambda: self._lifted(args, kwargs))
             if self.trace.reason:
-                self._put_back()
                 given = args, kwargs
             with Switch("tracing", self.trace), watching(self._watch), observing(lambda seeds: self._observe):
                 result = self.function(*given[0], **given[1])
@@ -162,7 +163,7 @@ class Recorder:
         for at, (holder, key) in enumerate(state.numbers):
             self.counts.append(trace.input(Count(at), holder[key], state.names[id(holder), key]))
             self._stand_in(holder, key, self.counts[-1])
-        self.random = _randomness_elsewhere()
+        self.random, self.settings = _randomness_elsewhere(), (mode.recording, np.geterr())
         self.pending = collections.deque(enumerate(self.call.arguments))
         return self._traced(args), self._traced(kwargs)
 
@@ -254,7 +255,7 @@ class Recorder:
         groups = tuple(next((j for j, b in enumerate(shown[:i]) if _show(a, [b]) is not None), i)
                        for i, a in enumerate(shown))
         return Program(trace.inputs, trace.body, results, [v for _, v in gradients if v is not None], writes, shared,
-                       groups, trace.functions, all(which.bound for which, _ in gradients))
+                       groups, trace.functions)
 
     def _refuse_other_changes(self) -> None:
         """Give the trace up where the call changed what no program changes."""
@@ -270,6 +271,13 @@ class Recorder:
             if t.node is not node or node is not None and len(node.hooks or ()) != hooks:
                 trace.give_up("it changes what is recorded of a tensor from outside, or its hooks",
                               "do that outside, or to a copy")
+        noted = [t.value for t in trace.arrays.values() if t.now is not t.how]
+        for path, x in self.before.changed_arrays():
+            if _show(x, noted) is None:
+                trace.give_up(f"it writes into '{path}'", "pass it as an argument or in state, and change it by "
+                              "operations", self.before.line_of(path))
+        if (mode.recording, np.geterr()) != self.settings:
+            trace.give_up("it turns gradients or numpy's errors on or off", "do that outside, or in a `with`")
         known = {*self.tensors, *map(id, self.grads.values())}
         for t, array in trace.lifted:
             if id(t) not in known and id(array) not in trace.local and t.array is not trace.arrays[id(array)]:
@@ -354,14 +362,25 @@ class Recorder:
         return found
 
     def _put_back(self) -> None:
-        """Nothing traced stays where it was lifted, nor where the call put it."""
+        """Nothing traced stays where it was lifted, nor where the call put it, nor in any Tensor or tape."""
         trace = self.trace
+        if trace.reason:
+            for x in gc.get_objects():
+                if isinstance(x, (Value, Node)) and isinstance(x.array, Traced) and x.array.trace is trace:
+                    x.array = x.array.value
+                if type(x) is Node and x.args:
+                    x.args = mapped(plain, x.args)
         for holder, key, before, stand_in in self.stood_in:
             if holder[key] is stand_in:
                 holder[key] = before
-        for _, holder, key, value in self.before.changes():
-            if key is not GONE and (real := _scrubbed(value)) is not value:
-                holder[key] = real
+        for holder in self.before.changed_holders():
+            entries = [(key, value, _scrubbed(value)) for key, value in holder.entries()]
+            if isinstance(holder.held, (set, collections.deque)):
+                holder.refill([(key, real) for key, _, real in entries])
+                continue
+            for key, value, real in entries:
+                if real is not value:
+                    holder[key] = real
         for node in self.leaves:
             if node.grad is not None:
                 node.grad.array = plain(node.grad.array)

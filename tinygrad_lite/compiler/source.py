@@ -70,9 +70,7 @@ class Module:
         self._finish()
         returned = [*map(words.of, self.program.results),
                     *(words.of(v) for i, v in self.program.writes if i.shape is None)]
-        own = all(plan.kind[v] == "own" for v in self.program.kept)
-        kept = [words.of(v) for v in self.program.kept if own]
-        returned += [words.of(v) for v in self.program.kept if not own]
+        returned += map(words.of, self.program.kept)
         bound = ", ".join(map(words.of, (*self.bound, *self.constants)))
         made = [line.partition(" = ") for line in self.setup]
         used = set(re.findall(r"\w+", "\n".join([*self.body, *(expression for *_, expression in made), *returned])))
@@ -88,7 +86,7 @@ class Module:
         lines += ["", f"    def {name}({', '.join(map(words.of, self.given))}):"]
         lines += [f"        {line}".rstrip() for line in self.body]
         lines += [f"        return {words.of(tuple(returned)) if not returned else ', '.join(returned) + ','}", "",
-                  f"    return {name}, ({''.join(k + ', ' for k in kept)})"]
+                  f"    return {name}"]
         return "\n".join(["import numpy as np", "", "", *lines]) + "\n"
 
     @property
@@ -118,7 +116,7 @@ class Module:
         if v.line and v.section != "backward" and str(v.line) != self.line:
             self.line = str(v.line)
             self.body.append(f"# {v.line.where}: {v.line.text}")
-        if kind in ("pool", "own", "in"):
+        if kind in ("pool", "in"):
             self._memory(v)
             same = isinstance(first, Var) and plan.storage.get(first, 0) is plan.storage.get(v, 1)
             lines = words.filled(v, name, same)
@@ -128,9 +126,7 @@ class Module:
 
     def _memory(self, v: Var) -> None:
         plan, name = self.plan, self.words.of(v)
-        if plan.kind[v] == "own":
-            self.setup.append(f"{name} = np.empty({v.shape!r}, {literal(v.dtype)})")
-        elif plan.kind[v] == "pool" and name not in self.placed:
+        if plan.kind[v] == "pool" and name not in self.placed:
             self.placed.add(name)
             self.setup.append(f"{name} = array({plan.storage[v].offset}, {v.shape!r}, {literal(v.dtype)})")
 

@@ -58,7 +58,7 @@ class Number:
     __class__ = property(lambda self: type(self.value))  # type: ignore[assignment]
 
     def __init__(self, value: Any, var: Var) -> None:
-        self.value, self.now = value, var
+        self.value, self.now, self.how = value, var, var
 
     def _done(self, op: str, function: Callable, *args: Any) -> Any:
         if any(type(a) is not Number and isinstance(a, (np.ndarray, np.generic, Value)) for a in args):
@@ -107,7 +107,7 @@ class Number:
         return bool(self.value)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("value", "now"):
+        if name.startswith("__") or name in ("value", "now", "how"):
             raise AttributeError(name)
         return getattr(self.fixed(), name)
 
@@ -238,7 +238,7 @@ class Traced(NDArrayOperatorsMixin):
         if "out" in kwargs:
             trace.give_up(f"{function.__name__} writes into an array", "assign its result with [...] =")
             return function(*mapped(plain, args), **mapped(plain, kwargs))
-        return trace.run(trace.path(function), function, args, kwargs)
+        return trace.run_unknown(trace.path(function), function, args, kwargs)
 
     def __pow__(self, p: Any) -> Any:
         shortcut = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}.get(p) if type(p) in (int, float) else None
@@ -267,14 +267,14 @@ class Traced(NDArrayOperatorsMixin):
             return function(*mapped(plain, args), **mapped(plain, kwargs))
         return trace.run(op, function, args, kwargs)
 
-    def sum(self, axis: Any = None, **kwargs: Any) -> Any:
-        return np.add.reduce(self, axis=axis, **kwargs)
+    def sum(self, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return np.add.reduce(self, axis, *args, **kwargs)
 
-    def max(self, axis: Any = None, **kwargs: Any) -> Any:
-        return np.maximum.reduce(self, axis=axis, **kwargs)
+    def max(self, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return np.maximum.reduce(self, axis, None, *args, **kwargs)
 
-    def min(self, axis: Any = None, **kwargs: Any) -> Any:
-        return np.minimum.reduce(self, axis=axis, **kwargs)
+    def min(self, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return np.minimum.reduce(self, axis, None, *args, **kwargs)
 
     def astype(self, dtype: Any, copy: bool = True, **_: Any) -> Any:
         if not copy and self.dtype == dtype:
@@ -309,7 +309,10 @@ class Traced(NDArrayOperatorsMixin):
 def _forwarded(name: str) -> Callable:
     """A method of arrays that is a call of the program."""
     def method(self: Traced, *args: Any, **kwargs: Any) -> Any:
-        return self._method("." + name, getattr(np.ndarray, name), self, *args, **kwargs)
+        function, trace = getattr(np.ndarray, name), live()
+        if trace is None:
+            return function(self.value, *mapped(plain, args), **mapped(plain, kwargs))
+        return trace.run_unknown("." + name, function, (self, *args), kwargs)
 
     return method
 
@@ -325,7 +328,7 @@ def _looking(what: str, function: Callable) -> Callable:
 
 LOOKING: dict[str, tuple[str, Any]] = {  # what looks at the values of an array, in words
     "item": ("item()", np.ndarray.item), "tolist": ("tolist()", np.ndarray.tolist), "__float__": ("float()", float),
-    "__array__": ("a conversion to numpy (or printing)", np.array), "__int__": ("int()", int),
+    "__array__": ("a conversion to numpy (or printing)", np.asarray), "__int__": ("int()", int),
     "__complex__": ("complex()", complex), "__index__": ("a Python index", operator.index),
     "__contains__": ("`in`", operator.contains), "__repr__": ("printing", repr), "__str__": ("printing", str),
     "__format__": ("printing", format), "tobytes": ("tobytes()", np.ndarray.tobytes),

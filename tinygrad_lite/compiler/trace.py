@@ -10,7 +10,7 @@ from ..engine.changes import next_place
 from ..engine.mode import mode
 from ..engine.values import Value
 from .names import Line, asked_by_user, users_line, whence
-from .program import Var, leaves, mapped
+from .program import Var, identical, leaves, mapped, strides_of
 from .stand_ins import Number, Random, Traced, looked_at, plain
 
 VALUES_DECIDE_SHAPE = {"np.nonzero", "np.flatnonzero", "np.argwhere", "np.unique", "np.extract", "np.compress",
@@ -39,6 +39,7 @@ class Trace:
         self.backward = False  # whether a backward pass has begun
         self.over = False  # whether the function has returned
         self.reason = ""  # why the call cannot be a program, if so
+        self.given_up: Callable[[], None] = lambda: None  # called when it is
         self.errors = np.geterr()
         self.ignored: set[str] = set()  # kinds of floating-point errors that some call is not to report
 
@@ -53,9 +54,11 @@ class Trace:
         self.reason = f"{reason}{at}{remedy and ': ' + remedy}"
         if self.strict:
             raise CompileError(self.reason)
+        self.given_up()
 
     def release(self) -> None:
         """Let go of all that is traced: the call is over."""
+        self.given_up = lambda: None
         for held in (self.arrays, self.constants, self.generators, self.lifted, self.local):
             held.clear()
 
@@ -76,13 +79,20 @@ class Trace:
         if array and id(value) in self.arrays:
             return self.arrays[id(value)]
         var = Var("input", (), {}, value.shape if array else None, value.dtype if array else None, name, stands_for)
+        var.strides = strides_of(value) if array else None
         self.inputs.append(var)
         if isinstance(value, np.random.Generator):
             return Random(value, var)
         if not array:
-            return Number(value, var)
+            return self.number(value, var)
         self.arrays[id(value)] = Traced(self, value, var)
         return self.arrays[id(value)]
+
+    def number(self, value: Any, var: Var) -> Number:
+        """What stands for a number that has a Var."""
+        found = Number(value, var)
+        self.alive.append(weakref.ref(found))
+        return found
 
     def lift(self, args: Any) -> None:
         """Let Tensors that an operation is given take part: those that the call made, and those from elsewhere."""
@@ -116,7 +126,7 @@ class Trace:
     def constant(self, x: np.ndarray) -> Var:
         """The Var of a plain array as it is now."""
         _, var = self.constants.get(id(x), (None, None))
-        if var is None or var.value.tobytes() != x.tobytes():
+        if var is None or not identical(var.value, x):
             var = Var("constant", (), {}, x.shape, x.dtype, "", x.copy(), line=users_line())
             self.constants[id(x)] = x, var
         return var
@@ -164,6 +174,16 @@ class Trace:
         """Compute, and note the call."""
         return self.note(op, args, kwargs, function(*mapped(plain, args), **mapped(plain, kwargs)))
 
+    def run_unknown(self, op: str, function: Callable, args: tuple, kwargs: dict) -> Any:
+        """The same for a function that may change its arguments, or give one of them back."""
+        given = mapped(plain, args), mapped(plain, kwargs)
+        arrays = [x for x in leaves(given) if isinstance(x, np.ndarray)]
+        before = [x.copy() for x in arrays]
+        real = function(*given[0], **given[1])
+        if not all(map(identical, arrays, before)):
+            self.give_up(f"{op} changes an array that it is given", "assign its result with [...] =")
+        return self.note(op, args, kwargs, real)
+
     def note(self, op: str, args: tuple, kwargs: dict, real: Any) -> Any:
         """Put a call into the program; gives the traced form of its result, or the result once given up."""
         found = None if self.reason else self.noted(lambda: self._note(op, args, kwargs, real))
@@ -175,6 +195,9 @@ class Trace:
                 looked_at("printing" if isinstance(real, str) else op)
                 return real
             real = real if op.startswith("rng.") else np.asarray(real)
+        given = {id(a.value): a for a in leaves((args, kwargs)) if isinstance(a, Traced)}
+        if id(real) in given:  # as of np.squeeze where there is nothing to squeeze
+            return given[id(real)]
         computing = isinstance(getattr(np, op[3:], None), np.ufunc)  # else numbers are sizes, dimensions, places
         word = self.variable if computing else self._place
         var = self.record(op, mapped(word, args), mapped(word, kwargs) if kwargs else {}, real)
@@ -184,9 +207,11 @@ class Trace:
             parent = None
         var.aliases = parent is not None
         if isinstance(real, (tuple, list)):
-            return tuple(self._item(var, i, part, parent) for i, part in enumerate(real))
+            parts = [given[id(part)] if id(part) in given else self._item(var, i, part, parent)
+                     for i, part in enumerate(real)]
+            return type(real)(*parts) if hasattr(real, "_fields") else type(real)(parts)
         if var.shape is None:
-            return Number(real, var)
+            return self.number(real, var)
         if op in VALUES_DECIDE_SHAPE or op == "[]" and any(
                 isinstance(i, np.ndarray) and i.dtype == bool for i in leaves(args[1:])):
             self.check(self.record("py.same_shape", (var, var.shape), {}, True), True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .layout import fills
 from .passes import COPIES, fresh_zeros
-from .program import Program, Var
+from .program import Program, Var, identical
 
 TAKEN = {"np", "pool", "array", "make", "Diverged", *dir(builtins), *keyword.kwlist}
 INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "power": "**", "greater": ">",
@@ -85,7 +85,7 @@ def _makes(text: str, value: np.ndarray) -> bool:
         made = eval(text, {"np": np})
     except Exception:
         return False
-    return (made.shape, made.dtype) == (value.shape, value.dtype) and made.tobytes() == value.tobytes()
+    return identical(made, value)
 
 
 def listed(value: np.ndarray) -> str:
