@@ -16,7 +16,7 @@ DIFFERENTIABLE = [case for case in CASES if case.values[2].differentiable]
 
 
 def _is_input(x):
-    return type(x) is np.ndarray and x.dtype == np.float64
+    return isinstance(x, np.ndarray) and x.dtype == np.float64
 
 
 def arrays(sample):

@@ -149,7 +149,14 @@ class Compiled:
             return self(*args, **kwargs)
         named, arrays, _ = self._named(args, kwargs)
         arrays += [call.state.names[id(holder), key] for holder, key in call.state.loose]
-        found = record(self.function, call, named, arrays, args, kwargs, self.strict)
+        try:
+            found = record(self.function, call, named, arrays, args, kwargs, self.strict)
+        except (TypeError, AttributeError) as error:
+            case.eager = True
+            error.add_note(f"It was raised while tl.compile recorded a call of {self._name}, with stand-ins for numbers "
+                           "and arrays. If they are the cause (what asks for a float itself gets none), give it "
+                           "float(x). From now on these calls run without a program.")
+            raise
         case.look = next(n for n in LOOKS if n > case.count)
         if found.recording is None:
             self._give_up(case, found.reason)

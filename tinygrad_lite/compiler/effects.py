@@ -67,7 +67,7 @@ class Contents:
                     isinstance(x, (type, types.ModuleType)) and not _is_users(x)):
                 continue
             seen[id(x)] = x
-            if isinstance(x, types.FunctionType):
+            if isinstance(x, types.FunctionType) and not (x.__module__ or "").startswith((LIBRARY, "numpy")):
                 self.codes.append(x.__code__)
             python_own = type(x).__module__ in PYTHONS_OWN and not isinstance(x, CONTAINERS)
             for holder in (*holders_of(x), *[Pickled(x)] * python_own):
@@ -104,6 +104,15 @@ class Contents:
     def changed_arrays(self) -> Iterator[tuple[str, np.ndarray]]:
         """The arrays that hold other numbers now."""
         return ((path, x) for path, x, before in self.arrays if hash(x.tobytes()) != before)
+
+    def type_tests(self) -> Iterator[Line]:
+        """Where the user's functions that are reached compare the type() of something."""
+        for code in self.codes:
+            steps = [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "PRECALL")]
+            for i, step in enumerate(steps):
+                compared = any(s.opname in ("IS_OP", "COMPARE_OP", "CONTAINS_OP") for s in steps[i : i + 9])
+                if step.opname == "LOAD_GLOBAL" and step.argval == "type" and compared and step.positions:
+                    yield Line(code, -1, step.positions.lineno or 0, {})
 
     def restore(self) -> None:
         """Give all of them back the entries that they had."""

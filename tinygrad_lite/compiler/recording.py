@@ -126,10 +126,12 @@ class Recorder:
         """Call the function: its result, and the recording unless the trace was given up."""
         recording = None
         self.trace.given_up = self._put_back
+        for line in self.before.type_tests():  # a stand-in can answer isinstance(), but not type()
+            self.trace.give_up("it compares a type()", "ask isinstance()", line)
         try:
-            given = self.trace.noted(lambda: self._lifted(args, kwargs))
-            if self.trace.reason:
-                given = args, kwargs
+            given = args, kwargs
+            if not self.trace.reason:
+                given = self.trace.noted(lambda: self._lifted(args, kwargs)) or given
             with Switch("tracing", self.trace), watching(self._watch), observing(lambda seeds: self._observe):
                 result = self.function(*given[0], **given[1])
             self.trace.over = True

@@ -86,16 +86,32 @@ class Number:
 
     def item(self) -> Any:
         """One of numpy's numbers as one of Python's."""
-        return Number(self.value.item(), self.now) if isinstance(self.value, np.generic) else self.fixed().item()
+        trace, value = live(), self.value.item()
+        return value if trace is None else trace.note(".item", (self,), {}, value)
 
     def __neg__(self) -> Any:
         return self * -1  # type: ignore[operator]
+
+    def __invert__(self) -> Any:
+        return self ^ -1  # type: ignore[operator]
 
     def __pos__(self) -> Any:
         return self
 
     def __abs__(self) -> Any:
         return self if self >= 0 else -self  # type: ignore[operator]
+
+    def __pow__(self, other: Any, modulo: Any = None) -> Any:
+        return self._done("**", operator.pow, self, other) if modulo is None else pow(self.fixed(), other, modulo)
+
+    def __divmod__(self, other: Any) -> tuple:
+        return self // other, self % other  # type: ignore[operator]
+
+    def __rdivmod__(self, other: Any) -> tuple:
+        return other // self, other % self
+
+    def __complex__(self) -> complex:
+        return complex(self.fixed())
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return np.asarray(self.fixed(), dtype)
@@ -113,12 +129,14 @@ class Number:
 
 
 SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "floordiv": "//", "mod": "%",
+           "and_": "&", "or_": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
            "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 
 
 def _arithmetic(name: str, symbol: str) -> None:
-    function = getattr(operator, name)
-    setattr(Number, f"__{name}__", lambda self, other: self._done(symbol, function, self, other))
+    function, name = getattr(operator, name), name.strip("_")
+    if name != "pow":
+        setattr(Number, f"__{name}__", lambda self, other: self._done(symbol, function, self, other))
     setattr(Number, f"__r{name}__", lambda self, other: self._done(symbol, function, other, self))
 
 
@@ -128,7 +146,7 @@ def _fixed(name: str) -> None:
 
 for _name, _symbol in SYMBOLS.items():
     _arithmetic(_name, _symbol)
-for _name in "float int index hash format str repr round trunc floor ceil complex".split():
+for _name in "float int index hash format str repr round trunc floor ceil".split():
     _fixed(f"__{_name}__")
 Number.__copy__ = Number.fixed  # type: ignore[attr-defined]
 Number.__deepcopy__ = lambda self, memo: self.fixed()  # type: ignore[attr-defined]

@@ -104,6 +104,8 @@ class State:
         self.plain: dict[str, Any] = {}  # numbers and Tensors that are part of the key, by name
         self.number = 0  # a short form of the key
         self._sized: list[Any] = []
+        self._typed: list[tuple[Any, Any]] = []  # numbers that a call may replace by something else
+        self._types: list[type] = []
         self._complete = True
         self._changing, self._opened = changing, {id(x) for _, x in opened}
         self._seen: dict[int, int] = {}
@@ -179,6 +181,9 @@ class State:
             if type(value) in COUNTED and (numeric(key) or path in self._changing):
                 self.numbers.append((holder, key))
                 self.counts.append((holder.held if isinstance(holder.held, dict) else holder, key))
+                if path in self._changing or key == "lr":  # the optimizer's own counts stay numbers
+                    self._typed.append(self.counts[-1])
+                    self._types.append(type(value))
                 self.names[id(holder), key] = path
                 parts.append((key, type(value), "number"))
                 continue
@@ -259,7 +264,8 @@ class State:
         try:
             return all(map(operator.is_, itertools.chain(entries, map(ARRAY, self.tensors), map(NODE, self.tensors),
                                                          map(HOOKS, self._nodes)), self._known)) and self._complete \
-                and all(isinstance(holder[key], Value) for holder, key in self.loose)
+                and all(isinstance(holder[key], Value) for holder, key in self.loose) \
+                and [type(holder[key]) for holder, key in self._typed] == self._types
         except (LookupError, ValueError, AttributeError):
             return False
 

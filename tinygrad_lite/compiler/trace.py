@@ -190,7 +190,7 @@ class Trace:
         return real if self.reason else found
 
     def _note(self, op: str, args: tuple, kwargs: dict, real: Any) -> Any:
-        if not isinstance(real, (np.ndarray, np.generic, tuple, list)) and not op.startswith("py."):
+        if not isinstance(real, (np.ndarray, np.generic, tuple, list)) and not op.startswith(("py.", ".item")):
             if not isinstance(real, (bool, int, float)):
                 looked_at("printing" if isinstance(real, str) else op)
                 return real

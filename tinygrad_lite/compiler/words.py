@@ -16,8 +16,9 @@ TAKEN = {"np", "pool", "array", "make", "Diverged", *dir(builtins), *keyword.kwl
 INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "power": "**", "greater": ">",
          "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!=", "bitwise_and": "&",
          "bitwise_or": "|"}  # ufuncs that have an operator
-TIGHTNESS = {"|": 2, "&": 3, "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "@": 6, "**": 8}  # comparisons: 4
-NOT, MINUS, ATOM = 1, 7, 9
+NOT, COMPARISON, MINUS, ATOM = 1, 2, 9, 11
+TIGHTNESS = {"|": 3, "^": 4, "&": 5, "<<": 6, ">>": 6, "+": 7, "-": 7, "*": 8, "/": 8, "//": 8, "%": 8, "@": 8,
+             "**": 10}
 
 
 def named(program: Program, taken: Iterable[str] = ()) -> dict[Var, str]:
@@ -142,21 +143,23 @@ class Words:
         """The sign of a call that is written with one: of single numbers that takes a fraction of the time."""
         if v.op.startswith("py.") and v.op != "py.same_shape":
             return v.op[3:]
-        return INFIX.get(v.op[3:]) if v.shape == () and not v.kwargs else None
+        numpys = v.shape == () and any(s.shape == () for s in v.sources())
+        return INFIX.get(v.op[3:]) if numpys and not v.kwargs else None
 
     def operation(self, v: Var) -> tuple[str, int]:
         """The expression that gives a value, and how tightly it binds."""
         args, sign = v.args, self.operator(v)
         if sign:
-            tightness, power = TIGHTNESS.get(sign, 4), sign == "**"
-            left, right = self.of(args[0], tightness + power), self.of(args[1], tightness + (not power))
+            tightness = TIGHTNESS.get(sign, COMPARISON)
+            left = self.of(args[0], tightness + (sign == "**" or tightness == COMPARISON))
+            right = self.of(args[1], tightness + (sign != "**"))
             return f"{left} {sign} {right}", tightness
         if v.op in ("[]", "item"):
             return f"{self.of(args[0], ATOM)}[{self.index(args[1])}]", ATOM
         if v.op in (".T", ".mT"):
             return self.of(args[0], ATOM) + v.op, ATOM
         if v.op == "py.same_shape":
-            return f"{self.of(args[0])}.shape == {self.of(args[1])}", 4
+            return f"{self.of(args[0])}.shape == {self.of(args[1])}", COMPARISON
         if v.op.startswith((".", "rng.")):
             return f"{self.of(args[0], ATOM)}.{v.op.split('.')[1]}({self.arguments(args[1:], v.kwargs)})", ATOM
         return f"{v.op}({self.arguments(args, v.kwargs)})", ATOM
