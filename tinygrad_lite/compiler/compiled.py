@@ -76,6 +76,7 @@ class Compiled:
         self._cases: dict[Any, Case] = {}
         self._states: dict[tuple, State] = {}  # by the ids of the objects among the arguments
         self._numbers: dict[Any, int] = {}  # a short form of the states' keys
+        self._fresh = itertools.count()
         self._changing: set[str] = set()
         self._last: Case | None = None
         self._given: dict[str, str] = {}  # the arguments of the last call that was the first of its key
@@ -114,12 +115,16 @@ class Compiled:
         self._last, entry = case, case.entry
         try:
             return entry.run(call)  # type: ignore[union-attr]
-        except entry.diverged as way:  # type: ignore[union-attr]
-            case.diverged += 1
-            if case.diverged == MOST_DIVERGED:
-                self._give_up(case, f"{way} came out otherwise than recorded {MOST_DIVERGED} times: compute with "
-                                    "tl.where instead of a branch")
-            return checked(self._name, self.function(*args, **kwargs))
+        except entry.stops as way:  # type: ignore[union-attr]
+            if "read-only" in str(way):  # other arrays may have been written
+                raise
+            told = f"{way} came out otherwise than recorded" if isinstance(way, entry.diverged) else \
+                f"its program could not compute ({way})"
+        result = checked(self._name, self.function(*args, **kwargs))  # which may raise as the program did
+        case.diverged += 1
+        if case.diverged == MOST_DIVERGED:
+            self._give_up(case, f"{told} {MOST_DIVERGED} times: compute with tl.where instead of a branch")
+        return result
 
     def _first(self, key: Any, call: Call, args: tuple, kwargs: dict) -> Any:
         """The first call of a key runs as it is. What it starts (an optimizer's state) is there for the next."""
@@ -221,9 +226,9 @@ class Compiled:
 
     def _new_state(self, args: tuple, kwargs: dict) -> State:
         state = State(self.function, self.state, self._named(args, kwargs)[2], self._changing)
-        known = len(self._numbers)
-        state.number = self._numbers.setdefault(state.key, known) if known < FIRST_CALLS else \
-            self._numbers.get(state.key, known)
+        state.number = self._numbers.get(state.key, next(self._fresh))
+        if len(self._numbers) < FIRST_CALLS:  # one that is not kept fits no program
+            self._numbers[state.key] = state.number
         return state
 
     def _key(self, x: Any, arguments: list, objects: list) -> Any:
@@ -268,7 +273,7 @@ class Compiled:
 
     def _described(self, args: tuple, kwargs: dict) -> dict[str, str]:
         """The arguments in words, by name."""
-        return {name: _short(f"{x.dtype}{list(x.shape)}" if hasattr(x, "dtype") else x)
+        return {name: _short(f"{x.dtype}{list(x.shape)}" if isinstance(x, (Value, np.ndarray)) else x)
                 for name, x in self._named(args, kwargs)[0]}
 
     def _cause(self, args: tuple, kwargs: dict) -> str:

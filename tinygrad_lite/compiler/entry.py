@@ -16,7 +16,7 @@ from ..engine.values import Node
 from .layout import Layout
 from .memory import planned
 from .passes import PASSES
-from .program import Call, Draws, Program, Var, mapped
+from .program import Call, Draws, Program, Var, mapped, may_raise
 from .recording import Boxed, Itself, Recording, Scalar
 from .source import Module
 
@@ -38,13 +38,14 @@ class Entry:
         names: dict[str, Any] = dict(program.functions)
         exec(builtins.compile(self.module.text, f"<compiled {name}>", "exec"), names)  # the text that .source shows
         self.make, self.diverged = names["make"], names.get("Diverged", _Never)
+        self.stops = (self.diverged, ValueError, IndexError)  # what may end a program before it has changed anything
         self.free: collections.deque[Instance] = collections.deque(maxlen=4)
         self.lock: Any = threading.RLock() if program.writes or program.kept else contextlib.nullcontext()
         self.reads = [v.value.read for v in self.module.given]
         written = {i for i, _ in program.writes if i.shape is not None}
         self.written = [v.value.read for v in self.module.given if v in written]  # not in memory of the state
         self.draws = [v.value.read for v in program.inputs if isinstance(v.value, Draws)] if any(
-            v.op == "check" for v in program.body) else []
+            map(may_raise, program.body)) else []
         self.spent = Node(_spent, None, None, None)  # of results whose tape has been read backwards
         self.quiet = {kind: "ignore" for kind in recording.ignored}
         self.plain = not (recording.outputs or recording.replaced)
@@ -56,7 +57,7 @@ class Entry:
         return [v.value.read(call) for v in self.module.bound]
 
     def run(self, call: Call) -> Any:
-        """The result of a call; `diverged` where it goes another way, and then nothing has been changed."""
+        """The result of a call; one of `stops` where it goes another way, and then nothing has been changed."""
         with self.lock:
             if self.draws:
                 return self._drawing(call)
@@ -68,7 +69,7 @@ class Entry:
         states = [g.state for g in generators]
         try:
             return self._run(call)
-        except self.diverged:
+        except self.stops:
             for generator, state in zip(generators, states):
                 generator.state = state
             raise
@@ -107,7 +108,7 @@ class Entry:
             where[key] = value
         gradients = iter(out[len(out) - len(self.program.kept):])
         for which, var in recording.gradients:
-            which.value(call).node.grad = None if var is None else box(next(gradients))
+            which.value(call).node.grad = box(next(gradients)) if isinstance(var, Var) else var and var.value(call)
         if not self.plain:
             self._changed(out, call, made)
         if type(recording.result) is Boxed:
@@ -119,7 +120,7 @@ class Entry:
         if isinstance(x, Var):
             return np.asarray(out[self.place[x]]) if x.shape == () else out[self.place[x]]
         if isinstance(x, Itself):
-            return x.which.value(call)
+            return x.value(call)
         if isinstance(x, Scalar):
             return out[self.place[x.of]][()]
         if isinstance(x, Boxed):

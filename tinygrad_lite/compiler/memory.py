@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .layout import Layout, elementwise, fills
-from .program import Program, Slot, Var, variables
+from .program import Program, Slot, Var, may_raise, variables
 
 ALIGNMENT = 64  # bytes: a line of the cache
 
@@ -51,7 +51,7 @@ def planned(program: Program, layout: Layout) -> Plan:
     plan.kind |= {s: s.op for v in program.body for s in v.sources() if s.op == "constant"}
     fresh = {root[v] for v in program.results}
     kept = {root[v] for v in program.kept}
-    checks = max((i for v, i in step.items() if v.op == "check"), default=-1)
+    checks = max((i for v, i in step.items() if may_raise(v)), default=-1)
     becomes = _written_in_place(program, plan, layout, step, last, fresh | kept, checks)
     for _, value in plan.copies:
         last[root[value]] = len(program.body)
@@ -83,7 +83,7 @@ def planned(program: Program, layout: Layout) -> Plan:
 def _written_in_place(program: Program, plan: Plan, layout: Layout, step: dict, last: dict, outside: set[Var],
                       checks: int) -> dict[Var, Var]:
     """The values that are computed right into the array of the input that they become; the others are copied there
-    at the end. Nothing is written before the last check, so that a call that stops has changed nothing."""
+    at the end. Nothing is written before the last check, or call that may fail: a program that stops has changed nothing."""
     becomes: dict[Var, Var] = {}
     for _, value in program.writes:  # one that becomes another is read at the end
         if layout.root.get(value, value).op == "input":

@@ -132,6 +132,12 @@ def has_effect(var: Var) -> bool:
     return var.op.startswith(EFFECTS)
 
 
+def may_raise(var: Var) -> bool:
+    """Whether the values that a call is given may make it fail."""
+    by_values = var.op in ("[]", "put") and bool(variables(var.args[1:2])) or var.op == "written"
+    return by_values or var.op.startswith(("check", "rng.", "np.linalg.")) or not var.op.startswith(("np.", ".", "py.", "item"))
+
+
 def leaves(structure: Any, records: bool = False) -> list:
     """What nested tuples, lists and dicts (with `records` also dataclasses) hold."""
     found: list = []
@@ -150,8 +156,9 @@ def mapped(function: Callable[[Any], Any], structure: Any, records: bool = False
         parts = [mapped(function, part, records) for part in structure]
         return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
     if isinstance(structure, dict):
-        same: Any = structure.copy()  # a defaultdict stays one
-        same.update({key: mapped(function, part, records) for key, part in structure.items()})
+        same: Any = copy.copy(structure)  # a defaultdict stays one
+        for key, part in structure.items():
+            dict.__setitem__(same, key, mapped(function, part, records))
         return same
     if records and dataclasses.is_dataclass(structure) and not isinstance(structure, (type, Part)):
         new: Any = copy.copy(structure)

@@ -43,9 +43,15 @@ class Scalar(Part):
 
 @dataclass(frozen=True)
 class Itself(Part):
-    """A Tensor of the arguments or the state, handed out as it is."""
+    """A Tensor of the arguments or the state, handed out as it is, or the gradient that it has now."""
 
     which: Slot
+    gradient: bool = False
+
+    def value(self, call: Call) -> Any:
+        """The Tensor."""
+        found = self.which.value(call)
+        return found.node.grad if self.gradient else found
 
 
 @dataclass
@@ -54,7 +60,7 @@ class Recording:
 
     program: Program
     result: Any  # the function's result with a Var, Boxed or Itself in each traced place
-    gradients: list[tuple[Slot, Var | None]]  # (a Tensor, its gradient afterwards)
+    gradients: list[tuple[Slot, Var | Itself | None]]  # (a Tensor, its gradient afterwards)
     outputs: list[tuple[int, Any, Any]]  # (which of the state's holders, key or Itself, what is put there)
     replaced: list[tuple[Slot, Var]]  # (a Tensor, the array that it is given)
     numbers: list[int]  # which of the state's numbers are written
@@ -115,6 +121,7 @@ class Recorder:
         self.tensors: dict[int, tuple[Value, Slot, Any, int]] = {}  # by id: a Tensor, its slot, node and hooks
         self.leaves: dict[Node, Value] = {}
         self.grads: dict[Node, Any] = {}  # the gradients that there were
+        self.has_gradient: dict[int, Itself] = {}  # by id: gradients that there are after the call
         self.gradients: list[tuple[Var, Var]] = []  # (a gradient, what it is the gradient of)
         self.stood_in: list[tuple[Holder, Any, Any, Any]] = []  # (holder, key, what was there, what stood there)
         self.given: dict[int, Number] = {}  # what stands for numbers among the arguments
@@ -129,16 +136,17 @@ class Recorder:
         for line in self.before.type_tests():  # a stand-in can answer isinstance(), but not type()
             self.trace.give_up("it compares a type()", "ask isinstance()", line)
         try:
-            given = args, kwargs
-            if not self.trace.reason:
-                given = self.trace.noted(lambda: self._lifted(args, kwargs)) or given
+            given = None if self.trace.reason else self.trace.noted(lambda: self._lifted(args, kwargs))
+            if self.trace.reason:
+                self._put_back()
+                given = args, kwargs
             with Switch("tracing", self.trace), watching(self._watch), observing(lambda seeds: self._observe):
                 result = self.function(*given[0], **given[1])
             self.trace.over = True
             checked(getattr(self.function, "__name__", "it"), result)
             if not self.trace.reason:
                 recording = self.trace.noted(lambda: self._recording(result))
-            return mapped(_real, result, records=True), recording
+            return _scrubbed(result), recording
         finally:
             self._put_back()
 
@@ -222,11 +230,17 @@ class Recorder:
     def _recording(self, result: Any) -> Recording:
         trace, state = self.trace, self.call.state
         self._refuse_other_changes()
-        gradients = []
+        self._refuse_known_containers(result)
+        gradients: list[Any] = []
         for node, t in self.leaves.items():
-            now, before = node.grad, self.grads.get(node)
-            if now is not before:
-                gradients.append((self.tensors[id(t)][1], None if now is None else trace.variable(now.array)))
+            now, before, which = node.grad, self.grads.get(node), self.tensors[id(t)][1]
+            if now is None and before is not None:
+                gradients.append((which, None))
+            if now is not None and now is not before:
+                known = Itself(self.tensors[id(now)][1]) if id(now) in self.tensors else self.has_gradient.get(id(now))
+                gradients.append((which, known or trace.variable(now.array)))
+            if now is not None:
+                self.has_gradient.setdefault(id(now), Itself(which, gradient=True))
             if now is not None and isinstance(now.array, Traced) and isinstance(t.array, Traced):
                 self.gradients.append((now.array.now, t.array.how))
         replaced = [(self.tensors[id(t)][1], self._var(t.array)) for t, array in trace.lifted
@@ -256,7 +270,7 @@ class Recorder:
         shared = frozenset(i for i, a in enumerate(shown) if _show(a, inputs) is not None)
         groups = tuple(next((j for j, b in enumerate(shown[:i]) if _show(a, [b]) is not None), i)
                        for i, a in enumerate(shown))
-        return Program(trace.inputs, trace.body, results, [v for _, v in gradients if v is not None], writes, shared,
+        return Program(trace.inputs, trace.body, results, [v for _, v in gradients if isinstance(v, Var)], writes, shared,
                        groups, trace.functions)
 
     def _refuse_other_changes(self) -> None:
@@ -286,6 +300,21 @@ class Recorder:
                 trace.give_up("it gives another array to a tensor that is neither an argument nor in the state",
                               "pass it as an argument or in state")
 
+    def _refuse_known_containers(self, result: Any) -> None:
+        """Give up where a result is a list, a dict or an object that others hold too: a program makes new ones."""
+        known = {id(holder.held) for _, holder, _ in self.before.found}
+        queue = [result]
+        for x in queue:  # grows as it is read
+            record = dataclasses.is_dataclass(x) and not isinstance(x, type)
+            if not record and not isinstance(x, (list, tuple, dict)):
+                continue
+            holders = holders_of(x)
+            if not isinstance(x, tuple) and known.intersection(id(h.held) for h in holders):
+                self.trace.give_up(f"it gives a {type(x).__name__} that is held elsewhere too", "give a copy")
+                return
+            known.update(id(h.held) for h in holders)
+            queue += [value for h in holders for _, value in h.entries()]
+
     def _outcome(self, x: Any) -> Any:
         """What stands for a part of a result."""
         if isinstance(x, Traced) and x.scalar:
@@ -294,6 +323,8 @@ class Recorder:
             return self._var(x) if isinstance(x, (np.ndarray, Number)) else x
         if id(x) in self.tensors:
             return Itself(self.tensors[id(x)][1])
+        if id(x) in self.has_gradient:
+            return self.has_gradient[id(x)]
         if id(x) not in self.seen:
             if x.node is not None and (x.node.op is None or x.node.inputs is not None):
                 self.trace.give_up("it gives tensors that gradients can still flow through",
@@ -368,7 +399,7 @@ class Recorder:
         trace = self.trace
         if trace.reason:
             for x in gc.get_objects():
-                if isinstance(x, (Value, Node)) and isinstance(x.array, Traced) and x.array.trace is trace:
+                if issubclass(type(x), (Value, Node)) and isinstance(x.array, Traced) and x.array._trace is trace:
                     x.array = x.array.value
                 if type(x) is Node and x.args:
                     x.args = mapped(plain, x.args)
@@ -405,13 +436,19 @@ def _show(array: np.ndarray, others: list[np.ndarray]) -> Any:
 
 
 def _scrubbed(x: Any) -> Any:
-    """x with real arrays in place of traced ones; lists, dicts and Tensors stay themselves."""
-    if isinstance(x, (list, dict)):
-        for key in x if isinstance(x, dict) else range(len(x)):
-            if (real := _scrubbed(x[key])) is not x[key]:
-                x[key] = real
+    """x with real arrays in place of traced ones; lists, dicts, dataclasses and Tensors stay themselves."""
+    if isinstance(x, (list, dict)) or dataclasses.is_dataclass(x) and not isinstance(x, type):
+        for holder in holders_of(x):
+            for key, value in holder.entries():
+                if (real := _scrubbed(value)) is not value:
+                    holder[key] = real
         return x
-    return mapped(_real, x) if isinstance(x, tuple) else _real(x)
+    if isinstance(x, tuple):
+        parts = list(map(_scrubbed, x))
+        if all(new is old for new, old in zip(parts, x)):
+            return x
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return _real(x)
 
 
 def _real(x: Any) -> Any:

@@ -196,7 +196,7 @@ class Traced(NDArrayOperatorsMixin):
     __array_priority__ = 100
 
     def __init__(self, trace: Any, value: np.ndarray, var: Var, parent: "Traced | None" = None) -> None:
-        self.trace, self.value, self._var, self.parent = trace, value, var, parent
+        self._trace, self.value, self._var, self.parent = trace, value, var, parent
         self.scalar = False  # whether numpy gave a number of its own, and no array
         self.how, self.version, self.seen = var, 0, 0 if parent is None else parent.version
         trace.alive.append(weakref.ref(self))
@@ -226,7 +226,7 @@ class Traced(NDArrayOperatorsMixin):
         if self.parent is not None:
             before = self.parent.now
             if self.parent.version != self.seen:
-                self._var = self.trace.call_of(self.how, before)
+                self._var = self._trace.call_of(self.how, before)
                 self.seen, self.version = self.parent.version, self.version + 1
         return self._var
 
@@ -234,7 +234,7 @@ class Traced(NDArrayOperatorsMixin):
         """Take over the values of another variable, and hand them on to what this is a view of."""
         self._var, self.version = var, self.version + 1
         if self.parent is not None:
-            self.trace.write_back(self, var)
+            self._trace.write_back(self, var)
             self.seen = self.parent.version
 
     # ---- computing
@@ -316,6 +316,12 @@ class Traced(NDArrayOperatorsMixin):
         if trace is not None:
             trace.noted(lambda: trace.check(self.now, truth))
         return truth
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(np.ndarray, name):
+            return object.__setattr__(self, name, value)
+        looked_at(f"setting the attribute {name} of an array")
+        setattr(self.value, name, plain(value))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):

@@ -21,7 +21,7 @@ from ..engine.values import Value
 from ..nn import Module
 from ..optim import Optimizer
 from ..random import Generator, default_generator
-from .holders import Holder, holders_of, is_full
+from .holders import Holder, holders_of, is_full, slots_of
 
 ATOMS = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, slice, type(...), frozenset,
          range, enum.Enum)
@@ -77,6 +77,8 @@ class Watched(Holder):
     def reader(self) -> tuple[Callable[[], Iterable], list]:
         """A function, all of it in C, that gives the entries that must stay the same; and what they are."""
         keys, known = list(self.known), list(self.known.values())
+        if isinstance(self.held, dict) and self.keys is None and len(keys) == len(self.held):
+            return functools.partial(itertools.chain, self.held, self.held.values()), [*keys, *known]
         if self.cells:
             return functools.partial(map, READ, [self.held[key] for key in keys]), known
         if isinstance(self.held, (list, tuple)) and len(keys) == len(self.held):
@@ -104,10 +106,14 @@ class State:
         self.plain: dict[str, Any] = {}  # numbers and Tensors that are part of the key, by name
         self.number = 0  # a short form of the key
         self._sized: list[Any] = []
+        self._unset: list[tuple[Any, str]] = []  # slots
         self._typed: list[tuple[Any, Any]] = []  # numbers that a call may replace by something else
         self._types: list[type] = []
         self._complete = True
-        self._changing, self._opened = changing, {id(x) for _, x in opened}
+        self._changing = changing
+        self._opened: set[int] = set()  # ids of objects that are looked into
+        self._arguments: set[int] = set()  # those of arguments, and all objects in these
+        self._open([x for _, x in opened])
         self._seen: dict[int, int] = {}
         self._optimizers: list[tuple[str, Optimizer]] = []
         parts = [self._entries("", Holder([x for _, x in opened], labels=[name for name, _ in opened]))]
@@ -121,6 +127,10 @@ class State:
         self._watch()
 
     # ---- what is held
+    def _open(self, arguments: list) -> None:
+        self._opened.update(map(id, arguments))
+        self._arguments.update(map(id, arguments))
+
     def _own_names(self, f: Any) -> Iterator[tuple]:
         """The parts of what a function's own names refer to, and those of the functions that it wraps."""
         while f is not None and not isinstance(f, (types.BuiltinFunctionType, np.ufunc, type)):
@@ -128,6 +138,7 @@ class State:
             holders = holders_of(f)
             if isinstance(f, types.FunctionType):
                 self._complete = self._complete and all(map(is_full, f.__closure__ or ()))
+                self._sized.append(f.__globals__)  # a name that is missing, or a builtin's, may be defined later
             elif isinstance(f, types.MethodType):
                 self._opened.add(id(f.__self__))
                 inner = f.__func__
@@ -167,6 +178,10 @@ class State:
         if isinstance(x, (dict, list, tuple)) and not (len(x) > LARGE and all(isinstance(v, ATOMS) for v in plain)):
             return type(x), self._entries(name, Holder(x))
         if isinstance(x, Module) or id(x) in self._opened or dataclasses.is_dataclass(x) and not isinstance(x, type):
+            self._unset += [(x, s) for cls in type(x).__mro__ for s in slots_of(cls) if not hasattr(x, s)]
+            if id(x) in self._arguments:
+                inside = [value for holder in holders_of(x) for _, value in holder.entries()]
+                self._open([value for value in inside if hasattr(value, "__dict__") and not callable(value)])
             return type(x), *[self._entries(name, holder) for holder in holders_of(x)]
         return x if isinstance(x, IDENTICAL) else type(x)
 
@@ -249,7 +264,10 @@ class State:
                 self._readers.append(read)
                 self._known += known
         self._nodes = [t.node for t in self.tensors if t.node is not None]
-        self._sized += [n.hooks for n in self._nodes if n.hooks is not None]
+        for hooks in [n.hooks for n in self._nodes if n.hooks]:
+            self._sized.append(hooks)
+            self._readers.append(hooks.values)
+            self._known += hooks.values()
         self._sizes = list(map(len, self._sized))
         self._known += [*map(ARRAY, self.tensors), *map(NODE, self.tensors), *map(HOOKS, self._nodes)]
         self._without = [n.grad is None for n in self._nodes]
@@ -265,7 +283,8 @@ class State:
             return all(map(operator.is_, itertools.chain(entries, map(ARRAY, self.tensors), map(NODE, self.tensors),
                                                          map(HOOKS, self._nodes)), self._known)) and self._complete \
                 and all(isinstance(holder[key], Value) for holder, key in self.loose) \
-                and [type(holder[key]) for holder, key in self._typed] == self._types
+                and [type(holder[key]) for holder, key in self._typed] == self._types \
+                and not any(hasattr(x, slot) for x, slot in self._unset)
         except (LookupError, ValueError, AttributeError):
             return False
 

@@ -78,6 +78,7 @@ class Trace:
         array = isinstance(value, np.ndarray)
         if array and id(value) in self.arrays:
             return self.arrays[id(value)]
+        self.refuse_unusual(value)
         var = Var("input", (), {}, value.shape if array else None, value.dtype if array else None, name, stands_for)
         var.strides = strides_of(value) if array else None
         self.inputs.append(var)
@@ -87,6 +88,13 @@ class Trace:
             return self.number(value, var)
         self.arrays[id(value)] = Traced(self, value, var)
         return self.arrays[id(value)]
+
+    def refuse_unusual(self, x: Any) -> None:
+        """Give up where an array is more than numbers in memory: numpy computes with these in other ways."""
+        if isinstance(x, np.ndarray) and type(x) is not Traced and (
+                type(x) not in (np.ndarray, np.memmap) or x.dtype.kind not in "biufc" or not x.dtype.isnative):
+            what = x.dtype if type(x) is np.ndarray else type(x).__name__
+            self.give_up(f"it computes with an array of {what}", "convert it outside")
 
     def number(self, value: Any, var: Var) -> Number:
         """What stands for a number that has a Var."""
@@ -200,6 +208,10 @@ class Trace:
             return given[id(real)]
         computing = isinstance(getattr(np, op[3:], None), np.ufunc)  # else numbers are sizes, dimensions, places
         word = self.variable if computing else self._place
+        for part in leaves((args, kwargs, real)):
+            self.refuse_unusual(part)
+        if self.reason:
+            return real
         var = self.record(op, mapped(word, args), mapped(word, kwargs) if kwargs else {}, real)
         parent = next((a for a in args if isinstance(a, Traced)), None)
         parts = [p for p in leaves(real) if isinstance(p, np.ndarray) and p.base is not None]
@@ -223,14 +235,19 @@ class Trace:
         """One of the results of a call that gives several."""
         var = self.record("item", (whole, i), {}, part)
         var.aliases = whole.aliases
-        return Traced(self, np.asarray(part), var, parent)
+        found = Traced(self, np.asarray(part), var, parent)
+        found.scalar = isinstance(part, np.generic)
+        return found
 
     def record(self, op: str, args: tuple, kwargs: dict, real: Any) -> Var:
         """Put a call into the program; gives its Var."""
         array = isinstance(real, (np.ndarray, np.generic)) and not op.startswith("py.")
         shape, dtype = (real.shape, real.dtype) if array else (None, None)
         var = self._placed(Var(op, args, kwargs, shape, dtype))
-        self.ignored.update(kind for kind, how in np.geterr().items() if how != self.errors.get(kind))
+        changed = {kind: how for kind, how in np.geterr().items() if how != self.errors.get(kind)}
+        if any(how != "ignore" for how in changed.values()):
+            self.give_up("it asks numpy to report errors of its calls", "compute with tl.where, or ask outside")
+        self.ignored.update(changed)
         return var
 
     def _placed(self, var: Var) -> Var:

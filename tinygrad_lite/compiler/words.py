@@ -176,7 +176,8 @@ class Words:
             return [f"if {'not ' * v.args[1]}{self.of(v.args[0], NOT)}:", f"    raise Diverged{at}"]
         if v.op in ("put", "written"):
             source = v.args[0]
-            fresh = f"np.zeros({v.shape!r}, {literal(v.dtype)})" if fresh_zeros(source) else f"{self.of(source)}.copy()"
+            copied = f"{self.of(source)}.copy()" if v.shape else f"np.array({self.of(source)})"
+            fresh = f"np.zeros({v.shape!r}, {literal(v.dtype)})" if fresh_zeros(source) else copied
             return [f"{name} = {fresh}", self.change(v, name)]
         return [f"{name} = {self.call(v)}"]
 
