@@ -28,7 +28,7 @@ from ..random import Generator
 from .entry import Entry
 from .explanation import explained
 from .export import exported
-from .holders import LIBRARY, holders_of, slots_of
+from .holders import LIBRARY, has_attributes, holders_of
 from .looks import difference
 from .program import Call
 from .recording import Recording, checked, record
@@ -158,9 +158,9 @@ class Compiled:
             found = record(self.function, call, named, arrays, args, kwargs, self.strict)
         except (TypeError, AttributeError) as error:
             case.eager = True
-            error.add_note(f"It was raised while tl.compile recorded a call of {self._name}, with stand-ins for numbers "
-                           "and arrays. If they are the cause (what asks for a float itself gets none), give it "
-                           "float(x). From now on these calls run without a program.")
+            error.add_note(f"It was raised while tl.compile recorded a call of {self._name}, with stand-ins for "
+                           "numbers and arrays. If they are the cause (what asks for a float itself gets none), give "
+                           "it float(x). From now on these calls run without a program.")
             raise
         case.look = next(n for n in LOOKS if n > case.count)
         if found.recording is None:
@@ -251,8 +251,7 @@ class Compiled:
         if dataclasses.is_dataclass(x) and not isinstance(x, LOOKED_INTO):
             held = [entry for holder in holders_of(x) for entry in holder.entries()]
             return type(x), *[(k, self._key(part, arguments, objects)) for k, part in held]
-        if isinstance(x, LOOKED_INTO) or not isinstance(x, Iterator) and (hasattr(x, "__dict__") or any(
-                map(slots_of, type(x).__mro__))) and not isinstance(x, Compiled):
+        if isinstance(x, LOOKED_INTO) or has_attributes(x) and not isinstance(x, (Iterator, Compiled)):
             objects.append(x)
             return type(x)
         raise TypeError(f"{self._name} is compiled and was given a {type(x).__name__}: pass its arrays, or Tensors, "

@@ -111,6 +111,11 @@ def globals_of(code: types.CodeType) -> tuple[str, ...]:
     return tuple(found)
 
 
+def has_attributes(x: Any) -> bool:
+    """Whether an object has attributes of its own, in a dict or in slots."""
+    return hasattr(x, "__dict__") or any(map(slots_of, type(x).__mro__))
+
+
 def slots_of(cls: type) -> list[str]:
     """The names of a class's own slots."""
     slots = vars(cls).get("__slots__", ())

@@ -83,7 +83,8 @@ def planned(program: Program, layout: Layout) -> Plan:
 def _written_in_place(program: Program, plan: Plan, layout: Layout, step: dict, last: dict, outside: set[Var],
                       checks: int) -> dict[Var, Var]:
     """The values that are computed right into the array of the input that they become; the others are copied there
-    at the end. Nothing is written before the last check, or call that may fail: a program that stops has changed nothing."""
+    at the end. Nothing is written before the last check and the last call that may fail, so that a program that stops
+    has changed nothing."""
     becomes: dict[Var, Var] = {}
     for _, value in program.writes:  # one that becomes another is read at the end
         if layout.root.get(value, value).op == "input":

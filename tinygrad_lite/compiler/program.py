@@ -125,6 +125,8 @@ class Var(Part):
         return self.name or f"<{self.op}>"
 
 
+NEVER_FAIL = (".", "py.", "item", "np.matmul", "np.dot", "np.where", "np.zeros", "np.array", "np.copy",
+              "np.concatenate", "np.broadcast_to")  # for arrays of the shapes and dtypes that were recorded
 EFFECTS = ("check", "rng.")  # what may be neither dropped, nor done once for two, nor done earlier
 
 
@@ -134,8 +136,9 @@ def has_effect(var: Var) -> bool:
 
 def may_raise(var: Var) -> bool:
     """Whether the values that a call is given may make it fail."""
-    by_values = var.op in ("[]", "put") and bool(variables(var.args[1:2])) or var.op == "written"
-    return by_values or var.op.startswith(("check", "rng.", "np.linalg.")) or not var.op.startswith(("np.", ".", "py.", "item"))
+    if var.op in ("[]", "put"):
+        return bool(variables(var.args[1]))
+    return not (var.is_ufunc or var.is_reduction or var.op.startswith(NEVER_FAIL))
 
 
 def leaves(structure: Any, records: bool = False) -> list:

@@ -270,8 +270,8 @@ class Recorder:
         shared = frozenset(i for i, a in enumerate(shown) if _show(a, inputs) is not None)
         groups = tuple(next((j for j, b in enumerate(shown[:i]) if _show(a, [b]) is not None), i)
                        for i, a in enumerate(shown))
-        return Program(trace.inputs, trace.body, results, [v for _, v in gradients if isinstance(v, Var)], writes, shared,
-                       groups, trace.functions)
+        kept = [v for _, v in gradients if isinstance(v, Var)]
+        return Program(trace.inputs, trace.body, results, kept, writes, shared, groups, trace.functions)
 
     def _refuse_other_changes(self) -> None:
         """Give the trace up where the call changed what no program changes."""

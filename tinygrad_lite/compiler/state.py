@@ -21,7 +21,7 @@ from ..engine.values import Value
 from ..nn import Module
 from ..optim import Optimizer
 from ..random import Generator, default_generator
-from .holders import Holder, holders_of, is_full, slots_of
+from .holders import Holder, has_attributes, holders_of, is_full, slots_of
 
 ATOMS = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, slice, type(...), frozenset,
          range, enum.Enum)
@@ -181,7 +181,7 @@ class State:
             self._unset += [(x, s) for cls in type(x).__mro__ for s in slots_of(cls) if not hasattr(x, s)]
             if id(x) in self._arguments:
                 inside = [value for holder in holders_of(x) for _, value in holder.entries()]
-                self._open([value for value in inside if hasattr(value, "__dict__") and not callable(value)])
+                self._open([value for value in inside if has_attributes(value) and not callable(value)])
             return type(x), *[self._entries(name, holder) for holder in holders_of(x)]
         return x if isinstance(x, IDENTICAL) else type(x)
 
