@@ -21,7 +21,7 @@ import numpy as np
 
 from ..engine.changes import owner
 from ..engine.mode import mode
-from ..engine.values import Value
+from ..engine.values import Value, unbox
 from ..nn import Module
 from ..optim import Optimizer
 from ..random import Generator
@@ -113,9 +113,10 @@ class Compiled:
     def _run(self, case: Case, call: Call, args: tuple, kwargs: dict) -> Any:
         """Run the program."""
         self._last, entry = case, case.entry
+        assert entry is not None
         try:
-            return entry.run(call)  # type: ignore[union-attr]
-        except entry.stops as way:  # type: ignore[union-attr]
+            return entry.run(call)
+        except entry.stops as way:
             if "read-only" in str(way):  # other arrays may have been written
                 raise
             told = f"{way} came out otherwise than recorded" if isinstance(way, entry.diverged) else \
@@ -272,8 +273,8 @@ class Compiled:
 
     def _described(self, args: tuple, kwargs: dict) -> dict[str, str]:
         """The arguments in words, by name."""
-        return {name: _short(f"{x.dtype}{list(x.shape)}" if isinstance(x, (Value, np.ndarray)) else x)
-                for name, x in self._named(args, kwargs)[0]}
+        given = [(name, unbox(x)) for name, x in self._named(args, kwargs)[0]]
+        return {name: _short(f"{x.dtype}{list(x.shape)}" if isinstance(x, np.ndarray) else x) for name, x in given}
 
     def _cause(self, args: tuple, kwargs: dict) -> str:
         """How this call differs from one before, in words."""

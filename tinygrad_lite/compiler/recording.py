@@ -136,7 +136,7 @@ class Recorder:
         for line in self.before.type_tests():  # a stand-in can answer isinstance(), but not type()
             self.trace.give_up("it compares a type()", "ask isinstance()", line)
         try:
-            given = None if self.trace.reason else self.trace.noted(lambda: self._lifted(args, kwargs))
+            given: Any = None if self.trace.reason else self.trace.noted(lambda: self._lifted(args, kwargs))
             if self.trace.reason:
                 self._put_back()
                 given = args, kwargs

@@ -213,10 +213,11 @@ class Trace:
         if self.reason:
             return real
         var = self.record(op, mapped(word, args), mapped(word, kwargs) if kwargs else {}, real)
-        parent = next((a for a in args if isinstance(a, Traced)), None)
-        parts = [p for p in leaves(real) if isinstance(p, np.ndarray) and p.base is not None]
-        if parent is None or not any(np.may_share_memory(parent.value, p) for p in parts):
-            parent = None
+        shown = [p for p in leaves(real) if isinstance(p, np.ndarray) and p.base is not None]
+        parent = next((a for a in given.values() if any(np.may_share_memory(a.value, p) for p in shown)), None)
+        if parent is not None and args and isinstance(args[0], Traced) and parent is not args[0]:
+            self.give_up(f"{op} gives a view of another array than its first argument", "make it by an index")
+            return real
         var.aliases = parent is not None
         if isinstance(real, (tuple, list)):
             parts = [given[id(part)] if id(part) in given else self._item(var, i, part, parent)
@@ -264,6 +265,9 @@ class Trace:
 
     def call_of(self, how: Var, now: Var) -> Var:
         """The view `how`, once more, of a value that has changed."""
+        if how.op == "item" or not how.args or not isinstance(how.args[0], Var):
+            self.give_up("an array changes in place that np.split, np.einsum or the like gave views of",
+                         "make them by an index")
         return self.record(how.op, (now, *how.args[1:]), how.kwargs, np.empty(how.shape, how.dtype))
 
     # ---- in-place changes
