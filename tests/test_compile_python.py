@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from compiling import compare
+from compiling import compare, outcomes
 
 import tinygrad_lite as tl
 
@@ -132,6 +132,17 @@ def test_objects_in_an_object_argument(change):
     source = "class O: pass\nclass S:\n    __slots__ = ('s', 'late')\nP, P2 = O(), O()\nP.sub, P.slot = O(), S()\nP.sub.q, P2.q, P.slot.s = 2.0, 3.0, 1.0\n" \
              "P.sub.w = P2.w = tl.ones(3)\ndef f(x, p):\n    return x * p.sub.q * p.slot.s + p.sub.w"
     compare(source, f"if i == 4:\n    {change}\nr = f(tl.ones(3), P)", 8)
+
+
+DECLARED = "class Ema:\n    def __init__(self): self.mean, self.by = tl.zeros(3), 0.5\n    def update(self, x):\n" \
+           "        self.mean = self.mean * self.by + x\nema, settings = Ema(), {'scale': 2.0}\ndef helper(x):\n" \
+           "    ema.update(x)\n    return ema.mean * settings['scale']\nf = lambda x: helper(x)\n" \
+           "g = tl.compile(f, state=(ema, settings), strict=True)"
+
+
+def test_objects_and_settings_that_only_helpers_know_can_be_declared():
+    call = "ema.by = 0.5 + 0.25 * (i > 4)\nsettings['scale'] = 2.0 + (i > 7)\nr = {}(tl.ones(3)), ema.mean, ema.by"
+    assert outcomes(DECLARED, call.format("f"), 12) == outcomes(DECLARED, call.format("g"), 12)
 
 
 # ---------------------------------------------------------------- errors

@@ -40,7 +40,7 @@ def test_what_can_be_state():
             w.mul_(1.5)
         array += 1
     assert compiled.traces == 1
-    for wrong in (3, "model", [model, 3], lambda: model, tl.compile(step)):
+    for wrong in (3, "model", [lambda: 3], lambda: model, tl.compile(step)):
         with pytest.raises(TypeError, match="state is a module"):
             tl.compile(step, state=wrong)
 

@@ -30,7 +30,7 @@ from .explanation import explained
 from .export import exported
 from .holders import LIBRARY, has_attributes, holders_of
 from .looks import difference
-from .program import Call
+from .program import Call, leaves
 from .recording import Recording, checked, record
 from .state import ATOMS, IDENTICAL, State, atom, form, shared
 from .trace import CompileError
@@ -340,14 +340,13 @@ def _short(x: Any) -> str:
 
 
 def _checked_state(state: Any) -> Any:
-    """state= as it was given; TypeError for what is none."""
-    record = dataclasses.is_dataclass(state) and not isinstance(state, type)
-    if isinstance(state, (dict, list, tuple)):
-        for part in state.values() if isinstance(state, dict) else state:
-            _checked_state(part)
-    elif not record and not isinstance(state, (*LOOKED_INTO, Value, np.ndarray)):
-        raise TypeError("compile: state is a module, an optimizer, a Tensor, an array, a random generator, a "
-                        f"dataclass, or a tuple, list or dict of them, not {type(state).__name__}")
+    """state= as it was given; TypeError for what can be none: a number alone can never change."""
+    for part in [state] if not isinstance(state, (dict, list, tuple)) else leaves(state):
+        within = part is not state and isinstance(part, ATOMS)
+        if not within and not isinstance(part, (*LOOKED_INTO, Value, np.ndarray)) and (
+                isinstance(part, (*IDENTICAL, Compiled)) or not has_attributes(part)):
+            raise TypeError("compile: state is a module, an optimizer, a Tensor, an array, a random generator, an "
+                            f"object with attributes, or a tuple, list or dict of them, not {type(part).__name__}")
     return state
 
 

@@ -278,11 +278,12 @@ class Recorder:
         trace = self.trace
         if _randomness_elsewhere() != self.random:
             trace.give_up("it draws random numbers from another source than the generators of its arguments and state",
-                          "use the library's, or pass a generator in state")
+                          "use the library's, or pass a generator in state", self.before.line_of("random"))
         for generator in self.call.state.generators:
             stand_in = trace.generators[id(generator)]
             if stand_in.value is not getattr(generator, "numpy", generator) or stand_in.drawn_elsewhere():
-                trace.give_up("it seeds a generator, or draws from it past the state", "do that outside")
+                trace.give_up("it seeds a generator, or draws from it past the state", "do that outside",
+                              self.before.line_of("manual_seed"))
         for t, _, node, hooks in self.tensors.values():
             if t.node is not node or node is not None and len(node.hooks or ()) != hooks:
                 trace.give_up("it changes what is recorded of a tensor from outside, or its hooks",

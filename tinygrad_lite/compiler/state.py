@@ -22,6 +22,7 @@ from ..nn import Module
 from ..optim import Optimizer
 from ..random import Generator, default_generator
 from .holders import Holder, has_attributes, holders_of, is_full, slots_of
+from .program import leaves
 
 ATOMS = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, slice, type(...), frozenset,
          range, enum.Enum)
@@ -114,6 +115,7 @@ class State:
         self._opened: set[int] = set()  # ids of objects that are looked into
         self._arguments: set[int] = set()  # those of arguments, and all objects in these
         self._open([x for _, x in opened])
+        self._opened.update(id(x) for x in leaves(declared) if has_attributes(x))
         self._seen: dict[int, int] = {}
         self._optimizers: list[tuple[str, Optimizer]] = []
         parts = [self._entries("", Holder([x for _, x in opened], labels=[name for name, _ in opened]))]
