@@ -34,6 +34,7 @@ from .program import Call, leaves
 from .recording import Recording, checked, record
 from .state import ATOMS, IDENTICAL, State, atom, form, shared
 from .trace import CompileError
+from .words import MODULES
 
 LOOKS = (2, 3, *(10**k for k in range(1, 16)))  # calls of a key that are recorded
 STATES = 4  # of how many objects (methods' owners, models among the arguments) the state is kept at a time
@@ -67,7 +68,7 @@ class Compiled:
         functools.update_wrapper(self, function)
         self.function, self.state, self.strict, self.max_retraces = function, state, strict, max_retraces
         name = getattr(function, "__name__", type(function).__name__)
-        self._name = name if name.isidentifier() else "program"
+        self._name = name if name.isidentifier() and name not in MODULES else "program"
         try:
             parameters = list(inspect.signature(function).parameters.values())
         except ValueError:  # of some built-in functions there is none

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from .entry import Entry
-from .program import Call, Count, Draws, Gradient, Slot
+from .program import Call, Count, Draws, Gradient, Slot, leaves, mapped
+from .recording import Itself
 from .state import State
+from .words import Verbatim
 
 FRAME = '''
 
@@ -17,12 +19,15 @@ _step = make(*DATA.values())
 
 
 def {name}({arguments}):
-    """One call, for arguments of the recorded shapes: {shapes}.
+    """One call{of}.
 
     The arrays in DATA and the NUMBERS are read and changed, as the recorded function did.
     """
-    results = _step({given})
-{update}    return results[{results}]
+{checks}    results = _step({given})
+{update}    return {result}
+'''
+CHECK = '''    if (np.shape({name}), np.asarray({name}).dtype) != ({shape}, "{dtype}"):
+        raise ValueError(f"{name} is {{np.asarray({name}).dtype}}{{np.shape({name})}}, not {dtype}{shape}")
 '''
 
 
@@ -39,20 +44,26 @@ def exported(path: Any, name: str, entry: Entry, state: State) -> None:
                            "export a step that starts with zero_grad()")
     if entry.recording.outputs or entry.recording.replaced:
         raise RuntimeError("export: the program puts its results into attributes; return them instead")
+    if any(isinstance(x, Itself) for x in leaves(entry.recording.result, records=True)):
+        raise RuntimeError("export: the program gives back a Tensor of its arguments or state; return a copy")
+    if len({v.value.at for v in module.given if isinstance(v.value, Slot)}) != entry.recording.arguments:
+        raise RuntimeError("export: one array was given as two arguments; call it with different ones")
     call = Call([], state)
     kinds = {kind: [v for v in module.given if isinstance(v.value, kind)] for kind in (Slot, Count, Draws)}
     data = {names[v]: v.value.read(call) for v in module.bound} | {names[v]: v.value for v in module.constants}
     written, count = [names[i] for i, _ in program.writes if i.shape is None], len(program.results)
-    arguments = [*(names[v] for v in kinds[Slot]), *(f"{names[v]}=np.random.default_rng()" for v in kinds[Draws])]
+    arguments = sorted(kinds[Slot], key=lambda v: v.value.at)
+    arrays = [v for v in arguments if v.shape is not None]
+    place = {v: Verbatim(f"results[{i}]") for i, v in enumerate(entry.recording.program.results)}
+    result = mapped(lambda x: place.get(getattr(x, "of", x), x), entry.recording.result, records=True)
     text = FRAME.format(
         numbers=repr({names[v]: v.value.read(call) for v in kinds[Count]}), name=name,
-        arguments=", ".join(arguments),
-        shapes=", ".join(
-            f"{names[v]} {v.shape} {v.dtype}" if v.shape is not None else f"{names[v]} (a number)"
-            for v in kinds[Slot]) or "none",
+        arguments=", ".join(names[v] for v in (*arguments, *kinds[Draws])),
+        of=", for " + ", ".join(f"{names[v]} {v.dtype}{v.shape}" for v in arrays) if arrays else "",
+        checks="".join(CHECK.format(name=names[v], shape=v.shape, dtype=v.dtype) for v in arrays),
         given=", ".join(f'NUMBERS["{names[v]}"]' if v in kinds[Count] else names[v] for v in module.given),
         update=f"    NUMBERS.update(zip({written!r}, results[{count}:]))\n" if written else "",
-        results="0" if count == 1 else f":{count}")
+        result=module.words.of(result))
     np.savez(path.with_suffix(".npz"), **data)  # type: ignore[arg-type]
     path.write_text(f'"""{name}, compiled by tinygrad_lite; needs numpy alone."""\n\nfrom pathlib import Path\n\n'
                     + module.whole + text)

@@ -64,6 +64,7 @@ class Recording:
     outputs: list[tuple[int, Any, Any]]  # (which of the state's holders, key or Itself, what is put there)
     replaced: list[tuple[Slot, Var]]  # (a Tensor, the array that it is given)
     numbers: list[int]  # which of the state's numbers are written
+    arguments: int  # how many arrays, Tensors and numbers are read from the arguments
     ignored: set[str]  # kinds of floating-point errors that are not reported
     outside: dict[int, Any]  # by id: weak references to the plain arrays that were constants, and where they were used
 
@@ -258,7 +259,7 @@ class Recorder:
         _name_gradients(trace, self.gradients)
         outside = {key: (weakref.ref(x), var.line) for key, (x, var) in trace.constants.items()}
         return Recording(self._program(leaves([replaced, outcome, outputs], records=True), gradients, writes), outcome,
-                         gradients, outputs, replaced, numbers, trace.ignored, outside)
+                         gradients, outputs, replaced, numbers, len(self.call.arguments), trace.ignored, outside)
 
     def _program(self, parts: list, gradients: list, writes: list) -> Program:
         """The program that gives these parts, gradients and writes."""

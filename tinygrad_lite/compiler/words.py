@@ -12,7 +12,8 @@ from .layout import fills
 from .passes import COPIES, fresh_zeros
 from .program import Program, Var, identical
 
-TAKEN = {"np", "pool", "array", "make", "Diverged", *dir(builtins), *keyword.kwlist}
+MODULES = {"np", "pool", "array", "make", "Diverged", *keyword.kwlist}  # words of a module with a program
+TAKEN = MODULES | set(dir(builtins))
 INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "power": "**", "greater": ">",
          "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!=", "bitwise_and": "&",
          "bitwise_or": "|"}  # ufuncs that have an operator
@@ -120,6 +121,8 @@ class Words:
             return f"({', '.join(map(self.of, x))}{',' * (len(x) == 1)})"
         if isinstance(x, list):
             return f"[{', '.join(map(self.of, x))}]"
+        if isinstance(x, dict):
+            return f"{{{', '.join(f'{key!r}: {self.of(part)}' for key, part in x.items())}}}"
         text = literal(x)
         return f"({text})" if text.startswith("-") and tighter > MINUS else text
 
