@@ -392,8 +392,9 @@ class Recorder:
                 at = self._outcome(key) if isinstance(key, Value) else key  # an optimizer's state is kept by parameter
                 found.append((holder, at, mapped(self._outcome, value, records=True)))
                 continue
-            self.trace.give_up(f"it changes '{path}'", "return what it computes; only Tensors and numbers in modules, "
-                               "optimizers, dataclasses and `self` are written back", self.before.line_of(path))
+            self.trace.give_up(f"it changes '{path}'", "return what it computes; only Tensors and numbers in the state "
+                               "(modules, optimizers, dataclasses, `self`, state=) are written back",
+                               self.before.line_of(path))
         return found
 
     def _put_back(self) -> None:
