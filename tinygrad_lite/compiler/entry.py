@@ -106,14 +106,22 @@ class Entry:
         for at, value in zip(recording.numbers, out[count:]):
             where, key = state.counts[at]
             where[key] = value
-        gradients = iter(out[len(out) - len(self.program.kept):])
-        for which, var in recording.gradients:
-            which.value(call).node.grad = box(next(gradients)) if isinstance(var, Var) else var and var.value(call)
+        if instance.leaves:
+            for node, g in zip(instance.leaves, out[len(out) - len(instance.leaves):]):
+                node.grad = box(g)
+        else:
+            self._other_gradients(out, call)
         if not self.plain:
             self._changed(out, call, made)
         if type(recording.result) is Boxed:
             return self._given(recording.result, out, call, made)
         return mapped(lambda x: self._given(x, out, call, made), recording.result, records=True)
+
+    def _other_gradients(self, out: tuple, call: Call) -> None:
+        """Those of arguments, those that are None, and those that several Tensors share."""
+        gradients = iter(out[len(out) - len(self.program.kept):])
+        for which, var in self.recording.gradients:
+            which.value(call).node.grad = box(next(gradients)) if isinstance(var, Var) else var and var.value(call)
 
     def _given(self, x: Any, out: tuple, call: Call, made: dict) -> Any:
         """What is handed out for a part of a result; the same Tensor each time that it occurs."""
@@ -149,12 +157,20 @@ class Instance:
         self.step = entry.make(*self.arrays, *(v.value for v in entry.module.constants))
         written = {i for i, _ in entry.program.writes}
         self.stamp = stamper([a for a, v in zip(self.arrays, entry.module.bound) if v in written])
+        self.leaves: list[Node] = []  # that a gradient is computed for, if all are of the state
+        self._find_leaves(call)
+
+    def _find_leaves(self, call: Call) -> None:
+        gradients = self.entry.recording.gradients
+        if all(which.bound and isinstance(var, Var) for which, var in gradients):
+            self.leaves = [which.value(call).node for which, _ in gradients]
 
     def fits(self, call: Call) -> bool:
         """Whether it is bound to the arrays of this call's state."""
         if not all(map(operator.is_, self.arrays, self.entry.arrays(call))):
             return False
         self.state = call.state
+        self._find_leaves(call)
         return True
 
 

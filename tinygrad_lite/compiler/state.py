@@ -32,6 +32,7 @@ INSIDE = ("state", "param_groups", "defaults")  # of an optimizer: what is looke
 LARGE = 256  # entries of a container of plain values, up to which it is part of the state
 READ: Any = operator.attrgetter("cell_contents")
 ARRAY, NODE, HOOKS, GRAD = (operator.attrgetter(name) for name in ("array", "node", "hooks", "grad"))
+END = object()
 _nothing = itertools.repeat(None)
 
 
@@ -75,15 +76,19 @@ class Watched(Holder):
         vars(self).update(vars(holder))
         self.known: dict[Any, Any] = {}
 
+    def whole(self) -> bool:
+        """Whether all of its entries must stay the same: then it is read from end to end, its keys too."""
+        return isinstance(self.held, (dict, list, tuple)) and self.keys is None and 0 < len(self.known) == len(self.held)
+
     def reader(self) -> tuple[Callable[[], Iterable], list]:
         """A function, all of it in C, that gives the entries that must stay the same; and what they are."""
         keys, known = list(self.known), list(self.known.values())
-        if isinstance(self.held, dict) and self.keys is None and len(keys) == len(self.held):
+        if self.whole() and isinstance(self.held, dict):
             return functools.partial(itertools.chain, self.held, self.held.values()), [*keys, *known]
+        if self.whole():
+            return functools.partial(iter, self.held), known
         if self.cells:
             return functools.partial(map, READ, [self.held[key] for key in keys]), known
-        if isinstance(self.held, (list, tuple)) and len(keys) == len(self.held):
-            return functools.partial(iter, self.held), known
         get: Any = operator.itemgetter if isinstance(self.held, (dict, list, tuple)) else operator.attrgetter
         return functools.partial(get(*keys, keys[0]), self.held), [*known, known[0]]  # of one it would give no tuple
 
@@ -108,8 +113,7 @@ class State:
         self.number = 0  # a short form of the key
         self._sized: list[Any] = []
         self._unset: list[tuple[Any, str]] = []  # slots
-        self._typed: list[tuple[Any, Any]] = []  # numbers that a call may replace by something else
-        self._types: list[type] = []
+        self._typed: list[Callable] = []  # give the numbers that may be replaced by something else
         self._complete = True
         self._changing = changing
         self._opened: set[int] = set()  # ids of objects that are looked into
@@ -199,8 +203,7 @@ class State:
                 self.numbers.append((holder, key))
                 self.counts.append((holder.held if isinstance(holder.held, dict) else holder, key))
                 if path in self._changing or key == "lr":  # the optimizer's own counts stay numbers
-                    self._typed.append(self.counts[-1])
-                    self._types.append(type(value))
+                    self._typed.append(functools.partial(operator.getitem, *self.counts[-1]))
                 self.names[id(holder), key] = path
                 parts.append((key, type(value), "number"))
                 continue
@@ -218,8 +221,6 @@ class State:
     def _watched(self, plain: Holder) -> Watched:
         holder = Watched(plain)
         self.holders.append(holder)
-        if holder.keys is None and isinstance(holder.held, (dict, list)):
-            self._sized.append(holder.held)
         return holder
 
     def _of_optimizer(self, name: str, optimizer: Optimizer) -> tuple:
@@ -265,28 +266,31 @@ class State:
                 read, known = holder.reader()
                 self._readers.append(read)
                 self._known += known
+            if holder.keys is None and isinstance(holder.held, (dict, list)) and not holder.whole():
+                self._sized.append(holder.held)
         self._nodes = [t.node for t in self.tensors if t.node is not None]
-        for hooks in [n.hooks for n in self._nodes if n.hooks]:
+        for hooks in [n.hooks for n in self._nodes if n.hooks is not None]:
             self._sized.append(hooks)
             self._readers.append(hooks.values)
             self._known += hooks.values()
         self._sizes = list(map(len, self._sized))
-        self._known += [*map(ARRAY, self.tensors), *map(NODE, self.tensors), *map(HOOKS, self._nodes)]
-        self._without = [n.grad is None for n in self._nodes]
+        self._known += [*map(ARRAY, self.tensors), *map(NODE, self.tensors), *map(HOOKS, self._nodes),
+                        *[n.grad is None for n in self._nodes], *[type(read()) for read in self._typed], END]
         self._forms = [(a.shape, a.dtype) for a in self.arrays]
 
     def same(self) -> bool:
         """Whether the key must be what it was, found out by looking at the same objects, all of it in C."""
-        if list(map(len, self._sized)) != self._sizes or list(map(operator.is_, map(GRAD, self._nodes), _nothing)) \
-                != self._without or self.arrays and [(a.shape, a.dtype) for a in self.arrays] != self._forms:
+        if list(map(len, self._sized)) != self._sizes or \
+                self.arrays and [(a.shape, a.dtype) for a in self.arrays] != self._forms:
             return False
-        entries = itertools.chain.from_iterable(map(operator.call, self._readers))
-        try:
-            return all(map(operator.is_, itertools.chain(entries, map(ARRAY, self.tensors), map(NODE, self.tensors),
-                                                         map(HOOKS, self._nodes)), self._known)) and self._complete \
-                and all(isinstance(holder[key], Value) for holder, key in self.loose) \
-                and [type(holder[key]) for holder, key in self._typed] == self._types \
-                and not any(hasattr(x, slot) for x, slot in self._unset)
+        now = itertools.chain(itertools.chain.from_iterable(map(operator.call, self._readers)),
+                              map(ARRAY, self.tensors), map(NODE, self.tensors), map(HOOKS, self._nodes),
+                              map(operator.is_, map(GRAD, self._nodes), _nothing),
+                              map(type, map(operator.call, self._typed)), (END,))
+        try:  # what has grown or shrunk shifts all that follows, at least the END
+            return all(map(operator.is_, now, self._known)) and self._complete \
+                and (not self.loose or all(isinstance(holder[key], Value) for holder, key in self.loose)) \
+                and not (self._unset and any(hasattr(x, slot) for x, slot in self._unset))
         except (LookupError, ValueError, AttributeError):
             return False
 
