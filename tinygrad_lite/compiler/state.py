@@ -78,7 +78,8 @@ class Watched(Holder):
 
     def whole(self) -> bool:
         """Whether all of its entries must stay the same: then it is read from end to end, its keys too."""
-        return isinstance(self.held, (dict, list, tuple)) and self.keys is None and 0 < len(self.known) == len(self.held)
+        container = self.keys is None and isinstance(self.held, (dict, list, tuple))
+        return container and 0 < len(self.known) == len(self.held)
 
     def reader(self) -> tuple[Callable[[], Iterable], list]:
         """A function, all of it in C, that gives the entries that must stay the same; and what they are."""
