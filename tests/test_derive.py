@@ -99,6 +99,106 @@ def test_derived_sources_run_and_agree_with_the_tape(name):
         np.testing.assert_allclose(g, d.array, rtol=2e-5, atol=1e-6)
 
 
+SIZES = [{"N": 6, "D": 4, "M": 3, "K": 5}, {"N": 7, "D": 5, "M": 4, "K": 8}, {"N": 9, "D": 8, "M": 6, "K": 7}]
+OF_X = """x.sum() | x.mean() | (x ** 2).sum() | 0.25 * (x ** 2).sum() | x.exp().sum() | x.tanh().mean() | x.sigmoid().sum() |
+F.gelu(x).sum() | F.gelu(x, approximate='tanh').sum() | F.silu(x).mean() | F.softplus(x).sum() | F.elu(x).sum() | x.abs().sum() |
+(x * x + 1).log().sum() | (x * x + 1).sqrt().sum() | x.softmax(-1).square().sum() | x.softmax(0)[0].sum() | x.logsumexp(-1).sum() |
+x.log_softmax(-1)[:, 0].sum() | x.max(1)[0].sum() | x.min(0)[0].mean() | x.max() | x.amax(1).sum() | x.var(0).sum() | x.std(1).sum() |
+x.var(1, unbiased=False).sum() | x.norm() | x.norm(dim=1).sum() | x.cumsum(1).square().sum() | x.cumsum(0).sum() | x.prod(1).sum() |
+(x @ x.T).square().mean() | x.reshape(-1).square().sum() | x.flatten()[1:].sum() | x[1:].sum() | x[:, 1:3].square().sum() |
+x[0].sum() | x[:, -1].sum() | x[::2].sum() | x[[0, 2, 2]].square().sum() | x.flip(0)[0].sum() | x.roll(1, 0).mul(x).sum() |
+x.sort(1)[0][:, 0].sum() | x.clamp(-0.5, 0.5).sum() | tl.where(x > 0, x, x * 0.1).sum() | x.masked_fill(x > 0, 0.0).sum() |
+((x > 0) & (x < 1)).float().mul(x).sum() | tl.cat([x, x * 2], 1).square().sum() | tl.stack([x, x * 2]).square().sum() |
+F.pad(x, (1, 1)).square().sum() | x[:, None].square().sum() | x.tril().square().sum() | x.triu(1).sum() |
+tl.einsum('ij,kj->ik', x, x).sum() | F.layer_norm(x, (x.shape[-1],)).square().sum() | F.normalize(x, dim=1).sum() |
+((x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True)).pow(3).sum() | (x / x.shape[1] ** 0.5).sum() | (x * len(x)).sum() |
+x.sum() / (len(x) - 1) | (x.sum(0) ** 2).mean() * x.shape[0] | x.repeat(2, 1).square().sum() | x.split(2, 0)[1].sum() |
+x.max(1, keepdim=True)[0].sub(x).sum() | x.topk(2, 1)[0].sum() | tl.outer(x[:, 0], x[0]).sum() | tl.maximum(x, x * 0.5).sum() |
+F.relu(x).mean(0).norm() | tl.logaddexp(x, x * 2).sum() | F.huber_loss(x, x * 0.5) | F.dropout(x, 0.0).sum()"""
+OTHERS = {  # a shape an argument; of whole numbers "below what: shape", of probabilities "p: shape"
+    "F.mse_loss(x, y)": {"x": "N D", "y": "N D"}, "F.cross_entropy(x, y)": {"x": "N D", "y": "below D: N"},
+    "F.cross_entropy(x, y, reduction='sum')": {"x": "N D", "y": "below D: N"}, "F.cross_entropy(x, p)": {"x": "N D", "p": "p: N D"},
+    "F.nll_loss(x.log_softmax(1), y)": {"x": "N D", "y": "below D: N"},
+    "F.binary_cross_entropy_with_logits(x, t)": {"x": "N D", "t": "p: N D"}, "F.binary_cross_entropy(x.sigmoid(), t)": {"x": "N D", "t": "p: N D"},
+    "F.kl_div(x.log_softmax(1), p, reduction='batchmean')": {"x": "N D", "p": "p: N D"}, "F.linear(x, w, b).square().mean()": {"x": "N D", "w": "M D", "b": "M"},
+    "F.scaled_dot_product_attention(q, k, v).square().sum()": {"q": "N D", "k": "K D", "v": "K M"},
+    "F.scaled_dot_product_attention(q, k, v, is_causal=True).sum()": {"q": "N D", "k": "N D", "v": "N D"},
+    "F.embedding(i, E).square().sum()": {"i": "below N: K", "E": "N D"}, "(E[i].mean(0) ** 2).sum()": {"i": "below N: K", "E": "N D"},
+    "F.conv1d(x, w).square().sum()": {"x": "N D 9", "w": "M D 3"}, "F.conv2d(x, w, b, padding=1).square().sum()": {"x": "N D 6 5", "w": "M D 3 3", "b": "M"},
+    "F.avg_pool2d(x, 2).square().sum()": {"x": "N D 6 4"}, "x[tl.arange(len(y)), y].sum()": {"x": "N D", "y": "below D: N"},
+    "(dx * N).sum()": {"dx": "N D", "N": "D"}, "(value * out).sum()": {"value": "N D", "out": "D"},
+    "((x - mu) / s.exp()).square().mean() + s.mean()": {"x": "N D", "mu": "D", "s": "D"}, "F.rms_norm(x, (x.shape[-1],), w).sum()": {"x": "N D", "w": "D"},
+    "(x[:, None] - c).square().sum(-1).min(1)[0].mean()": {"x": "N D", "c": "M D"}, "F.group_norm(x, 2, w, b).square().sum()": {"x": "N 4 D", "w": "4", "b": "4"},
+    "F.batch_norm(x, None, None, w, b, training=True).pow(3).sum()": {"x": "N D", "w": "D", "b": "D"}, "F.cosine_similarity(x, y).sum()": {"x": "N D", "y": "N D"},
+    "(x @ A * x).sum(1).mean()": {"x": "N D", "A": "D D"}, "(a[:, None] * b[None]).square().sum()": {"a": "N", "b": "D"},
+    "tl.einsum('bij,bjk->bik', a, b).square().sum()": {"a": "M N D", "b": "M D K"}, "(a.transpose(1, 2) @ b).mean()": {"a": "M N D", "b": "M N K"},
+    "((x - mu) / s.exp()).square().mean()": {"x": "N", "mu": "1", "s": "1"}, "F.layer_norm(x, (x.shape[-1],), g, b).square().sum()": {"x": "N D", "g": "D", "b": "D"},
+    "((x @ W + b).tanh() @ V - y).square().mean()": {"x": "N D", "W": "D M", "b": "M", "V": "M K", "y": "N K"},
+    "lstm(x, h, c, W, U, b)": {"x": "N D", "h": "N M", "c": "N M", "W": "D 4*M", "U": "M 4*M", "b": "4*M"},
+    "attention(x, Q, K, V)": {"x": "N D", "Q": "D M", "K": "D M", "V": "D M"}, "by_hand(z, y)": {"z": "N D", "y": "below D: N"},
+}
+CASES = {**{text.strip(): {"x": "N D"} for text in OF_X.replace("\n", " ").split(" | ")}, **OTHERS}
+
+
+def lstm(x, h, c, W, U, b):
+    i, f, g, o = (x @ W + h @ U + b).chunk(4, 1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return (o.sigmoid() * c.tanh()).sum()
+
+
+def attention(x, Q, K, V):
+    q, k, v = x @ Q, x @ K, x @ V
+    scores = (q @ k.T / q.shape[1] ** 0.5).masked_fill(tl.ones(len(x), len(x)).triu(1) > 0, -np.inf)
+    return (scores.softmax(-1) @ v).sum()
+
+
+def by_hand(z, y):
+    m = z.max(1, keepdim=True)[0]
+    e = (z - m).exp()
+    logp = z - m - e.sum(1, keepdim=True).log()
+    return -logp[tl.arange(len(y)), y].mean()
+
+
+def made(spec, sizes, rng):
+    """An array of a shape in letters."""
+    kind, _, shape = spec.rpartition(":")
+    shape = [eval(word, dict(sizes)) for word in shape.split()]
+    if kind.startswith("below"):
+        return rng.integers(0, sizes[kind.split()[1]], shape)
+    x = rng.standard_normal(shape)
+    return np.exp(x) / np.exp(x).sum(-1, keepdims=True) if kind == "p" else x
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_a_source_is_right_at_other_sizes_or_says_for_which_it_is(text):
+    function = eval(f"lambda {', '.join(CASES[text])}: {text}", globals())
+    rng, names, ran = np.random.default_rng(0), {}, 0
+    exec(tl.derive(function, *(tl.from_numpy(made(spec, SIZES[0], rng)) for spec in CASES[text].values())), names)
+    for sizes in SIZES:
+        arrays = [made(spec, sizes, rng) for spec in CASES[text].values()]
+        try:
+            value, gradients = names["value_and_grad"](*arrays)
+        except AssertionError:
+            continue
+        ran += 1
+        tensors = [tl.from_numpy(a).requires_grad_(a.dtype.kind == "f") for a in arrays]
+        expected = function(*tensors)
+        np.testing.assert_allclose(value, expected.array, rtol=1e-6)
+        wanted = [t for t in tensors if t.requires_grad]
+        for g, d in zip(gradients, tl.autograd.grad(expected, wanted, allow_unused=True), strict=True):
+            np.testing.assert_allclose(g, d.array, rtol=1e-6, atol=1e-7)
+    assert ran >= 1
+
+
+def test_sizes_are_symbols():
+    source = tl.derive(lambda x, y: ((x - y) ** 2).mean(), floats(8, 3), floats(8, 3, seed=1))
+    assert "N, D = x.shape" in source and "dx = 2 * t1 / (N * D)" in source
+    assert "assert x.shape == (6, N)" in tl.derive(lambda x: x[:6].sum() + x.split([2, 4], 0)[0].sum(), floats(6, 3))
+    model = MLP(5, 8, 3)
+    source = tl.derive(lambda x, y: F.cross_entropy(model(x), y), floats(6, 5), classes(6, 3))
+    assert "model_fc1_weight" not in source and "fc1_weight (M, D)" in source
+
+
 def test_derive_says_what_it_cannot_do():
     with pytest.raises(TypeError, match="scalar"):
         tl.derive(lambda x: x * 2, floats(3))

@@ -30,17 +30,19 @@ def _columns(x, kernel, stride, dilation):
     return windows.reshape(math.prod(windows.shape[:3]), math.prod(windows.shape[3:]))
 
 
-@opaque
-def _images(columns, shape, kernel, stride, dilation):
+def _added_images(columns, shape, kernel, stride, dilation):
     (kh, kw), (sh, sw), (dh, dw) = kernel, stride, dilation
     n, c, h, w = shape
     oh, ow = _out(h, kh, sh, dh), _out(w, kw, sw, dw)
     parts = columns.reshape(c, kh, kw, n, oh, ow).transpose(1, 2, 3, 0, 4, 5)
-    out = np.zeros(shape, columns.dtype)
+    out = np.zeros_like(columns, shape=shape)
     for i in range(kh):
         for j in range(kw):
             out[:, :, i * dh : i * dh + oh * sh : sh, j * dw : j * dw + ow * sw : sw] += parts[i, j]
     return out
+
+
+_images = opaque(_added_images, plain=_added_images)
 
 
 # every window of x (N, C, H, W) as a column: (C * KH * KW, N * OH * OW), and its adjoint: added where they came from

@@ -130,7 +130,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if counted is not None:
         smooth = where(counted, smooth, rows.dtype.type(0))
     if reduction == "mean":
-        counts = w[flat] if counted is None else w[flat[counted]]
+        counts = np.take(w, flat if counted is None else flat[counted])  # a plain array cannot be indexed by a traced one
         smooth = sum(smooth) / counts.sum()
     else:
         smooth = _reduced(reshape(smooth, shape), reduction)

@@ -1,160 +1,214 @@
 """tl.derive: the backprop of a function as one would write it on paper, in numpy."""
 
+import contextlib
+import functools
 import inspect
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from ..engine.mode import mode, no_grad
 from ..engine.values import Value, as_array
 from ..tensor import Tensor
-from .passes import common_subexpressions, dead_code, fold_constants, fresh_zeros, known, simplify, views_for_copies
+from .passes import common_subexpressions, dead_code, fold_constants, known, simplify, views_for_copies
 from .program import Call, Program, Slot, Var
-from .recording import record
+from .recording import Recording, record
+from .sizes import LETTERS, Merged, Misfit, Shapes, Symbol, generic_shapes, symbols_of
 from .state import State
+from .textbook import Textbook
 from .trace import CompileError
-from .words import ATOM, INFIX, MINUS, TIGHTNESS, Words, listed, literal, named, pattern
-
-REDUCTIONS = {"np.add.reduce": "sum", "np.maximum.reduce": "max", "np.minimum.reduce": "min",
-              "np.multiply.reduce": "prod", "np.mean": "mean"}
-COLUMN = 56  # of the comments with shapes
 
 
-def derive(function: Callable, *examples: Any) -> str:
+def derive(function: Callable, *examples: Any, check: bool = True) -> str:
     """The numpy source of value_and_grad, which computes function(*examples) and its gradients.
 
     The function gives a scalar. Gradients are with respect to the examples that require grad and to the tensors that
     require grad and that the function reaches, such as a model's parameters, which become parameters of the source
-    after the function's own; where there is none of either, to all floating-point examples. Names are the function's;
-    comments give the shapes of these examples. The source runs as it stands, given numpy.
+    after the function's own; where there is none of either, to all floating-point examples. Names are the function's.
+    Sizes that can change are symbols (N, D, …), found by recording the function at others; where the source fits only
+    one size, it asserts that. It needs numpy alone. With check, what was written is run at the examples' sizes and at
+    others, and compared with the tape: a RuntimeError where they differ.
     """
-    free: list[Any] = [x for x in examples if isinstance(x, (Value, np.ndarray)) and as_array(x).dtype.kind == "f"]
-    state = State(function, None, [], set())
-    wanted = [x for x in free if isinstance(x, Value) and x.node is not None]
-    if not wanted and all(t.node is None for t in state.tensors):
-        wanted = free
-    inputs = [Tensor(as_array(x)).requires_grad_(any(x is w for w in wanted)) if isinstance(x, (Value, np.ndarray))
-              else x for x in examples]
+    return _Derivation(function, examples).source(check)
 
-    def value_and_grad(*args: Any) -> Any:
-        value = function(*args)
+
+class _Derivation:
+    """A function with its inputs: the examples, and the tensors that it reaches."""
+
+    def __init__(self, function: Callable, examples: tuple) -> None:
+        self.function, self.examples = function, examples
+        self.state = State(function, None, [], set())
+        arrays = [isinstance(x, (Value, np.ndarray)) for x in examples]
+        free: list[Any] = [x for x, array in zip(examples, arrays) if array and as_array(x).dtype.kind == "f"]
+        wanted = [x for x in free if isinstance(x, Value) and x.node is not None]
+        if not wanted and all(t.node is None for t in self.state.tensors):
+            wanted = free
+        self.wanted = [any(x is w for w in wanted) for x in examples]
+        names = list(inspect.signature(function).bind(*examples).arguments)
+        self.names = [name for name, array in zip(names, arrays) if array]
+        self.given = [np.array(as_array(x)) for x, array in zip(examples, arrays) if array]
+        self.reached = [t.array for t in self.state.tensors]
+        self.shapes: Shapes = [a.shape for a in (*self.given, *self.reached)]
+
+    @contextlib.contextmanager
+    def at(self, shapes: Shapes, dtype: Any = None) -> Iterator[list[Any]]:
+        """The function's arguments at these shapes; what it reaches has them for a while too, and no gradient."""
+        def made(a: np.ndarray, shape: tuple) -> np.ndarray:
+            a = np.resize(a, shape) if a.shape != shape else a.copy()
+            return a.astype(dtype) if dtype and a.dtype.kind == "f" else a
+
+        arrays = iter(map(made, self.given, shapes))
+        args = [Tensor(next(arrays)).requires_grad_(wanted) if isinstance(x, (Value, np.ndarray)) else x
+                for x, wanted in zip(self.examples, self.wanted)]
+        before = [(t, t.array, t.node and t.node.grad) for t in self.state.tensors]
+        try:
+            for (t, a, _), shape in zip(before, shapes[len(self.given):]):
+                t.array = made(a, shape) if shape != a.shape or dtype else a
+                if t.node is not None:
+                    t.node.array, t.node.grad = t.array, None
+            yield args
+        finally:
+            for t, array, grad in before:
+                t.array = array
+                if t.node is not None:
+                    t.node.array, t.node.grad = array, grad
+
+    def allowed(self, shapes: Shapes) -> bool:
+        """Whether the function computes a number at these shapes."""
+        with self.at(shapes) as args, no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return self.function(*args).array.size == 1
+            except Exception:  # whatever it says, it is not for these sizes
+                return False
+
+    def value_and_grad(self, *args: Any) -> Any:
+        """The function's value, after its backward pass."""
+        value = self.function(*args)
         if not isinstance(value, Tensor) or value.array.size != 1 or value.node is None:
             raise TypeError("derive: the function gives a scalar Tensor that depends on what gradients are wanted of")
-        value.backward()
+        one = np.ones(value.array.shape, value.array.dtype)
+        value.backward(Tensor(one if mode.tracing is None else mode.tracing.traced(one)))  # what is made of it is noted
         return value
 
-    names = list(inspect.signature(function).bind(*examples).arguments)
-    names = [n for n, x in zip(names, examples) if isinstance(x, (Value, np.ndarray))]
-    before = {t.node: t.node.grad for t in state.tensors if t.node is not None}
-    try:
-        for node in before:
-            node.grad = None
-        call = Call([x for x in inputs if isinstance(x, Tensor)], state)
-        _, recording, reason, _ = record(value_and_grad, call, [], names, tuple(inputs), {}, False)
-    finally:
-        for node, grad in before.items():
-            node.grad = grad
-    if recording is None:
-        raise CompileError(f"derive: {reason}")
-    for v in recording.program.body:
-        if v.op == "check" and v.value:
-            raise CompileError(f"derive: the truth test at {v.line} (`{v.line.text}`) makes the gradient depend on "
-                               "values: derive each branch by itself, or compute with tl.where")
-    program = recording.program
-    program.results[0].name = program.results[0].name.lstrip("~") or "value"
-    program = replace(program, body=[v for v in program.body if v.op != "check"])
-    for improve in (dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, textbook, dead_code):
-        program = improve(program)
-    return _Textbook(program).text(getattr(function, "__name__", "function"))
+    def recorded(self, shapes: Shapes) -> tuple[Recording, Program]:
+        """What the function does at these shapes, and the program that is written down."""
+        with self.at(shapes) as args:
+            call = Call([x for x in args if isinstance(x, Tensor)], self.state)
+            found = record(self.value_and_grad, call, [], self.names, tuple(args), {}, False, spelt_out=True)
+        recording = found.recording
+        if recording is None:
+            raise CompileError(f"derive: {found.reason}")
+        for v in recording.program.body:
+            if v.op == "check" and v.value:
+                raise CompileError(f"derive: the truth test at {v.line} (`{v.line.text}`) makes the gradient depend on "
+                                   "values: derive each branch by itself, or compute with tl.where")
+            if v.op.startswith("rng."):
+                raise CompileError("derive: the function draws random numbers; put the model in eval mode")
+        program = replace(recording.program, body=[v for v in recording.program.body if v.op != "check"])
+        program.results[0].name = program.results[0].name.lstrip("~") or "value"
+        for improve in (dead_code, functools.partial(fold_constants, most=1), views_for_copies, simplify,
+                        common_subexpressions, means, simplify, common_subexpressions, dead_code):
+            program = improve(program)
+        return recording, program
+
+    def source(self, check: bool) -> str:
+        """The module's text."""
+        recording, program = self.recorded(self.shapes)
+        symbols = symbols_of(self.shapes, self.allowed)
+        taken = {v.name.lstrip("~") for v in (*program.inputs, *program.body)}
+        letters = (letter for letter in LETTERS if letter not in taken)
+        symbols = symbols[: len(LETTERS) - len(taken.intersection(LETTERS))]
+        for symbol, letter in zip(sorted(symbols, key=lambda s: min(s.dims)), letters):
+            symbol.name = letter
+        while True:
+            try:
+                merged = self.merged(symbols)
+                text = Textbook(merged, self.dims(merged.program, symbols)).text(
+                    getattr(self.function, "__name__", "function"))
+                for shapes in (self.shapes, *self.others) if check else ():
+                    self.compare(text, recording, merged.program, shapes)
+                return text
+            except Misfit:
+                symbols = self.fitting(symbols)
+            except Exception:  # of the source, at other sizes
+                if not symbols:
+                    raise
+                symbols = symbols[:-1]
+
+    def merged(self, symbols: list[Symbol]) -> Merged:
+        """One program for all values of the symbols; Misfit where there is none."""
+        self.others: list[Shapes] = []  # where what is written is tried
+        if not symbols:
+            return Merged([self.recorded(self.shapes)[1]], [{}])
+        *rounds, one, other = generic_shapes(self.shapes, symbols, self.allowed, 6)
+        self.others = [one, other]
+        try:
+            programs = [self.recorded(shapes)[1] for shapes in rounds]
+        except CompileError:
+            raise Misfit from None
+        return Merged(programs, [{s.name: s.value(shapes) for s in symbols} for shapes in rounds])
+
+    def fitting(self, symbols: list[Symbol]) -> list[Symbol]:
+        """Fewer symbols: without those that do not fit by themselves, or else without the last."""
+        fit = []
+        for symbol in symbols:
+            with contextlib.suppress(Misfit):
+                self.merged([symbol])
+                fit.append(symbol)
+        return fit if len(fit) < len(symbols) else fit[:-1]
+
+    def dims(self, program: Program, symbols: list[Symbol]) -> dict[Var, list[tuple[Symbol, int] | None]]:
+        """For each axis of an input its symbol, and how many times that."""
+        found = {}
+        for v in program.inputs:
+            if isinstance(v.value, Slot) and v.shape is not None:
+                which = v.value.at + (len(self.given) if v.value.bound else 0)
+                found[v] = [next(((s, s.dims[which, axis]) for s in symbols if (which, axis) in s.dims), None)
+                            for axis in range(len(v.shape))]
+        return found
+
+    def compare(self, text: str, recording: Recording, program: Program, shapes: Shapes) -> None:
+        """Run the text beside the tape, in double precision."""
+        names: dict[str, Any] = {}
+        exec(compile(text, "<derived>", "exec"), names)
+        with self.at(shapes, np.float64) as args, np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call = Call([x for x in args if isinstance(x, Tensor)], self.state)
+            given = [v.value.read(call).copy() for v in program.inputs if v.shape is not None]
+            value, gradients = names["value_and_grad"](*given)
+            expected = [self.value_and_grad(*args).array]
+            expected += [which.value(call).node.grad.array for which, g in recording.gradients if isinstance(g, Var)]
+        largest = max(np.abs(right[np.isfinite(right)]).max(initial=1e-30) for right in expected)
+        for found, right in zip((value, *gradients), expected, strict=True):
+            if np.shape(found) != right.shape or not np.allclose(found, right, 1e-4, 1e-6 * largest, equal_nan=True):
+                raise RuntimeError(f"derive: the source does not agree with the tape at sizes {shapes}; this is a "
+                                   "fault of tinygrad_lite, please report it with the function. The source:\n" + text)
 
 
-def textbook(program: Program) -> Program:
-    """Sums as sums, means as means, and division where the factor is one over a whole number."""
+def means(program: Program) -> Program:
+    """Sums as sums, means as means."""
     def rule(var: Var) -> Var:
         a, b = (*var.args, None, None)[:2]
         if var.op == "[]" and a.op == "np.add.reduce" and b == (Ellipsis, None):
             return Var(a.op, a.args, a.kwargs | {"keepdims": True}, var.shape, var.dtype, var.name)
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and known(b) == 1:
             return a
-        if var.op == "np.multiply":
-            for factor, x in ((a, b), (b, a)):
-                if isinstance(factor, float) and 0 < factor < 1 and (1 / factor).is_integer():
-                    return replace(var, op="np.divide", args=(x, int(1 / factor)))
-        if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and \
+        if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and a.size and \
                 known(b) == a.args[0].size // a.size:
             return Var("np.mean", a.args, a.kwargs, var.shape, var.dtype, var.name)
+        if var.op == "np.multiply":
+            for one, x in ((a, b), (b, a)):
+                if isinstance(one, Var) and one.op == "constant" and one.dtype == var.dtype and (one.value == 1).all() \
+                        and isinstance(x, Var):
+                    return Var("np.broadcast_to", (x, var.shape), {}, var.shape, var.dtype, var.name)
+        if var.op == "put" and a.op == "put" and repr(a.args[1:]) == repr(var.args[1:]) and a.args[2] is var.args[2]:
+            return a  # x[i] += v stores twice
+        if var.op == "np.power" and b == 1 and isinstance(a, Var) and (a.shape, a.dtype) == (var.shape, var.dtype):
+            return a
         return var
 
     return program.rewritten(rule)
-
-
-class _Textbook(Words):
-    """A value is written where it is used, unless it has a name or is used twice; numpy's functions as operators."""
-
-    def __init__(self, program: Program) -> None:
-        uses, ends = program.uses(), set(program.ends())
-        given = [v for v in program.inputs if v.shape is not None]
-        super().__init__(named(program, ["N", "value_and_grad"]), {
-            v for v in program.body if v not in ends and not v.name and v.op not in ("put", "written") and
-            (len(uses.get(v, ())) == 1 or v.op in (".T", ".mT", "[]") and v.args[0] in given)})
-        self.program, self.given = program, given
-        self.rows = next((v for v in given if isinstance(v.value, Slot) and not v.value.bound and v.shape), None)
-        self.counted = False  # whether the number of rows has been written
-
-    def text(self, name: str) -> str:
-        """The module."""
-        body = [line for v in self.program.body if v not in self.inline for line in self.statement(v)]
-        value, gradients = (", ".join(map(self.of, side)) for side in (self.program.results, self.program.kept))
-        result = f"{value}, ({gradients}{',' * (len(self.program.kept) == 1)})"
-        lines = [f'"""{name} and its gradients: ({result})"""']
-        lines += [f"N = len({self.names[self.rows]})"] if self.counted and self.rows else []
-        lines += [*body, f"return {result}"]
-        parameters = ", ".join(self.names[v] for v in self.given)
-        return "\n".join(["import numpy as np", "", "", f"def value_and_grad({parameters}):",
-                          *(f"    {line}" for line in lines)]) + "\n"
-
-    def statement(self, v: Var) -> list[str]:
-        """The lines that compute a named value."""
-        if v.op.startswith("rng."):
-            raise RuntimeError("derive: the function draws random numbers; put the model in eval mode")
-        like = self.like(v)
-        if v.op == "put" and like and fresh_zeros(v.args[0]):
-            lines = [f"{self.names[v]} = np.zeros_like({like})", self.change(v, self.names[v])]
-        else:
-            lines = self.made(v)
-        return [*lines[:-1], f"{lines[-1]:<{COLUMN}}  # {v.shape}"]
-
-    def like(self, v: Var) -> str:
-        """Another value of the same shape and dtype that is there already."""
-        before = self.program.body[: self.program.body.index(v)]
-        return next((self.names[o] for o in before if o not in self.inline and
-                     (o.shape, o.dtype) == (v.shape, v.dtype)), "")
-
-    def whole(self, n: int) -> str:
-        """A number of rows is N."""
-        if self.rows is None or n != self.rows.shape[0] or n == 1:
-            return literal(n)
-        self.counted = True
-        return "N"
-
-    def constant(self, x: Var) -> str:
-        if x.value.ndim == 1 and x.value.dtype.kind == "i" and (x.value == np.arange(x.size)).all():
-            return f"np.arange({self.whole(x.size)})"
-        return pattern(x.value) or listed(x.value)
-
-    def operator(self, v: Var) -> str | None:
-        return INFIX.get(v.op[3:]) if v.op.startswith("np.") and not v.kwargs else super().operator(v)
-
-    def operation(self, v: Var) -> tuple[str, int]:
-        if v.op == "np.divide" and type(v.args[1]) is int:
-            return f"{self.of(v.args[0], TIGHTNESS['/'])} / {self.whole(v.args[1])}", TIGHTNESS["/"]
-        if v.op == "np.negative":
-            return f"-{self.of(v.args[0], MINUS)}", MINUS
-        if v.op == "np.square":
-            return f"{self.of(v.args[0], ATOM)} ** 2", TIGHTNESS["**"]
-        if v.op in REDUCTIONS and "dtype" not in v.kwargs:
-            axis = [] if v.kwargs["axis"] is None else [literal(v.kwargs["axis"])]
-            kept = ["keepdims=True"] if v.kwargs.get("keepdims") else []
-            return f"{self.of(v.args[0], ATOM)}.{REDUCTIONS[v.op]}({', '.join([*axis, *kept])})", ATOM
-        return super().operation(v)

@@ -1,8 +1,10 @@
 """What a call changes in Python objects outside of it: compared before and after a recording."""
 
 import collections
+import contextlib
 import dis
 import gc
+import random
 import sys
 import types
 from collections.abc import Iterable, Iterator
@@ -12,14 +14,15 @@ import numpy as np
 
 from ..engine.changes import stamp
 from ..engine.values import Node, Value, unbox
-from .holders import CONTAINERS, LIBRARY, Holder, holders_of
+from .holders import CONTAINERS, LIBRARY, Holder, globals_of, holders_of
 from .names import PYTHONS, Line
 from .program import Call, leaves
 from .stand_ins import plain
 from .state import ATOMS
 
 CLOSED = (*ATOMS, Value, Node, np.ndarray)  # what is not looked into
-MOST = 20_000  # objects that are looked at
+MOST = 200_000  # objects that are looked at
+SOURCES = (random.Random, np.random.RandomState, np.random.Generator, np.random.BitGenerator)  # of random numbers
 PYTHONS_OWN = ("builtins", "_io", "array", "itertools", "collections")  # types that say by pickling what they hold
 GONE: Any = object()  # the key of entries that are gone, or in a container without keys
 
@@ -30,7 +33,8 @@ class Pickled(Holder):
     def entries(self) -> list[tuple[Any, Any]]:
         """The parts of its pickle, by number."""
         try:
-            return list(enumerate(leaves(self.held.__reduce_ex__(4))))
+            parts = leaves(self.held.__reduce_ex__(4))
+            return [(i, x.tobytes() if isinstance(x, np.ndarray) else x) for i, x in enumerate(parts)]
         except Exception:  # there are many reasons why something cannot be pickled
             return []
 
@@ -48,28 +52,36 @@ class Pickled(Holder):
 class Contents:
     """The entries of all objects that can be reached from some names, as they are now."""
 
-    def __init__(self, roots: Iterable[tuple[str, Any]]) -> None:
+    def __init__(self, roots: Iterable[tuple[str, Any]], known: set[int]) -> None:
+        """known: ids of generators whose draws are noted."""
+        self.complete = True  # whether all has been looked at
         self.found: list[tuple[str, Holder, list[tuple[Any, Any]]]] = []
         self.codes: list[types.CodeType] = []
+        self.scopes: list[dict[str, Any]] = []  # the globals of functions that say `type`
         self.values: list[Any] = []  # the Tensors and arrays that are reached
         self.arrays: list[tuple[str, np.ndarray, int]] = []  # these arrays, with a hash of their bytes
         seen: dict[int, Any] = {}
         queue = collections.deque(roots)
-        while queue and len(seen) < MOST:
+        while queue and self.complete:
             path, x = queue.popleft()
             if isinstance(x, (Value, np.ndarray)):
                 self.values.append(x)
                 if id(unbox(x)) not in seen:
                     seen[id(unbox(x))] = unbox(x)
                     self.arrays.append((path, unbox(x), hash(unbox(x).tobytes())))
-            inside = type(x).__module__.startswith((LIBRARY + "compiler", "numpy"))
+            if isinstance(x, SOURCES) and id(x) in known:
+                continue
+            inside = type(x).__module__.startswith((LIBRARY + "compiler", "numpy")) and not isinstance(x, SOURCES)
             if id(x) in seen or inside or isinstance(x, CLOSED) or (
                     isinstance(x, (type, types.ModuleType)) and not _is_users(x)):
                 continue
             seen[id(x)] = x
+            self.complete = len(seen) < MOST
             if isinstance(x, types.FunctionType) and not (x.__module__ or "").startswith((LIBRARY, "numpy")):
                 self.codes.append(x.__code__)
-            python_own = type(x).__module__ in PYTHONS_OWN and not isinstance(x, CONTAINERS)
+                if "type" in globals_of(x.__code__):
+                    self.scopes.append(x.__globals__)
+            python_own = isinstance(x, SOURCES) or type(x).__module__ in PYTHONS_OWN and not isinstance(x, CONTAINERS)
             for holder in (*holders_of(x), *[Pickled(x)] * python_own):
                 entries = holder.entries()
                 self.found.append((path, holder, entries))
@@ -105,14 +117,18 @@ class Contents:
         """The arrays that hold other numbers now."""
         return ((path, x) for path, x, before in self.arrays if hash(x.tobytes()) != before)
 
-    def type_tests(self) -> Iterator[Line]:
-        """Where the user's functions that are reached compare the type() of something."""
-        for code in self.codes:
-            steps = [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "PRECALL")]
-            for i, step in enumerate(steps):
-                compared = any(s.opname in ("IS_OP", "COMPARE_OP", "CONTAINS_OP") for s in steps[i : i + 9])
-                if step.opname == "LOAD_GLOBAL" and step.argval == "type" and compared and step.positions:
-                    yield Line(code, -1, step.positions.lineno or 0, {})
+    @contextlib.contextmanager
+    def another_type(self, replacement: Any) -> Iterator[None]:
+        """The user's functions that are reached find `replacement` where they say `type`."""
+        scopes = [scope for scope in {id(g): g for g in self.scopes}.values() if "type" not in scope]
+        try:
+            for scope in scopes:
+                scope["type"] = replacement
+            yield
+        finally:
+            for scope in scopes:
+                if scope.get("type") is replacement:
+                    del scope["type"]
 
     def restore(self) -> None:
         """Give all of them back the entries that they had."""

@@ -16,7 +16,7 @@ from ..engine.values import Node
 from .layout import Layout
 from .memory import planned
 from .passes import PASSES
-from .program import Call, Draws, Program, Var, mapped, may_raise
+from .program import DIVISIONS, Call, Draws, Program, Var, mapped, may_raise
 from .recording import Boxed, Itself, Recording, Scalar
 from .source import Module
 
@@ -38,7 +38,9 @@ class Entry:
         names: dict[str, Any] = dict(program.functions)
         exec(builtins.compile(self.module.text, f"<compiled {name}>", "exec"), names)  # the text that .source shows
         self.make, self.diverged = names["make"], names.get("Diverged", _Never)
-        self.stops = (self.diverged, ValueError, IndexError)  # what may end a program before it has changed anything
+        self.stops: tuple = self.diverged, ValueError, IndexError  # what ends a program before it has changed anything
+        if not any(v.op in DIVISIONS and v.section == "update" for v in program.body):
+            self.stops += ZeroDivisionError, OverflowError
         self.free: collections.deque[Instance] = collections.deque(maxlen=4)
         self.lock: Any = threading.RLock() if program.writes or program.kept else contextlib.nullcontext()
         self.reads = [v.value.read for v in self.module.given]

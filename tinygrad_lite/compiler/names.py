@@ -114,12 +114,31 @@ def _is_users(frame: Any) -> bool:
         not file.startswith(PYTHONS) or "site-packages" in file)
 
 
-def users_line() -> Line | None:
-    """The innermost place of the user's."""
-    frame: Any = sys._getframe(1)
+def _users_frame() -> Any:
+    frame: Any = sys._getframe(2)
     while frame is not None and not _is_users(frame):
         frame = frame.f_back
+    return frame
+
+
+def asked_by_library() -> bool:
+    """Whether an attribute is asked for by this library or by numpy."""
+    frame: Any = sys._getframe(2)  # past the property
+    while frame.f_globals.get("__name__", "") == LIBRARY + ".compiler.stand_ins":
+        frame = frame.f_back
+    return frame.f_globals.get("__name__", "").startswith(NOT_USERS)
+
+
+def users_line() -> Line | None:
+    """The innermost place of the user's."""
+    frame = _users_frame()
     return frame and Line(frame.f_code, frame.f_lasti, frame.f_lineno, frame.f_globals)
+
+
+def users_locals() -> dict[str, Any]:
+    """The local variables there."""
+    frame = _users_frame()
+    return frame.f_locals if frame else {}
 
 
 def asked_by_user() -> bool:

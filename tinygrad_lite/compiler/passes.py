@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.reductions import ONES, has_short_rows, side_of_ones
-from .program import Program, Slot, Var, has_effect, mapped, variables
+from .program import Program, Slot, Var, has_effect, identical, mapped, may_raise, variables
 
 COPIES = (".copy", "np.copy")
 VIEWS = (".T", ".mT", ".reshape", ".transpose", ".swapaxes", ".squeeze", ".ravel", "np.broadcast_to", "np.squeeze",
@@ -18,7 +18,7 @@ def dead_code(program: Program) -> Program:
     """Drop what nobody looks at."""
     live = {*program.ends(), *(i for i, _ in program.writes)}
     for var in reversed(program.body):
-        if has_effect(var) or var.op.startswith("np.linalg.") or var in live:  # these may find that it cannot be done
+        if has_effect(var) or var.section == "forward" and may_raise(var) or var in live:
             live.add(var)
             live.update(var.sources())
     return replace(program, body=[v for v in program.body if v in live],
@@ -52,18 +52,19 @@ def known(x: Any) -> Any:
     return x.value if isinstance(x, Var) and x.op == "constant" else x
 
 
-def fold_constants(program: Program) -> Program:
+def fold_constants(program: Program, most: int = 64) -> Program:
     """Compute now what does not depend on any input, if it is small; numbers in place of arrays of one value."""
     def rule(var: Var) -> Var:
         if var.is_ufunc and len(var.args) == 2:  # a number beside an array of the same dtype needs no array of its own
             for i, (a, b) in enumerate(zip(var.args, reversed(var.args))):
                 if _is_constant(a) and isinstance(b, Var) and not _is_constant(b) and b.dtype == a.dtype and \
-                        var.shape == b.shape and a.size and (a.value == a.value.flat[0]).all():
+                        var.shape == b.shape and a.size and identical(a.value, np.full_like(a.value, a.value.flat[0])):
                     number = a.value.flat[0].item()
                     var = replace(var, args=tuple(number if k == i else x for k, x in enumerate(var.args)))
         if not all(map(_is_constant, var.sources())) or has_effect(var) or var.shape is None:
             return var
-        if var.op == "np.zeros" or var.size > 64 and not var.op.startswith((".T", ".reshape")):
+        if var.op == "np.zeros" or var.size > most and (
+                most == 1 or not var.op.startswith((".T", ".reshape"))):
             return var
         value = evaluated(var.op, mapped(known, var.args), mapped(known, var.kwargs))
         return var if value is NotImplemented else constant(value, var.name)
@@ -128,9 +129,11 @@ def simplify(program: Program) -> Program:
         match var.op:
             case "np.multiply" | "np.divide" if _is(b, 1) and _same(var, a):
                 return a
-            case "np.multiply" | "np.add" if _is(a, var.op == "np.multiply") and _same(var, b):
+            case "np.multiply" if _is(a, 1) and _same(var, b):
                 return b
-            case "np.add" | "np.subtract" if _is(b, 0) and _same(var, a):
+            case "np.subtract" if _is(b, 0) and _same(var, a):
+                return a
+            case "np.add" if _is(b, 0) and _same(var, a) and var.dtype.kind not in "fc":  # -0.0 + 0 is 0.0
                 return a
             case ".T" if a.op == ".T":
                 return a.args[0]
@@ -214,6 +217,8 @@ def own_memory(program: Program) -> Program:
         if free and (of is v or group is not None):
             taken[of] = group
             return v
+        if program.groups.count(group) > 1:
+            raise TypeError("it gives arrays that share memory with one another; give copies")
         added.append(Var("np.array", (v,), {}, v.shape, v.dtype, v.name, section="update"))
         return added[-1]
 

@@ -127,6 +127,7 @@ class Var(Part):
 
 NEVER_FAIL = (".", "py.", "item", "np.matmul", "np.dot", "np.where", "np.zeros", "np.array", "np.copy",
               "np.concatenate", "np.broadcast_to")  # for arrays of the shapes and dtypes that were recorded
+DIVISIONS = ("py./", "py.//", "py.%", "py.**", "py.<<", "py.>>")
 EFFECTS = ("check", "rng.")  # what may be neither dropped, nor done once for two, nor done earlier
 
 
@@ -138,7 +139,9 @@ def may_raise(var: Var) -> bool:
     """Whether the values that a call is given may make it fail."""
     if var.op in ("[]", "put"):
         return bool(variables(var.args[1]))
-    return not (var.is_ufunc or var.is_reduction or var.op.startswith(NEVER_FAIL))
+    if var.op == "np.power":
+        return var.dtype.kind in "iu"
+    return not (var.is_ufunc or var.is_reduction or var.op.startswith(NEVER_FAIL)) or var.op in DIVISIONS
 
 
 def leaves(structure: Any, records: bool = False) -> list:

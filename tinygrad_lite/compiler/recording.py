@@ -15,11 +15,11 @@ import numpy as np
 from ..engine.mode import Switch, mode
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import observing, watching
-from .effects import GONE, Contents, Saved, without_leaks
+from .effects import GONE, MOST, Contents, Saved, without_leaks
 from .holders import Holder, holders_of
 from .names import gradient_name, returned_name
 from .program import Call, Count, Draws, Gradient, Part, Program, Slot, Var, leaves, mapped
-from .stand_ins import Number, Traced, plain
+from .stand_ins import Number, RealType, Traced, plain
 from .state import COUNTED
 from .trace import CompileError, Trace
 
@@ -88,17 +88,19 @@ class Recorded(NamedTuple):
 
 
 def record(function: Callable, call: Call, named: list[tuple[str, Any]], names: list[str], args: tuple, kwargs: dict,
-           strict: bool) -> Recorded:
+           strict: bool, spelt_out: bool = False) -> Recorded:
     """Call the function, and record what it does.
 
-    named: the arguments; names: of the arrays among them. An exception of the function's leaves everything as the
-    function left it; with strict, a CompileError leaves everything as it was before.
+    named: the arguments; names: of the arrays among them; spelt_out: see Trace.whole. An exception of the function's
+    leaves everything as the function left it; with strict, a CompileError leaves everything as it was before.
     """
     values = [x for x in (*call.arguments, *call.state.tensors) if isinstance(x, Value)]
     hooks = [("hook", h) for x in values if x.node is not None for h in (x.node.hooks or {}).values()]
-    before = Contents([*call.state.roots, *named, *hooks, ("", function)])
+    generators = [getattr(g, "numpy", g) for g in (*call.state.generators, *leaves([x for _, x in named]))]
+    known = {id(x) for g in generators for x in (g, getattr(g, "bit_generator", None))}
+    before = Contents([*call.state.roots, *named, *hooks, ("", function)], known)
     undo = Saved(call, before).put_back if strict else lambda: None
-    trace = Trace(code_of(function), strict)
+    trace = Trace(code_of(function), strict, spelt_out)
     try:
         result, recording = Recorder(trace, function, call, names, before).run(args, kwargs)
         trace.release()
@@ -134,14 +136,16 @@ class Recorder:
         """Call the function: its result, and the recording unless the trace was given up."""
         recording = None
         self.trace.given_up = self._put_back
-        for line in self.before.type_tests():  # a stand-in can answer isinstance(), but not type()
-            self.trace.give_up("it compares a type()", "ask isinstance()", line)
+        if not self.before.complete:
+            self.trace.give_up(f"more than {MOST:,} objects can be reached from it, too many to see which it changes",
+                               "keep data in arrays, or pass what it needs as arguments")
         try:
             given: Any = None if self.trace.reason else self.trace.noted(lambda: self._lifted(args, kwargs))
             if self.trace.reason:
                 self._put_back()
                 given = args, kwargs
-            with Switch("tracing", self.trace), watching(self._watch), observing(lambda seeds: self._observe):
+            with Switch("tracing", self.trace), watching(self._watch), observing(lambda seeds: self._observe), \
+                    self.before.another_type(RealType):
                 result = self.function(*given[0], **given[1])
             self.trace.over = True
             checked(getattr(self.function, "__name__", "it"), result)
@@ -165,8 +169,9 @@ class Recorder:
             trace.generators[id(generator)] = trace.input(
                 Draws(at), getattr(generator, "numpy", generator), state.names[id(generator)])
         for node, t in self.leaves.items():
-            if node.grad is not None and type(node.grad.array) is np.ndarray:
+            if node.grad is not None:
                 self.grads[node] = node.grad
+            if node.grad is not None and type(node.grad.array) is np.ndarray:
                 trace.lifted.append((node.grad, node.grad.array))
                 node.grad.array = trace.input(Gradient(self.tensors[id(t)][1]), node.grad.array)
         for holder, key, x in state.places:
@@ -238,6 +243,8 @@ class Recorder:
             if now is None and before is not None:
                 gradients.append((which, None))
             if now is not None and now is not before:
+                if any(now is g for g in self.grads.values()):
+                    trace.give_up("it gives one tensor the gradient that another has had", "give it a copy")
                 known = Itself(self.tensors[id(now)][1]) if id(now) in self.tensors else self.has_gradient.get(id(now))
                 gradients.append((which, known or trace.variable(now.array)))
             if now is not None:
@@ -266,6 +273,9 @@ class Recorder:
         trace = self.trace
         handed = [x if isinstance(x, Var) else x.of for x in parts if isinstance(x, (Boxed, Scalar, Var))]
         results = list(dict.fromkeys(handed))
+        kept = [plain(node.grad.array) for node in self.leaves if node.grad is not None]
+        if any(_show(self.shown[v], kept) is not None for v in results if v in self.shown):
+            trace.give_up("it gives memory of a gradient", "give the gradient itself, or a copy")
         inputs = [t.value for t in trace.arrays.values() if t.how.op == "input"]
         shown = [self.shown.get(v, np.empty(0)) for v in results]
         shared = frozenset(i for i, a in enumerate(shown) if _show(a, inputs) is not None)

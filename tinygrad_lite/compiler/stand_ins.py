@@ -6,6 +6,7 @@ and noted after. What numpy would compute without asking (a conversion, a print)
 given up there, and the same call goes on with plain arrays. A truth test becomes a check that the program repeats.
 """
 
+import copy
 import operator
 import weakref
 from collections.abc import Callable
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..engine.mode import mode
-from ..engine.values import Value
+from ..engine.values import Value, unbox
+from .names import asked_by_library
 from .program import Var, mapped
 
 STRUCTURE = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.may_share_memory, np.shares_memory,
@@ -28,7 +30,9 @@ METHODS = ("all any argmax argmin argsort clip conj cumprod cumsum diagonal dot 
 
 def plain(x: Any) -> Any:
     """What a traced array or number stands for; anything else as it is."""
-    return x.value if isinstance(x, (Traced, Number, Random)) else x
+    if type(x) is Traced and x.scalar:
+        return x.value[()]
+    return x.value if type(x) in (Traced, Number, Random) else x
 
 
 def live() -> Any:
@@ -99,7 +103,7 @@ class Number:
         return self
 
     def __abs__(self) -> Any:
-        return self if self >= 0 else -self  # type: ignore[operator]
+        return -self if self < 0 else self + 0  # type: ignore[operator]
 
     def __pow__(self, other: Any, modulo: Any = None) -> Any:
         return self._done("**", operator.pow, self, other) if modulo is None else pow(self.fixed(), other, modulo)
@@ -152,6 +156,18 @@ Number.__copy__ = Number.fixed  # type: ignore[attr-defined]
 Number.__deepcopy__ = lambda self, memo: self.fixed()  # type: ignore[attr-defined]
 
 
+class _Kinds(type):
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return type(plain(args[0])) if len(args) == 1 else type(*args, **kwargs)
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, type)
+
+
+class RealType(type, metaclass=_Kinds):
+    """What the user's functions find under the name `type`: it tells the types of what the stand-ins stand for."""
+
+
 # ---------------------------------------------------------------- random numbers
 class Random:
     """numpy's random generator: what it draws, the program draws anew."""
@@ -192,7 +208,7 @@ class Random:
 class Traced(NDArrayOperatorsMixin):
     """An array and the variable of the program that it is. A view knows what it is a view of, and how."""
 
-    __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]
+    __class__ = property(lambda self: self._kind())  # type: ignore[assignment]
     __array_priority__ = 100
 
     def __init__(self, trace: Any, value: np.ndarray, var: Var, parent: "Traced | None" = None) -> None:
@@ -202,6 +218,10 @@ class Traced(NDArrayOperatorsMixin):
         trace.alive.append(weakref.ref(self))
 
     # ---- what it is
+    def _kind(self) -> type:
+        """What isinstance() is told: users see numpy's numbers where numpy gives them, the library arrays."""
+        return type(plain(self)) if self.scalar and not asked_by_library() else np.ndarray
+
     T = property(lambda self: self._method(".T", lambda x: x.T, self))
     mT = property(lambda self: self._method(".T" if self.ndim == 2 else ".mT", lambda x: x.mT, self))
 
@@ -268,6 +288,7 @@ class Traced(NDArrayOperatorsMixin):
         return self._method("[]", lambda x, i: x[i], self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        value = unbox(value)
         self.value[mapped(plain, index)] = plain(value)
         trace = live()
         if trace is None:
@@ -294,17 +315,23 @@ class Traced(NDArrayOperatorsMixin):
     def min(self, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
         return np.minimum.reduce(self, axis, None, *args, **kwargs)
 
-    def astype(self, dtype: Any, copy: bool = True, **_: Any) -> Any:
+    def astype(self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True,
+               copy: bool = True) -> Any:
+        _refuse_order(order, "KC")
         if not copy and self.dtype == dtype:
             return self
-        return self._method(".astype", lambda x, d: x.astype(d), self, np.dtype(dtype))
+        return self._method(".astype", lambda x, d: x.astype(d, order, casting), self, np.dtype(dtype))
 
-    def reshape(self, *shape: Any, **_: Any) -> Any:
-        new = self.value.reshape(*mapped(plain, shape))
-        return self._method(".reshape", lambda x, s: x.reshape(s), self, new.shape)
+    def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
+        _refuse_order(order, "C")
+        new = np.reshape(self.value, mapped(plain, shape[0] if len(shape) == 1 else shape), order)
+        if copy:
+            return self.copy().reshape(new.shape)
+        return self._method(".reshape", lambda x, s: x.reshape(s, order=order), self, new.shape)
 
     def copy(self, order: str = "C") -> Any:
-        return self._method(".copy", lambda x: x.copy(), self)
+        _refuse_order(order, "C")
+        return self._method(".copy", lambda x: x.copy(order), self)
 
     def fill(self, value: Any) -> None:
         self[...] = value
@@ -324,18 +351,30 @@ class Traced(NDArrayOperatorsMixin):
         setattr(self.value, name, plain(value))
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or not hasattr(np.ndarray, name):
+        if name.startswith("__") or not hasattr(plain(self), name):
             raise AttributeError(f"an array has no attribute '{name}'")
         looked_at(f"the attribute {name} of an array")
-        return getattr(self.value, name)
+        return getattr(plain(self), name)
+
+
+def _refuse_order(order: Any, allowed: str) -> None:
+    """Give up where the order of elements in memory is asked for: that of a program's values is its own."""
+    trace = live()
+    if trace is not None and order not in tuple(allowed):
+        trace.give_up(f"it asks for the order {order!r} in memory", "use C's")
 
 
 def _forwarded(name: str) -> Callable:
     """A method of arrays that is a call of the program."""
     def method(self: Traced, *args: Any, **kwargs: Any) -> Any:
-        function, trace = getattr(np.ndarray, name), live()
+        def function(x: Any, *args: Any, **kwargs: Any) -> Any:
+            return getattr(x, name)(*args, **kwargs)
+
+        trace = live()
         if trace is None:
-            return function(self.value, *mapped(plain, args), **mapped(plain, kwargs))
+            return function(plain(self), *mapped(plain, args), **mapped(plain, kwargs))
+        if {"K", "A"}.intersection(a for a in (*args, *kwargs.values()) if isinstance(a, str)):
+            _refuse_order("K", "C")
         return trace.run_unknown("." + name, function, (self, *args), kwargs)
 
     return method
@@ -345,19 +384,21 @@ def _looking(what: str, function: Callable) -> Callable:
     """A method that looks at the values."""
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         looked_at(what)
-        return function(self.value, *args, **kwargs)
+        return function(plain(self), *args, **kwargs)
 
     return method
 
 
 LOOKING: dict[str, tuple[str, Any]] = {  # what looks at the values of an array, in words
-    "item": ("item()", np.ndarray.item), "tolist": ("tolist()", np.ndarray.tolist), "__float__": ("float()", float),
+    "item": ("item()", lambda x, *at: x.item(*at)), "tolist": ("tolist()", lambda x: x.tolist()),
+    "tobytes": ("tobytes()", lambda x, *order: x.tobytes(*order)), "__float__": ("float()", float),
     "__array__": ("a conversion to numpy (or printing)", np.asarray), "__int__": ("int()", int),
     "__complex__": ("complex()", complex), "__index__": ("a Python index", operator.index),
-    "__contains__": ("`in`", operator.contains), "__repr__": ("printing", repr), "__str__": ("printing", str),
-    "__format__": ("printing", format), "tobytes": ("tobytes()", np.ndarray.tobytes),
-    "__copy__": ("copy.copy", np.ndarray.__copy__), "__deepcopy__": ("copy.deepcopy", np.ndarray.__deepcopy__),
-    "__reduce__": ("pickling", np.ndarray.__reduce__), "__reduce_ex__": ("pickling", np.ndarray.__reduce_ex__)}
+    "__round__": ("round()", round), "__hash__": ("hash()", hash), "__contains__": ("`in`", operator.contains),
+    "__repr__": ("printing", repr), "__str__": ("printing", str), "__format__": ("printing", format),
+    "__copy__": ("copy.copy", copy.copy), "__deepcopy__": ("copy.deepcopy", copy.deepcopy),
+    "__reduce__": ("pickling", lambda x: x.__reduce__()),
+    "__reduce_ex__": ("pickling", lambda x, version: x.__reduce_ex__(version))}
 for _name in ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "strides", "flags"):
     setattr(Traced, _name, property(operator.attrgetter("value." + _name)))
 for _name in METHODS:
@@ -381,12 +422,10 @@ def _ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict) -> Any:
         return result if out[0] is None else out[0] if len(out) == 1 else out
     if method == "at":
         return trace.write(f"np.{ufunc.__name__}.at", function, inputs, kwargs)
-    kwargs = {k: v for k, v in kwargs.items() if v is not None and (k, v) != ("keepdims", False)}
-    if len(inputs) > 1 and method == "reduce":  # positional: axis, dtype, out, keepdims
-        named = dict(zip(("axis", "dtype", "out", "keepdims"), inputs[1:])) | kwargs
-        inputs, kwargs = inputs[:1], {k: v for k, v in named.items() if v is not None and v is not False}
-    if method == "reduce" and "axis" not in kwargs:
-        kwargs["axis"] = None  # all: numpy's default would be the first
+    if method == "reduce":  # positional: axis, dtype, out, keepdims
+        kwargs = {"axis": 0} | dict(zip(("axis", "dtype", "out", "keepdims"), inputs[1:])) | kwargs
+        inputs = inputs[:1]
+    kwargs = {k: v for k, v in kwargs.items() if k == "axis" or v is not None and (k, v) != ("keepdims", False)}
     if isinstance(axis := kwargs.get("axis"), tuple) and len(axis) == 1:
         kwargs["axis"] = axis[0]
     op = f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}"

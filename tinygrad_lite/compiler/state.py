@@ -48,13 +48,13 @@ def atom(x: Any) -> Any:
 def form(x: Any) -> Any:
     """What stands for an array or a Tensor in a key."""
     if not isinstance(x, Value):
-        return x.shape, x.dtype, None if x.flags.c_contiguous else x.strides
+        return type(x), x.shape, x.dtype, None if x.flags.c_contiguous else x.strides
     a, node = x.array, x.node
     strides = None if a.flags.c_contiguous else a.strides
     if node is None:
-        return a.shape, a.dtype, strides, None
+        return type(x), a.shape, a.dtype, strides, None
     hooks = tuple(node.hooks.values()) if node.hooks else None
-    return a.shape, a.dtype, strides, node.op is None, node.grad is None, hooks
+    return type(x), a.shape, a.dtype, strides, node.op is None, node.grad is None, hooks
 
 
 def shared(values: list, first: int | None = None) -> tuple:

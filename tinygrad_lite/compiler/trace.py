@@ -8,8 +8,8 @@ import numpy as np
 
 from ..engine.changes import next_place
 from ..engine.mode import mode
-from ..engine.values import Value
-from .names import Line, asked_by_user, users_line, whence
+from ..engine.values import Value, unbox
+from .names import Line, asked_by_user, users_line, users_locals, whence
 from .program import Var, identical, leaves, mapped, strides_of
 from .stand_ins import Number, Random, Traced, looked_at, plain
 
@@ -24,8 +24,8 @@ class CompileError(RuntimeError):
 class Trace:
     """What is being recorded: the calls so far, and what they start from. It is the library's `mode.Tracer`."""
 
-    def __init__(self, code: Any = None, strict: bool = False) -> None:
-        self.code, self.strict = code, strict  # code: of the function that is traced
+    def __init__(self, code: Any = None, strict: bool = False, spelt_out: bool = False) -> None:
+        self.code, self.strict, self.spelt_out = code, strict, spelt_out  # code: of the function that is traced
         self.body: list[Var] = []
         self.inputs: list[Var] = []
         self.functions: dict[str, Callable] = {}
@@ -116,7 +116,9 @@ class Trace:
         return self.arrays[id(array)]
 
     def made(self, array: Any) -> None:
-        """Note the array of a new Tensor."""
+        """Note the array of a new Tensor; of one with no dimensions too it is an array, where numpy gives a number."""
+        if type(array) is Traced:
+            array.scalar = False
         if type(array) is np.ndarray and id(array) not in self.arrays and not self.reason:
             self.local[id(array)] = array
 
@@ -172,7 +174,10 @@ class Trace:
         return name
 
     def whole(self, function: Callable, args: tuple) -> Any:
-        """An opaque function: one call of the program."""
+        """An opaque function: one call of the program, or where it is to be spelt out its plain definition."""
+        if self.spelt_out and not self.reason and function.plain is not None:  # type: ignore[attr-defined]
+            args = mapped(lambda a: self.traced(a) if type(a) is np.ndarray else a, args)
+            return function.plain(*args)  # type: ignore[attr-defined]
         real = function(*mapped(plain, args))
         if self.reason or not any(isinstance(a, Traced) for a in leaves(args)):
             return real
@@ -252,12 +257,22 @@ class Trace:
         return var
 
     def _placed(self, var: Var) -> Var:
+        if self.spelt_out:
+            self._name_locals()
         var.name, var.line, part = whence(self.code)
         self.backward = self.backward or part == "backward"
         after = "update" if self.backward and not mode.recording else "forward"
         var.section = part or after
         self.body.append(var)
         return var
+
+    def _name_locals(self) -> None:
+        """Name what the user's local variables hold by now, such as the parts of a tuple that was unpacked."""
+        for name, held in users_locals().items():
+            array = unbox(held)
+            if isinstance(array, Traced) and array.how.op != "input" and array.how.name.startswith("~") >= bool(
+                    array.how.name):
+                array.how.name = name
 
     def check(self, var: Var, truth: bool) -> None:
         """The recorded way holds only while this value is as true as it was."""
@@ -268,7 +283,9 @@ class Trace:
         if how.op == "item" or not how.args or not isinstance(how.args[0], Var):
             self.give_up("an array changes in place that np.split, np.einsum or the like gave views of",
                          "make them by an index")
-        return self.record(how.op, (now, *how.args[1:]), how.kwargs, np.empty(how.shape, how.dtype))
+        again = self.record(how.op, (now, *how.args[1:]), how.kwargs, np.empty(how.shape, how.dtype))
+        again.aliases = how.aliases
+        return again
 
     # ---- in-place changes
     def write_back(self, view: Traced, value: Var) -> None:

@@ -22,10 +22,13 @@ TIGHTNESS = {"|": 3, "^": 4, "&": 5, "<<": 6, ">>": 6, "+": 7, "-": 7, "*": 8, "
              "**": 10}
 
 
-def named(program: Program, taken: Iterable[str] = ()) -> dict[Var, str]:
-    """An identifier for each value: its own name, with a number where that is not the first, or t1, t2, …"""
+def named(program: Program, taken: Iterable[str] = (), first: Iterable[Var] = ()) -> dict[Var, str]:
+    """An identifier for each value: its own name, with a number where that is not the first, or t1, t2, …
+
+    first: which values choose first, after the inputs.
+    """
     used, names, count = {*TAKEN, *taken, *program.functions}, {}, 0
-    values = [*program.inputs, *dict.fromkeys(v for var in program.body for v in (*var.sources(), var))]
+    values = [*program.inputs, *first, *dict.fromkeys(v for var in program.body for v in (*var.sources(), var))]
     for v in sorted(dict.fromkeys(values), key=lambda v: v.name.startswith("~") or not v.name):
         stem = "".join(c if c.isalnum() or c == "_" else "_" for c in v.name.lstrip("~")) or \
             ("c" if v.op == "constant" else "t")
@@ -46,6 +49,8 @@ def literal(x: Any) -> str:
     """A Python value as source text."""
     if isinstance(x, float) and not math.isfinite(x):
         return "np.nan" if x != x else "np.inf" if x > 0 else "-np.inf"
+    if isinstance(x, type) and not issubclass(x, (np.generic, bool, int, float, complex)):
+        raise TypeError(f"there is no word for {x}")
     if isinstance(x, (np.dtype, type)):
         return f"np.{np.dtype(x).name}"
     if isinstance(x, np.generic):
@@ -70,6 +75,8 @@ def _patterns(value: np.ndarray) -> Iterator[str]:
     yield f"np.full({shape}, {literal(first)}{dtype})"
     if value.ndim == 1:
         yield f"np.arange({value.size}{dtype})"
+    if value.ndim == 2 and value.shape[1] == 1:
+        yield f"np.arange({value.size}{dtype})[:, None]"
     if value.ndim == 2 and value.size:
         for k in (0, -1):  # the diagonal below or above the border
             text = f"np.tri({value.shape[0]}, {value.shape[1]}{f', {k}' if k else ''}, dtype=bool)"

@@ -86,8 +86,15 @@ class Switch:
         return switched_steps if inspect.isgeneratorfunction(function) else switched
 
 
-def opaque(function: Callable) -> Callable:
-    """Mark a function of arrays whose steps depend on their values: a compiled program calls it whole."""
+def opaque(function: Callable | None = None, *, plain: Callable | None = None) -> Callable:
+    """Mark a function of arrays whose steps depend on their values: a compiled program calls it whole.
+
+    plain: the same, slower and shorter, for who reads it as text.
+    """
+    if function is None:
+        return functools.partial(opaque, plain=plain)
+    function.plain = plain  # type: ignore[attr-defined]
+
     @functools.wraps(function)
     def called(*args: Any) -> Any:
         return function(*args) if mode.tracing is None else mode.tracing.whole(function, args)

@@ -262,6 +262,8 @@ def recorded(op: Any, inputs: Any, args: Any, array: Any, fast: bool = False) ->
     node.op, node.inputs, node.args, node.array = op, inputs, args, array
     node.place, node.grad, node.hooks = next_place(), None, None
     if not fast:
+        if mode.tracing is not None:
+            mode.tracing.made(array)
         for watch in mode.watching:
             watch(node)
     return result

@@ -1,0 +1,277 @@
+"""Sizes as symbols: which extents of a function's inputs can change, and how the numbers of a program follow them."""
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .program import Part, Program, Var, identical
+from .words import TIGHTNESS, Verbatim, literal, pattern
+
+MOST_TRIALS = 400
+LETTERS = "NDMKHLPQRSTUVW"
+Shapes = list[tuple[int, ...]]  # of all inputs
+
+
+class Misfit(Exception):
+    """No expression of the sizes gives a number of the program."""
+
+
+@dataclass(frozen=True)
+class Sized(Part):
+    """A number that follows the sizes: numerator / denominator, both as text; whole numbers have no denominator."""
+
+    numerator: str
+    denominator: str = ""
+
+    @property
+    def written(self) -> tuple[str, int]:
+        """The expression, and how tightly it binds."""
+        if self.denominator:
+            return f"{self.numerator} / {bracketed(self.denominator)}", TIGHTNESS["/"]
+        return self.numerator, binding(self.numerator)
+
+    def __str__(self) -> str:
+        return self.written[0]
+
+
+def binding(text: str) -> int:
+    """How tightly an expression of sizes binds."""
+    for sign in ("+", "-", "//", "*"):
+        if f" {sign} " in text:
+            return TIGHTNESS[sign]
+    return 100
+
+
+def bracketed(text: str) -> str:
+    """A divisor."""
+    return text if binding(text) == 100 else f"({text})"
+
+
+# ---------------------------------------------------------------- which extents can change
+@dataclass(eq=False)
+class Symbol:
+    """Extents that change together: (input, axis) -> how many times the symbol's value."""
+
+    dims: dict[tuple[int, int], int]
+    name: str = ""
+
+    def value(self, shapes: Shapes) -> int:
+        """Its value where the inputs have these shapes."""
+        (which, axis), times = next(iter(self.dims.items()))
+        return shapes[which][axis] // times
+
+
+def resized(shapes: Shapes, values: dict[Symbol, int]) -> Shapes:
+    """The shapes with these values in place of the symbols'."""
+    new = [list(shape) for shape in shapes]
+    for symbol, value in values.items():
+        for (which, axis), times in symbol.dims.items():
+            new[which][axis] = times * value
+    return [tuple(shape) for shape in new]
+
+
+def symbols_of(shapes: Shapes, allowed: Callable[[Shapes], bool]) -> list[Symbol]:
+    """The finest groups of extents that the function lets change, each group by itself."""
+    trials = itertools.count()
+
+    found: list[Symbol] = []
+
+    def changes(dims: dict[tuple[int, int], int]) -> bool:
+        """Whether these extents can grow, alone or where those that are known to have grown already."""
+        symbol = Symbol(dims)
+        value = symbol.value(shapes)
+        larger = resized(shapes, {other: 2 * other.value(shapes) + 3 for other in found})
+        return any(next(trials) < MOST_TRIALS and all(allowed(resized(base, {symbol: value + more})) for more in (1, 3))
+                   for base in (shapes, larger))
+
+    left: dict[int, list[tuple[int, int]]] = {}
+    for which, shape in enumerate(shapes):
+        for axis, extent in enumerate(shape):
+            if extent > 1:
+                left.setdefault(extent, []).append((which, axis))
+    for group in [*left.values(), *left.values()]:  # once more, now that others can grow
+        count = 1
+        while count <= len(group):
+            subset = next((s for s in itertools.combinations(group, count) if changes(dict.fromkeys(s, 1))), None)
+            if subset is None:
+                count += 1
+                continue
+            found.append(Symbol(dict.fromkeys(subset, 1)))
+            group[:] = [dim for dim in group if dim not in subset]
+    for large, small in itertools.permutations([extent for extent, group in left.items() if group], 2):
+        if left[large] and left[small] and large % small == 0:  # the gates of an LSTM are four times its width
+            dims = dict.fromkeys(left[small], 1) | dict.fromkeys(left[large], large // small)
+            if changes(dims):
+                found.append(Symbol(dims))
+                left[large], left[small] = [], []
+    return found
+
+
+def generic_shapes(shapes: Shapes, symbols: list[Symbol], allowed: Callable[[Shapes], bool], count: int
+                   ) -> list[Shapes]:
+    """Larger shapes in which no two symbols have the same value, nor one twice, nor anything else in common."""
+    used = {extent for shape in shapes for extent in shape}
+    rng = np.random.default_rng(0)
+    rounds: list[Shapes] = []
+    for trial in range(50):
+        values: dict[Symbol, int] = {}
+        for symbol in symbols:
+            grown = (symbol.value(shapes) + int(rng.integers(1, 4 + trial % 10 + n)) for n in itertools.count())
+            values[symbol] = next(v for v in grown if v not in used and v not in values.values())
+        if allowed(resized(shapes, values)):
+            used.update(values.values())
+            rounds.append(resized(shapes, values))
+        if len(rounds) == count:
+            return rounds
+    raise Misfit
+
+
+# ---------------------------------------------------------------- how numbers follow them
+class Merged:
+    """One program of the recordings at several sizes, with expressions where their numbers differ."""
+
+    def __init__(self, programs: list[Program], values: list[dict[str, int]]) -> None:
+        self.values = values  # of the symbols by name, for each program
+        self.vars: dict[tuple[Var, ...], Var] = {}
+        self.texts: dict[Var, Any] = {}  # of constants that follow the sizes: a Sized, or a text
+        self.shapes: dict[Var, str] = {}
+        first = programs[0]
+        if len({len(p.body) for p in programs}) > 1 or len({len(p.inputs) for p in programs}) > 1:
+            raise Misfit
+        for each in zip(*(p.inputs for p in programs)):
+            self._same(each, each[0])
+        body = []
+        for each in zip(*(p.body for p in programs)):
+            if len({v.op for v in each}) > 1:
+                raise Misfit
+            args, kwargs = (self._of(tuple(getattr(v, part) for v in each)) for part in ("args", "kwargs"))
+            body.append(replace(each[0], args=args, kwargs=kwargs))
+            self._same(each, body[-1])
+        ends = (tuple(map(self._of, zip(*(getattr(p, part) for p in programs)))) for part in ("results", "kept"))
+        results, kept = map(list, ends)
+        self.program = replace(first, inputs=first.inputs, body=body, results=results, kept=kept, writes=[])
+
+    def _same(self, each: tuple[Var, ...], var: Var) -> None:
+        self.vars[each] = var
+        if var.shape is not None:
+            extents = [str(self._number(extents)) for extents in zip(*(v.shape for v in each), strict=True)]
+            self.shapes[var] = f"({', '.join(extents)}{',' * (len(extents) == 1)})"
+
+    def _of(self, each: tuple) -> Any:
+        """What is the same at all sizes, or follows them."""
+        first = each[0]
+        if isinstance(first, Var):
+            return self.vars[each] if each in self.vars else self._constant(each)
+        if len({type(x) for x in each}) > 1:
+            raise Misfit
+        if isinstance(first, (tuple, list)):
+            if len({len(x) for x in each}) > 1:
+                raise Misfit
+            return type(first)([self._of(parts) for parts in zip(*each)])
+        if isinstance(first, dict):
+            return {key: self._of(tuple(x[key] for x in each)) for key in first}
+        if isinstance(first, slice):
+            return slice(*(self._of(tuple(getattr(x, part) for x in each)) for part in ("start", "stop", "step")))
+        return self._number(each)
+
+    def _number(self, each: tuple) -> Any:
+        if len(set(map(repr, each))) == 1:
+            return each[0]
+        if not all(isinstance(x, (int, float, np.integer, np.floating)) and not isinstance(x, bool) for x in each):
+            raise Misfit
+        found = next(self._whole(each) if isinstance(each[0], (int, np.integer)) else self._broken(each), None)
+        if found is None:
+            raise Misfit
+        return found
+
+    def _products(self) -> Iterator[tuple[str, list[int]]]:
+        """Sizes, and products of them, with their values."""
+        names = list(self.values[0])
+        for count in (1, 2, 3):
+            for chosen in itertools.combinations_with_replacement(names, count):
+                yield " * ".join(chosen), [math.prod(values[name] for name in chosen) for values in self.values]
+
+    def _whole(self, each: tuple) -> Iterator[Sized]:
+        """Expressions for whole numbers: N, -N, N - 1, 4 * N, N - K + 1, (N - 1) // 2."""
+        products = list(self._products())
+        for text, values in products:
+            for times in (1, -1, *range(2, 17)):
+                more = each[0] - times * values[0]
+                if abs(more) <= 64 and all(x == times * v + more for x, v in zip(each, values)):
+                    scaled = {1: text, -1: f"-{text}"}.get(times, f"{times} * {text}")
+                    yield Sized(scaled + _added(more))
+        for (one, a), (other, b) in itertools.permutations(products, 2):
+            for sign in (1, -1):
+                more = each[0] - a[0] - sign * b[0]
+                if abs(more) <= 64 and all(x == p + sign * q + more for x, p, q in zip(each, a, b)):
+                    yield Sized(f"{one} {'+' if sign > 0 else '-'} {other}" + _added(more))
+        for text, values in products:
+            for divisor in range(2, 9):
+                for more in range(-8, 9):
+                    if all(x == (v + more) // divisor for x, v in zip(each, values)):
+                        yield Sized(f"{bracketed(text + _added(more))} // {divisor}")
+
+    def _broken(self, each: tuple) -> Iterator[Sized]:
+        """Expressions for fractions: 1 / N, 0.5 / (N * D), 1 / np.sqrt(D), np.sqrt(D), 1 / (N - 1), float(N)."""
+        precise = 1e-12 if all(isinstance(x, float) and float(np.float32(x)) != x for x in each) else 3e-7
+        same = _constant(list(each), precise)  # up to the rounding of sums
+        if same is not None:
+            yield Sized(literal(float(same)))
+        for text, values in self._products():
+            for more in (0, -1, 1):
+                terms = [v + more for v in values]
+                below = text + _added(more)
+                for word, powers in ((below, terms), (f"np.sqrt({below})", list(map(math.sqrt, terms)))):
+                    factor = _constant([x * p for x, p in zip(each, powers)], precise)
+                    if factor is not None:
+                        yield Sized(literal(factor), word)
+                    factor = _constant([x / p for x, p in zip(each, powers)], precise)
+                    if factor is not None:
+                        yield Sized(word if factor == 1 else f"{literal(factor)} * {bracketed(word)}")
+
+    def _constant(self, each: tuple) -> Var:
+        """A constant array, or one whose size or elements follow the sizes."""
+        arrays = [v.value for v in each]
+        if all(v.op == "constant" for v in each) and all(identical(arrays[0], a) for a in arrays):
+            self.vars[each] = each[0]
+            return each[0]
+        if any(v.op != "constant" for v in each) or len({a.ndim for a in arrays}) > 1:
+            raise Misfit
+        text = self._number(tuple(a.item() for a in arrays)) if arrays[0].ndim == 0 else Verbatim(self._text(arrays))
+        self._same(each, replace(each[0], name=each[0].name))
+        self.texts[self.vars[each]] = text
+        return self.vars[each]
+
+    def _text(self, arrays: list[np.ndarray]) -> str:
+        """The call that makes the array at every size."""
+        texts = [pattern(a) for a in arrays]
+        parts = [_numbers_in(text) for text in texts]
+        if not all(texts) or len({tuple(words) for words, _ in parts}) > 1:
+            raise Misfit
+        words = parts[0][0]
+        found = [str(self._number(each)) for each in zip(*(numbers for _, numbers in parts))]
+        return "".join(itertools.chain.from_iterable(itertools.zip_longest(words, found, fillvalue="")))
+
+
+def _added(more: int) -> str:
+    return f" {'+' if more > 0 else '-'} {abs(more)}" if more else ""
+
+
+def _constant(values: list[float], precise: float) -> float | None:
+    """The short number that all of some values are, up to rounding."""
+    for digits in range(1, 9):
+        short = float(f"{values[0]:.{digits}g}")
+        if short and all(math.isclose(v, short, rel_tol=precise) for v in values):
+            return int(short) if short.is_integer() else short
+    return None
+
+
+def _numbers_in(text: str) -> tuple[list[str], list[Any]]:
+    """A text taken apart: the words between its numbers, and the numbers."""
+    pieces = re.split(r"(?<![\w.])(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?![\w.])", text)
+    return pieces[::2], [float(p) if "." in p or "e" in p else int(p) for p in pieces[1::2]]

@@ -1,0 +1,171 @@
+"""A program as the text of a function that reads as on paper: derive's printer."""
+
+import re
+import textwrap
+from typing import Any
+
+from .names import gradient_name
+from .passes import fresh_zeros
+from .program import Var
+from .sizes import Merged, Sized, Symbol, bracketed
+from .words import ATOM, INFIX, MINUS, TIGHTNESS, Verbatim, Words, listed, literal, named, pattern
+
+REDUCTIONS = {"np.add.reduce": "sum", "np.maximum.reduce": "max", "np.minimum.reduce": "min",
+              "np.multiply.reduce": "prod", "np.mean": "mean"}
+COLUMN = 56  # of the comments with shapes
+
+
+class Textbook(Words):
+    """A value is written where it is used, unless it has a name or is used twice; numpy's functions as operators."""
+
+    def __init__(self, merged: Merged, dims: dict[Var, list]) -> None:
+        self.merged, self.dims, self.program = merged, dims, merged.program
+        program = self.program
+        self.uses, ends = program.uses(), set(program.ends())
+        self.given = [v for v in program.inputs if v.shape is not None]
+        symbols = [symbol.name for axes in dims.values() for symbol, _ in filter(None, axes)]
+        for v in program.body:  # what the caller is given has these names, and nothing else
+            if v not in ends and v.name in {gradient_name(i.name) for i in self.given}:
+                v.name = ""
+        super().__init__(named(program, ["value_and_grad", *symbols], [*program.results, *program.kept]), {
+            v for v in program.body if v not in ends and (
+                not v.name and v.op not in ("put", "written") and self._once(v) or self._zeros(v))})
+        self._share_names()
+
+    def _share_names(self) -> None:
+        """What is written into a value that nobody reads any more is written into that itself."""
+        place = {v: i for i, v in enumerate(self.program.body)}
+        last = {v: max(place[use] for use in uses) for v, uses in self.uses.items()}
+        for v in self.program.body:
+            if v.op in ("put", "written") and v.args[0].op in ("put", "written") and last[v.args[0]] == place[v] and \
+                    v.args[0] not in self.program.ends() and v.args[0] not in v.sources()[1:] and \
+                    all(use is v or use in v.sources() or use not in self.inline for use in self.uses[v.args[0]]):
+                before = self.names[v.args[0]]
+                self.names |= dict.fromkeys([o for o, name in self.names.items() if name == before], self.names[v])
+
+    def _once(self, v: Var) -> bool:
+        """Whether a value is read in one place, or costs nothing to read again."""
+        return len(self.uses.get(v, ())) == 1 or v.op in (".T", ".mT", "[]") and v.args[0] in self.given
+
+    def _zeros(self, v: Var) -> bool:
+        """Whether a value is only what others are written into."""
+        return fresh_zeros(v) and all(use.op in ("put", "written") and use.args[0] is v and v not in use.args[1:]
+                                      for use in self.uses.get(v, ()))
+
+    # ---- the whole
+    def text(self, name: str) -> str:
+        """The module."""
+        body = [line for v in self.program.body if v not in self.inline for line in self.statement(v)]
+        value, gradients = (", ".join(map(self.of, side)) for side in (self.program.results, self.program.kept))
+        result = f"{value}, ({gradients}{',' * (len(self.program.kept) == 1)})"
+        shapes = ", ".join(f"{self.names[v]} {self.merged.shapes[v]}" for v in self.given)
+        lines = [f'"""{name} and its gradients: ({result})', "", *textwrap.wrap(f"Shapes: {shapes}.", 100), '"""',
+                 *self.sizes("\n".join([*body, result])), *body, f"return {result}"]
+        parameters = ", ".join(self.names[v] for v in self.given)
+        return "\n".join(["import numpy as np", "", "", f"def value_and_grad({parameters}):",
+                          *(f"    {line}".rstrip() for line in lines)]) + "\n"
+
+    def sizes(self, body: str) -> list[str]:
+        """What the symbols are, and the shapes that the source is for."""
+        code = "\n".join(line.partition("  # ")[0] for line in body.splitlines())
+        asserts = {v: axes for v, axes in self.dims.items() if None in axes}
+        shapes = {v: f"({', '.join(self._extent(v, i, axis) for i, axis in enumerate(axes))}{',' * (len(axes) == 1)})"
+                  for v, axes in asserts.items()}
+        used = {word for word in re.findall(r"\w+", "\n".join([code, *shapes.values()]))}
+        lines: list[str] = []
+        known: set[str] = set()
+        for v, axes in self.dims.items():
+            new = ["_"] * len(axes)
+            for i, axis in enumerate(axes):
+                if axis is not None and axis[1] == 1 and axis[0].name in used - known:
+                    new[i] = axis[0].name
+                    known.add(axis[0].name)
+            places = [i for i, word in enumerate(new) if word != "_"]
+            if places == [0]:
+                lines.append(f"{new[0]} = len({self.names[v]})")
+            elif len(places) == 1:
+                lines.append(f"{new[places[0]]} = {self.names[v]}.shape[{places[0]}]")
+            elif places:
+                lines.append(f"{', '.join(new)} = {self.names[v]}.shape")
+        return lines + [f"assert {self.names[v]}.shape == {shape}" for v, shape in shapes.items()]
+
+    def _extent(self, v: Var, i: int, axis: tuple[Symbol, int] | None) -> str:
+        if axis is None:
+            return str(v.shape[i])
+        symbol, times = axis
+        return symbol.name if times == 1 else f"{times} * {symbol.name}"
+
+    def statement(self, v: Var) -> list[str]:
+        """The lines that compute a named value."""
+        if v.op in ("put", "written"):
+            source, name = v.args[0], self.names[v]
+            like = self.like(v)
+            first = [f"{name} = {self.of(source)}.copy()"]
+            if fresh_zeros(source):
+                first = [f"{name} = np.zeros_like({like})" if like else f"{name} = np.zeros({self.merged.shapes[v]})"]
+            elif self.names.get(source) == name:
+                first = []
+            lines = [*first, self.change(v, name)]
+        else:
+            lines = [f"{self.names[v]} = {self.call(v)}"]
+        return [*lines[:-1], f"{lines[-1]:<{COLUMN}}  # {self.merged.shapes[v]}"] if v.shape is not None else lines
+
+    def like(self, v: Var) -> str:
+        """Another value of the same shape and dtype that is there already."""
+        before = [*self.given, *self.program.body[: self.program.body.index(v)]]
+        return next((self.names[o] for o in before if o not in self.inline and o.shape is not None and
+                     (self.merged.shapes[o], o.dtype) == (self.merged.shapes[v], v.dtype)), "")
+
+    # ---- words
+    def of(self, x: Any, tighter: int = 0) -> str:
+        if isinstance(x, Var) and x in self.merged.texts:
+            x = self.merged.texts[x]
+        if isinstance(x, Sized):
+            text, tightness = x.written
+            return f"({text})" if tightness < tighter or text.startswith("-") and tighter > MINUS else text
+        if isinstance(x, Verbatim) and x.startswith("~") and tighter > MINUS:
+            return f"({x})"
+        if isinstance(x, Var) and self._zeros(x) and x.op != "constant" and x in self.inline:
+            return self.operation(x)[0]
+        return super().of(x, tighter)
+
+    def constant(self, x: Var) -> str:
+        return pattern(x.value) or listed(x.value)
+
+    def change(self, v: Var, name: str) -> str:
+        if v.op == "put" and isinstance(v.args[2], Var) and v.args[2] in self.inline and v.args[2].op == "np.add":
+            old, more = v.args[2].args
+            if isinstance(old, Var) and old.op == "[]" and self.of(old) == f"{name}[{self.index(v.args[1])}]":
+                return f"{name}[{self.index(v.args[1])}] += {self.of(more)}"
+        return super().change(v, name)
+
+    def index(self, x: Any) -> str:
+        while isinstance(x, tuple) and len(x) > 1 and x[-1] is Ellipsis:
+            x = x[:-1]
+        return super().index(x)
+
+    def operator(self, v: Var) -> str | None:
+        return INFIX.get(v.op[3:]) if v.op.startswith("np.") and not v.kwargs else super().operator(v)
+
+    def operation(self, v: Var) -> tuple[str, int]:
+        if v.op == "np.multiply":
+            for factor, x in (v.args, v.args[::-1]):
+                sized = self.merged.texts.get(factor, factor) if isinstance(factor, Var) else factor
+                if isinstance(sized, Sized) and sized.denominator:
+                    return self._fraction(sized, x), TIGHTNESS["/"]
+        if v.op == "np.negative":
+            return f"-{self.of(v.args[0], MINUS)}", MINUS
+        if v.op == "np.square":
+            return f"{self.of(v.args[0], ATOM)} ** 2", TIGHTNESS["**"]
+        if v.op == "np.absolute":
+            return f"np.abs({self.of(v.args[0])})", ATOM
+        if v.op in REDUCTIONS and "dtype" not in v.kwargs:
+            axis = [] if v.kwargs["axis"] is None else [literal(v.kwargs["axis"])]
+            kept = ["keepdims=True"] if v.kwargs.get("keepdims") else []
+            return f"{self.of(v.args[0], ATOM)}.{REDUCTIONS[v.op]}({', '.join([*axis, *kept])})", ATOM
+        return super().operation(v)
+
+    def _fraction(self, factor: Sized, x: Any) -> str:
+        """x * (1 / N) is x / N."""
+        times = {"1": "", "-1": "-"}.get(factor.numerator, f"{factor.numerator} * ")
+        return f"{times}{self.of(x, TIGHTNESS['*'] + (times == '-'))} / {bracketed(factor.denominator)}"
