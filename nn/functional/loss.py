@@ -130,7 +130,9 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if counted is not None:
         smooth = where(counted, smooth, rows.dtype.type(0))
     if reduction == "mean":
-        counts = np.take(w, flat if counted is None else flat[counted])  # a plain array cannot be indexed by a traced one
+        at = flat if counted is None else np.where(counted, flat, 0)
+        counts = np.ones(len(flat), rows.dtype) if weight is None else w[at]
+        counts = counts if counted is None else np.where(counted, counts, counts.dtype.type(0))
         smooth = sum(smooth) / counts.sum()
     else:
         smooth = _reduced(reshape(smooth, shape), reduction)
