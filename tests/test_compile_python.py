@@ -30,8 +30,65 @@ LAYOUTS = """base[:, ::3] | base[:, :4] | base[:, 4:8] | base.reshape(8, 6)[::2,
 np.broadcast_to(base[0, :4], (4, 4)).copy() | np.asfortranarray(base[:, :4])"""
 
 
+SHOWN = """np.ravel(y) | np.fliplr(y) | np.matrix_transpose(y) | np.rollaxis(y, 1) | np.diagonal(y) | np.unstack(y)[0] | y.T |
+y.diagonal() | np.einsum('ij->ji', y) | np.vsplit(y, 2)[1] | np.array_split(y, 2)[0] | y.ravel() | y.swapaxes(0, 1) | y[::-1] |
+np.broadcast_to(y, (3, 2, 2)) | np.moveaxis(y, 0, 1) | y.reshape(4, order='F') | y.copy('F').ravel('K') | y.astype('f4', 'F').ravel()"""
+LIKE_NUMPY = """np.add.reduce(x) | np.maximum.reduce(x, None) | np.multiply.reduce(x, axis=(0, 1)) | np.add.reduce(x, 1, None, None, True) |
+x.reshape(4, order='F') | x.copy('F').ravel('K') | x.astype(np.float32, 'F') | np.add.accumulate(x) | x * issubclass(type(l), float) |
+x * {float: 2.0}[type(l)] | x * len(type(l).__name__) | x * {np.ndarray: 2.0}.get(type(x), 9.0) | x * (type(x.sum()) is np.float64) |
+x * isinstance(l, type) | x * isinstance(x.sum(), float) | x * isinstance(x[0, 0], np.generic) | x * isinstance(x.sum(), np.ndarray) |
+x.sum().astype(int) | x[0, 0].real | round(x.sum(), 1) | x.sum().round(1) | hash(x.sum()) | x.sum()[None] | -x.sum() | x.view(np.ndarray) |
+x / np.array([0.0, -0.0]) | 1 / (x * -0.0 + 0) | x / abs(-l * 0)"""
+UNUSED = {"an index": ("x[j]", "np.array([0 if i != 5 else 7])"), "a division": ("1 / j", "float(i != 5)"),
+          "a power": ("2 ** j", "np.array([1 if i != 5 else -1])"), "a change": ("y = x * 1; y[j] = 1", "np.array([0 if i != 5 else 7])"),
+          "a caught division": ("try: return x * (1 / j)\n    except ZeroDivisionError: x = x * 9", "float(i < 5)"),
+          "a caught overflow": ("try: return x * (10.0 ** j)\n    except OverflowError: x = x * 9", "1.0 if i < 5 else 400.0")}
+
+
 def each(texts):
     return [text.strip() for text in texts.replace("\n", " ").split(" | ")]
+
+
+@pytest.mark.parametrize("of", ["x * 2", "x", "kept"])
+@pytest.mark.parametrize("view", each(SHOWN))
+def test_a_view_of_what_changes_afterwards(view, of):
+    source = f"kept = np.arange(4.0).reshape(2, 2)\ndef f(x):\n    y = {of}\n    v = {view}\n    y += x\n    return v * 1"
+    compare(source, "x = np.full((2, 2), i + 1.0); q = f(x); f(np.ones((2, 2))); x[...] = 50; r = q, np.shares_memory(q, kept), kept")
+
+
+@pytest.mark.parametrize("expression", each(LIKE_NUMPY))
+def test_what_numpy_gives(expression):
+    compare(f"def f(x, l):\n    return {expression}", "x = np.array([[1.0, 2.0], [3.0, 4.0]]); r = f(x, 1.5)")
+
+
+@pytest.mark.parametrize("name", UNUSED)
+def test_an_error_is_raised_though_nobody_uses_the_value(name):
+    body, j = UNUSED[name]
+    compare(f"def f(x, j):\n    {body}\n    return x * 1", f"r = f(np.ones(3), {j})", 9)
+
+
+@pytest.mark.parametrize("source", ["random.Random(1)", "np.random.RandomState(1)", "types.SimpleNamespace(random=np.random.default_rng(1).random)"])
+def test_other_sources_of_random_numbers_go_on(source):
+    compare(f"import random, types\nR = {source}\ndef f(x):\n    return x * (2 if R.random() < 0.9 else 3)" if "State" not in source
+            else f"R = {source}\ndef f(x):\n    return x * (2 if R.rand() < 0.9 else 3)", "r = f(tl.ones(2)), R.random() if i == 8 else 0", 9)
+
+
+@pytest.mark.parametrize("other", ["np.matrix(x)", "np.ma.array(x, mask=[[0, 1], [1, 0]])", "tl.from_numpy(x)", "nn.Parameter(tl.from_numpy(x))"])
+def test_the_type_of_an_array_is_part_of_the_key(other):
+    compare("def f(x):\n    return (x * x, isinstance(x, nn.Parameter))", f"x = np.array([[1.0, 2.0], [3.0, 4.0]]); r = f(x if i < 5 else {other})", 8)
+
+
+def test_gradients_that_are_also_arguments_or_are_exchanged():
+    leaves = "p, q = tl.ones(2, requires_grad=True), tl.ones(2, requires_grad=True)\n"
+    compare(leaves + "def f(g):\n    p.grad = None\n    return g * 2", "p.grad = tl.ones(2); r = f(p.grad), p")
+    compare(leaves + "def f():\n    p.grad, q.grad = q.grad, p.grad",
+            "p.grad, q.grad = tl.ones(2), tl.zeros(2); a, b = p.grad, q.grad; f(); r = p.grad is b, q.grad is a, p, q")
+
+
+def test_changes_among_very_many_objects_are_seen():
+    source = "class O: pass\nk = O(); k.data = [(i, [i]) for i in range(110_000)]; k.m = O(); k.m.n = O(); k.m.n.log = []\n" \
+             "def f(x):\n    k.m.n.log.append(1)\n    return x * 2"
+    compare(source, "r = f(tl.ones(2)), len(k.m.n.log)", 5)
 
 
 @pytest.mark.parametrize("view", each(VIEWS))
@@ -179,7 +236,7 @@ def test_what_a_stand_in_cannot_do_says_so_and_is_right_afterwards():
 
 
 # ---------------------------------------------------------------- results
-RESULTS = """w.grad | (w.grad, w.grad) | (l, l) | [l] | s | D(a=y) | L([y]) | P(y, 2) | collections.Counter(a=1) | (y, y[1:], y.T) |
+RESULTS = """w.grad[0] | w.grad.detach() | (x.clone(), x.clone()[0]) | (w.grad, w.grad.T) | w.grad | (w.grad, w.grad) | (l, l) | [l] | s | D(a=y) | L([y]) | P(y, 2) | collections.Counter(a=1) | (y, y[1:], y.T) |
 np.split(y.array, 3) | np.linalg.slogdet(np.eye(2) * y.array[0]) | np.linalg.eigh(np.eye(2) * y.array[0]).eigenvalues | (x, x[1:]) |
 np.linalg.slogdet(np.eye(2) * y.array[0]).logabsdet | y.array.astype('f2') | y.array.astype(str) | y.array.astype('>f4') |
 y.array.astype(object) | np.array(['2020'], 'M8[Y]') + y.array.astype('m8[Y]') | np.ma.masked_array(y.array, [0, 1, 0]) * 2 |

@@ -71,7 +71,8 @@ class Contents:
                     self.arrays.append((path, unbox(x), hash(unbox(x).tobytes())))
             if isinstance(x, SOURCES) and id(x) in known:
                 continue
-            inside = type(x).__module__.startswith((LIBRARY + "compiler", "numpy")) and not isinstance(x, SOURCES)
+            module = str(type(x).__module__)  # of some types of C's it is no string
+            inside = module.startswith((LIBRARY + "compiler", "numpy")) and not isinstance(x, SOURCES)
             if id(x) in seen or inside or isinstance(x, CLOSED) or (
                     isinstance(x, (type, types.ModuleType)) and not _is_users(x)):
                 continue
@@ -81,7 +82,7 @@ class Contents:
                 self.codes.append(x.__code__)
                 if "type" in globals_of(x.__code__):
                     self.scopes.append(x.__globals__)
-            python_own = isinstance(x, SOURCES) or type(x).__module__ in PYTHONS_OWN and not isinstance(x, CONTAINERS)
+            python_own = isinstance(x, SOURCES) or module in PYTHONS_OWN and not isinstance(x, CONTAINERS)
             for holder in (*holders_of(x), *[Pickled(x)] * python_own):
                 entries = holder.entries()
                 self.found.append((path, holder, entries))
