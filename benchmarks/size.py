@@ -10,7 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LAYOUT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
-TAPE_TEXTS = [f"tinygrad_lite/compiler/{name}.py" for name in ("derive", "sizes", "textbook", "words", "names")]
+TEXTS = ("derive", "reading", "sizes", "textbook", "words", "names")
+TAPE_TEXTS = [f"tinygrad_lite/compiler/{name}.py" for name in TEXTS]
 ROOMS = {  # name -> (budget, patterns of files, patterns of those that another room counts)
     "engine": (600, ["tinygrad_lite/engine/**/*.py"], []),
     "  tape.py": (350, ["tinygrad_lite/engine/tape.py"], []),

@@ -13,8 +13,9 @@ import numpy as np
 from ..engine.mode import mode, no_grad
 from ..engine.values import Value, as_array
 from ..tensor import Tensor
-from .passes import common_subexpressions, dead_code, fold_constants, known, simplify, views_for_copies
+from .passes import common_subexpressions, dead_code, fold_constants, simplify, views_for_copies
 from .program import Call, Program, Slot, Var
+from .reading import READING
 from .recording import Recording, record
 from .sizes import LETTERS, Merged, Misfit, Shapes, Symbol, generic_shapes, symbols_of
 from .state import State
@@ -110,8 +111,9 @@ class _Derivation:
                 raise CompileError("derive: the function draws random numbers; put the model in eval mode")
         program = replace(recording.program, body=[v for v in recording.program.body if v.op != "check"])
         program.results[0].name = program.results[0].name.lstrip("~") or "value"
-        for improve in (dead_code, functools.partial(fold_constants, most=1), views_for_copies, simplify,
-                        common_subexpressions, means, simplify, common_subexpressions, dead_code):
+        few = functools.partial(fold_constants, most=1)
+        for improve in (dead_code, few, views_for_copies, simplify, common_subexpressions, *READING, few,
+                        common_subexpressions, dead_code):
             program = improve(program)
         return recording, program
 
@@ -187,28 +189,3 @@ class _Derivation:
             if np.shape(found) != right.shape or not np.allclose(found, right, 1e-4, 1e-6 * largest, equal_nan=True):
                 raise RuntimeError(f"derive: the source does not agree with the tape at sizes {shapes}; this is a "
                                    "fault of tinygrad_lite, please report it with the function. The source:\n" + text)
-
-
-def means(program: Program) -> Program:
-    """Sums as sums, means as means."""
-    def rule(var: Var) -> Var:
-        a, b = (*var.args, None, None)[:2]
-        if var.op == "[]" and a.op == "np.add.reduce" and b == (Ellipsis, None):
-            return Var(a.op, a.args, a.kwargs | {"keepdims": True}, var.shape, var.dtype, var.name)
-        if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and known(b) == 1:
-            return a
-        if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and a.size and \
-                known(b) == a.args[0].size // a.size:
-            return Var("np.mean", a.args, a.kwargs, var.shape, var.dtype, var.name)
-        if var.op == "np.multiply":
-            for one, x in ((a, b), (b, a)):
-                if isinstance(one, Var) and one.op == "constant" and one.dtype == var.dtype and (one.value == 1).all() \
-                        and isinstance(x, Var):
-                    return Var("np.broadcast_to", (x, var.shape), {}, var.shape, var.dtype, var.name)
-        if var.op == "put" and a.op == "put" and repr(a.args[1:]) == repr(var.args[1:]) and a.args[2] is var.args[2]:
-            return a  # x[i] += v stores twice
-        if var.op == "np.power" and b == 1 and isinstance(a, Var) and (a.shape, a.dtype) == (var.shape, var.dtype):
-            return a
-        return var
-
-    return program.rewritten(rule)
