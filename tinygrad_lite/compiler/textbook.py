@@ -142,7 +142,7 @@ class Textbook(Words):
     def index(self, x: Any) -> str:
         while isinstance(x, tuple) and len(x) > 1 and x[-1] is Ellipsis:
             x = x[:-1]
-        return super().index(x)
+        return super().index(x[0] if isinstance(x, tuple) and len(x) == 1 else x)
 
     def operator(self, v: Var) -> str | None:
         return INFIX.get(v.op[3:]) if v.op.startswith("np.") and not v.kwargs else super().operator(v)
