@@ -64,24 +64,27 @@ def dropout(x, p=0.5, training=True):
 
 
 # ---------------------------------------------------------------- normalization
-def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, hat, scale):
-    g = g if weight is None else g * weight
-    return scale * (g - hat * mean(g * hat, dims, True) - (mean(g, dims, True) if centre else 0.0))
+def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, xhat, rstd):
+    dxhat = g if weight is None else g * weight
+    along = mean(dxhat * xhat, dims, True)
+    return rstd * (dxhat - xhat * along - (mean(dxhat, dims, True) if centre else 0.0))
 
 
 def _normalized(x, weight, bias, dims, eps, centre):
     """(x - mean) / sqrt(variance + eps) over dims, times weight, plus bias; without `centre` no mean is taken off."""
-    z = x - mean(x, dims, True) if centre else x
-    scale = 1 / sqrt(mean(z * z, dims, True) + eps)
-    hat = z * scale
-    out = clone(hat) if weight is None else hat * weight  # what is kept must outlast a change of the result
-    return out if bias is None else out + bias, hat, scale
+    xc = x
+    if centre:
+        xc = x - mean(x, dims, True)
+    rstd = 1 / sqrt(mean(xc * xc, dims, True) + eps)
+    xhat = xc * rstd
+    out = clone(xhat) if weight is None else xhat * weight  # what is kept must outlast a change of the result
+    return out if bias is None else out + bias, xhat, rstd
 
 
 _layer_norm, _rms_norm, _group_norm, _batch_norm = (
     by_hand(_normalized_rule,
-            lambda g, out, x, weight, bias, dims, eps, centre, hat, scale: g * hat,
-            lambda g, out, x, weight, bias, dims, eps, centre, hat, scale: g, name=name)(_normalized)
+            lambda g, out, x, weight, bias, dims, eps, centre, xhat, rstd: g * xhat,
+            lambda g, out, x, weight, bias, dims, eps, centre, xhat, rstd: g, name=name)(_normalized)
     for name in ("layer_norm", "rms_norm", "group_norm", "batch_norm"))
 
 
