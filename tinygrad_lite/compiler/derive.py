@@ -112,8 +112,10 @@ class _Derivation:
         program = replace(recording.program, body=[v for v in recording.program.body if v.op != "check"])
         program.results[0].name = program.results[0].name.lstrip("~") or "value"
         few = functools.partial(fold_constants, most=1)
-        for improve in (dead_code, few, views_for_copies, simplify, common_subexpressions, *READING, few,
-                        common_subexpressions, dead_code):
+        passes: list[Callable[[Program], Program]] = [
+            dead_code, few, views_for_copies, simplify, common_subexpressions, *READING, few, common_subexpressions,
+            dead_code]
+        for improve in passes:
             program = improve(program)
         return recording, program
 

@@ -1,5 +1,6 @@
 """Passes that make a program read as on paper, for tl.derive."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -114,4 +115,5 @@ def _product(a: Any, b: Any) -> tuple[float, tuple] | None:
     return (int(product) if product.is_integer() else product, (*xs, *ys)) if len(f"{product}") < 7 else None
 
 
-READING = (means, simplify, *[vectors, numbers, less_broadcasting, simplify] * 2)
+READING: tuple[Callable[[Program], Program], ...] = (
+    means, simplify, *[vectors, numbers, less_broadcasting, simplify] * 2)
