@@ -237,20 +237,7 @@ class Recorder:
         trace, state = self.trace, self.call.state
         self._refuse_other_changes()
         self._refuse_known_containers(result)
-        gradients: list[Any] = []
-        for node, t in self.leaves.items():
-            now, before, which = node.grad, self.grads.get(node), self.tensors[id(t)][1]
-            if now is None and before is not None:
-                gradients.append((which, None))
-            if now is not None and now is not before:
-                if any(now is g for g in self.grads.values()):
-                    trace.give_up("it gives one tensor the gradient that another has had", "give it a copy")
-                known = Itself(self.tensors[id(now)][1]) if id(now) in self.tensors else self.has_gradient.get(id(now))
-                gradients.append((which, known or trace.variable(now.array)))
-            if now is not None:
-                self.has_gradient.setdefault(id(now), Itself(which, gradient=True))
-            if now is not None and isinstance(now.array, Traced) and isinstance(t.array, Traced):
-                self.gradients.append((now.array.now, t.array.how))
+        gradients = [found for node, t in self.leaves.items() for found in self._gradient(node, t)]
         replaced = [(self.tensors[id(t)][1], self._var(t.array)) for t, array in trace.lifted
                     if id(t) in self.tensors and t.array is not trace.arrays[id(array)]]
         outcome = mapped(self._outcome, result, records=True)
@@ -267,6 +254,21 @@ class Recorder:
         outside = {key: (weakref.ref(x), var.line) for key, (x, var) in trace.constants.items()}
         return Recording(self._program(leaves([replaced, outcome, outputs], records=True), gradients, writes), outcome,
                          gradients, outputs, replaced, numbers, len(self.call.arguments), trace.ignored, outside)
+
+    def _gradient(self, node: Node, t: Value) -> list[tuple[Slot, Any]]:
+        """A leaf and what its gradient is now; nothing where that is the one of before."""
+        now, before, which = node.grad, self.grads.get(node), self.tensors[id(t)][1]
+        if now is None:
+            return [] if before is None else [(which, None)]
+        if isinstance(now.array, Traced) and isinstance(t.array, Traced):
+            self.gradients.append((now.array.now, t.array.how))
+        other = Itself(self.tensors[id(now)][1]) if id(now) in self.tensors else self.has_gradient.get(id(now))
+        self.has_gradient.setdefault(id(now), Itself(which, gradient=True))
+        if now is before:
+            return []
+        if any(now is g for g in self.grads.values()):
+            self.trace.give_up("it gives one tensor the gradient that another has had", "give it a copy")
+        return [(which, other or self.trace.variable(now.array))]
 
     def _program(self, parts: list, gradients: list, writes: list) -> Program:
         """The program that gives these parts, gradients and writes."""

@@ -219,7 +219,7 @@ class Merged:
     def _broken(self, each: tuple) -> Iterator[Sized]:
         """Expressions for fractions: 1 / N, 0.5 / (N * D), 1 / np.sqrt(D), np.sqrt(D), 1 / (N - 1), float(N)."""
         precise = 1e-12 if all(isinstance(x, float) and float(np.float32(x)) != x for x in each) else 3e-7
-        same = _constant(list(each), precise)  # up to the rounding of sums
+        same = _short(list(each), precise)  # up to the rounding of sums
         if same is not None:
             yield Sized(literal(float(same)))
         for text, values in self._products():
@@ -227,10 +227,10 @@ class Merged:
                 terms = [v + more for v in values]
                 below = text + _added(more)
                 for word, powers in ((below, terms), (f"np.sqrt({below})", list(map(math.sqrt, terms)))):
-                    factor = _constant([x * p for x, p in zip(each, powers)], precise)
+                    factor = _short([x * p for x, p in zip(each, powers)], precise)
                     if factor is not None:
                         yield Sized(literal(factor), word)
-                    factor = _constant([x / p for x, p in zip(each, powers)], precise)
+                    factor = _short([x / p for x, p in zip(each, powers)], precise)
                     if factor is not None:
                         yield Sized(word if factor == 1 else f"{literal(factor)} * {bracketed(word)}")
 
@@ -262,7 +262,7 @@ def _added(more: int) -> str:
     return f" {'+' if more > 0 else '-'} {abs(more)}" if more else ""
 
 
-def _constant(values: list[float], precise: float) -> float | None:
+def _short(values: list[float], precise: float) -> float | None:
     """The short number that all of some values are, up to rounding."""
     for digits in range(1, 9):
         short = float(f"{values[0]:.{digits}g}")

@@ -22,7 +22,7 @@ from ..nn import Module
 from ..optim import Optimizer
 from ..random import Generator, default_generator
 from .holders import Holder, has_attributes, holders_of, is_full, slots_of
-from .program import leaves
+from .program import leaves, strides_of
 
 ATOMS = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, slice, type(...), frozenset,
          range, enum.Enum)
@@ -48,13 +48,12 @@ def atom(x: Any) -> Any:
 def form(x: Any) -> Any:
     """What stands for an array or a Tensor in a key."""
     if not isinstance(x, Value):
-        return type(x), x.shape, x.dtype, None if x.flags.c_contiguous else x.strides
+        return type(x), x.shape, x.dtype, strides_of(x)
     a, node = x.array, x.node
-    strides = None if a.flags.c_contiguous else a.strides
     if node is None:
-        return type(x), a.shape, a.dtype, strides, None
+        return type(x), a.shape, a.dtype, strides_of(a), None
     hooks = tuple(node.hooks.values()) if node.hooks else None
-    return type(x), a.shape, a.dtype, strides, node.op is None, node.grad is None, hooks
+    return type(x), a.shape, a.dtype, strides_of(a), node.op is None, node.grad is None, hooks
 
 
 def shared(values: list, first: int | None = None) -> tuple:

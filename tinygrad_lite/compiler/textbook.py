@@ -71,7 +71,7 @@ class Textbook(Words):
         asserts = {v: axes for v, axes in self.dims.items() if None in axes}
         shapes = {v: f"({', '.join(self._extent(v, i, axis) for i, axis in enumerate(axes))}{',' * (len(axes) == 1)})"
                   for v, axes in asserts.items()}
-        used = {word for word in re.findall(r"\w+", "\n".join([code, *shapes.values()]))}
+        used = set(re.findall(r"\w+", "\n".join([code, *shapes.values()])))
         lines: list[str] = []
         known: set[str] = set()
         for v, axes in self.dims.items():

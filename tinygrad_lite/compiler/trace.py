@@ -270,8 +270,8 @@ class Trace:
         """Name what the user's local variables hold by now, such as the parts of a tuple that was unpacked."""
         for name, held in users_locals().items():
             array = unbox(held)
-            if isinstance(array, Traced) and array.how.op != "input" and array.how.name.startswith("~") >= bool(
-                    array.how.name):
+            if type(array) is Traced and array.how.op != "input" and (
+                    not array.how.name or array.how.name.startswith("~")):
                 array.how.name = name
 
     def check(self, var: Var, truth: bool) -> None:

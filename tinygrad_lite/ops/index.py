@@ -26,20 +26,35 @@ def _getitem(x, index):
 def _place(g, index, shape, unique_indices=False):
     """Zeros of `shape` with g added at an index: the adjoint of getitem. unique_indices: it names no element twice."""
     if unique_indices:
-        return _put(np.zeros_like(g, shape=shape), index, g)
+        return _spread(g, index, shape)
     parts = index if isinstance(index, tuple) else (index,)
     arrays = [as_array(p) for p in parts] if not is_basic(index) and not _mixed(parts) else []
     if arrays and all(a.dtype.kind in "iu" for a in arrays):
         return _added_rows(g, arrays, shape)
+    if [as_array(p).dtype.kind for p in parts] == ["b"]:  # no element twice
+        return _spread(g, index, shape)
     out = np.zeros_like(g, shape=shape)
-    if is_basic(index) or [as_array(p).dtype.kind for p in parts] == ["b"]:  # no element twice
-        return _put(out, index, g)
-    np.add.at(out, index, g)  # an element named twice gets the sum
+    if is_basic(index):
+        out[index] = g
+    else:
+        np.add.at(out, index, g)  # an element named twice gets the sum
     return out
 
 
 def _mixed(parts):
     return any(p is None or p is Ellipsis or isinstance(p, slice) for p in parts)
+
+
+def _written_once(g, index, shape):
+    return _put(np.zeros_like(g, shape=shape), index, g)
+
+
+@opaque(plain=_written_once)
+def _spread(g, index, shape):
+    """Zeros with g at an index that names no element twice."""
+    out = np.zeros(shape, g.dtype)
+    out[index] = g
+    return out
 
 
 def _added(g, arrays, shape):
