@@ -1,7 +1,6 @@
 """tl.derive: the backprop of a function as one would write it on paper, in numpy."""
 
 import contextlib
-import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,9 +12,8 @@ import numpy as np
 from ..engine.mode import mode, no_grad
 from ..engine.values import Value, as_array
 from ..tensor import Tensor
-from .passes import common_subexpressions, dead_code, fold_constants, simplify, views_for_copies
 from .program import Call, Program, Slot, Var
-from .reading import READING
+from .reading import readable
 from .recording import Recording, record
 from .sizes import LETTERS, Merged, Misfit, Shapes, Symbol, generic_shapes, symbols_of
 from .state import State
@@ -111,13 +109,7 @@ class _Derivation:
                 raise CompileError("derive: the function draws random numbers; put the model in eval mode")
         program = replace(recording.program, body=[v for v in recording.program.body if v.op != "check"])
         program.results[0].name = program.results[0].name.lstrip("~") or "value"
-        few = functools.partial(fold_constants, most=1)
-        passes: list[Callable[[Program], Program]] = [
-            dead_code, few, views_for_copies, simplify, common_subexpressions, *READING, few, common_subexpressions,
-            dead_code]
-        for improve in passes:
-            program = improve(program)
-        return recording, program
+        return recording, readable(program)
 
     def source(self, check: bool) -> str:
         """The module's text."""

@@ -153,7 +153,13 @@ def leaves(structure: Any, records: bool = False) -> list:
 
 def variables(structure: Any) -> list[Var]:
     """The Vars in nested tuples, lists and dicts."""
-    return [x for x in leaves(structure) if isinstance(x, Var)]
+    if isinstance(structure, Var):
+        return [structure]
+    if isinstance(structure, dict):
+        structure = structure.values()
+    elif not isinstance(structure, (tuple, list)):
+        return []
+    return [v for part in structure for v in variables(part)]
 
 
 def mapped(function: Callable[[Any], Any], structure: Any, records: bool = False) -> Any:

@@ -1,11 +1,12 @@
 """Passes that make a program read as on paper, for tl.derive."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .passes import known, simplify
+from .passes import common_subexpressions, dead_code, fold_constants, fresh_zeros, known, simplify, views_for_copies
 from .program import Program, Var
 
 
@@ -15,6 +16,9 @@ def means(program: Program) -> Program:
         a, b = (*var.args, None, None)[:2]
         if var.op == "[]" and a.op == "np.add.reduce" and b == (Ellipsis, None):
             return Var(a.op, a.args, a.kwargs | {"keepdims": True}, var.shape, var.dtype, var.name)
+        if var.op == ".reshape" and a.op in ("np.add.reduce", "np.mean") and a.kwargs.get("keepdims") and \
+                var.shape == _without(a.args[0].shape, a.kwargs["axis"]):
+            return Var(a.op, a.args, {k: v for k, v in a.kwargs.items() if k != "keepdims"}, var.shape, var.dtype, var.name)
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and known(b) == 1:
             return a
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and a.size and \
@@ -91,6 +95,12 @@ def like(var: Var, op: str, *args: Any) -> Var:
     return Var(op, args, {}, var.shape, var.dtype, var.name)
 
 
+def _without(shape: tuple, axis: Any) -> tuple:
+    """A shape without the dimensions that a reduction takes away."""
+    lost = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(n for d, n in enumerate(shape) if d not in {k % len(shape) for k in lost})
+
+
 def _vector(x: Any) -> Var | None:
     """The vector that a matrix of one row or one column shows."""
     if isinstance(x, Var) and x.op == ".T":
@@ -115,5 +125,53 @@ def _product(a: Any, b: Any) -> tuple[float, tuple] | None:
     return (int(product) if product.is_integer() else product, (*xs, *ys)) if len(f"{product}") < 7 else None
 
 
-READING: tuple[Callable[[Program], Program], ...] = (
-    means, simplify, *[vectors, numbers, less_broadcasting, simplify] * 2)
+def well_known(program: Program) -> Program:
+    """What has a name in every textbook by that name: softmax, sigmoid, one_hot."""
+    def rule(var: Var) -> Var:
+        a, b = (*var.args, None, None)[:2]
+        if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.exp" and isinstance(b, Var):
+            total = b.args[0] if b.op in ("[]", ".reshape") else b
+            if total.op == "np.add.reduce" and total.args[0] is a and (x := _shifted(a.args[0], total.kwargs)) is not None:
+                axis = total.kwargs["axis"]
+                return like(var, "softmax", x, *[axis] * (axis % len(x.shape) < len(x.shape) - 1))
+        if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.where" and (x := _size_in_exp(a.args[2])) is not None:
+            sides = (a.args[0].op, a.args[0].args[1:], known(a.args[1])) == ("np.greater_equal", (0,), 1)
+            if sides and a.args[0].args[0] is x and b.op == "np.add" and known(b.args[0]) == 1 and b.args[1] is a.args[2]:
+                return like(var, "sigmoid", x)
+        if var.op == "index_put" and fresh_zeros(a) and isinstance(b, tuple) and len(a.shape) == 2 == len(b) and \
+                var.args[2] == 1 and isinstance(b[1], Var) and b[0].op == "constant" and \
+                np.array_equal(b[0].value, np.arange(a.shape[0])):
+            return like(var, "one_hot", b[1], a.shape[1])
+        return var
+
+    return program.rewritten(rule)
+
+
+def _size_in_exp(e: Any) -> Var | None:
+    """The x of exp(-|x|)."""
+    for op in ("np.exp", "np.negative", "np.absolute"):
+        if not isinstance(e, Var) or e.op != op:
+            return None
+        e = e.args[0]
+    return e
+
+
+def _shifted(z: Any, over: dict) -> Var | None:
+    """The x of x - x.max(axis, keepdims=True), along one axis."""
+    if isinstance(z, Var) and z.op == "np.subtract" and isinstance(z.args[1], Var):
+        x, top = z.args
+        if top.op == "np.maximum.reduce" and top.args[0] is x and top.kwargs["axis"] == over["axis"] and \
+                top.kwargs.get("keepdims") and isinstance(over["axis"], int):
+            return x
+    return None
+
+
+def readable(program: Program, *more: Callable[[Program], Program]) -> Program:
+    """The program as one would write it; `more` passes come last."""
+    few = functools.partial(fold_constants, most=1)
+    passes: list[Callable[[Program], Program]] = [
+        dead_code, few, views_for_copies, simplify, common_subexpressions, means, simplify,
+        *[vectors, numbers, less_broadcasting, simplify] * 2, few, common_subexpressions, *more, dead_code]
+    for improve in passes:
+        program = improve(program)
+    return program

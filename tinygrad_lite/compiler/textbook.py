@@ -153,6 +153,8 @@ class Textbook(Words):
                 sized = self.merged.texts.get(factor, factor) if isinstance(factor, Var) else factor
                 if isinstance(sized, Sized) and sized.denominator:
                     return self._fraction(sized, x), TIGHTNESS["/"]
+        if v.op in ("np.multiply", "np.divide") and self.operator(v):
+            return self._chain(v), TIGHTNESS["*"]
         if v.op == "np.negative":
             return f"-{self.of(v.args[0], MINUS)}", MINUS
         if v.op == "np.square":
@@ -164,6 +166,25 @@ class Textbook(Words):
             kept = ["keepdims=True"] if v.kwargs.get("keepdims") else []
             return f"{self.of(v.args[0], ATOM)}.{REDUCTIONS[v.op]}({', '.join([*axis, *kept])})", ATOM
         return super().operation(v)
+
+    def factors(self, v: Var) -> list[tuple[str, Any]]:
+        """A chain of products and quotients: each factor with its sign."""
+        def of(x: Any) -> list[tuple[str, Any]]:
+            chain = isinstance(x, Var) and x in self.inline and x.op in ("np.multiply", "np.divide") and \
+                self.operator(x) and not self._is_fraction(x)
+            return self.factors(x) if chain else [("*", x)]
+
+        a, b = v.args
+        return [*of(a), *(of(b) if v.op == "np.multiply" else [("/", b)])]
+
+    def _is_fraction(self, v: Var) -> bool:
+        return any(isinstance(self.merged.texts.get(x, x), Sized) for x in v.args if not isinstance(x, (tuple, list)))
+
+    def _chain(self, v: Var) -> str:
+        """a * (b * c) as a * b * c."""
+        (_, first), *rest = self.factors(v)
+        tight = TIGHTNESS["*"]
+        return "".join([self.of(first, tight), *(f" {sign} {self.of(x, tight + 1)}" for sign, x in rest)])
 
     def _fraction(self, factor: Sized, x: Any) -> str:
         """x * (1 / N) is x / N."""

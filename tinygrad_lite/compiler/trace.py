@@ -174,7 +174,9 @@ class Trace:
         return name
 
     def whole(self, function: Callable, args: tuple) -> Any:
-        """An opaque function: one call of the program, or where it is to be spelt out its plain definition."""
+        """An operation as its forward; an opaque function as one call of the program, or its plain definition."""
+        if hasattr(function, "forward"):
+            return function.forward(*args)
         if self.spelt_out and not self.reason and function.plain is not None:  # type: ignore[attr-defined]
             args = mapped(lambda a: self.traced(a) if type(a) is np.ndarray else a, args)
             return function.plain(*args)  # type: ignore[attr-defined]

@@ -69,7 +69,7 @@ def _patterns(value: np.ndarray) -> Iterator[str]:
     dtype = "" if value.dtype == (np.int64 if value.dtype.kind == "i" else np.float64) else f", np.{value.dtype.name}"
     shape = repr(value.shape if value.ndim > 1 else value.size)
     first: Any = value.flat[0].item() if value.size else 0.0
-    yield f"np.zeros({shape}{dtype})"
+    yield f"np.zeros({shape}{'' if value.dtype == np.float64 else f', np.{value.dtype.name}'})"
     if value.dtype.kind == "f":
         yield f"np.ones({shape}{dtype})"
     yield f"np.full({shape}, {literal(first)}{dtype})"
@@ -77,9 +77,11 @@ def _patterns(value: np.ndarray) -> Iterator[str]:
         yield f"np.arange({value.size}{dtype})"
     if value.ndim == 2 and value.shape[1] == 1:
         yield f"np.arange({value.size}{dtype})[:, None]"
+    if value.ndim > 1:
+        yield f"np.arange({value.size}{dtype}).reshape({shape})"
     if value.ndim == 2 and value.size:
         for k in (0, -1):  # the diagonal below or above the border
-            text = f"np.tri({value.shape[0]}, {value.shape[1]}{f', {k}' if k else ''}, dtype=bool)"
+            text = f"np.tri({value.shape[0]}, {value.shape[1]}{f', {k}' if k else ''}, dtype=np.bool)"
             yield text
             yield f"~{text}"
             low, high = (literal(value[at].item()) for at in ((-1, 0), (0, -1)))

@@ -17,7 +17,7 @@ class Tracer(Protocol):
         """A Tensor has been made of this array."""
 
     def whole(self, function: Callable, args: tuple) -> Any:
-        """Call a function of arrays as one step, not as what it does inside."""
+        """Call an operation or an opaque function with arrays: as one step, or as what it does inside."""
 
     def generator(self, source: Any) -> Any:
         """What to draw random numbers from in the place of `source`."""

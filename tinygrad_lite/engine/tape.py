@@ -154,7 +154,7 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             arrays.append(a)
         fast = mode.fast
         if not boxed or (not fast and expands and mode.expanded):  # arrays give arrays; by_hand ones run as their parts
-            out = forward(*args)
+            out = mode.tracing.whole(op, args) if not fast and mode.tracing is not None else forward(*args)
             return out[0] if type(out) is tuple else out
         if not fast:
             tracked = tracked and mode.recording
@@ -233,7 +233,7 @@ def _unary(forward: Callable, promote: Callable | None, general: Callable) -> An
     """The call path of operations of one argument."""
     def op(x: Any) -> Any:
         if not isinstance(x, Value):
-            return forward(x)
+            return general(x) if mode.special else forward(x)
         node, a = x.node, x.array
         if not mode.fast:
             if mode.special:

@@ -6,7 +6,6 @@ import operator
 
 import numpy as np
 
-from ..engine.mode import opaque
 from ..engine.tape import NUMPY_NAMES
 from ..engine.values import as_array, unbox
 
@@ -160,17 +159,6 @@ def along(indices, dim):
     last = indices.ndim - 1
     return tuple(indices if d == dim else np.arange(n).reshape((n,) + (1,) * (last - d))
                  for d, n in enumerate(indices.shape))
-
-
-@opaque
-def not_overwritten(index, shape):
-    """Whether what is written at an index stays, or is written over where the index names the element again."""
-    if is_basic(index):
-        return True
-    places = np.zeros(shape, np.int64)
-    order = np.arange(places[index].size).reshape(places[index].shape)
-    places[index] = order
-    return places[index] == order
 
 
 def outside(index, n):

@@ -8,7 +8,7 @@ import numpy as np
 from ..engine.mode import opaque
 from ..engine.tape import broadcast_to, primitive
 from ..engine.values import as_array, unbox
-from .arguments import accepts_axis, along, diagonal_index, dim_of, is_basic, not_overwritten, outside, plain, sizes_of
+from .arguments import accepts_axis, along, diagonal_index, dim_of, is_basic, outside, plain, sizes_of
 from .elementwise import where
 from .shape import clone, movedim, reshape, unsqueeze
 
@@ -97,7 +97,10 @@ def _put(x, index, value):
 
 
 def _put_value_rule(g, out, x, index, value):
-    d = getitem(g, index) * not_overwritten(index, x.shape)
+    d = getitem(g, index)
+    if not is_basic(index):  # of several values for one element only the last stayed
+        order = np.arange(math.prod(d.shape)).reshape(d.shape)
+        d = d * (getitem(index_put(np.zeros(x.shape, np.int64), index, order), index) == order)
     return unsqueeze(d, tuple(range(value.ndim - d.ndim)))
 
 

@@ -43,7 +43,7 @@ mean = primitive(_mean, lambda g, out, x, dim, keepdim:
 
 
 @by_hand(lambda g, out, x, dim, correction, keepdim, centred, freedom:
-         centred * (unsqueeze(g, lost_dims(x, dim, keepdim)) * (2 / freedom)))
+         centred * (unsqueeze(g, lost_dims(x, dim, keepdim)) * 2 / freedom))
 def _var(x, dim, correction, keepdim):
     centred = x - mean(x, dim, True)  # first the mean, then the squares: no cancellation
     freedom = np.maximum(x.dtype.type(count_of(x, dim) - correction), 0)

@@ -1,6 +1,5 @@
 """The explorer: one HTML file, of its own, that steps through a tape forward and backward."""
 
-import ast
 import inspect
 import json
 import textwrap
@@ -9,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .tape import Step, Tape, rule_source, rule_text, summary
+from .mathml import mathml
+from .table import summary
+from .tape import Step, Tape
 
 PAGE = Path(__file__).with_name("explorer.html")
 HEAT, BINS, FEW = 24, 24, 12  # cells a side of a heat map, bars of a histogram, values that are shown as they are
@@ -50,12 +51,12 @@ def _step(tape: Tape, step: Step, totals: dict[tuple[int, int], np.ndarray]) -> 
     sent = []
     for argument, source in enumerate(step.inputs):
         if (step.index, argument) in tape.contributions:
-            sent.append({"to": source, "rule": rule_text(step, argument), "code": _code(step, argument),
+            sent.append({"to": source, "rule": step.rules[argument], "math": [mathml(line) for line in step.rules[argument]], "code": _code(step, argument),
                          "look": look(tape.contributions[step.index, argument]),
                          "total": look(totals[step.index, argument])})
     said = {name: str(value)[:60] if not isinstance(value, np.ndarray) else f"array{list(value.shape)}"
-            for name, value in step.parameters.items() if name != "kept"}
-    return {"op": step.op, "text": str(step), "name": step.name, "inputs": [i for i in step.inputs if i is not None],
+            for name, value in step.parameters.items()}
+    return {"op": step.op, "text": str(step), "name": step.name, "inputs": step.reads,
             "shape": list(step.shape), "dtype": str(step.dtype), "module": step.module, "line": step.line,
             "parameters": said, "made": step.is_operation, "value": look(step.value), "memory": step.memory,
             "flops": step.flops, "sent": sent,
@@ -66,9 +67,6 @@ def _code(step: Step, argument: int) -> str:
     """The Python of the rule."""
     op = step.node.op
     rule = getattr(op, "source", None) or op.joint or op.rules[argument]
-    body = rule_source(rule)
-    if body is not None:
-        return f"lambda {', '.join(rule.__code__.co_varnames[:rule.__code__.co_argcount])}: {ast.unparse(body)}"
     try:
         return textwrap.dedent(inspect.getsource(rule))[:1500]
     except (OSError, TypeError):

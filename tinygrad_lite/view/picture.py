@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .tape import Step, Tape, summary
+from .table import summary
+from .tape import Step, Tape
 
 if TYPE_CHECKING:
     import graphviz
@@ -67,10 +68,10 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
           lambda g, box: g.node(box, _label(tape, box, boxes[box], values, gradients), **_style(box, boxes[box])))
     edges: dict[tuple[str, str], str] = {}
     for step in tape:
-        for source in step.inputs:
-            ends = (groups[source], groups[step.index]) if source is not None else ("", "")
+        for source in step.reads:
+            ends = groups[source], groups[step.index]
             if ends[0] != ends[1]:
-                made = tape[source]  # type: ignore[index]
+                made = tape[source]
                 edges.setdefault(ends, str(list(made.shape)) if made.is_operation else "")
     for (tail, head), label in edges.items():
         graph.edge(tail, head, label=label or None)
@@ -96,11 +97,10 @@ def _groups(tape: Tape, depth: int | None, fold: bool) -> dict[int, str]:
     if fold:
         readers: dict[int, list[int]] = {}
         for s in tape:
-            for source in s.inputs:
-                if source is not None:
-                    readers.setdefault(source, []).append(s.index)
+            for source in s.reads:
+                readers.setdefault(source, []).append(s.index)
         for s in tape:
-            before = [i for i in s.inputs if i is not None and tape[i].is_operation]
+            before = [i for i in s.reads if tape[i].is_operation]
             if s.op in ELEMENTWISE and len(before) == 1 and tape[before[0]].op in ELEMENTWISE and \
                     readers[before[0]] == [s.index] and tape[before[0]].module == s.module:
                 groups[s.index] = groups[before[0]]
@@ -111,9 +111,8 @@ def _readers(tape: Tape, groups: dict[int, str]) -> dict[int, list[str]]:
     """The boxes that read each step."""
     found: dict[int, dict[str, None]] = {}
     for s in tape:
-        for source in s.inputs:
-            if source is not None:
-                found.setdefault(source, {})[groups[s.index]] = None
+        for source in s.reads:
+            found.setdefault(source, {})[groups[s.index]] = None
     return {index: list(boxes) for index, boxes in found.items()}
 
 

@@ -1,19 +1,18 @@
 """The tape as a sequence of steps, and as a table: the Wengert list, forward and backward."""
 
-import ast
 import difflib
 import dis
 import functools
 import inspect
-import linecache
 import math
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..compiler.program import leaves
+from ..compiler.rules import rule_lines
 from ..engine.changes import refuse_stale
 from ..engine.tape import BY_HAND, backpropagate, cast, pull, seeds_for, sum_to, tape_of
 from ..engine.values import Node, Value, unbox
@@ -21,9 +20,10 @@ from ..engine.watch import where_from
 from ..nn import Module, Parameter
 from ..nn import functional as F
 from ..ops import PRIMITIVES, VOCABULARY
+from .table import Half, as_html, as_text, backward_half, forward_half, shape_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
     """One row of the tape: a leaf, a constant, or an operation with the steps that it was given."""
 
@@ -35,7 +35,8 @@ class Step:
     name: str = ""  # of a leaf, where one was given
     line: str = ""  # the source line, where study() was on
     module: str = ""
-    node: Any = field(default=None, repr=False, compare=False)
+    node: Any = field(default=None, compare=False)
+    sources: dict[int, "Step"] = field(default_factory=dict, compare=False)  # by the id of an array: the step it is
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -48,16 +49,33 @@ class Step:
         return self.value.dtype
 
     @property
+    def reads(self) -> list[int]:
+        """The steps that it was given, also those inside an index or a list."""
+        return list(dict.fromkeys(source.index for source in self.sources.values()))
+
+    @property
     def is_operation(self) -> bool:
         """Whether an operation made it."""
         return self.op not in ("parameter", "leaf", "constant")
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a single number that is the same each time."""
+        return self.op == "constant" and not self.value.ndim
+
+    @property
+    def label(self) -> str:
+        """What other steps call it: a parameter by its name, a constant number by its value, else v and the index."""
+        if self.is_number:
+            return str(self.value)
+        return self.name if self.op == "parameter" else f"v{self.index}"
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The arguments that are no steps, by name."""
         if not self.is_operation:
             return {}
-        return {name: a for name, a, i in zip(argument_names(self.node.op, len(self.args)), self.args, self.inputs)
+        return {p.name: a for p, a, i in zip(_parameters(self.node.op, len(self.args)), self.args, self.inputs)
                 if i is None}
 
     @property
@@ -73,14 +91,49 @@ class Step:
         sizes = [a.size for a in (self.value, *self.args) if isinstance(a, np.ndarray)]
         return FLOPS[self.op](self.value, *self.args) if self.op in FLOPS else max(sizes)
 
+    @functools.cached_property
+    def rules(self) -> dict[int, list[str]]:
+        """By argument the lines that compute what the step sends back to it: `v3.grad += v5.grad * v4` comes last.
+
+        Lines before it compute what the operation kept, or what is used twice. They are numpy and the vocabulary.
+        """
+        names = {key: source.label for key, source in self.sources.items() if not source.is_number}
+        try:
+            return rule_lines(self.node, np.ones_like(self.value), self.label, names)
+        except Exception:  # a rule of the user's may do anything
+            return {i: [f"{self.sources[id(self.args[i])].label}.grad += {self.op}.backward({self.label}.grad)[{i}]"]
+                    for i, source in enumerate(self.node.inputs) if source is not None}
+
     def __str__(self) -> str:
-        made = self.op if not self.is_operation else f"{self.op}({', '.join(self._said())})"
+        made = f"{self.op}({', '.join(self._said())})" if self.is_operation else self.op
         return f"v{self.index} = {made}{' ' + self.name if self.name else ''}"
 
+    def __repr__(self) -> str:
+        return f"<Step {self}: {shape_of(self)}>"
+
     def _said(self) -> list[str]:
-        names = argument_names(self.node.op, len(self.args))
-        return [f"v{i}" if i is not None else f"{name}={_short(a)}"
-                for name, a, i in zip(names, self.args, self.inputs)]
+        """The arguments; without those that are as they are unless given."""
+        found = []
+        for p, a, i in zip(_parameters(self.node.op, len(self.args)), self.args, self.inputs):
+            if i is not None:
+                found.append(self.sources[id(a)].label)
+            elif a is not None and (a is not p.default and not (np.isscalar(a) and a == p.default)):
+                positional = isinstance(self.node.op.forward, np.ufunc) or p.kind is p.VAR_POSITIONAL
+                found.append(self._written(a) if positional else f"{p.name}={self._written(a)}")
+        return found
+
+    def _written(self, a: Any) -> str:
+        """An argument as text, the arrays in it by their labels."""
+        if isinstance(a, np.ndarray):
+            return self.sources[id(a)].label if id(a) in self.sources else str(a)
+        if isinstance(a, (tuple, list)):
+            parts = ", ".join(map(self._written, a))
+            return f"[{parts}]" if isinstance(a, list) else f"({parts}{',' * (len(a) == 1)})"
+        if isinstance(a, slice):
+            start, stop, by = ("" if x is None else str(x) for x in (a.start, a.stop, a.step))
+            return f"{start}:{stop}" + f":{by}" * bool(by)
+        text = "..." if a is Ellipsis else str(a)
+        return text if len(text) <= 24 else text[:21] + "..."
 
 
 VIEWS = frozenset({"reshape", "permute", "broadcast_to", "getitem"})
@@ -92,73 +145,13 @@ FLOPS: dict[str, Callable[..., int]] = {  # of what takes more than one operatio
 
 
 @functools.cache
-def _signature(op: Any) -> tuple[str, ...]:
-    forward = op.forward
-    if forward is None or isinstance(forward, np.ufunc):
-        return ("x", "y", "z")
-    names = tuple(p.name for p in inspect.signature(forward).parameters.values())
-    return names[1:] if hasattr(op, "source") else names  # a Function's forward has its context first
-
-
-def argument_names(op: Any, count: int) -> list[str]:
-    """What an operation calls its arguments; those that a by_hand definition kept are `kept`."""
-    names = list(_signature(op))
-    return (names + ["kept"] * count)[:count]
-
-
-def _short(a: Any) -> str:
-    if isinstance(a, np.ndarray):
-        return f"array{list(a.shape)}" if a.size > 3 else str(a.tolist())
-    text = "..." if a is Ellipsis else str(a)
-    return text if len(text) <= 24 else text[:21] + "..."
-
-
-# ---------------------------------------------------------------- rules as mathematics
-@functools.cache
-def _lambdas(file: str) -> list[ast.Lambda]:
-    try:
-        tree = ast.parse("".join(linecache.getlines(file)))
-    except SyntaxError:
-        return []
-    return [n for n in ast.walk(tree) if isinstance(n, ast.Lambda)]
-
-
-def rule_source(rule: Any) -> ast.expr | None:
-    """The expression of a rule that is a lambda; None for any other."""
-    code = getattr(rule, "__code__", None)
-    if code is None or code.co_name != "<lambda>":
-        return None
-    places = [(line, column) for line, _, column, end in code.co_positions() if line and end]
-    for found in _lambdas(code.co_filename):  # several may start on one line
-        body = found.body
-        if found.lineno == code.co_firstlineno and places and all(
-                (body.lineno, body.col_offset) <= at < (body.end_lineno, body.end_col_offset) for at in places):
-            return body
-    return None
-
-
-class _Substitute(ast.NodeTransformer):
-    def __init__(self, names: dict[str, str]) -> None:
-        self.names = names
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        return ast.copy_location(ast.Name(self.names.get(node.id, node.id), node.ctx), node)
-
-
-def rule_text(step: Step, argument: int) -> str:
-    """What the step sends back to one of its arguments, as mathematics: `v3.grad * v2`."""
-    op, me = step.node.op, f"v{step.index}"
-    rule = op.joint or op.rules[argument]
-    body = rule_source(rule)
-    if body is None or op.joint:
-        return f"{op.__name__}.backward({me}.grad)[{argument}]"
-    code = rule.__code__
-    said = [f"v{i}" if i is not None else _short(a) if not isinstance(a, np.ndarray) else name
-            for name, a, i in zip(argument_names(op, len(step.args)), step.args,
-                                  (*step.inputs, *[None] * len(step.args)))]
-    names = dict(zip(code.co_varnames[: code.co_argcount], [f"{me}.grad", me, *said]))
-    copy = ast.parse(ast.unparse(body), mode="eval").body
-    return ast.unparse(_Substitute(names).visit(copy))
+def _parameters(op: Any, count: int) -> list[inspect.Parameter]:
+    """What an operation's forward calls `count` arguments."""
+    if op.forward is None or isinstance(op.forward, np.ufunc):
+        return [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in "xyz"]
+    found = list(inspect.signature(op.forward).parameters.values())
+    found = found[1:] if hasattr(op, "source") else found  # a Function's forward has its context first
+    return found + found[-1:] * (count - len(found))
 
 
 # ---------------------------------------------------------------- compositions
@@ -201,7 +194,11 @@ def _codes(code: Any) -> Iterator[Any]:
 # ---------------------------------------------------------------- the tape
 def _copy(node: Node, inputs: tuple) -> Node:
     """A node of the view's own, which no backward pass of others frees; hooks are those of the node it shows."""
-    copy = Node(node.op, inputs, node.args, node.array)
+    args, first = list(node.args), dict[int, Any]()
+    for i, source in enumerate(inputs):
+        if isinstance(args[i], np.ndarray) and first.setdefault(id(args[i]), source) is not source:
+            args[i] = args[i].view()  # one array that stands in two places of the tape is told apart
+    copy = Node(node.op, inputs, args, node.array)
     if node.hooks is None:
         node.hooks = {}
     copy.place, copy.hooks = node.place, node.hooks
@@ -214,7 +211,8 @@ class Tape:
     """The steps that lead to a Tensor, leaves and constants first, operations in the order they ran.
 
     It keeps the values, so that it can be read after backward() has freed the nodes. Index, slice, iterate, `find`;
-    print it for the table; `backward()` runs the rules and keeps every gradient.
+    print it for the table; `backward()` runs the rules and keeps every gradient; print `forward` or `backward` for one
+    half of the table.
     """
 
     def __init__(self, output: Any, names: Any = None) -> None:
@@ -225,48 +223,42 @@ class Tape:
             names = dict(names.named_parameters())
         if names and not (isinstance(names, dict) and all(isinstance(t, Value) for t in names.values())):
             raise TypeError("tape: names is a Module, or a dict of names with their Tensors")
-        called = {t.node: (name, t) for name, t in (names or {}).items()}
+        called = {t.node or id(t.array): (name, t) for name, t in (names or {}).items()}
         refuse_stale("tape", [output])
-        nodes, leaves = tape_of([output.node])
+        nodes, starts = tape_of([output.node])
         self._made_from = output.node
         self._places: dict[Any, int] = {}
         self.steps: list[Step] = []
         self.gradients: dict[int, np.ndarray] = {}  # after backward(): the adjoint of each step
         self.contributions: dict[tuple[int, int], np.ndarray] = {}  # (step, argument): what it sent back
         own: dict[Any, Node] = {None: None}  # type: ignore[dict-item]
-        for node in sorted(leaves, key=lambda n: n.place):
+        for node in sorted(starts, key=lambda n: n.place):
             own[node] = _copy(node, ())
             name, tensor = called.get(node, ("", None))
             kind = "parameter" if isinstance(tensor, Parameter) else "leaf"
             self._add(own[node], Step(len(self.steps), kind, (), (), node.array, name, node=own[node]))
-        constants: dict[int, int] = {}
+        sources: dict[Node, dict[int, Any]] = {}  # of each node: what its arrays are, by their ids
         for node in nodes:
             own[node] = _copy(node, tuple(map(own.__getitem__, node.inputs)))
-            for source, value, is_input in self._arguments(node):
-                if source is None and is_input and id(value) not in constants:
-                    constants[id(value)] = len(self.steps)
-                    self._add(id(value), Step(len(self.steps), "constant", (), (), value))
+            args = own[node].args[: len(node.inputs)]
+            arrays = [x for x in leaves(args) if isinstance(x, np.ndarray)]
+            tracked = {id(x): own[source] for x, source in zip(args, node.inputs) if source is not None}
+            sources[node] = {id(x): tracked.get(id(x), id(x)) for x in arrays}
+            for x in arrays:
+                if id(x) not in tracked and id(x) not in self._places:
+                    self._add(id(x), Step(len(self.steps), "constant", (), (), x, called.get(id(x), ("",))[0]))
         for node in nodes:
-            inputs = tuple(self._places[own[source]] if source is not None else
-                           constants.get(id(value) if is_input else -1)
-                           for source, value, is_input in self._arguments(node))
+            read = {key: self.steps[self._places[found]] for key, found in sources[node].items()}
+            args = tuple(own[node].args[: len(node.inputs)])
+            inputs = tuple(read[id(x)].index if id(x) in read else None for x in args)
             line, module = getattr(node, "origin", ("", ""))
-            self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, tuple(node.args), node.array, "", line,
-                                      module, own[node]))
+            self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, args, node.array, "", line, module,
+                                      own[node], read))
         self.output = self._places[own[output.node]]
 
     def _add(self, key: Any, step: Step) -> None:
         self._places[key] = step.index
         self.steps.append(step)
-
-    @staticmethod
-    def _arguments(node: Any) -> Iterator[tuple[Any, Any, bool]]:
-        """Each argument's node, its value, and whether a rule could send a gradient to it."""
-        rules = node.op.rules or (True,) * len(node.inputs)
-        for i, source in enumerate(node.inputs):
-            value = node.args[i]
-            yield source, value, i < len(rules) and bool(rules[i]) and isinstance(value, np.ndarray) and \
-                value.dtype.kind == "f"
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -305,11 +297,18 @@ class Tape:
         return sum(s.flops for s in self.steps)
 
     # ---- backward
-    def backward(self, gradient: Any = None) -> dict[int, np.ndarray]:
-        """The gradient of every step (by its index), from the tape's own values; `.grad` is not touched.
+    @property
+    def forward(self) -> "Forward":
+        """The steps, to print."""
+        return Forward(self)
 
-        Hooks are run, as in any backward pass.
-        """
+    @property
+    def backward(self) -> "Backward":
+        """The backward pass: call it for the gradients, print it for the rules as they run."""
+        return Backward(self)
+
+    def run_backward(self, gradient: Any = None) -> dict[int, np.ndarray]:
+        """What calling `backward` does."""
         last = self.steps[self.output]
         gradients: dict[int, np.ndarray] = {}
         contributions: dict[tuple[int, int], np.ndarray] = {}
@@ -351,7 +350,7 @@ class Tape:
                 numeric = (ends[0] - ends[1]) / (2 * eps)
                 analytic = float((sum_to(np.asarray(d), args[i].shape) * direction).sum())
                 if not math.isclose(numeric, analytic, rel_tol=tol, abs_tol=tol * (1 + np.abs(weight).sum() * eps)):
-                    raise RuntimeError(f"tape.check: the rule of {step} for argument {i} ({rule_text(step, i)}) gives "
+                    raise RuntimeError(f"tape.check: the rule of {step} for argument {i} ({step.rules[i][-1].partition(' += ')[2]}) gives "
                                        f"{analytic:.6g} along a direction where differences give {numeric:.6g}"
                                        f"{where_from(step.node)}")
 
@@ -362,64 +361,67 @@ class Tape:
     def __repr__(self) -> str:
         return f"<Tape of {len(self.steps)} steps, {self.memory:,} bytes, {self.flops:,} flops>"
 
-    def table(self, width: int | None = None, limit: int = 40, color: bool = False) -> str:
-        """The Wengert list: forward rows, and after a backward pass the adjoint rows in the order they ran.
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        return as_html(self._halves(40))
 
-        width: columns, the terminal's unless given; limit: rows of either half, the middle of a longer one folded.
+    def table(self, width: int | None = None, limit: int = 40, color: bool = False, module: str | None = None) -> str:
+        """The Wengert list: what ran forward, and after a backward pass what it added to which gradient, in its order.
+
+        width: columns, the terminal's unless given. A half of more than `limit` rows has a row a module instead, with
+        totals; module: only the rows of that one.
         """
+        return as_text(self._halves(limit, module), width, color)
+
+    def _halves(self, limit: int, module: str | None = None) -> list[Half]:
+        """The forward half, and the backward one or why there is none."""
         last = self.steps[self.output]
-        note = ""
+        halves = [forward_half(self, limit, module)]
         if not self.gradients and last.value.size == 1 and self._made_from.inputs is None:
             try:
-                self.backward()  # the nodes were freed, so a backward pass ran
+                self.run_backward()  # the nodes were freed, so a backward pass ran
             except Exception as error:  # its values have been changed since, by an optimizer say, or a hook raised it
-                note = f"no backward rows: {error}"
-        width = width or shutil.get_terminal_size((100, 24)).columns
-        forward = [(str(s), _shape(s), summary(s.value), s.module) for s in self.steps]
-        rows = _columns(_folded(forward, limit), width, color)
-        if not self.gradients:
-            return "\n".join([*rows, *["", note] * bool(note)])
-        backward = [(f"v{self.output}.grad = {_short(self.gradients[self.output])}", "", "", "")]
-        for (index, argument), d in self.contributions.items():  # in the order they ran
-            step = self.steps[index]
-            backward.append((f"v{step.inputs[argument]}.grad += {rule_text(step, argument)}", "", summary(d), step.op))
-        return "\n".join([*rows, "", *_columns(_folded(backward, limit), width, color)])
+                halves.append(Half([], f"no backward rows: {error}"))
+        return [*halves, backward_half(self, limit, module)] if self.gradients else halves
 
 
-def _shape(step: Step) -> str:
-    return f"{'x'.join(map(str, step.shape)) or 'scalar'} {step.dtype}"
+@dataclass(frozen=True, repr=False)
+class Forward:
+    """The forward half of a tape's table."""
+
+    tape: Tape
+
+    def __str__(self) -> str:
+        return as_text([forward_half(self.tape, 40)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return as_html([forward_half(self.tape, 40)])
 
 
-def summary(a: np.ndarray) -> str:
-    """A few values as they are, of more their mean, spread and ends."""
-    if a.size <= 4:
-        return np.array2string(a, precision=4, separator=", ").replace("\n", "")
-    if a.dtype.kind != "f":
-        return f"{a.min()} … {a.max()}"
-    with np.errstate(all="ignore"):
-        return f"{a.mean():.3g} ± {a.std():.3g} in [{a.min():.3g}, {a.max():.3g}]"
+@dataclass(frozen=True, repr=False)
+class Backward:
+    """The backward half of a tape's table, and the pass itself."""
 
+    tape: Tape
 
-def _folded(rows: list, limit: int) -> list:
-    if len(rows) <= limit:
-        return rows
-    half = max(limit // 2, 1)
-    return [*rows[:half], (f"… {len(rows) - 2 * half} more rows", "", "", ""), *rows[-half:]]
+    def __call__(self, gradient: Any = None) -> dict[int, np.ndarray]:
+        """The gradient of every step (by its index), from the tape's own values; `.grad` is not touched.
 
+        Hooks are run, as in any backward pass. gradient: of the output, needed unless that is a single number.
+        """
+        return self.tape.run_backward(gradient)
 
-COLORS = ("\x1b[36m", "\x1b[33m", "\x1b[32m", "\x1b[35m")
+    def _half(self) -> Half:
+        if not self.tape.gradients:
+            self()
+        return backward_half(self.tape, 40)
 
+    def __str__(self) -> str:
+        return as_text([self._half()])
 
-def _columns(rows: list[tuple[str, ...]], width: int, color: bool) -> list[str]:
-    """Cells side by side, the last columns dropped and the first cut where the width does not hold them."""
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    widths[0] = min(widths[0], max(width // 2, 20))
-    while sum(w + 2 for w in widths if w) - 2 > width and any(widths[1:]):
-        widths[max(i for i in range(1, 4) if widths[i])] = 0
-    widths[0] = min(widths[0], width) if any(widths[1:]) else width
-    lines = []
-    for row in rows:
-        cells = [(cell if len(cell) <= w else cell[: w - 1] + "…").ljust(w) for cell, w in zip(row, widths)]
-        painted = [f"{c}{cell}\x1b[0m" if color else cell for c, cell, w in zip(COLORS, cells, widths) if w]
-        lines.append("  ".join(painted).rstrip())
-    return lines
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return as_html([self._half()])
