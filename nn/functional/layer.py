@@ -70,7 +70,7 @@ def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, xhat, rstd):
     return rstd * (dxhat - xhat * along - (mean(dxhat, dims, True) if centre else 0.0))
 
 
-def _normalized(x, weight, bias, dims, eps, centre):
+def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True):
     """(x - mean) / sqrt(variance + eps) over dims, times weight, plus bias; without `centre` no mean is taken off."""
     xc = x
     if centre:

@@ -19,6 +19,9 @@ def means(program: Program) -> Program:
         if var.op == ".reshape" and a.op in ("np.add.reduce", "np.mean") and a.kwargs.get("keepdims") and \
                 var.shape == _without(a.args[0].shape, a.kwargs["axis"]):
             return Var(a.op, a.args, {k: v for k, v in a.kwargs.items() if k != "keepdims"}, var.shape, var.dtype, var.name)
+        if var.op == "np.add.reduce" and var.kwargs == {"axis": 0} and a.op == ".reshape" and a.shape[0] and \
+                (lead := _merged_dims(a.args[0].shape, a.shape)):
+            return Var(var.op, a.args[:1], {"axis": tuple(range(lead))}, var.shape, var.dtype, var.name)
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and known(b) == 1:
             return a
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and a.size and \
@@ -93,6 +96,12 @@ def less_broadcasting(program: Program) -> Program:
 def like(var: Var, op: str, *args: Any) -> Var:
     """Another call that gives the same value."""
     return Var(op, args, {}, var.shape, var.dtype, var.name)
+
+
+def _merged_dims(shape: tuple, new: tuple) -> int:
+    """How many leading dimensions a reshape makes one of; 0 if that is not what it does."""
+    lead = len(shape) - len(new) + 1
+    return lead if lead > 1 and shape[lead:] == new[1:] else 0
 
 
 def _without(shape: tuple, axis: Any) -> tuple:

@@ -62,6 +62,7 @@ def _without_defaults(function: Any, args: tuple) -> tuple:
     return args
 
 
+@np.errstate(all="ignore")
 def rule_lines(node: Node, gradient: np.ndarray, name: str, names: dict[int, str]) -> dict[int, list[str]]:
     """For each argument that gets a gradient the lines that compute it, such as `v3.grad += v5.grad * v4`.
 

@@ -161,6 +161,8 @@ class Textbook(Words):
             return f"{self.of(v.args[0], ATOM)} ** 2", TIGHTNESS["**"]
         if v.op == "np.absolute":
             return f"np.abs({self.of(v.args[0])})", ATOM
+        if v.op in (".reshape", ".transpose") and isinstance(v.args[1], tuple) and v.args[1]:
+            return f"{self.of(v.args[0], ATOM)}{v.op}({', '.join(map(self.of, v.args[1]))})", ATOM
         if v.op in REDUCTIONS and "dtype" not in v.kwargs:
             axis = [] if v.kwargs["axis"] is None else [literal(v.kwargs["axis"])]
             kept = ["keepdims=True"] if v.kwargs.get("keepdims") else []

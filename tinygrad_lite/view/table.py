@@ -2,15 +2,18 @@
 
 import html
 import itertools
+import re
 import shutil
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 COLORS = ("\x1b[36m", "\x1b[33m", "\x1b[32m", "\x1b[35m")
 RED = "\x1b[31m"
+LIMIT = 40  # rows a half, unless asked for more
+SHORT = 20  # columns of a value in short
 NARROW = 24  # columns of the first cell, at least
 
 
@@ -51,8 +54,11 @@ def summary(a: np.ndarray, short: bool = False) -> str:
         if a.size > 4:
             return f"{marks} of {a.size}"
     if a.size <= 4:
-        shown = np.array2string(a, precision=4, separator=", ").replace("\n", "")
-        return f"! {shown}" if marks else shown
+        shown = re.sub(r"\s+", " ", np.array2string(a, precision=4, separator=", ")).replace("[ ", "[")
+        if not short or len(shown) <= SHORT:
+            return f"! {shown}" if marks else shown
+        if marks:
+            return marks
     if a.dtype.kind != "f":
         return f"{a.min()} … {a.max()}"
     with np.errstate(all="ignore"):
@@ -63,105 +69,97 @@ def summary(a: np.ndarray, short: bool = False) -> str:
 # ---------------------------------------------------------------- rows
 def forward_half(tape: Any, limit: int, module: str | None = None) -> Half:
     """The steps; parameters and numbers stand in the rows that read them."""
-    steps = [s for s in tape if s.index == tape.output or not (s.op == "parameter" or s.is_number)]
-    groups = _grouped([(s, s.module) for s in _within(steps, module)], limit)
-    rows = [Row(str(group[0]), shape_of(group[0]), *_valued([group[0].value]), group[0].module) if len(group) == 1 else
-            _group_row(group, path) for path, group in groups]
-    return Half(_folded(rows, limit), f"{sum(s.is_operation for s in tape)} operations, {_bytes(tape.memory)} of values, "
-                f"{_count(tape.flops)} operations on numbers" + _opens(groups))
+    steps = [s for s in tape if s.index == tape.output or s.label == f"v{s.index}"]
+
+    def group_row(group: list, path: str) -> Row:
+        memory, flops = sum(s.memory for s in group), sum(s.flops for s in group)
+        text = f"{group[0].label} … {group[-1].label}: {len(group)} steps, {_count(memory, 'B')}, {_count(flops, 'flops')}"
+        return Row(text, shape_of(group[-1]), *_marked([s.value for s in group]), path)
+
+    rows, note = _rows(steps, lambda s: [Row(str(s), shape_of(s), *_valued(s.value), s.module)], group_row, limit, module)
+    made = sum(s.is_operation for s in tape)
+    return Half(rows, f"{made} operations, {_count(tape.memory, 'B')} of values, {_count(tape.flops, 'flops')}{note}")
 
 
 def backward_half(tape: Any, limit: int, module: str | None = None) -> Half:
     """What each step sends back, in the order in which it ran."""
-    last = tape[tape.output]
-    rows = [Row(f"{last.label}.grad = {_seed(tape.gradients[tape.output])}")] if module is None else []
+    last, g = tape[tape.output], tape.gradients[tape.output]
+    seed = [Row(f"{last.label}.grad = {g.tolist() if g.size <= 3 else f'array{list(g.shape)}'}")]
     ran: dict[int, list[int]] = {}
     for index, argument in tape.contributions:
         ran.setdefault(index, []).append(argument)
-    steps = _within([tape[i] for i in ran], module)
-    many = sum(len(step.rules[i]) for step in steps[: limit + 1] for i in ran[step.index]) > limit
-    groups = _grouped([(s, s.module) for s in steps], limit if many else len(steps))
-    for path, group in groups:
+
+    def step_rows(step: Any) -> list[Row]:
+        rows: dict[str, Row] = {}
+        for i in ran[step.index]:
+            *before, line = step.rules[i]
+            for text in before:  # what two rules have in common stands there once
+                rows.setdefault(text, Row(text, module=step.module))
+            sent = tape.contributions[step.index, i]
+            rows[f"{i} {line}"] = Row(line, "x".join(map(str, sent.shape)) or "scalar", *_valued(sent), step.module)
+        return list(rows.values())
+
+    def group_row(group: list, path: str) -> Row:
         sent = [tape.contributions[s.index, i] for s in group for i in ran[s.index]]
-        if len(group) == 1:
-            rows += _rules(tape, group[0], ran[group[0].index])
-        else:
-            rows.append(Row(f"{group[0].label}.grad … {group[-1].label}.grad: {len(sent)} contributions", "",
-                            *_valued(sent, totals=True), path))
-    return Half(_folded(rows, limit), _opens(groups).removeprefix("; "))
+        text = f"{group[0].label}.grad … {group[-1].label}.grad: {len(sent)} contributions"
+        return Row(text, "", *_marked(sent), path)
+
+    rows, note = _rows([tape[i] for i in ran], step_rows, group_row, limit, module)
+    return Half(seed * (module is None) + rows, note.removeprefix("; "))
 
 
-def _within(steps: list, module: str | None) -> list:
-    """The steps of a module and below it."""
-    return [s for s in steps if module is None or s.module == module or s.module.startswith(module + ".")]
+def _rows(steps: list, rows_of: Callable[[Any], list[Row]], group_row: Callable[[list, str], Row], limit: int,
+          module: str | None) -> tuple[list[Row], str]:
+    """The rows of steps; where they are too many, neighbours in one module in one row, the deepest modules that are
+    few enough; and what to say about that."""
+    if module is not None:
+        inside = [s for s in steps if s.module == module or s.module.startswith(module + ".")]
+        return [row for s in inside for row in rows_of(s)], ""
+    if len(steps) <= limit:
+        rows = [row for s in steps for row in rows_of(s)]
+        if len(rows) <= limit:
+            return rows, ""
+    deepest = max((len(s.module.split(".")) for s in steps if s.module), default=0)
+    for depth in range(deepest, 0, -1):
+        runs = itertools.groupby(steps, lambda s: ".".join(s.module.split(".")[:depth]) or s.index)
+        groups = [(str(path), list(group)) for path, group in runs]
+        if len(groups) <= limit or depth == 1:
+            rows = [row for path, group in groups for row in
+                    (rows_of(group[0]) if len(group) == 1 else [group_row(group, path)])]
+            if len(rows) <= limit or depth == 1:
+                path = next((path for path, group in groups if len(group) > 1), "")
+                return _folded(rows, limit), f"; tape.table(module={path!r}) shows all of a module" * bool(path)
+    ends = [*steps[:limit], *steps[-limit:]] if len(steps) > 2 * limit else steps
+    rows = [row for s in ends for row in rows_of(s)]
+    return _folded(rows, limit, len(steps) - len(ends)), ""
 
 
-def _rules(tape: Any, step: Any, arguments: list[int]) -> list[Row]:
-    """A row a line; what two rules of the step have in common once."""
-    rows: dict[str, Row] = {}
-    for i in arguments:
-        *before, line = step.rules[i]
-        for text in before:
-            rows.setdefault(text, Row(text, "", "", "", step.module))
-        sent = tape.contributions[step.index, i]
-        rows[f"{i} {line}"] = Row(line, "x".join(map(str, sent.shape)) or "scalar", *_valued([sent]), step.module)
-    return list(rows.values())
+def _valued(a: np.ndarray) -> tuple[str, str]:
+    """What a row says of a value, and in short."""
+    return summary(a), summary(a, short=True)
 
 
-def _seed(g: np.ndarray) -> str:
-    return str(g.tolist()) if g.size <= 3 else f"array{list(g.shape)}"
-
-
-def _grouped(steps: list[tuple[Any, str]], limit: int) -> list[tuple[str, list]]:
-    """One step a group; where these are too many, neighbours in one module together, the deepest that are few enough."""
-    depth = max((len(path.split(".")) for _, path in steps), default=0)
-    groups = [(path, [step]) for step, path in steps]
-    while len(groups) > limit and depth:
-        found = itertools.groupby(steps, lambda pair: ".".join(pair[1].split(".")[:depth]) if pair[1] else pair[0].index)
-        groups = [(str(path), [step for step, _ in group]) for path, group in found]
-        depth -= 1
-    return groups
-
-
-def _group_row(group: list, path: str) -> Row:
-    first, last = group[0], group[-1]
-    memory, flops = sum(s.memory for s in group), sum(s.flops for s in group)
-    return Row(f"{first.label} … {last.label}: {len(group)} steps, {_bytes(memory)}, {_count(flops)}", shape_of(last),
-               *_valued([s.value for s in group], totals=True), path)
-
-
-def _valued(arrays: list[np.ndarray], totals: bool = False) -> tuple[str, str]:
-    """What a row says of values: of several only that there is NaN or infinity."""
-    if not totals:
-        return summary(arrays[0]), summary(arrays[0], short=True)
+def _marked(arrays: list[np.ndarray]) -> tuple[str, str]:
+    """What a row says of several: only that there is NaN or infinity."""
     bad = sum(a.dtype.kind == "f" and not np.isfinite(a).all() for a in arrays)
     return (f"! NaN or inf in {bad}",) * 2 if bad else ("", "")
 
 
-def _opens(groups: list) -> str:
-    path = next((path for path, group in groups if len(group) > 1), None)
-    return f"; tape.table(module={path!r}) opens a group" if path is not None else ""
-
-
-def _folded(rows: list[Row], limit: int) -> list[Row]:
+def _folded(rows: list[Row], limit: int, more: int = 0) -> list[Row]:
+    """The first and the last rows; `more` were left out before."""
     if len(rows) <= limit:
         return rows
     half = max(limit // 2, 1)
-    return [*rows[:half], Row(f"… {len(rows) - 2 * half} more rows"), *rows[-half:]]
+    return [*rows[:half], Row(f"… {len(rows) - 2 * half + more} more rows"), *rows[-half:]]
 
 
-def _bytes(n: float) -> str:
-    for unit in ("B", "kB", "MB"):
+def _count(n: float, unit: str) -> str:
+    """An amount in thousands, millions or billions of a unit."""
+    for prefix in (" ", " k", " M"):
         if n < 1000:
-            break
+            return f"{n:.3g}{prefix}{unit}"
         n /= 1000
-    else:
-        unit = "GB"
-    return f"{n:.3g} {unit}"
-
-
-def _count(n: float) -> str:
-    return next((f"{n / size:.3g} {word}" for size, word in ((1e9, "billion"), (1e6, "million")) if n >= size), f"{n:,}")
+    return f"{n:.3g} G{unit}"
 
 
 # ---------------------------------------------------------------- text

@@ -5,6 +5,7 @@ import dis
 import functools
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ from ..engine.watch import where_from
 from ..nn import Module, Parameter
 from ..nn import functional as F
 from ..ops import PRIMITIVES, VOCABULARY
-from .table import Half, as_html, as_text, backward_half, forward_half, shape_of
+from .table import LIMIT, Half, as_html, as_text, backward_half, forward_half, shape_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,10 +66,12 @@ class Step:
 
     @property
     def label(self) -> str:
-        """What other steps call it: a parameter by its name, a constant number by its value, else v and the index."""
+        """What other steps call it: a parameter as one writes it, such as fc1.weight or blocks[0].weight, a constant
+        number by its value, all else by v and the index."""
         if self.is_number:
             return str(self.value)
-        return self.name if self.op == "parameter" else f"v{self.index}"
+        written = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", f"model.{self.name}" if self.name[:1].isdigit() else self.name)
+        return written if self.op == "parameter" and IS_PATH(written) else f"v{self.index}"
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -113,12 +116,12 @@ class Step:
 
     def _said(self) -> list[str]:
         """The arguments; without those that are as they are unless given."""
-        found = []
-        for p, a, i in zip(_parameters(self.node.op, len(self.args)), self.args, self.inputs):
+        found, parameters = [], _parameters(self.node.op, len(self.args))
+        positional = any(p.kind in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY) for p in parameters)
+        for p, a, i in zip(parameters, self.args, self.inputs):
             if i is not None:
                 found.append(self.sources[id(a)].label)
-            elif a is not None and (a is not p.default and not (np.isscalar(a) and a == p.default)):
-                positional = isinstance(self.node.op.forward, np.ufunc) or p.kind is p.VAR_POSITIONAL
+            elif a is not None and (isinstance(a, np.ndarray) or repr(a) != repr(p.default)):
                 found.append(self._written(a) if positional else f"{p.name}={self._written(a)}")
         return found
 
@@ -136,6 +139,7 @@ class Step:
         return text if len(text) <= 24 else text[:21] + "..."
 
 
+IS_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*|\[\d+\])*").fullmatch
 VIEWS = frozenset({"reshape", "permute", "broadcast_to", "getitem"})
 FLOPS: dict[str, Callable[..., int]] = {  # of what takes more than one operation an element
     "matmul": lambda out, x, y: 2 * out.size * x.shape[-1],
@@ -363,13 +367,13 @@ class Tape:
 
     def _repr_html_(self) -> str:
         """The table, for notebooks."""
-        return as_html(self._halves(40))
+        return as_html(self._halves(LIMIT))
 
-    def table(self, width: int | None = None, limit: int = 40, color: bool = False, module: str | None = None) -> str:
+    def table(self, width: int | None = None, limit: int = LIMIT, color: bool = False, module: str | None = None) -> str:
         """The Wengert list: what ran forward, and after a backward pass what it added to which gradient, in its order.
 
         width: columns, the terminal's unless given. A half of more than `limit` rows has a row a module instead, with
-        totals; module: only the rows of that one.
+        totals; module: all the rows of that one.
         """
         return as_text(self._halves(limit, module), width, color)
 
@@ -392,12 +396,12 @@ class Forward:
     tape: Tape
 
     def __str__(self) -> str:
-        return as_text([forward_half(self.tape, 40)])
+        return as_text([forward_half(self.tape, LIMIT)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return as_html([forward_half(self.tape, 40)])
+        return as_html([forward_half(self.tape, LIMIT)])
 
 
 @dataclass(frozen=True, repr=False)
@@ -416,7 +420,7 @@ class Backward:
     def _half(self) -> Half:
         if not self.tape.gradients:
             self()
-        return backward_half(self.tape, 40)
+        return backward_half(self.tape, LIMIT)
 
     def __str__(self) -> str:
         return as_text([self._half()])
