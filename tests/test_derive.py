@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from textbook import TWELVE
 
 import tinygrad_lite as tl
 from tinygrad_lite import nn
@@ -206,3 +207,10 @@ def test_derive_says_what_it_cannot_do():
         tl.derive(lambda x: x * 2, floats(3))
     with pytest.raises(CompileError, match="test_derive"):
         tl.derive(lambda x: x.sum() if x.sum() > 0 else -x.sum(), floats(3))
+
+
+@pytest.mark.parametrize("function", TWELVE, ids=lambda f: f.__name__)
+def test_twelve_functions_of_textbooks(function):
+    source = tl.derive(function, *TWELVE[function])
+    assert source == (GOLDEN / "derived" / f"{function.__name__}.py").read_text()
+    assert max(len(line) for line in source.splitlines()) <= 130

@@ -55,19 +55,19 @@ def finite(x):
     return where(unbox(x) > -math.inf, x, 0.0)
 
 
-def score_gradient(p, g, v, dropped, seen, delta):
-    """d loss / d scores of weights p, with delta = sum(g * out) a row."""
+def score_gradient(P, g, v, dropped, seen, delta):
+    """d loss / d scores of weights P, with delta = sum(g * out) a row."""
     dp = g @ v.mT
     dp = dp if dropped is None else dp * dropped
-    ds = p * (dp - delta)
+    ds = P * (dp - delta)
     return ds if seen is None or all_finite(dp) and all_finite(delta) else where(seen, ds, 0.0)
 
 
 # ---------------------------------------------------------------- whole
-def _attention_rule(g, out, q, k, v, mask, dropped, scale, p):
-    seen = seen_of(mask, p.shape)
-    w = p if dropped is None else p * dropped
-    ds = score_gradient(p, g, v, dropped, seen, sum(g * out, -1, True))
+def _attention_rule(g, out, q, k, v, mask, dropped, scale, P):
+    seen = seen_of(mask, P.shape)
+    w = P if dropped is None else P * dropped
+    ds = score_gradient(P, g, v, dropped, seen, sum(g * out, -1, True))
     added = None if mask is None or mask.dtype == bool else ds
     return (lambda: weighted_sum(ds, seen, k) * scale, lambda: ds.mT @ q * scale, lambda: w.mT @ g, added, None, None)
 
@@ -79,12 +79,12 @@ def _attention(q, k, v, mask, dropped, scale):
     top = amax(s, -1, True)
     if not some_row_is_empty(mask):
         e = exp(s - top)
-        p = e / sum(e, -1, True)
+        P = e / sum(e, -1, True)
     else:
         e = exp(s - finite(top))
         total = sum(e, -1, True)
-        p = e / where(total == 0, 1.0, total)
-    return weighted_sum(p if dropped is None else p * dropped, seen, v), p
+        P = e / where(total == 0, 1.0, total)
+    return weighted_sum(P if dropped is None else P * dropped, seen, v), P
 
 
 # ---------------------------------------------------------------- in blocks

@@ -2,16 +2,14 @@
 
 import ast
 import inspect
-import re
 import xml.etree.ElementTree
 
 import numpy as np
 import pytest
-from calls import DIFFERENTIABLE, outputs, parameter, real, run, tensors
+from calls import DIFFERENTIABLE, parameter, real, run, tensors
 from tinygrad_lite.nn import functional as F
 
 import tinygrad_lite as tl
-from tinygrad_lite.engine.tape import BY_HAND
 from tinygrad_lite.view.mathml import mathml
 
 PUBLIC = {"np": np, "float32": np.float32, "float64": np.float64} | tl.ops.VOCABULARY | {

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ from ..engine.mode import mode, no_grad
 from ..engine.values import Value, as_array
 from ..tensor import Tensor
 from .program import Call, Program, Slot, Var
-from .reading import readable
+from .reading import readable, sigmoids, spelt_sigmoids
 from .recording import Recording, record
 from .sizes import LETTERS, Merged, Misfit, Shapes, Symbol, generic_shapes, symbols_of
 from .state import State
@@ -56,7 +57,7 @@ class _Derivation:
     def at(self, shapes: Shapes, dtype: Any = None) -> Iterator[list[Any]]:
         """The function's arguments at these shapes; what it reaches has them for a while too, and no gradient."""
         def made(a: np.ndarray, shape: tuple) -> np.ndarray:
-            a = np.resize(a, shape) if a.shape != shape else a.copy()
+            a = _resized(a, shape) if a.shape != shape else a.copy()
             return a.astype(dtype) if dtype and a.dtype.kind == "f" else a
 
         arrays = iter(map(made, self.given, shapes))
@@ -108,8 +109,9 @@ class _Derivation:
             if v.op.startswith("rng."):
                 raise CompileError("derive: the function draws random numbers; put the model in eval mode")
         program = replace(recording.program, body=[v for v in recording.program.body if v.op != "check"])
+        _leave_names_to_the_user(program)
         program.results[0].name = program.results[0].name.lstrip("~") or "value"
-        return recording, readable(program)
+        return recording, readable(program, sigmoids, spelt_sigmoids)
 
     def source(self, check: bool) -> str:
         """The module's text."""
@@ -183,3 +185,22 @@ class _Derivation:
             if np.shape(found) != right.shape or not np.allclose(found, right, 1e-4, 1e-6 * largest, equal_nan=True):
                 raise RuntimeError(f"derive: the source does not agree with the tape at sizes {shapes}; this is a "
                                    "fault of tinygrad_lite, please report it with the function. The source:\n" + text)
+
+
+def _resized(a: np.ndarray, shape: tuple) -> np.ndarray:
+    """The elements again and again; fractions a little less each time, so that no two are equal."""
+    new = np.resize(a, shape)
+    if a.dtype.kind != "f":
+        return new
+    less = np.random.default_rng(0).uniform(0.99, 1, shape).astype(a.dtype)
+    return np.where(new == np.round(new), new, new * less)
+
+
+def _leave_names_to_the_user(program: Program) -> None:
+    """The library's names (~out) name nothing where the user has the same, or where they would need a number."""
+    taken = {v.name for v in (*program.inputs, *program.body)}
+    for v in program.body:
+        if v.name.startswith("~"):
+            name = v.name[1:]
+            v.name = "" if name in taken or re.search(r"_\d+$", name) else v.name
+            taken.add(name)

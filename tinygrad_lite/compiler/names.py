@@ -94,15 +94,20 @@ def _looked_up(node: ast.AST, scope: dict[str, Any]) -> Any:
 def _next_stores(code: Any) -> dict[int, Any]:
     """For each instruction: the name under which its result is stored next, or RETURNED."""
     found: dict[int, Any] = {}
-    steps = [step for step in dis.get_instructions(code) if step.opname != "PRECALL"]
-    for before, step, after in zip(steps, steps[1:], steps[2:]):
+    begins: dict[int, int] = {}  # of a call: where its PRECALL is, if there is one
+    steps = list(dis.get_instructions(code))
+    for step, after in zip(steps, steps[1:]):
+        if step.opname == "PRECALL":
+            begins[after.offset] = step.offset
+    steps = [step for step in steps if step.opname != "PRECALL"]
+    for step, after in zip(steps, steps[1:]):
         if after.opname.startswith(STORES):
             name = after.argval[0] if isinstance(after.argval, tuple) else after.argval
         elif after.opname == "RETURN_VALUE":
             name = RETURNED
         else:
             continue
-        first = before.offset + 2 if step.opname == "CALL" else step.offset  # its PRECALL, where there is one
+        first = begins.get(step.offset, step.offset)
         found |= {at: name for at in range(first, after.offset, 2) if at not in found}  # a frame may be at a cache
     return found
 

@@ -1,13 +1,24 @@
 """Passes that make a program read as on paper, for tl.derive."""
 
 import functools
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .passes import common_subexpressions, dead_code, fold_constants, fresh_zeros, known, simplify, views_for_copies
-from .program import Program, Var
+from .passes import (
+    common_subexpressions,
+    constant,
+    dead_code,
+    fold_constants,
+    fresh_zeros,
+    known,
+    simplify,
+    views_for_copies,
+)
+from .program import Program, Var, variables
 
 
 def means(program: Program) -> Program:
@@ -17,11 +28,20 @@ def means(program: Program) -> Program:
         if var.op == "[]" and a.op == "np.add.reduce" and b == (Ellipsis, None):
             return Var(a.op, a.args, a.kwargs | {"keepdims": True}, var.shape, var.dtype, var.name)
         if var.op == ".reshape" and a.op in ("np.add.reduce", "np.mean") and a.kwargs.get("keepdims") and \
-                var.shape == _without(a.args[0].shape, a.kwargs["axis"]):
-            return Var(a.op, a.args, {k: v for k, v in a.kwargs.items() if k != "keepdims"}, var.shape, var.dtype, var.name)
+                (axes := _lost(a.args[0].shape, a.kwargs["axis"], var.shape)):
+            axis = axes[0] if len(axes) == 1 else axes
+            return Var(a.op, a.args, a.kwargs | {"axis": axis, "keepdims": False}, var.shape, var.dtype, var.name)
+        if var.op == ".reshape" and a.op == "np.broadcast_to" and not np.shape(known(a.args[0])):
+            return like(var, "np.broadcast_to", a.args[0], var.shape)
+        if var.op == "np.add.reduce" and var.kwargs["axis"] is None and a.op == ".reshape" and not var.shape:
+            return replace(var, args=a.args[:1])
         if var.op == "np.add.reduce" and var.kwargs == {"axis": 0} and a.op == ".reshape" and a.shape[0] and \
                 (lead := _merged_dims(a.args[0].shape, a.shape)):
             return Var(var.op, a.args[:1], {"axis": tuple(range(lead))}, var.shape, var.dtype, var.name)
+        if var.op == "np.add.reduce" and a.op == "np.broadcast_to" and not isinstance(x := known(a.args[0]), Var) and \
+                not np.shape(x):
+            total = constant(np.asarray(x * (a.size // max(var.size, 1)), var.dtype), var.name)
+            return total if not var.shape else like(var, "np.broadcast_to", total, var.shape)
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and known(b) == 1:
             return a
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.add.reduce" and a.size and \
@@ -57,8 +77,8 @@ def vectors(program: Program) -> Program:
     return program.rewritten(rule)
 
 
-def numbers(program: Program) -> Program:
-    """Numbers multiplied together, and no ones."""
+def ones(program: Program) -> Program:
+    """No ones in products."""
     def rule(var: Var) -> Var:
         if var.op != "np.multiply":
             return var
@@ -67,14 +87,123 @@ def numbers(program: Program) -> Program:
             ones = isinstance(one, Var) and one.op == "constant" and one.dtype == var.dtype and (one.value == 1).all()
             if ones and isinstance(x, Var):
                 return like(var, "np.broadcast_to", x, var.shape)
-        product = _product(a, b)
-        if product is None:
+        return var
+
+    return program.rewritten(rule)
+
+
+def signs(program: Program) -> Program:
+    """A minus in front of sums and not inside, differences in place of sums with a minus; twice x for x + x."""
+    def minus(x: Any) -> Any:
+        """What a value is the negative of."""
+        return x.args[0] if isinstance(x, Var) and x.op == "np.negative" and not x.name else None
+
+    def rule(var: Var) -> Var:
+        a, b = (*var.args, None, None)[:2]
+        if var.op in ("np.add.reduce", "np.mean", ".reshape") and minus(a) is not None:
+            return like(var, "np.negative", Var(var.op, (minus(a), *var.args[1:]), var.kwargs, var.shape, var.dtype))
+        if var.op == "np.add" and a is b:
+            return like(var, "np.multiply", 2, a)
+        if var.op == "np.multiply" and (a == -1 or b == -1):
+            x = b if a == -1 else a
+            return like(var, "np.negative", x) if isinstance(x, Var) and x.shape == var.shape else var
+        if var.op in ("np.add", "np.subtract") and minus(b) is not None:
+            return like(var, "np.subtract" if var.op == "np.add" else "np.add", a, minus(b))
+        if var.op == "np.add" and minus(a) is not None:
+            return like(var, "np.subtract", b, minus(a))
+        return var
+
+    return program.rewritten(rule)
+
+
+def places(program: Program) -> Program:
+    """Reading and writing at indices: no slices of everything, no writing where the value itself or a reshape is it."""
+    def rule(var: Var) -> Var:
+        if var.op == "np.add":
+            return _added_to_zeros(var)
+        if var.op == "written" and var.args[1] == "np.add.at":
+            a, function, index, value = var.args
+            alone = isinstance(index, tuple) and len(index) == 1 and isinstance(index[0], Var)
+            return replace(var, args=(a, function, index[0] if alone else index, _narrow(value)))
+        if var.op not in ("[]", "put") or var.shape is None or not isinstance(var.args[0], Var):
             return var
-        number, factors = product
-        x = factors[0] if len(factors) == 1 else Var("np.multiply", factors, {}, var.shape, var.dtype)
-        if x.shape != var.shape:
+        a, index, *value = var.args
+        index = _plainer(index, a.shape)
+        everything = not variables(index) and _covers(index, a.shape)
+        if var.op == "[]":
+            return a if everything and var.shape == a.shape else replace(var, args=(a, index))
+        if everything and isinstance(value[0], Var) and value[0].size == var.size and value[0].dtype == var.dtype:
+            return like(var, ".reshape", value[0], var.shape)
+        return replace(var, args=(a, index, _narrow(value[0])))
+
+    return program.rewritten(rule)
+
+
+def _plainer(index: Any, shape: tuple) -> Any:
+    """The index with `:` for slices of all, and without steps of 1."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(getattr(p, "dtype", None) == bool for p in parts):
+        return index
+    sizes = iter(shape)
+    hidden = len(shape) - sum(p is not None and p is not Ellipsis for p in parts)
+    found: list[Any] = []
+    for part in parts:
+        n = None if part is None else [next(sizes) for _ in range(hidden if part is Ellipsis else 1)]
+        if isinstance(part, slice) and n and part.step in (None, 1):
+            whole = part.indices(n[0]) == (0, n[0], 1)
+            part = slice(None) if whole else slice(part.start or None, part.stop)
+        found.append(part)
+    return tuple(found) if isinstance(index, tuple) else found[0]
+
+
+def _is_basic(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(p is None or p is Ellipsis or isinstance(p, (int, slice)) for p in parts)
+
+
+def _covers(index: Any, shape: tuple) -> bool:
+    """Whether an index names every element, in order."""
+    if not _is_basic(index) or np.empty(shape, bool)[index].size != math.prod(shape):
+        return False
+    order = np.arange(math.prod(shape))
+    return bool((order.reshape(shape)[index].ravel() == order).all())
+
+
+def _narrow(x: Any) -> Any:
+    """What is written, without what numpy broadcasts by itself."""
+    while isinstance(x, Var) and (x.op == "np.broadcast_to" or x.op == ".reshape" and
+                                  x.shape == (1,) * (len(x.shape) - len(x.args[0].shape)) + x.args[0].shape):
+        x = x.args[0]
+    return x
+
+
+def _added_to_zeros(var: Var) -> Var:
+    """Values written into zeros at different places, and added, are written into the same zeros."""
+    a, b = var.args
+    if isinstance(a, Var) and a.op == "[]" and fresh_zeros(a.args[0]):
+        return b if isinstance(b, Var) and (b.shape, b.dtype) == (var.shape, var.dtype) else var
+    if all(isinstance(x, Var) and x.op == "put" and not x.name and x.shape == var.shape for x in (a, b)) and \
+            fresh_zeros(b.args[0]) and _is_basic(b.args[1]):
+        taken = np.zeros(var.shape, bool)
+        while a.op == "put" and not a.name and _is_basic(a.args[1]):
+            taken[a.args[1]] = True
+            a = a.args[0]
+        if fresh_zeros(a) and not taken[b.args[1]].any():
+            return like(var, "put", var.args[0], *b.args[1:])
+    return var
+
+
+def masks(program: Program) -> Program:
+    """Minus infinity where a mask hides, in place of the lesser of a score and an infinity."""
+    def rule(var: Var) -> Var:
+        a, b = (*var.args, None, None)[:2]
+        if var.op != "np.fmin" or not isinstance(b, Var):
             return var
-        return x if number == 1 else like(var, "np.multiply", number, x)
+        if b.op == "constant" and np.isinf(b.value).all():
+            return like(var, "np.where", constant(b.value > 0), a, -math.inf)
+        if b.op == "np.where" and b.args[1:] == (math.inf, -math.inf):
+            return like(var, "np.where", b.args[0], a, -math.inf)
+        return var
 
     return program.rewritten(rule)
 
@@ -104,10 +233,13 @@ def _merged_dims(shape: tuple, new: tuple) -> int:
     return lead if lead > 1 and shape[lead:] == new[1:] else 0
 
 
-def _without(shape: tuple, axis: Any) -> tuple:
-    """A shape without the dimensions that a reduction takes away."""
-    lost = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(n for d, n in enumerate(shape) if d not in {k % len(shape) for k in lost})
+def _lost(shape: tuple, axis: Any, new: tuple) -> tuple:
+    """Which dimensions a reduction over axes takes away, if it takes those of size 1 away too; () if not to `new`."""
+    lost = {d % len(shape) for d in (range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,))}
+    for axes in (lost, lost | {d for d, n in enumerate(shape) if n == 1}):
+        if new == tuple(n for d, n in enumerate(shape) if d not in axes):
+            return tuple(sorted(axes))
+    return ()
 
 
 def _vector(x: Any) -> Var | None:
@@ -119,23 +251,8 @@ def _vector(x: Any) -> Var | None:
     return None
 
 
-def _product(a: Any, b: Any) -> tuple[float, tuple] | None:
-    """A product of two numbers and something else: the numbers' product, if that is short, and the factors."""
-    def parts_of(x: Any) -> tuple[list, list]:
-        if isinstance(x, Var) and x.op == "np.multiply" and not x.name:
-            parts = [[p for p in x.args if isinstance(p, (int, float)) == number] for number in (True, False)]
-            return parts[0], parts[1]
-        return ([x], []) if isinstance(x, (int, float)) else ([], [x])
-
-    (one, xs), (other, ys) = parts_of(a), parts_of(b)
-    if len(one) + len(other) != 2 or not xs + ys:
-        return None
-    product = np.prod([*one, *other]).item()
-    return (int(product) if product.is_integer() else product, (*xs, *ys)) if len(f"{product}") < 7 else None
-
-
 def well_known(program: Program) -> Program:
-    """What has a name in every textbook by that name: softmax, sigmoid, one_hot."""
+    """What has a name in every textbook by that name: softmax, one_hot."""
     def rule(var: Var) -> Var:
         a, b = (*var.args, None, None)[:2]
         if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.exp" and isinstance(b, Var):
@@ -143,14 +260,23 @@ def well_known(program: Program) -> Program:
             if total.op == "np.add.reduce" and total.args[0] is a and (x := _shifted(a.args[0], total.kwargs)) is not None:
                 axis = total.kwargs["axis"]
                 return like(var, "softmax", x, *[axis] * (axis % len(x.shape) < len(x.shape) - 1))
-        if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.where" and (x := _size_in_exp(a.args[2])) is not None:
-            sides = (a.args[0].op, a.args[0].args[1:], known(a.args[1])) == ("np.greater_equal", (0,), 1)
-            if sides and a.args[0].args[0] is x and b.op == "np.add" and known(b.args[0]) == 1 and b.args[1] is a.args[2]:
-                return like(var, "sigmoid", x)
         if var.op == "index_put" and fresh_zeros(a) and isinstance(b, tuple) and len(a.shape) == 2 == len(b) and \
                 var.args[2] == 1 and isinstance(b[1], Var) and b[0].op == "constant" and \
                 np.array_equal(b[0].value, np.arange(a.shape[0])):
             return like(var, "one_hot", b[1], a.shape[1])
+        return var
+
+    return program.rewritten(rule)
+
+
+def sigmoids(program: Program) -> Program:
+    """where(x >= 0, 1, exp(-|x|)) / (1 + exp(-|x|)) by its name."""
+    def rule(var: Var) -> Var:
+        a, b = (*var.args, None, None)[:2]
+        if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.where" and (x := _size_in_exp(a.args[2])) is not None:
+            sides = (a.args[0].op, a.args[0].args[1:], known(a.args[1])) == ("np.greater_equal", (0,), 1)
+            if sides and a.args[0].args[0] is x and b.op == "np.add" and known(b.args[0]) == 1 and b.args[1] is a.args[2]:
+                return like(var, "sigmoid", x)
         return var
 
     return program.rewritten(rule)
@@ -175,12 +301,25 @@ def _shifted(z: Any, over: dict) -> Var | None:
     return None
 
 
+def spelt_sigmoids(program: Program) -> Program:
+    """1 / (1 + exp(-x)), as textbooks have it, in place of what never overflows on its way to the same."""
+    def rule(var: Var) -> Var:
+        if var.op != "sigmoid":
+            return var
+        (x,) = var.args
+        power = Var("np.exp", (Var("np.negative", (x,), {}, x.shape, x.dtype),), {}, x.shape, var.dtype)
+        return like(var, "np.divide", 1, Var("np.add", (1, power), {}, var.shape, var.dtype))
+
+    return program.rewritten(rule)
+
+
 def readable(program: Program, *more: Callable[[Program], Program]) -> Program:
     """The program as one would write it; `more` passes come last."""
     few = functools.partial(fold_constants, most=1)
     passes: list[Callable[[Program], Program]] = [
-        dead_code, few, views_for_copies, simplify, common_subexpressions, means, simplify,
-        *[vectors, numbers, less_broadcasting, simplify] * 2, few, common_subexpressions, *more, dead_code]
+        dead_code, few, views_for_copies, simplify, common_subexpressions, masks, means, simplify,
+        *[places, vectors, signs, ones, less_broadcasting, few, means, simplify] * 2, few, common_subexpressions, *more,
+        dead_code]
     for improve in passes:
         program = improve(program)
     return program

@@ -495,4 +495,4 @@ def _name_gradients(trace: Trace, gradients: list[tuple[Var, Var]]) -> None:
     for g, of in gradients:
         name = of.name.lstrip("~")
         if name and (not g.name or g.name.startswith("~")) and g.op != "input":
-            g.name = gradient_name(name)
+            g.name = "~" * of.name.startswith("~") + gradient_name(name)

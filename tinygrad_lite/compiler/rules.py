@@ -16,7 +16,7 @@ from ..ops import erf, place, sigmoid, softmax
 from ..ops.index import _written
 from .passes import dead_code
 from .program import Program, Var, leaves, mapped
-from .reading import readable, well_known
+from .reading import readable, sigmoids, well_known
 from .sizes import Merged
 from .stand_ins import Traced, plain
 from .textbook import Textbook
@@ -92,7 +92,7 @@ def rule_lines(node: Node, gradient: np.ndarray, name: str, names: dict[int, str
     for v in body:
         v.section = "backward"  # nothing is kept for the errors that it may raise
     lines = {trace.variable(x).name for x in kept}
-    program = readable(Program(trace.inputs, body, list(sent.values()), [], []), well_known)
+    program = readable(Program(trace.inputs, body, list(sent.values()), [], []), sigmoids, well_known)
     found = {}
     for i, result in zip(sent, program.results):
         own = dead_code(replace(program, results=[_without_ends(result)]))
@@ -152,18 +152,4 @@ class _Rule(Textbook):
             x, index, *rest = v.args
             where = self.of(index) if isinstance(index, (Var, int)) else f"np.s_[{self.index(index)}]"
             return f"{v.op}({', '.join([self.of(x), where, *map(self.of, rest)])})", ATOM
-        if v.op == ".reshape" and (index := _inserted(v.args[0].shape, v.shape)):
-            return f"{self.of(v.args[0], ATOM)}[{index}]", ATOM
         return super().operation(v)
-
-
-def _inserted(shape: tuple, new: tuple) -> str:
-    """The index that makes a shape a longer one with dimensions of 1; empty if none does."""
-    sizes, parts = list(shape), []
-    for n in new:
-        parts.append(":" if sizes and n == sizes[0] else "None")
-        if parts[-1] == ":":
-            sizes.pop(0)
-        elif n != 1:
-            return ""
-    return ", ".join(parts) if not sizes and len(new) > len(shape) else ""

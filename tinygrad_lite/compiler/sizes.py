@@ -232,7 +232,7 @@ class Merged:
                         yield Sized(literal(factor), word)
                     factor = _short([x / p for x, p in zip(each, powers)], precise)
                     if factor is not None:
-                        yield Sized(word if factor == 1 else f"{literal(factor)} * {bracketed(word)}")
+                        yield Sized({1: word, -1: f"-{bracketed(word)}"}.get(factor, f"{literal(factor)} * {bracketed(word)}"))
 
     def _constant(self, each: tuple) -> Var:
         """A constant array, or one whose size or elements follow the sizes."""

@@ -1,8 +1,11 @@
 """A program as the text of a function that reads as on paper: derive's printer."""
 
+import math
 import re
 import textwrap
 from typing import Any
+
+import numpy as np
 
 from .names import gradient_name
 from .passes import fresh_zeros
@@ -27,9 +30,10 @@ class Textbook(Words):
         for v in program.body:  # what the caller is given has these names, and nothing else
             if v not in ends and v.name in {gradient_name(i.name) for i in self.given}:
                 v.name = ""
-        super().__init__(named(program, ["value_and_grad", *symbols], [*program.results, *program.kept]), {
-            v for v in program.body if v not in ends and (
-                not v.name and v.op not in ("put", "written") and self._once(v) or self._zeros(v))})
+        self.inline = {v for v in program.body if v not in ends and (
+            not v.name and v.op not in ("put", "written") and self._once(v) or self._zeros(v))}
+        super().__init__(named(program, ["value_and_grad", *symbols], [*program.results, *program.kept], self.inline),
+                         self.inline)
         self._share_names()
 
     def _share_names(self) -> None:
@@ -39,9 +43,13 @@ class Textbook(Words):
         for v in self.program.body:
             if v.op in ("put", "written") and v.args[0].op in ("put", "written") and last[v.args[0]] == place[v] and \
                     v.args[0] not in self.program.ends() and v.args[0] not in v.sources()[1:] and \
-                    all(use is v or use in v.sources() or use not in self.inline for use in self.uses[v.args[0]]):
+                    all(use not in self.inline or self._inside(use, v) for use in self.uses[v.args[0]]):
                 before = self.names[v.args[0]]
                 self.names |= dict.fromkeys([o for o, name in self.names.items() if name == before], self.names[v])
+
+    def _inside(self, use: Var, v: Var) -> bool:
+        """Whether a value is read in the line of another only."""
+        return use is v or use in self.inline and all(self._inside(further, v) for further in self.uses[use])
 
     def _once(self, v: Var) -> bool:
         """Whether a value is read in one place, or costs nothing to read again."""
@@ -120,6 +128,8 @@ class Textbook(Words):
     def of(self, x: Any, tighter: int = 0) -> str:
         if isinstance(x, Var) and x in self.merged.texts:
             x = self.merged.texts[x]
+        if isinstance(x, float) and math.isfinite(x) and float(np.float32(x)) == x:
+            x = float(str(np.float32(x)))  # 0.1 and not what float32 makes of it
         if isinstance(x, Sized):
             text, tightness = x.written
             return f"({text})" if tightness < tighter or text.startswith("-") and tighter > MINUS else text
@@ -130,6 +140,8 @@ class Textbook(Words):
         return super().of(x, tighter)
 
     def constant(self, x: Var) -> str:
+        if x.shape == () and x.dtype.kind == "f":
+            return self.of(x.value.item())
         return pattern(x.value) or listed(x.value)
 
     def change(self, v: Var, name: str) -> str:
@@ -140,7 +152,7 @@ class Textbook(Words):
         return super().change(v, name)
 
     def index(self, x: Any) -> str:
-        while isinstance(x, tuple) and len(x) > 1 and x[-1] is Ellipsis:
+        while isinstance(x, tuple) and len(x) > 1 and (x[-1] is Ellipsis or x[-1] == slice(None)):
             x = x[:-1]
         return super().index(x[0] if isinstance(x, tuple) and len(x) == 1 else x)
 
@@ -148,11 +160,6 @@ class Textbook(Words):
         return INFIX.get(v.op[3:]) if v.op.startswith("np.") and not v.kwargs else super().operator(v)
 
     def operation(self, v: Var) -> tuple[str, int]:
-        if v.op == "np.multiply":
-            for factor, x in (v.args, v.args[::-1]):
-                sized = self.merged.texts.get(factor, factor) if isinstance(factor, Var) else factor
-                if isinstance(sized, Sized) and sized.denominator:
-                    return self._fraction(sized, x), TIGHTNESS["/"]
         if v.op in ("np.multiply", "np.divide") and self.operator(v):
             return self._chain(v), TIGHTNESS["*"]
         if v.op == "np.negative":
@@ -161,6 +168,8 @@ class Textbook(Words):
             return f"{self.of(v.args[0], ATOM)} ** 2", TIGHTNESS["**"]
         if v.op == "np.absolute":
             return f"np.abs({self.of(v.args[0])})", ATOM
+        if v.op == ".reshape" and (index := _inserted(v.args[0].shape, v.shape)):
+            return f"{self.of(v.args[0], ATOM)}[{index}]", ATOM
         if v.op in (".reshape", ".transpose") and isinstance(v.args[1], tuple) and v.args[1]:
             return f"{self.of(v.args[0], ATOM)}{v.op}({', '.join(map(self.of, v.args[1]))})", ATOM
         if v.op in REDUCTIONS and "dtype" not in v.kwargs:
@@ -171,24 +180,56 @@ class Textbook(Words):
 
     def factors(self, v: Var) -> list[tuple[str, Any]]:
         """A chain of products and quotients: each factor with its sign."""
-        def of(x: Any) -> list[tuple[str, Any]]:
-            chain = isinstance(x, Var) and x in self.inline and x.op in ("np.multiply", "np.divide") and \
-                self.operator(x) and not self._is_fraction(x)
-            return self.factors(x) if chain else [("*", x)]
+        def of(x: Any, sign: str = "*") -> list[tuple[str, Any]]:
+            sized = self.merged.texts.get(x) if isinstance(x, Var) else x
+            if isinstance(sized, Sized) and sized.denominator and sign == "*":
+                return [("*", float(sized.numerator)), ("/", Verbatim(bracketed(sized.denominator)))]
+            if isinstance(x, Var) and x.op == "constant" and x.shape == () and sized is None and x.dtype.kind == "f":
+                return [(sign, x.value.item())]
+            if isinstance(x, Var) and x.op == "np.negative" and x in self.inline and sign == "*":
+                return [("*", -1), *of(x.args[0])]
+            chain = isinstance(x, Var) and x in self.inline and x.op in ("np.multiply", "np.divide") and self.operator(x)
+            return self.factors(x) if chain and sign == "*" else [(sign, x)]
 
         a, b = v.args
-        return [*of(a), *(of(b) if v.op == "np.multiply" else [("/", b)])]
-
-    def _is_fraction(self, v: Var) -> bool:
-        return any(isinstance(self.merged.texts.get(x, x), Sized) for x in v.args if not isinstance(x, (tuple, list)))
+        return [*of(a), *of(b, "*" if v.op == "np.multiply" else "/")]
 
     def _chain(self, v: Var) -> str:
-        """a * (b * c) as a * b * c."""
-        (_, first), *rest = self.factors(v)
+        """a * (b * c) as a * b * c, x * (1 / N) as x / N; the numbers of a product as one, if that is short."""
         tight = TIGHTNESS["*"]
-        return "".join([self.of(first, tight), *(f" {sign} {self.of(x, tight + 1)}" for sign, x in rest)])
+        factors = sorted(self.factors(v), key=lambda f: f[0] == "/")
+        numbers = [f for f in factors if f[0] == "*" and isinstance(f[1], float | int)]
+        product = _short_product([x for _, x in numbers])
+        if numbers and product is not None:
+            at = factors.index(numbers[0])
+            rest = [f for f in factors if f not in numbers]
+            factors = [*rest[:at], *[("*", abs(product))] * (abs(product) != 1), *rest[at:]]
+        minus = "-" * (bool(numbers) and product is not None and product < 0)
+        if not factors or factors[0][0] == "/":
+            factors = [("*", 1), *factors]
+        (_, first), *others = factors
+        return minus + "".join([self.of(first, MINUS if minus else tight),
+                                *(f" {sign} {self.of(x, tight + 1)}" for sign, x in others)])
 
-    def _fraction(self, factor: Sized, x: Any) -> str:
-        """x * (1 / N) is x / N."""
-        times = {"1": "", "-1": "-"}.get(factor.numerator, f"{factor.numerator} * ")
-        return f"{times}{self.of(x, TIGHTNESS['*'] + (times == '-'))} / {bracketed(factor.denominator)}"
+
+def _short_product(numbers: list) -> float | int | None:
+    """The product, unless it takes many digits that its factors do not take."""
+    product = float(math.prod(numbers))
+    if product.is_integer() and abs(product) < 1e6:
+        return int(product)
+    if len(numbers) == 1:
+        return numbers[0]
+    product = float(str(np.float32(product)))
+    return product if len(f"{product}") < 8 else None
+
+
+def _inserted(shape: tuple, new: tuple) -> str:
+    """The index that makes a shape a longer one with dimensions of 1; empty if none does."""
+    sizes, parts = list(shape), []
+    for n in new:
+        parts.append(":" if sizes and n == sizes[0] else "None")
+        if parts[-1] == ":":
+            sizes.pop(0)
+        elif n != 1:
+            return ""
+    return ", ".join(parts) if not sizes and len(new) > len(shape) else ""

@@ -3,7 +3,7 @@
 import builtins
 import keyword
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,14 +22,15 @@ TIGHTNESS = {"|": 3, "^": 4, "&": 5, "<<": 6, ">>": 6, "+": 7, "-": 7, "*": 8, "
              "**": 10}
 
 
-def named(program: Program, taken: Iterable[str] = (), first: Iterable[Var] = ()) -> dict[Var, str]:
+def named(program: Program, taken: Iterable[str] = (), first: Iterable[Var] = (),
+          hidden: Container[Var] = ()) -> dict[Var, str]:
     """An identifier for each value: its own name, with a number where that is not the first, or t1, t2, …
 
-    first: which values choose first, after the inputs.
+    first: which values choose first, after the inputs; hidden: which need none.
     """
     used, names, count = {*TAKEN, *taken, *program.functions}, {}, 0
     values = [*program.inputs, *first, *dict.fromkeys(v for var in program.body for v in (*var.sources(), var))]
-    for v in sorted(dict.fromkeys(values), key=lambda v: v.name.startswith("~") or not v.name):
+    for v in sorted((v for v in dict.fromkeys(values) if v not in hidden), key=lambda v: v.name.startswith("~") or not v.name):
         stem = "".join(c if c.isalnum() or c == "_" else "_" for c in v.name.lstrip("~")) or \
             ("c" if v.op == "constant" else "t")
         stem = stem if not stem[0].isdigit() else f"p{stem}"

@@ -1,0 +1,35 @@
+import numpy as np
+
+
+def value_and_grad(x, weight, bias, target):
+    """conv1d and its gradients: (value, (dx, dweight, dbias, dtarget))
+
+    Shapes: x (N, D, M), weight (K, D, 3), bias (K,), target (N, K, M).
+    """
+    N, D, M = x.shape
+    K = len(weight)
+    assert weight.shape == (K, D, 3)
+    inside = x[:, :, None, :]                                 # (N, D, 1, M)
+    t2 = np.zeros((N, D, 1, M + 2))
+    t2[:, :, :, 1:M + 1] = inside                             # (N, D, 1, M + 2)
+    views = np.lib.stride_tricks.sliding_window_view(t2, (1, 3), (2, 3))  # (N, D, 1, M, 1, 3)
+    windows = views.transpose(1, 4, 5, 0, 2, 3)               # (D, 1, 3, N, 1, M)
+    t3 = windows.reshape(3 * D, N * M)                        # (3 * D, N * M)
+    t4 = weight.reshape(K, 3 * D)                             # (K, 3 * D)
+    out = ((t4 @ t3).reshape(K, N, 1, M).transpose(1, 0, 2, 3) + bias[:, None, None]).reshape(N, K, M)  # (N, K, M)
+    t5 = out - target                                         # (N, K, M)
+    value = (t5 ** 2).mean()                                  # ()
+    dout = 2 * t5 / (N * M * K)                               # (N, K, M)
+    dtarget = -dout                                           # (N, K, M)
+    t6 = dout[:, :, None, :]                                  # (N, K, 1, M)
+    dbias = t6.sum((0, 2, 3))                                 # (K,)
+    t7 = t6.transpose(1, 0, 2, 3).reshape(K, N * M)           # (K, N * M)
+    parts = (t4.T @ t7).reshape(D, 1, 3, N, 1, M).transpose(1, 2, 3, 0, 4, 5)  # (1, 3, N, D, 1, M)
+    t10 = np.zeros_like(t2)
+    t10[:, :, :, :M] = parts[0, 0]                            # (N, D, 1, M + 2)
+    t10[:, :, :, 1:M + 1] += parts[0, 1]                      # (N, D, 1, M + 2)
+    t10[:, :, :, 2:M + 2] += parts[0, 2]                      # (N, D, 1, M + 2)
+    dinside = t10[:, :, :, 1:M + 1]                           # (N, D, 1, M)
+    dweight = (t7 @ t3.T).reshape(K, D, 3)                    # (K, D, 3)
+    dx = dinside.reshape(N, D, M)                             # (N, D, M)
+    return value, (dx, dweight, dbias, dtarget)
