@@ -13,8 +13,9 @@ import numpy as np
 from ..engine.mode import mode, no_grad
 from ..engine.values import Value, as_array
 from ..tensor import Tensor
+from .idioms import masked_scores, sigmoids, spelt_sigmoids
 from .program import Call, Program, Slot, Var
-from .reading import readable, sigmoids, spelt_sigmoids
+from .reading import readable
 from .recording import Recording, record
 from .sizes import LETTERS, Merged, Misfit, Shapes, Symbol, generic_shapes, symbols_of
 from .state import State
@@ -111,7 +112,7 @@ class _Derivation:
         program = replace(recording.program, body=[v for v in recording.program.body if v.op != "check"])
         _leave_names_to_the_user(program)
         program.results[0].name = program.results[0].name.lstrip("~") or "value"
-        return recording, readable(program, sigmoids, spelt_sigmoids)
+        return recording, readable(program, masked_scores, sigmoids, spelt_sigmoids)
 
     def source(self, check: bool) -> str:
         """The module's text."""

@@ -1,6 +1,5 @@
 """Passes that make a program read as on paper, for tl.derive."""
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -142,7 +141,7 @@ def places(program: Program) -> Program:
 def _plainer(index: Any, shape: tuple) -> Any:
     """The index with `:` for slices of all, and without steps of 1."""
     parts = index if isinstance(index, tuple) else (index,)
-    if any(getattr(p, "dtype", None) == bool for p in parts):
+    if any(isinstance(p, (Var, np.ndarray)) and p.dtype.kind == "b" for p in parts):
         return index
     sizes = iter(shape)
     hidden = len(shape) - sum(p is not None and p is not Ellipsis for p in parts)
@@ -193,21 +192,6 @@ def _added_to_zeros(var: Var) -> Var:
     return var
 
 
-def masks(program: Program) -> Program:
-    """Minus infinity where a mask hides, in place of the lesser of a score and an infinity."""
-    def rule(var: Var) -> Var:
-        a, b = (*var.args, None, None)[:2]
-        if var.op != "np.fmin" or not isinstance(b, Var):
-            return var
-        if b.op == "constant" and np.isinf(b.value).all():
-            return like(var, "np.where", constant(b.value > 0), a, -math.inf)
-        if b.op == "np.where" and b.args[1:] == (math.inf, -math.inf):
-            return like(var, "np.where", b.args[0], a, -math.inf)
-        return var
-
-    return program.rewritten(rule)
-
-
 def less_broadcasting(program: Program) -> Program:
     """What is computed of values that are spread is computed before that."""
     def rule(var: Var) -> Var:
@@ -235,7 +219,8 @@ def _merged_dims(shape: tuple, new: tuple) -> int:
 
 def _lost(shape: tuple, axis: Any, new: tuple) -> tuple:
     """Which dimensions a reduction over axes takes away, if it takes those of size 1 away too; () if not to `new`."""
-    lost = {d % len(shape) for d in (range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,))}
+    over = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    lost = {d % len(shape) for d in over}
     for axes in (lost, lost | {d for d, n in enumerate(shape) if n == 1}):
         if new == tuple(n for d, n in enumerate(shape) if d not in axes):
             return tuple(sorted(axes))
@@ -251,75 +236,15 @@ def _vector(x: Any) -> Var | None:
     return None
 
 
-def well_known(program: Program) -> Program:
-    """What has a name in every textbook by that name: softmax, one_hot."""
-    def rule(var: Var) -> Var:
-        a, b = (*var.args, None, None)[:2]
-        if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.exp" and isinstance(b, Var):
-            total = b.args[0] if b.op in ("[]", ".reshape") else b
-            if total.op == "np.add.reduce" and total.args[0] is a and (x := _shifted(a.args[0], total.kwargs)) is not None:
-                axis = total.kwargs["axis"]
-                return like(var, "softmax", x, *[axis] * (axis % len(x.shape) < len(x.shape) - 1))
-        if var.op == "index_put" and fresh_zeros(a) and isinstance(b, tuple) and len(a.shape) == 2 == len(b) and \
-                var.args[2] == 1 and isinstance(b[1], Var) and b[0].op == "constant" and \
-                np.array_equal(b[0].value, np.arange(a.shape[0])):
-            return like(var, "one_hot", b[1], a.shape[1])
-        return var
-
-    return program.rewritten(rule)
-
-
-def sigmoids(program: Program) -> Program:
-    """where(x >= 0, 1, exp(-|x|)) / (1 + exp(-|x|)) by its name."""
-    def rule(var: Var) -> Var:
-        a, b = (*var.args, None, None)[:2]
-        if var.op == "np.divide" and isinstance(a, Var) and a.op == "np.where" and (x := _size_in_exp(a.args[2])) is not None:
-            sides = (a.args[0].op, a.args[0].args[1:], known(a.args[1])) == ("np.greater_equal", (0,), 1)
-            if sides and a.args[0].args[0] is x and b.op == "np.add" and known(b.args[0]) == 1 and b.args[1] is a.args[2]:
-                return like(var, "sigmoid", x)
-        return var
-
-    return program.rewritten(rule)
-
-
-def _size_in_exp(e: Any) -> Var | None:
-    """The x of exp(-|x|)."""
-    for op in ("np.exp", "np.negative", "np.absolute"):
-        if not isinstance(e, Var) or e.op != op:
-            return None
-        e = e.args[0]
-    return e
-
-
-def _shifted(z: Any, over: dict) -> Var | None:
-    """The x of x - x.max(axis, keepdims=True), along one axis."""
-    if isinstance(z, Var) and z.op == "np.subtract" and isinstance(z.args[1], Var):
-        x, top = z.args
-        if top.op == "np.maximum.reduce" and top.args[0] is x and top.kwargs["axis"] == over["axis"] and \
-                top.kwargs.get("keepdims") and isinstance(over["axis"], int):
-            return x
-    return None
-
-
-def spelt_sigmoids(program: Program) -> Program:
-    """1 / (1 + exp(-x)), as textbooks have it, in place of what never overflows on its way to the same."""
-    def rule(var: Var) -> Var:
-        if var.op != "sigmoid":
-            return var
-        (x,) = var.args
-        power = Var("np.exp", (Var("np.negative", (x,), {}, x.shape, x.dtype),), {}, x.shape, var.dtype)
-        return like(var, "np.divide", 1, Var("np.add", (1, power), {}, var.shape, var.dtype))
-
-    return program.rewritten(rule)
-
-
 def readable(program: Program, *more: Callable[[Program], Program]) -> Program:
     """The program as one would write it; `more` passes come last."""
-    few = functools.partial(fold_constants, most=1)
-    passes: list[Callable[[Program], Program]] = [
-        dead_code, few, views_for_copies, simplify, common_subexpressions, masks, means, simplify,
-        *[places, vectors, signs, ones, less_broadcasting, few, means, simplify] * 2, few, common_subexpressions, *more,
-        dead_code]
-    for improve in passes:
+    def few(program: Program) -> Program:
+        return fold_constants(program, most=1)
+
+    again: list[Callable[[Program], Program]] = [
+        places, vectors, signs, ones, less_broadcasting, few, means, simplify]
+    first: list[Callable[[Program], Program]] = [
+        dead_code, few, views_for_copies, simplify, common_subexpressions, means, simplify]
+    for improve in [*first, *again, *again, few, common_subexpressions, *more, dead_code]:
         program = improve(program)
     return program

@@ -14,9 +14,10 @@ from ..nn import functional as F
 from ..nn.functional.convolution import columns, images
 from ..ops import erf, place, sigmoid, softmax
 from ..ops.index import _written
+from .idioms import masked_scores, one_hots, sigmoids, softmaxes
 from .passes import dead_code
 from .program import Program, Var, leaves, mapped
-from .reading import readable, sigmoids, well_known
+from .reading import readable
 from .sizes import Merged
 from .stand_ins import Traced, plain
 from .textbook import Textbook
@@ -36,10 +37,12 @@ class _Spoken(Trace):
         if function is images:
             windows, shape, kernel, stride, dilation = args
             windows = windows.reshape(len(windows), shape[0], -1).transpose(1, 0, 2)
-            return self.said(F.fold, windows, shape[2:], *map(_one_for_both, (kernel, dilation)), 0, _one_for_both(stride))
+            kernel, stride, dilation = map(_one_for_both, (kernel, stride, dilation))
+            return self.said(F.fold, windows, shape[2:], kernel, dilation, 0, stride)
         if function is columns:
             x, kernel, stride, dilation = args
-            windows = self.said(F.unfold, x, *map(_one_for_both, (kernel, dilation)), 0, _one_for_both(stride))
+            kernel, stride, dilation = map(_one_for_both, (kernel, stride, dilation))
+            windows = self.said(F.unfold, x, kernel, dilation, 0, stride)
             return windows.transpose(1, 0, 2).reshape(windows.shape[1], -1)
         return self.said(function, *args)
 
@@ -69,7 +72,8 @@ def rule_lines(node: Node, gradient: np.ndarray, name: str, names: dict[int, str
     name: of the node's value, whose gradient is given; names: of its arguments, by the id of the array.
     """
     trace = _Spoken(spelt_out=True)
-    count, sent = len(node.inputs), {}
+    count = len(node.inputs)
+    sent: dict[int, Any] = {}
 
     def symbol(x: Any) -> Any:
         return trace.input(None, x, names[id(x)]) if id(x) in names else x
@@ -92,7 +96,8 @@ def rule_lines(node: Node, gradient: np.ndarray, name: str, names: dict[int, str
     for v in body:
         v.section = "backward"  # nothing is kept for the errors that it may raise
     lines = {trace.variable(x).name for x in kept}
-    program = readable(Program(trace.inputs, body, list(sent.values()), [], []), sigmoids, well_known)
+    program = Program(trace.inputs, body, list(sent.values()), [], [])
+    program = readable(program, masked_scores, sigmoids, softmaxes, one_hots)
     found = {}
     for i, result in zip(sent, program.results):
         own = dead_code(replace(program, results=[_without_ends(result)]))

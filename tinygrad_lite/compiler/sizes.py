@@ -232,7 +232,8 @@ class Merged:
                         yield Sized(literal(factor), word)
                     factor = _short([x / p for x, p in zip(each, powers)], precise)
                     if factor is not None:
-                        yield Sized({1: word, -1: f"-{bracketed(word)}"}.get(factor, f"{literal(factor)} * {bracketed(word)}"))
+                        times = {1.0: "", -1.0: "-"}.get(factor, f"{literal(factor)} * ")
+                        yield Sized(times + (bracketed(word) if times else word))
 
     def _constant(self, each: tuple) -> Var:
         """A constant array, or one whose size or elements follow the sizes."""

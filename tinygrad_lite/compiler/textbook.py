@@ -188,8 +188,8 @@ class Textbook(Words):
                 return [(sign, x.value.item())]
             if isinstance(x, Var) and x.op == "np.negative" and x in self.inline and sign == "*":
                 return [("*", -1), *of(x.args[0])]
-            chain = isinstance(x, Var) and x in self.inline and x.op in ("np.multiply", "np.divide") and self.operator(x)
-            return self.factors(x) if chain and sign == "*" else [(sign, x)]
+            product = isinstance(x, Var) and x in self.inline and x.op in ("np.multiply", "np.divide")
+            return self.factors(x) if product and self.operator(x) and sign == "*" else [(sign, x)]
 
         a, b = v.args
         return [*of(a), *of(b, "*" if v.op == "np.multiply" else "/")]

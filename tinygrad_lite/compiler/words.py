@@ -30,7 +30,8 @@ def named(program: Program, taken: Iterable[str] = (), first: Iterable[Var] = ()
     """
     used, names, count = {*TAKEN, *taken, *program.functions}, {}, 0
     values = [*program.inputs, *first, *dict.fromkeys(v for var in program.body for v in (*var.sources(), var))]
-    for v in sorted((v for v in dict.fromkeys(values) if v not in hidden), key=lambda v: v.name.startswith("~") or not v.name):
+    values = [v for v in dict.fromkeys(values) if v not in hidden]
+    for v in sorted(values, key=lambda v: v.name.startswith("~") or not v.name):
         stem = "".join(c if c.isalnum() or c == "_" else "_" for c in v.name.lstrip("~")) or \
             ("c" if v.op == "constant" else "t")
         stem = stem if not stem[0].isdigit() else f"p{stem}"
@@ -70,7 +71,8 @@ def _patterns(value: np.ndarray) -> Iterator[str]:
     dtype = "" if value.dtype == (np.int64 if value.dtype.kind == "i" else np.float64) else f", np.{value.dtype.name}"
     shape = repr(value.shape if value.ndim > 1 else value.size)
     first: Any = value.flat[0].item() if value.size else 0.0
-    yield f"np.zeros({shape}{'' if value.dtype == np.float64 else f', np.{value.dtype.name}'})"
+    named = "" if value.dtype == np.float64 else f", np.{value.dtype.name}"
+    yield f"np.zeros({shape}{named})"
     if value.dtype.kind == "f":
         yield f"np.ones({shape}{dtype})"
     yield f"np.full({shape}, {literal(first)}{dtype})"

@@ -51,7 +51,8 @@ def _step(tape: Tape, step: Step, totals: dict[tuple[int, int], np.ndarray]) -> 
     sent = []
     for argument, source in enumerate(step.inputs):
         if (step.index, argument) in tape.contributions:
-            sent.append({"to": source, "rule": step.rules[argument], "math": [mathml(line) for line in step.rules[argument]], "code": _code(step, argument),
+            sent.append({"to": source, "rule": step.rules[argument],
+                         "math": [mathml(line) for line in step.rules[argument]], "code": _code(step, argument),
                          "look": look(tape.contributions[step.index, argument]),
                          "total": look(totals[step.index, argument])})
     said = {name: str(value)[:60] if not isinstance(value, np.ndarray) else f"array{list(value.shape)}"

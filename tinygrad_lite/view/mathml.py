@@ -47,12 +47,13 @@ def _text(x: ast.AST, tighter: int = 0) -> str:
 
 def _name(text: str, bar: bool = False) -> str:
     """v4 as v with an index, xhat as x with a hat, phi as the letter; other names in one piece."""
-    letter, index = re.fullmatch(r"([a-z]+?)(\d*)", text).groups() if re.fullmatch(r"[a-z]+\d*", text) else (text, "")
+    numbered = re.fullmatch(r"([a-z]+?)(\d*)", text)
+    letter, index = numbered.groups() if numbered else (text, "")
     accent = "^" * letter.endswith("hat")
     letter = GREEK.get(letter, letter.removesuffix("hat"))
     found = f"<mi>{html.escape(letter)}</mi>"
     for mark in (accent, "¯" * bar):
-        found = f"<mover>{found}<mo>{mark}</mo></mover>" if mark else found
+        found = f'<mover>{found}<mo stretchy="{str(len(letter) > 1).lower()}">{mark}</mo></mover>' if mark else found
     return f"<msub>{found}<mn>{index}</mn></msub>" if index else found
 
 
@@ -134,12 +135,15 @@ def _call(x: ast.Call) -> tuple[str, int]:
             return _expression(name.value)
         if word in SUMS or word in ("mean", "max", "min"):
             sign = f"<mo>{SUMS[word]}</mo>" if word in SUMS else f"<mi>{word}</mi>"
-            of = _text(name.value, PRODUCT) if word in SUMS else _fenced(_text(name.value))
-            return _row(f"<munder>{sign}{_text(args[0])}</munder>" if args else sign, of), UNARY
+            over = f"<munder>{sign}{_text(args[0])}</munder>" if args else sign
+            if word in SUMS:
+                return _row(over, _text(name.value, PRODUCT)), UNARY
+            return _row(over, _fenced(_text(name.value))), ATOM
         args = [name.value, *args]
     match word:
         case "where":
-            cases = (_text(args[1]), f"<mtext>if\u00a0</mtext>{_text(args[0])}"), (_text(args[2]), "<mtext>else</mtext>")
+            condition, value, other = map(_text, args)
+            cases = (value, f"<mtext>if\u00a0</mtext>{condition}"), (other, "<mtext>else</mtext>")
             body = "".join(f"<mtr><mtd>{value}</mtd><mtd>{when}</mtd></mtr>" for value, when in cases)
             return _row("<mo>{</mo>", f"<mtable>{body}</mtable>"), SUM
         case "sqrt":

@@ -73,12 +73,16 @@ def forward_half(tape: Any, limit: int, module: str | None = None) -> Half:
 
     def group_row(group: list, path: str) -> Row:
         memory, flops = sum(s.memory for s in group), sum(s.flops for s in group)
-        text = f"{group[0].label} … {group[-1].label}: {len(group)} steps, {_count(memory, 'B')}, {_count(flops, 'flops')}"
+        work = f"{_count(memory, 'B')}, {_count(flops, 'flops')}"
+        text = f"{group[0].label} … {group[-1].label}: {len(group)} steps, {work}"
         return Row(text, shape_of(group[-1]), *_marked([s.value for s in group]), path)
 
-    rows, note = _rows(steps, lambda s: [Row(str(s), shape_of(s), *_valued(s.value), s.module)], group_row, limit, module)
-    made = sum(s.is_operation for s in tape)
-    return Half(rows, f"{made} operations, {_count(tape.memory, 'B')} of values, {_count(tape.flops, 'flops')}{note}")
+    def step_rows(s: Any) -> list[Row]:
+        return [Row(str(s), shape_of(s), *_valued(s.value), s.module)]
+
+    rows, note = _rows(steps, step_rows, group_row, limit, module)
+    operations = f"{sum(s.is_operation for s in tape)} operations"
+    return Half(rows, f"{operations}, {_count(tape.memory, 'B')} of values, {_count(tape.flops, 'flops')}{note}")
 
 
 def backward_half(tape: Any, limit: int, module: str | None = None) -> Half:
@@ -121,8 +125,9 @@ def _rows(steps: list, rows_of: Callable[[Any], list[Row]], group_row: Callable[
             return rows, ""
     deepest = max((len(s.module.split(".")) for s in steps if s.module), default=0)
     for depth in range(deepest, 0, -1):
-        runs = itertools.groupby(steps, lambda s: ".".join(s.module.split(".")[:depth]) or s.index)
-        groups = [(str(path), list(group)) for path, group in runs]
+        paths = [".".join(s.module.split(".")[:depth]) or s.index for s in steps]  # a step of no module is alone
+        runs = itertools.groupby(zip(paths, steps), lambda pair: pair[0])
+        groups = [(str(path), [s for _, s in run]) for path, run in runs]
         if len(groups) <= limit or depth == 1:
             rows = [row for path, group in groups for row in
                     (rows_of(group[0]) if len(group) == 1 else [group_row(group, path)])]
@@ -205,7 +210,7 @@ def as_html(halves: Iterable[Half]) -> str:
 
 
 def _html_row(row: Row) -> str:
-    style = ' style="color: #c00; font-weight: bold"' if row.is_bad else ""
-    cells = [row.text, row.shape, row.value, row.module]
-    return "<tr>" + "".join(f'<td style="text-align: left; white-space: pre-wrap">{html.escape(cell)}</td>'
-                            if i != 2 else f"<td{style}>{html.escape(cell)}</td>" for i, cell in enumerate(cells)) + "</tr>"
+    style = ' style="color: #c00"' if row.is_bad else ""
+    cells = [f"<td{style if i == 2 else ''}>{html.escape(cell)}</td>" for i, cell in
+             enumerate((row.text, row.shape, row.value, row.module))]
+    return f"<tr>{''.join(cells)}</tr>"

@@ -354,8 +354,9 @@ class Tape:
                 numeric = (ends[0] - ends[1]) / (2 * eps)
                 analytic = float((sum_to(np.asarray(d), args[i].shape) * direction).sum())
                 if not math.isclose(numeric, analytic, rel_tol=tol, abs_tol=tol * (1 + np.abs(weight).sum() * eps)):
-                    raise RuntimeError(f"tape.check: the rule of {step} for argument {i} ({step.rules[i][-1].partition(' += ')[2]}) gives "
-                                       f"{analytic:.6g} along a direction where differences give {numeric:.6g}"
+                    rule = step.rules[i][-1].partition(" += ")[2]
+                    raise RuntimeError(f"tape.check: the rule of {step} for argument {i} ({rule}) gives {analytic:.6g} "
+                                       f"along a direction where differences give {numeric:.6g}"
                                        f"{where_from(step.node)}")
 
     # ---- the table
@@ -369,8 +370,9 @@ class Tape:
         """The table, for notebooks."""
         return as_html(self._halves(LIMIT))
 
-    def table(self, width: int | None = None, limit: int = LIMIT, color: bool = False, module: str | None = None) -> str:
-        """The Wengert list: what ran forward, and after a backward pass what it added to which gradient, in its order.
+    def table(self, width: int | None = None, limit: int = LIMIT, color: bool = False,
+              module: str | None = None) -> str:
+        """The Wengert list: what ran forward, and after a backward pass what it added to which gradient.
 
         width: columns, the terminal's unless given. A half of more than `limit` rows has a row a module instead, with
         totals; module: all the rows of that one.
