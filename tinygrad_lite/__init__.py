@@ -3,7 +3,7 @@
 import numpy as _np
 
 from . import autograd, data, estimators, linalg, nn, ops, optim, random
-from .compiler import compile, derive
+from .compiler import compile
 from .creation import (
     arange,
     as_tensor,
@@ -40,6 +40,7 @@ from .random import (
 )
 from .saving import load, save
 from .tensor import Tensor
+from .textbook import derive
 from .view import Tape, draw, explore, study
 
 bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(

@@ -51,9 +51,10 @@ def _name(text: str, bar: bool = False) -> str:
     letter, index = numbered.groups() if numbered else (text, "")
     accent = "^" * letter.endswith("hat")
     letter = GREEK.get(letter, letter.removesuffix("hat"))
-    found = f"<mi>{html.escape(letter)}</mi>"
-    for mark in (accent, "¯" * bar):
-        found = f'<mover>{found}<mo stretchy="{str(len(letter) > 1).lower()}">{mark}</mo></mover>' if mark else found
+    line = ' style="text-decoration: overline"' * (bar and len(letter) > 1)  # few fonts have a bar that stretches
+    found = f"<mi{line}>{html.escape(letter)}</mi>"
+    for mark in (accent, "¯" * (bar and not line)):
+        found = f'<mover>{found}<mo stretchy="false">{mark}</mo></mover>' if mark else found
     return f"<msub>{found}<mn>{index}</mn></msub>" if index else found
 
 

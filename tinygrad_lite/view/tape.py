@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..compiler.program import leaves
-from ..compiler.rules import rule_lines
 from ..engine.changes import refuse_stale
 from ..engine.tape import BY_HAND, backpropagate, cast, pull, seeds_for, sum_to, tape_of
 from ..engine.values import Node, Value, unbox
@@ -21,6 +20,7 @@ from ..engine.watch import where_from
 from ..nn import Module, Parameter
 from ..nn import functional as F
 from ..ops import PRIMITIVES, VOCABULARY
+from ..textbook.rules import rule_lines
 from .table import LIMIT, Half, as_html, as_text, backward_half, forward_half, shape_of
 
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler.program import Call, Program, Slot, Var
+from ..compiler.recording import Recording, record
+from ..compiler.state import State
+from ..compiler.trace import CompileError
 from ..engine.mode import mode, no_grad
 from ..engine.values import Value, as_array
 from ..tensor import Tensor
 from .idioms import masked_scores, sigmoids, spelt_sigmoids
-from .program import Call, Program, Slot, Var
+from .printer import Printer
 from .reading import readable
-from .recording import Recording, record
 from .sizes import LETTERS, Merged, Misfit, Shapes, Symbol, generic_shapes, symbols_of
-from .state import State
-from .textbook import Textbook
-from .trace import CompileError
 
 
 def derive(function: Callable, *examples: Any, check: bool = True) -> str:
@@ -126,7 +126,7 @@ class _Derivation:
         while True:
             try:
                 merged = self.merged(symbols)
-                text = Textbook(merged, self.dims(merged.program, symbols)).text(
+                text = Printer(merged, self.dims(merged.program, symbols)).text(
                     getattr(self.function, "__name__", "function"))
                 for shapes in (self.shapes, *self.others) if check else ():
                     self.compare(text, recording, merged.program, shapes)

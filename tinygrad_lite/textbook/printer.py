@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from .names import gradient_name
-from .passes import fresh_zeros
-from .program import Var
+from ..compiler.names import gradient_name
+from ..compiler.passes import fresh_zeros
+from ..compiler.program import Var
+from ..compiler.words import ATOM, INFIX, MINUS, TIGHTNESS, Verbatim, Words, listed, literal, named, pattern
 from .sizes import Merged, Sized, Symbol, bracketed
-from .words import ATOM, INFIX, MINUS, TIGHTNESS, Verbatim, Words, listed, literal, named, pattern
 
 REDUCTIONS = {"np.add.reduce": "sum", "np.maximum.reduce": "max", "np.minimum.reduce": "min",
               "np.multiply.reduce": "prod", "np.mean": "mean"}
 COLUMN = 56  # of the comments with shapes
 
 
-class Textbook(Words):
+class Printer(Words):
     """A value is written where it is used, unless it has a name or is used twice; numpy's functions as operators."""
 
     def __init__(self, merged: Merged, dims: dict[Var, list]) -> None:

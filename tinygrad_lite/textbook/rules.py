@@ -7,6 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler.passes import dead_code
+from ..compiler.program import Program, Var, leaves, mapped
+from ..compiler.stand_ins import Traced, plain
+from ..compiler.trace import Trace
+from ..compiler.words import ATOM, Verbatim, literal, pattern
 from ..engine.mode import Switch
 from ..engine.tape import backpropagate
 from ..engine.values import Node, leaf
@@ -15,14 +20,9 @@ from ..nn.functional.convolution import columns, images
 from ..ops import erf, place, sigmoid, softmax
 from ..ops.index import _written
 from .idioms import masked_scores, one_hots, sigmoids, softmaxes
-from .passes import dead_code
-from .program import Program, Var, leaves, mapped
+from .printer import Printer
 from .reading import readable
 from .sizes import Merged
-from .stand_ins import Traced, plain
-from .textbook import Textbook
-from .trace import Trace
-from .words import ATOM, Verbatim, literal, pattern
 
 SAID = {place, _written, erf, sigmoid, softmax, columns, images}  # what no single call of numpy's computes
 
@@ -112,7 +112,7 @@ def _without_ends(v: Var) -> Var:
     return v
 
 
-class _Rule(Textbook):
+class _Rule(Printer):
     """The text of one rule."""
 
     def __init__(self, program: Program, lines: set[str], gradient: Var) -> None:

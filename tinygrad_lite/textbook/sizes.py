@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .program import Part, Program, Var, identical
-from .words import TIGHTNESS, Verbatim, literal, pattern
+from ..compiler.program import Part, Program, Var, identical
+from ..compiler.words import TIGHTNESS, Verbatim, literal, pattern
 
 MOST_TRIALS = 400
 LETTERS = "NDMKHLPQRSTUVW"

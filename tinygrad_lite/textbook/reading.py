@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .passes import (
+from ..compiler.passes import (
     common_subexpressions,
     constant,
     dead_code,
@@ -17,7 +17,7 @@ from .passes import (
     simplify,
     views_for_copies,
 )
-from .program import Program, Var, variables
+from ..compiler.program import Program, Var, variables
 
 
 def means(program: Program) -> Program:

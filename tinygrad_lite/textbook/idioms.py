@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .passes import constant, fresh_zeros, known
-from .program import Program, Var
+from ..compiler.passes import constant, fresh_zeros, known
+from ..compiler.program import Program, Var
 from .reading import like
 
 
