@@ -16,7 +16,7 @@ from ..engine.changes import stamp
 from ..engine.values import Node, Value, unbox
 from .holders import CONTAINERS, LIBRARY, Holder, globals_of, holders_of
 from .names import PYTHONS, Line
-from .program import Call, leaves
+from .program import Call, identical, leaves
 from .stand_ins import plain
 from .state import ATOMS
 
@@ -198,10 +198,10 @@ class Saved:
             node.grad = grad
             if grad is not None:
                 grad.array = before
-        for a, copy in self.arrays:
-            if a.flags.writeable:
-                a[...] = copy
-        stamp(*[a for a, _ in self.arrays])
+        changed = [(a, copy) for a, copy in self.arrays if not identical(a, copy)]
+        for a, copy in changed:
+            a[...] = copy
+        stamp(*[a for a, _ in changed])
         for generator, state in self.generators:
             generator.bit_generator.state = state
 

@@ -146,13 +146,28 @@ def users_locals() -> dict[str, Any]:
     return frame.f_locals if frame else {}
 
 
-def asked_by_user() -> bool:
-    """Whether a truth test stands in the user's own code, and not in that of an operation."""
+def truth_test() -> str:
+    """What a truth test is: a "refusal" of the library's (it can only raise), a "branch" of the user's, or else a
+    "condition": the library takes another way where it comes out otherwise, or the user raises."""
     frame: Any = sys._getframe(1)
     handing_on = (LIBRARY + ".compiler", LIBRARY + ".tensor", "numpy")
     while frame is not None and frame.f_globals.get("__name__", "").startswith(handing_on):
         frame = frame.f_back
-    return frame is not None and _is_users(frame)
+    users = frame is not None and _is_users(frame)
+    if frame is not None and frame.f_lineno in _refusals(frame.f_code.co_filename):
+        return "condition" if users else "refusal"
+    return "branch" if users else "condition"
+
+
+@functools.cache
+def _refusals(file: str) -> set[int]:
+    """The lines of the tests in a file that do nothing but raise an exception."""
+    found: set[int] = set()
+    for node in ast.walk(_parsed("".join(linecache.getlines(file)))):
+        raises = isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise) and not node.orelse
+        if raises or isinstance(node, ast.Assert):
+            found.update(range(node.test.lineno, (node.test.end_lineno or node.test.lineno) + 1))
+    return found
 
 
 def whence(outermost: types.CodeType | None) -> tuple[str, Line | None, str]:

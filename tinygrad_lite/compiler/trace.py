@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.changes import next_place
 from ..engine.mode import mode
 from ..engine.values import Value, unbox
-from .names import Line, asked_by_user, users_line, users_locals, whence
+from .names import Line, truth_test, users_line, users_locals, whence
 from .program import Var, identical, leaves, mapped, strides_of
 from .stand_ins import Number, Random, Traced, looked_at, plain
 
@@ -278,7 +278,7 @@ class Trace:
 
     def check(self, var: Var, truth: bool) -> None:
         """The recorded way holds only while this value is as true as it was."""
-        self._placed(Var("check", (var, truth), value=asked_by_user())).name = ""
+        self._placed(Var("check", (var, truth), value=truth_test() if self.spelt_out else None)).name = ""
 
     def call_of(self, how: Var, now: Var) -> Var:
         """The view `how`, once more, of a value that has changed."""

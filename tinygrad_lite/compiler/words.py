@@ -129,6 +129,8 @@ class Words:
             return f"({text})" if tightness < tighter else text
         if isinstance(x, Verbatim):
             return x
+        if isinstance(x, tuple) and any(part is Ellipsis or isinstance(part, slice) for part in x):
+            return f"np.s_[{self.index(x)}]"
         if isinstance(x, tuple):
             return f"({', '.join(map(self.of, x))}{',' * (len(x) == 1)})"
         if isinstance(x, list):

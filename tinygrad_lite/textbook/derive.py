@@ -10,17 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.program import Call, Program, Slot, Var
-from ..compiler.recording import Recording, record
+from ..compiler.effects import Contents, Saved
+from ..compiler.program import Call, Program, Slot, Var, leaves, mapped
+from ..compiler.recording import record
 from ..compiler.state import State
 from ..compiler.trace import CompileError
 from ..engine.mode import mode, no_grad
 from ..engine.values import Value, as_array
+from ..nn import Module
 from ..tensor import Tensor
-from .idioms import masked_scores, sigmoids, spelt_sigmoids
-from .printer import Printer
+from .idioms import masked_scores, not_negative, sigmoids, spelt_sigmoids
+from .printer import Printer, own_memory
 from .reading import readable
-from .sizes import LETTERS, Merged, Misfit, Shapes, Symbol, generic_shapes, symbols_of
+from .sizes import LETTERS, Merged, Misfit, Shapes, Symbol, generic_shapes, resized, symbols_of
+
+LARGEST = 200_000  # elements of the inputs where other sizes are tried
 
 
 def derive(function: Callable, *examples: Any, check: bool = True) -> str:
@@ -28,10 +32,12 @@ def derive(function: Callable, *examples: Any, check: bool = True) -> str:
 
     The function gives a scalar. Gradients are with respect to the examples that require grad and to the tensors that
     require grad and that the function reaches, such as a model's parameters, which become parameters of the source
-    after the function's own; where there is none of either, to all floating-point examples. Names are the function's.
-    Sizes that can change are symbols (N, D, …), found by recording the function at others; where the source fits only
-    one size, it asserts that. It needs numpy alone. With check, what was written is run at the examples' sizes and at
-    others, and compared with the tape: a RuntimeError where they differ.
+    after the function's own; where there is none of either, to all floating-point examples. Names are the function's;
+    what examples hold in lists and dicts has the names of the places, such as params_0 or batch_x.
+    Sizes that can change are symbols (N, D, …), found by recording the function at others and with other values; what
+    the source does not fit, it asserts. It is for double precision and needs numpy alone. With check, what was written
+    is run at many sizes and values beside the tape: where they differ it is for fewer sizes, and a RuntimeError if it
+    differs at the examples'. CompileError for a function whose gradient depends on values in a way that has no text.
     """
     return _Derivation(function, examples).source(check)
 
@@ -42,45 +48,49 @@ class _Derivation:
     def __init__(self, function: Callable, examples: tuple) -> None:
         self.function, self.examples = function, examples
         self.state = State(function, None, [], set())
-        arrays = [isinstance(x, (Value, np.ndarray)) for x in examples]
-        free: list[Any] = [x for x, array in zip(examples, arrays) if array and as_array(x).dtype.kind == "f"]
-        wanted = [x for x in free if isinstance(x, Value) and x.node is not None]
+        signature = inspect.signature(function.forward if isinstance(function, Module) else function)
+        named = [(name, x) for argument, value in signature.bind(*examples).arguments.items()
+                 for name, x in _named_leaves(argument, value)]
+        arrays = [x for _, x in named]
+        free = [x for x in arrays if as_array(x).dtype.kind == "f"]
+        wanted: list[Any] = [x for x in free if isinstance(x, Value) and x.node is not None]
         if not wanted and all(t.node is None for t in self.state.tensors):
             wanted = free
-        self.wanted = [any(x is w for w in wanted) for x in examples]
-        names = list(inspect.signature(function).bind(*examples).arguments)
-        self.names = [name for name, array in zip(names, arrays) if array]
-        self.given = [np.array(as_array(x)) for x, array in zip(examples, arrays) if array]
-        self.reached = [t.array for t in self.state.tensors]
-        self.shapes: Shapes = [a.shape for a in (*self.given, *self.reached)]
+        self.names = [name for name, _ in named]
+        self.wanted = [any(x is w for w in wanted) for x in arrays]
+        self.given = [np.array(as_array(x)) for x in arrays]
+        self.shapes: Shapes = [a.shape for a in (*self.given, *(t.array for t in self.state.tensors))]
+        generators = [getattr(g, "numpy", g) for g in self.state.generators]
+        known = {id(part) for g in generators for part in (g, g.bit_generator)}
+        self.saved = Saved(Call([], self.state), Contents([*self.state.roots, ("", function)], known))
 
     @contextlib.contextmanager
-    def at(self, shapes: Shapes, dtype: Any = None) -> Iterator[list[Any]]:
-        """The function's arguments at these shapes; what it reaches has them for a while too, and no gradient."""
-        def made(a: np.ndarray, shape: tuple) -> np.ndarray:
-            a = _resized(a, shape) if a.shape != shape else a.copy()
-            return a.astype(dtype) if dtype and a.dtype.kind == "f" else a
+    def at(self, shapes: Shapes, seed: int = 0) -> Iterator[list[Any]]:
+        """The function's arguments at these shapes, in double precision, with other values for each seed but 0.
 
-        arrays = iter(map(made, self.given, shapes))
-        args = [Tensor(next(arrays)).requires_grad_(wanted) if isinstance(x, (Value, np.ndarray)) else x
-                for x, wanted in zip(self.examples, self.wanted)]
-        before = [(t, t.array, t.node and t.node.grad) for t in self.state.tensors]
+        What it reaches is as large for a while, and without a gradient; all that it changes is put back.
+        """
+        def made(a: np.ndarray, shape: tuple) -> np.ndarray:
+            new = _varied(a, shape, seed) if seed else a.copy() if a.shape == shape else _resized(a, shape)
+            return new.astype(np.float64) if a.dtype.kind == "f" else new
+
+        tensors = iter([Tensor(made(a, shape)).requires_grad_(wanted)
+                        for a, shape, wanted in zip(self.given, shapes, self.wanted)])
         try:
-            for (t, a, _), shape in zip(before, shapes[len(self.given):]):
-                t.array = made(a, shape) if shape != a.shape or dtype else a
+            for t, shape in zip(self.state.tensors, shapes[len(self.given):]):
+                t.array = made(t.array, shape)
                 if t.node is not None:
                     t.node.array, t.node.grad = t.array, None
-            yield args
+            yield list(mapped(lambda x: next(tensors) if isinstance(x, (Value, np.ndarray)) else x, self.examples))
         finally:
-            for t, array, grad in before:
-                t.array = array
+            self.saved.put_back()
+            for t in self.state.tensors:
                 if t.node is not None:
-                    t.node.array, t.node.grad = array, grad
+                    t.node.array = t.array
 
-    def allowed(self, shapes: Shapes) -> bool:
+    def allowed(self, shapes: Shapes, seed: int = 0) -> bool:
         """Whether the function computes a number at these shapes."""
-        with self.at(shapes) as args, no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with self.at(shapes, seed) as args, no_grad(), _in_silence():
             try:
                 return self.function(*args).array.size == 1
             except Exception:  # whatever it says, it is not for these sizes
@@ -89,67 +99,106 @@ class _Derivation:
     def value_and_grad(self, *args: Any) -> Any:
         """The function's value, after its backward pass."""
         value = self.function(*args)
+        value = value.clone() if any(value is x for x in args) else value
         if not isinstance(value, Tensor) or value.array.size != 1 or value.node is None:
-            raise TypeError("derive: the function gives a scalar Tensor that depends on what gradients are wanted of")
+            got = f"shape {value.shape}" if isinstance(value, Tensor) else f"type {type(value).__name__}"
+            raise TypeError("derive: the function has to give a scalar Tensor that depends on what gradients are wanted "
+                            f"of; it gives one of {got}" + " without a tape" * (isinstance(value, Tensor) and
+                                                                                value.node is None))
         one = np.ones(value.array.shape, value.array.dtype)
         value.backward(Tensor(one if mode.tracing is None else mode.tracing.traced(one)))  # what is made of it is noted
         return value
 
-    def recorded(self, shapes: Shapes) -> tuple[Recording, Program]:
-        """What the function does at these shapes, and the program that is written down."""
-        with self.at(shapes) as args:
-            call = Call([x for x in args if isinstance(x, Tensor)], self.state)
+    def recorded(self, shapes: Shapes, seed: int = 0) -> Program:
+        """What the function does at these shapes, as the program that is written down."""
+        with self.at(shapes, seed) as args, _in_silence():
+            call = Call([x for x in leaves(args) if isinstance(x, Tensor)], self.state)
             found = record(self.value_and_grad, call, [], self.names, tuple(args), {}, False, spelt_out=True)
         recording = found.recording
         if recording is None:
             raise CompileError(f"derive: {found.reason}")
         for v in recording.program.body:
-            if v.op == "check" and v.value:
+            if v.op == "check" and v.value == "branch":
                 raise CompileError(f"derive: the truth test at {v.line} (`{v.line.text}`) makes the gradient depend on "
                                    "values: derive each branch by itself, or compute with tl.where")
             if v.op.startswith("rng."):
                 raise CompileError("derive: the function draws random numbers; put the model in eval mode")
-        program = replace(recording.program, body=[v for v in recording.program.body if v.op != "check"])
+        gradients = {which: g for which, g in recording.gradients if isinstance(g, Var)}
+        program = replace(recording.program, results=[recording.result.of], kept=list(gradients.values()), writes=[],
+                          body=[v for v in recording.program.body if v.op != "check" or _is_condition(v)])
         _leave_names_to_the_user(program)
         program.results[0].name = program.results[0].name.lstrip("~") or "value"
-        return recording, readable(program, masked_scores, sigmoids, spelt_sigmoids)
+        self.reached = list(gradients)
+        return readable(program, masked_scores, sigmoids, spelt_sigmoids, not_negative)
 
     def source(self, check: bool) -> str:
         """The module's text."""
-        recording, program = self.recorded(self.shapes)
+        self.program = self.recorded(self.shapes)
         symbols = symbols_of(self.shapes, self.allowed)
-        taken = {v.name.lstrip("~") for v in (*program.inputs, *program.body)}
-        letters = (letter for letter in LETTERS if letter not in taken)
-        symbols = symbols[: len(LETTERS) - len(taken.intersection(LETTERS))]
-        for symbol, letter in zip(sorted(symbols, key=lambda s: min(s.dims)), letters):
-            symbol.name = letter
+        taken = {v.name.lstrip("~") for v in (*self.program.inputs, *self.program.body)}
+        self.letters = [letter for letter in LETTERS if letter not in taken]
+        symbols = symbols[: len(self.letters)]
         while True:
+            for symbol, letter in zip(sorted(symbols, key=lambda s: min(s.dims)), self.letters):
+                symbol.name = letter
             try:
-                merged = self.merged(symbols)
-                text = Printer(merged, self.dims(merged.program, symbols)).text(
-                    getattr(self.function, "__name__", "function"))
-                for shapes in (self.shapes, *self.others) if check else ():
-                    self.compare(text, recording, merged.program, shapes)
-                return text
-            except Misfit:
-                symbols = self.fitting(symbols)
-            except Exception:  # of the source, at other sizes
+                return self.text(symbols, check)
+            except Misfit as misfit:
                 if not symbols:
-                    raise
-                symbols = symbols[:-1]
+                    raise CompileError(f"derive: {misfit}") from None
+                symbols = self.fitting(symbols)
 
-    def merged(self, symbols: list[Symbol]) -> Merged:
-        """One program for all values of the symbols; Misfit where there is none."""
-        self.others: list[Shapes] = []  # where what is written is tried
-        if not symbols:
-            return Merged([self.recorded(self.shapes)[1]], [{}])
-        *rounds, one, other = generic_shapes(self.shapes, symbols, self.allowed, 6)
-        self.others = [one, other]
-        try:
-            programs = [self.recorded(shapes)[1] for shapes in rounds]
-        except CompileError:
-            raise Misfit from None
-        return Merged(programs, [{s.name: s.value(shapes) for s in symbols} for shapes in rounds])
+    # ---- one program for all sizes
+    def text(self, symbols: list[Symbol], check: bool) -> str:
+        """The source for all values of these symbols; Misfit where there is none."""
+        merged, others = self.merged(symbols)
+        wanted = [v.value for v in self.program.inputs if isinstance(v.value, Slot) and (
+            v.value in self.reached or not v.value.bound and self.wanted[v.value.at])]
+        own_memory(merged, {which: g for which, g in zip(self.reached, merged.program.kept)}, wanted)
+        printer = Printer(merged, self.dims(merged.program, symbols))
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        text = printer.text(name, [])
+        if not check:
+            return text
+
+        def agrees(shapes: Shapes, seed: int = 0) -> bool:
+            return self.agrees(text, wanted, shapes, seed)
+
+        if not symbols and not agrees(self.shapes):
+            raise RuntimeError("derive: the source does not agree with the tape; this is a fault of tinygrad_lite, "
+                               f"please report it with the function. The source:\n{text}")
+        if not all(agrees(shapes, seed) for shapes in (self.shapes, *others) for seed in range(4)):
+            raise Misfit("the gradient depends on the values of the inputs in a way that has no text")
+        bounds = {symbol: self.bounds(symbol, agrees) for symbol in symbols}
+        for start, step in ((2, 1), (2 + len(symbols), -1), (3, 0), (1, 0), (9, -1)):
+            values = {s: min(max(start + step * i, least), most) for i, (s, (least, most)) in enumerate(bounds.items())}
+            if not agrees(resized(self.shapes, values)):
+                raise Misfit
+        return printer.text(name, [f"assert {s.name} >= {least}" for s, (least, _) in bounds.items() if least > 1] +
+                            [f"assert {s.name} <= {most}" for s, (_, most) in bounds.items() if most < LARGEST])
+
+    def merged(self, symbols: list[Symbol]) -> tuple[Merged, list[Shapes]]:
+        """One program for all values of the symbols and of the inputs, and other shapes to try it at."""
+        rounds, others = [self.shapes] * 4, []
+        if symbols:
+            *rounds, one, other = generic_shapes(self.shapes, symbols, self.allowed, 6)
+            others = [one, other]
+        programs = [self.again(shapes, 4 * i) for i, shapes in enumerate(rounds)]
+        values = [{s.name: s.value(shapes) for s in symbols} for shapes in rounds]
+        return Merged(programs, values, [letter for letter in self.letters if letter not in values[0]]), others
+
+    def again(self, shapes: Shapes, seed: int) -> Program:
+        """The program at other shapes and with other values; with the example's where it takes another way there."""
+        def tests(program: Program) -> list:
+            return [v.args[1] for v in program.body if v.op == "check"]
+
+        for other in (seed + 1, seed + 2, seed + 3, 0):
+            if self.allowed(shapes, other):
+                with contextlib.suppress(CompileError):
+                    program = self.recorded(shapes, other)
+                    if tests(program) == tests(self.program):
+                        return program
+        raise Misfit("the function takes another way at other sizes")
 
     def fitting(self, symbols: list[Symbol]) -> list[Symbol]:
         """Fewer symbols: without those that do not fit by themselves, or else without the last."""
@@ -170,22 +219,58 @@ class _Derivation:
                             for axis in range(len(v.shape))]
         return found
 
-    def compare(self, text: str, recording: Recording, program: Program, shapes: Shapes) -> None:
-        """Run the text beside the tape, in double precision."""
+    # ---- beside the tape
+    def bounds(self, symbol: Symbol, agrees: Callable[[Shapes], bool]) -> tuple[int, int]:
+        """The least and the largest value of a symbol that the source is for, of those that are tried."""
+        here = symbol.value(self.shapes)
+        tried = sorted({*range(1, 10), here - 1, here, here + 1, 2 * here + 1, 33} - {0})
+        wrong = [n for n in tried if not agrees(resized(self.shapes, {symbol: n}))]
+        if here in wrong:
+            raise Misfit
+        below, above = (max((n for n in wrong if n < here), default=0), min((n for n in wrong if n > here), default=0))
+        least = min(n for n in tried if n > below)
+        return least, max(n for n in tried if n < above) if above else LARGEST
+
+    def agrees(self, text: str, wanted: list[Slot], shapes: Shapes, seed: int) -> bool:
+        """Whether the text does what the tape does, or refuses; and true where the function is not for these shapes."""
+        if sum(map(np.prod, shapes)) > LARGEST or not self.allowed(shapes, seed):
+            return True
         names: dict[str, Any] = {}
         exec(compile(text, "<derived>", "exec"), names)
-        with self.at(shapes, np.float64) as args, np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            call = Call([x for x in args if isinstance(x, Tensor)], self.state)
-            given = [v.value.read(call).copy() for v in program.inputs if v.shape is not None]
-            value, gradients = names["value_and_grad"](*given)
+        with self.at(shapes, seed) as args, _in_silence():
+            call = Call([x for x in leaves(args) if isinstance(x, Tensor)], self.state)
+            given = [v.value.read(call).copy() for v in self.program.inputs if v.shape is not None]
+            try:
+                value, gradients = names["value_and_grad"](*given)
+            except AssertionError:
+                return shapes != self.shapes or seed > 0
+            except Exception:  # of the source
+                return False
             expected = [self.value_and_grad(*args).array]
-            expected += [which.value(call).node.grad.array for which, g in recording.gradients if isinstance(g, Var)]
-        largest = max(np.abs(right[np.isfinite(right)]).max(initial=1e-30) for right in expected)
-        for found, right in zip((value, *gradients), expected, strict=True):
-            if np.shape(found) != right.shape or not np.allclose(found, right, 1e-4, 1e-6 * largest, equal_nan=True):
-                raise RuntimeError(f"derive: the source does not agree with the tape at sizes {shapes}; this is a "
-                                   "fault of tinygrad_lite, please report it with the function. The source:\n" + text)
+            for which in wanted:
+                t = which.value(call)
+                expected.append(np.zeros(t.shape) if t.node.grad is None else t.node.grad.array)
+        finite = [np.abs(x[np.isfinite(x)]).max(initial=0) for x in (*expected, *given) if x.dtype.kind == "f"]
+        least = 1e-12 * max(finite, default=0)  # what is zero but for rounding
+        largest = max(finite[: len(expected)])
+        return all(np.shape(found) == right.shape and np.allclose(found, right, 1e-7, 1e-9 * largest + least, True)
+                   for found, right in zip((value, *gradients), expected, strict=True))
+
+
+def _named_leaves(name: str, x: Any) -> Iterator[tuple[str, Any]]:
+    """The arrays and Tensors in an argument, each with the name of its place."""
+    if isinstance(x, (Value, np.ndarray)):
+        yield name, x
+    elif isinstance(x, (tuple, list, dict)):
+        for key, part in x.items() if isinstance(x, dict) else enumerate(x):
+            yield from _named_leaves(f"{name}_{key}", part)
+
+
+@contextlib.contextmanager
+def _in_silence() -> Iterator[None]:
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _resized(a: np.ndarray, shape: tuple) -> np.ndarray:
@@ -195,6 +280,25 @@ def _resized(a: np.ndarray, shape: tuple) -> np.ndarray:
         return new
     less = np.random.default_rng(0).uniform(0.99, 1, shape).astype(a.dtype)
     return np.where(new == np.round(new), new, new * less)
+
+
+def _varied(a: np.ndarray, shape: tuple, seed: int) -> np.ndarray:
+    """Elements drawn at random: of bools some of each, of fractions a little less, and with odd seeds some negated."""
+    rng = np.random.default_rng(seed)
+    if not a.size:
+        return np.zeros(shape, a.dtype)
+    if a.dtype.kind == "b":
+        return rng.random(shape) <= max(rng.uniform(0.2, 0.8), rng.random(shape).min())
+    new = rng.choice(a.ravel(), shape)
+    if a.dtype.kind != "f":
+        return new
+    times = rng.uniform(0.9, 1, shape) * (rng.choice([-1, 1], shape) if seed % 2 else 1)
+    return np.where(new == np.round(new), new, new * times)
+
+
+def _is_condition(check: Var) -> bool:
+    """Whether the source asserts a test: not what holds at all sizes, nor that numbers are finite."""
+    return check.value == "condition" and not check.args[0].op.startswith(("py.", "np.isfinite"))
 
 
 def _leave_names_to_the_user(program: Program) -> None:

@@ -1,6 +1,7 @@
 """Passes that find what has a name in textbooks: softmax, one_hot, sigmoid, the mask of attention."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -103,5 +104,21 @@ def spelt_sigmoids(program: Program) -> Program:
         (x,) = var.args
         power = Var("np.exp", (Var("np.negative", (x,), {}, x.shape, x.dtype),), {}, x.shape, var.dtype)
         return like(var, "np.divide", 1, Var("np.add", (1, power), {}, var.shape, var.dtype))
+
+    return program.rewritten(rule)
+
+
+def not_negative(program: Program) -> Program:
+    """That indices are inside, which the library tests of them as unsigned numbers: numpy itself refuses large ones."""
+    def rule(var: Var) -> Var:
+        asked = var.args[0]
+        if var.op != "check" or asked.op != "np.less" or not isinstance(asked.args[0], Var) or asked.args[0].op != "np.maximum.reduce":
+            return var
+        unsigned = asked.args[0].args[0]
+        if unsigned.op not in (".view", ".astype") or unsigned.args[1:] != (np.uint64,):
+            return var
+        index = unsigned.args[0]
+        positive = Var("np.greater_equal", (index, 0), {}, index.shape, np.dtype(bool))
+        return replace(var, args=(Var(".all", (positive,), {}, (), np.dtype(bool)), *var.args[1:]))
 
     return program.rewritten(rule)

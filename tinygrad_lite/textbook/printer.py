@@ -8,14 +8,51 @@ from typing import Any
 import numpy as np
 
 from ..compiler.names import gradient_name
-from ..compiler.passes import fresh_zeros
-from ..compiler.program import Var
-from ..compiler.words import ATOM, INFIX, MINUS, TIGHTNESS, Verbatim, Words, listed, literal, named, pattern
+from ..compiler.passes import dead_code, fresh_zeros
+from ..compiler.program import Slot, Var
+from ..compiler.words import ATOM, INFIX, MINUS, NOT, TIGHTNESS, Verbatim, Words, listed, literal, named, pattern
+from .reading import is_basic
 from .sizes import Merged, Sized, Symbol, bracketed
 
 REDUCTIONS = {"np.add.reduce": "sum", "np.maximum.reduce": "max", "np.minimum.reduce": "min",
               "np.multiply.reduce": "prod", "np.mean": "mean"}
 COLUMN = 56  # of the comments with shapes
+VIEWS = (".reshape", ".T", ".mT", ".transpose", "np.transpose", "np.swapaxes", "np.broadcast_to", "[]")
+
+
+def own_memory(merged: Merged, gradients: dict[Slot, Var], wanted: list[Slot]) -> None:
+    """Give each result of a program memory of its own: none is an argument, a part of one, or another result."""
+    program = merged.program
+    taken = set(program.inputs)
+
+    def owned(v: Var, name: str, like: Var) -> Var:
+        base, spread = v, False
+        while base.op in VIEWS and (base.op != "[]" or is_basic(base.args[1]) and base.shape):
+            base, spread = base.args[0], spread or base.op == "np.broadcast_to"
+        number = base.op == "constant" and not base.shape
+        if not number and not spread and base not in taken and base.op != "constant":
+            taken.add(base)
+            v.name = name
+            return v
+        v.name = "" if v.name == name else v.name
+        new = Var(".copy", (v,), {}, v.shape, v.dtype, name)
+        if number:
+            ones = base not in merged.texts and base.value == 1
+            new = Var(*(("np.ones_like", (like,)) if ones else ("np.full_like", (like, base))), {}, v.shape, v.dtype, name)
+        program.body.append(new)
+        merged.shapes[new] = merged.shapes[v]
+        return new
+
+    (value,) = program.results
+    program.results[0] = owned(value, value.name or "value", value)
+    program.kept = []
+    for v in [v for v in program.inputs if v.value in wanted]:
+        zeros = Var("np.zeros_like", (v,), {}, v.shape, v.dtype, gradient_name(v.name))
+        if v.value not in gradients:
+            merged.shapes[zeros] = merged.shapes[v]
+            program.body.append(zeros)
+        program.kept.append(owned(gradients[v.value], gradient_name(v.name), v) if v.value in gradients else zeros)
+    merged.program = dead_code(program)
 
 
 class Printer(Words):
@@ -31,9 +68,10 @@ class Printer(Words):
             if v not in ends and v.name in {gradient_name(i.name) for i in self.given}:
                 v.name = ""
         self.inline = {v for v in program.body if v not in ends and (
-            not v.name and v.op not in ("put", "written") and self._once(v) or self._zeros(v))}
-        super().__init__(named(program, ["value_and_grad", *symbols], [*program.results, *program.kept], self.inline),
-                         self.inline)
+            not v.name and v.op not in ("put", "written") and v not in merged.counted and self._once(v) or
+            self._zeros(v))}
+        super().__init__(named(program, ["value_and_grad", *symbols], [*program.results, *program.kept],
+                               {*self.inline, *(v for v in program.body if v.op == "check")}), self.inline)
         self._share_names()
 
     def _share_names(self) -> None:
@@ -61,14 +99,16 @@ class Printer(Words):
                                       for use in self.uses.get(v, ()))
 
     # ---- the whole
-    def text(self, name: str) -> str:
-        """The module."""
+    def text(self, name: str, bounds: list[str]) -> str:
+        """The module; bounds: what it asserts of the sizes."""
         body = [line for v in self.program.body if v not in self.inline for line in self.statement(v)]
         value, gradients = (", ".join(map(self.of, side)) for side in (self.program.results, self.program.kept))
         result = f"{value}, ({gradients}{',' * (len(self.program.kept) == 1)})"
         shapes = ", ".join(f"{self.names[v]} {self.merged.shapes[v]}" for v in self.given)
+        body = self._with_counts(body, result)
         lines = [f'"""{name} and its gradients: ({result})', "", *textwrap.wrap(f"Shapes: {shapes}.", 100), '"""',
-                 *self.sizes("\n".join([*body, result])), *body, f"return {result}"]
+                 *self.sizes("\n".join([*bounds, *body, result])), *bounds, *body,
+                 f"return {result}"]
         parameters = ", ".join(self.names[v] for v in self.given)
         return "\n".join(["import numpy as np", "", "", f"def value_and_grad({parameters}):",
                           *(f"    {line}".rstrip() for line in lines)]) + "\n"
@@ -105,6 +145,8 @@ class Printer(Words):
 
     def statement(self, v: Var) -> list[str]:
         """The lines that compute a named value."""
+        if v.op == "check":
+            return [f"assert {'not ' * (not v.args[1])}{self.of(v.args[0], NOT)}"]
         if v.op in ("put", "written"):
             source, name = v.args[0], self.names[v]
             like = self.like(v)
@@ -116,7 +158,21 @@ class Printer(Words):
             lines = [*first, self.change(v, name)]
         else:
             lines = [f"{self.names[v]} = {self.call(v)}"]
-        return [*lines[:-1], f"{lines[-1]:<{COLUMN}}  # {self.merged.shapes[v]}"] if v.shape is not None else lines
+        shown = [*lines[:-1], f"{lines[-1]:<{COLUMN}}  # {self.merged.shapes[v]}"] if v.shape is not None else lines
+        return [*shown, self._count(v)] if v in self.merged.counted else shown
+
+    def _count(self, v: Var) -> str:
+        """How many elements a mask selected."""
+        symbol, axis = self.merged.counted[v]
+        return f"{symbol} = " + (f"{self.names[v]}.shape[{axis}]" if axis else f"len({self.names[v]})")
+
+    def _with_counts(self, lines: list[str], result: str) -> list[str]:
+        """The lines, with what masks selected counted once, and only where that is used."""
+        counts = {self._count(v): symbol for v, (symbol, _) in self.merged.counted.items()}
+        code = [line.partition("  # ")[0] for line in [*lines, result] if line not in counts]
+        used = set(re.findall(r"\w+", "\n".join(code)))
+        return [line for i, line in enumerate(lines) if line not in counts or
+                counts[line] in used and all(counts.get(before) != counts[line] for before in lines[:i])]
 
     def like(self, v: Var) -> str:
         """Another value of the same shape and dtype that is there already."""
@@ -128,8 +184,6 @@ class Printer(Words):
     def of(self, x: Any, tighter: int = 0) -> str:
         if isinstance(x, Var) and x in self.merged.texts:
             x = self.merged.texts[x]
-        if isinstance(x, float) and math.isfinite(x) and float(np.float32(x)) == x:
-            x = float(str(np.float32(x)))  # 0.1 and not what float32 makes of it
         if isinstance(x, Sized):
             text, tightness = x.written
             return f"({text})" if tightness < tighter or text.startswith("-") and tighter > MINUS else text
@@ -152,7 +206,8 @@ class Printer(Words):
         return super().change(v, name)
 
     def index(self, x: Any) -> str:
-        while isinstance(x, tuple) and len(x) > 1 and (x[-1] is Ellipsis or x[-1] == slice(None)):
+        while isinstance(x, tuple) and len(x) > 1 and (
+                x[-1] is Ellipsis or Ellipsis not in [p for p in x if not isinstance(p, Var)] and _is_whole(x[-1])):
             x = x[:-1]
         return super().index(x[0] if isinstance(x, tuple) and len(x) == 1 else x)
 
@@ -203,13 +258,27 @@ class Printer(Words):
         if numbers and product is not None:
             at = factors.index(numbers[0])
             rest = [f for f in factors if f not in numbers]
-            factors = [*rest[:at], *[("*", abs(product))] * (abs(product) != 1), *rest[at:]]
+            if not any(_is_number(x) for _, x in rest):  # True * 2 is a whole number
+                product = float(product)
+            needed = abs(product) != 1 or isinstance(product, float)
+            factors = [*rest[:at], *[("*", abs(product))] * needed, *rest[at:]]
         minus = "-" * (bool(numbers) and product is not None and product < 0)
+        if minus and isinstance(factors[0][1], Var) and not _is_number(factors[0][1]):  # bools have no sign
+            factors.sort(key=lambda f: f[0] == "/" or isinstance(f[1], Var) and not _is_number(f[1]))
         if not factors or factors[0][0] == "/":
             factors = [("*", 1), *factors]
         (_, first), *others = factors
         return minus + "".join([self.of(first, MINUS if minus else tight),
                                 *(f" {sign} {self.of(x, tight + 1)}" for sign, x in others)])
+
+
+def _is_number(x: Any) -> bool:
+    """Whether a factor is of numbers, and not of bools."""
+    return not isinstance(x, Var) or x.dtype is None or x.dtype.kind != "b"
+
+
+def _is_whole(part: Any) -> bool:
+    return isinstance(part, slice) and part == slice(None)
 
 
 def _short_product(numbers: list) -> float | int | None:
@@ -219,8 +288,8 @@ def _short_product(numbers: list) -> float | int | None:
         return int(product)
     if len(numbers) == 1:
         return numbers[0]
-    product = float(str(np.float32(product)))
-    return product if len(f"{product}") < 8 else None
+    short = float(f"{product:.6g}")
+    return short if math.isclose(short, product, rel_tol=1e-15) else None
 
 
 def _inserted(shape: tuple, new: tuple) -> str:

@@ -84,7 +84,7 @@ def ones(program: Program) -> Program:
         a, b = var.args
         for one, x in ((a, b), (b, a)):
             ones = isinstance(one, Var) and one.op == "constant" and one.dtype == var.dtype and (one.value == 1).all()
-            if ones and isinstance(x, Var):
+            if ones and isinstance(x, Var) and x.dtype == var.dtype:
                 return like(var, "np.broadcast_to", x, var.shape)
         return var
 
@@ -105,7 +105,8 @@ def signs(program: Program) -> Program:
             return like(var, "np.multiply", 2, a)
         if var.op == "np.multiply" and (a == -1 or b == -1):
             x = b if a == -1 else a
-            return like(var, "np.negative", x) if isinstance(x, Var) and x.shape == var.shape else var
+            fits = isinstance(x, Var) and (x.shape, x.dtype) == (var.shape, var.dtype)
+            return like(var, "np.negative", x) if fits else var
         if var.op in ("np.add", "np.subtract") and minus(b) is not None:
             return like(var, "np.subtract" if var.op == "np.add" else "np.add", a, minus(b))
         if var.op == "np.add" and minus(a) is not None:
@@ -155,14 +156,15 @@ def _plainer(index: Any, shape: tuple) -> Any:
     return tuple(found) if isinstance(index, tuple) else found[0]
 
 
-def _is_basic(index: Any) -> bool:
+def is_basic(index: Any) -> bool:
+    """Whether an index gives a view."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(p is None or p is Ellipsis or isinstance(p, (int, slice)) for p in parts)
 
 
 def _covers(index: Any, shape: tuple) -> bool:
     """Whether an index names every element, in order."""
-    if not _is_basic(index) or np.empty(shape, bool)[index].size != math.prod(shape):
+    if not is_basic(index) or np.empty(shape, bool)[index].size != math.prod(shape):
         return False
     order = np.arange(math.prod(shape))
     return bool((order.reshape(shape)[index].ravel() == order).all())
@@ -182,9 +184,9 @@ def _added_to_zeros(var: Var) -> Var:
     if isinstance(a, Var) and a.op == "[]" and fresh_zeros(a.args[0]):
         return b if isinstance(b, Var) and (b.shape, b.dtype) == (var.shape, var.dtype) else var
     if all(isinstance(x, Var) and x.op == "put" and not x.name and x.shape == var.shape for x in (a, b)) and \
-            fresh_zeros(b.args[0]) and _is_basic(b.args[1]):
+            fresh_zeros(b.args[0]) and is_basic(b.args[1]):
         taken = np.zeros(var.shape, bool)
-        while a.op == "put" and not a.name and _is_basic(a.args[1]):
+        while a.op == "put" and not a.name and is_basic(a.args[1]):
             taken[a.args[1]] = True
             a = a.args[0]
         if fresh_zeros(a) and not taken[b.args[1]].any():

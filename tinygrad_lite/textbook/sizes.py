@@ -3,13 +3,13 @@
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..compiler.program import Part, Program, Var, identical
+from ..compiler.program import Part, Program, Var, identical, variables
 from ..compiler.words import TIGHTNESS, Verbatim, literal, pattern
 
 MOST_TRIALS = 400
@@ -18,7 +18,10 @@ Shapes = list[tuple[int, ...]]  # of all inputs
 
 
 class Misfit(Exception):
-    """No expression of the sizes gives a number of the program."""
+    """There is no one program for all sizes and values."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else "it computes otherwise at other sizes, or with other values"
 
 
 @dataclass(frozen=True)
@@ -135,26 +138,46 @@ def generic_shapes(shapes: Shapes, symbols: list[Symbol], allowed: Callable[[Sha
 class Merged:
     """One program of the recordings at several sizes, with expressions where their numbers differ."""
 
-    def __init__(self, programs: list[Program], values: list[dict[str, int]]) -> None:
+    def __init__(self, programs: list[Program], values: list[dict[str, int]], letters: Iterable[str] = ()) -> None:
+        """letters: for the sizes that the values of masks decide."""
         self.values = values  # of the symbols by name, for each program
+        self.letters = iter(letters)
+        self.counted: dict[Var, tuple[str, int]] = {}  # what a mask selects: the symbol for how much, and its axis
         self.vars: dict[tuple[Var, ...], Var] = {}
         self.texts: dict[Var, Any] = {}  # of constants that follow the sizes: a Sized, or a text
         self.shapes: dict[Var, str] = {}
         first = programs[0]
         if len({len(p.body) for p in programs}) > 1 or len({len(p.inputs) for p in programs}) > 1:
-            raise Misfit
+            raise Misfit("the function takes another way at other sizes, or with other values")
         for each in zip(*(p.inputs for p in programs)):
             self._same(each, each[0])
         body = []
         for each in zip(*(p.body for p in programs)):
             if len({v.op for v in each}) > 1:
-                raise Misfit
+                raise Misfit("the function takes another way at other sizes, or with other values")
             args, kwargs = (self._of(tuple(getattr(v, part) for v in each)) for part in ("args", "kwargs"))
             body.append(replace(each[0], args=args, kwargs=kwargs))
+            self._count(each, body[-1])
             self._same(each, body[-1])
         ends = (tuple(map(self._of, zip(*(getattr(p, part) for p in programs)))) for part in ("results", "kept"))
         results, kept = map(list, ends)
         self.program = replace(first, inputs=first.inputs, body=body, results=results, kept=kept, writes=[])
+
+    def _count(self, each: tuple[Var, ...], var: Var) -> None:
+        """A symbol for how many elements a mask selects."""
+        axis = _counted_axis(each[0])
+        if axis is None or len(each) == 1:
+            return
+        extents = [v.shape[axis] for v in each]
+        known = [list(column) for column in zip(*(values.values() for values in self.values))]
+        name = next((n for v, (n, _) in self.counted.items() if _selector(v) is _selector(var)), "")
+        if not name and (extents in known or len(set(extents)) == 1):
+            raise Misfit("what a mask selects does not depend on the values that were tried: give examples of which it "
+                         "selects some")
+        name = name or next(self.letters)
+        for values, extent in zip(self.values, extents):
+            values[name] = extent
+        self.counted[var] = name, axis
 
     def _same(self, each: tuple[Var, ...], var: Var) -> None:
         self.vars[each] = var
@@ -186,7 +209,7 @@ class Merged:
             raise Misfit
         found = next(self._whole(each) if isinstance(each[0], (int, np.integer)) else self._broken(each), None)
         if found is None:
-            raise Misfit
+            raise Misfit(f"no expression of the sizes gives a number in it ({', '.join(map(str, each))})")
         return found
 
     def _products(self) -> Iterator[tuple[str, list[int]]]:
@@ -225,6 +248,8 @@ class Merged:
         for text, values in self._products():
             for more in (0, -1, 1):
                 terms = [v + more for v in values]
+                if min(terms) <= 0:
+                    continue
                 below = text + _added(more)
                 for word, powers in ((below, terms), (f"np.sqrt({below})", list(map(math.sqrt, terms)))):
                     factor = _short([x * p for x, p in zip(each, powers)], precise)
@@ -257,6 +282,36 @@ class Merged:
         words = parts[0][0]
         found = [str(self._number(each)) for each in zip(*(numbers for _, numbers in parts))]
         return "".join(itertools.chain.from_iterable(itertools.zip_longest(words, found, fillvalue="")))
+
+
+def _selector(v: Var) -> Any:
+    """What decides how many elements a call gives: the mask, or the call that looks for what is not 0."""
+    return next((x for x in variables(v.args[1]) if x.dtype.kind == "b"), None) if v.op == "[]" else v.args[0]
+
+
+def _counted_axis(v: Var) -> int | None:
+    """The axis whose extent the values of a mask decide; None where there is none, or it is a constant."""
+    if v.op in ("np.flatnonzero", "np.argwhere") or v.op == "item" and v.args[0].op in ("np.nonzero", ".nonzero"):
+        return 0
+    if v.op != "[]" or _selector(v) is None or not _depends_on_inputs(_selector(v)):
+        return None
+    parts = v.args[1] if isinstance(v.args[1], tuple) else (v.args[1],)
+    hidden = len(v.args[0].shape) - sum(_dims_of(p) for p in parts)
+    places = [i for i, p in enumerate(parts) if isinstance(p, (Var, int, list))]
+    if places[-1] - places[0] >= len(places):
+        return 0  # numpy puts the dimensions of indices that do not stand side by side first
+    return sum(hidden if p is Ellipsis else 1 for p in parts[: places[0]])
+
+
+def _dims_of(part: Any) -> int:
+    """How many dimensions a part of an index takes."""
+    if part is None or part is Ellipsis:
+        return 0
+    return len(part.shape) if isinstance(part, Var) and part.dtype.kind == "b" else 1
+
+
+def _depends_on_inputs(v: Var) -> bool:
+    return v.op == "input" or any(map(_depends_on_inputs, v.sources()))
 
 
 def _added(more: int) -> str:
