@@ -164,8 +164,9 @@ def test_parameters_stand_in_the_rows_that_read_them():
 def test_what_is_as_it_is_unless_given_is_not_printed():
     x, w = tl.ones(2, 3, requires_grad=True), tl.ones(3)
     cases = {"sum(v0)": x.sum(), "sum(v0, dim=1)": x.sum(1), "softmax(v0)": x.softmax(), "linear(v0, v1)": tl.nn.functional.linear(x, tl.ones(4, 3)),
-             "layer_norm(v0, v1)": tl.nn.functional.layer_norm(x, (3,), w), "getitem(v0, index=(:, v1))": x[:, tl.tensor([0, 2])],
-             "embedding(v1, v0)": tl.nn.functional.embedding(tl.tensor([0, 1]), x), "mul(v0, 2.0)": x * 2.0, "cat(0, v0, v0)": tl.cat([x, x])}
+             "layer_norm(v0, v1)": tl.nn.functional.layer_norm(x, (3,), w), "getitem(v0, (:, v1))": x[:, tl.tensor([0, 2])], "getitem(v0, None)": x[None],
+             "embedding(v1, v0)": tl.nn.functional.embedding(tl.tensor([0, 1]), x), "mul(v0, 2.0)": x * 2.0, "cat(v0, v0)": tl.cat([x, x]),
+             "cat(v0, v0, dim=1)": tl.cat([x, x], 1), "norm(v0)": x.norm(), "norm(v0, p=3)": x.norm(3)}
     for said, out in cases.items():
         assert str(tl.tape(out)[-1]).partition(" = ")[2] == said
 
@@ -186,12 +187,61 @@ def test_long_tapes_are_grouped_by_module_with_totals():
         tape = tl.tape(model(tl.ones(1, 2)).sum(), model)
     tape.backward()
     forward, backward = (half.splitlines() for half in tape.table(width=100, limit=20).split("\n\n"))
-    assert forward[2].startswith("v52 … v54: 3 steps, 24 B, 22 flops") and forward[2].endswith("blocks.0")
+    assert forward[2].startswith("v52 … v54: 3 operations, 24 B of values, 22 flops") and forward[2].endswith("blocks.0")
     assert len(forward) == 16 and forward[-1] == ("38 operations, 300 B of values, 276 flops; tape.table(module='blocks.0') shows all of a "
                                                   "module")
     assert backward[2].startswith("v87.grad … v85.grad: 7 contributions") and backward[2].endswith("blocks.11")
     assert [line.split("  ")[0] for line in tape.table(width=100, module="blocks.3.1").splitlines()][0] == "v62 = tanh(v61)"
     assert "v52 … v54" not in tape._repr_html_() and "v87.grad … v85.grad: 7 contributions" in tape._repr_html_()
+
+
+def test_what_runs_between_the_modules_of_a_list_is_in_its_group():
+    class Deep(tl.nn.Module):
+        def __init__(self):
+            self.layers = tl.nn.ModuleList([tl.nn.Linear(2, 2) for _ in range(30)])
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = layer(x).tanh()
+            return x.sum()
+
+    with tl.study():
+        tape = tl.tape(Deep()(tl.ones(1, 2)))
+    lines = tape.table(limit=10, width=120).splitlines()
+    assert "59 operations, 472 B of values" in lines[-4] and lines[-4].endswith("layers") and len(lines) < 14
+
+
+def test_a_module_that_is_not_there_is_an_error():
+    _, loss = network()
+    for ask in (lambda tape: tape.table(module="nope"), lambda tape: tape.find(module="nope")):
+        with pytest.raises(ValueError, match="no step is in a module 'nope'"):
+            ask(tl.tape(loss))
+
+
+def test_a_hook_has_a_row():
+    x = tl.tensor([1.0, 2.0], requires_grad=True)
+
+    def ten_times(g):
+        return g * 10
+
+    y = x * 2
+    y.register_hook(ten_times)
+    tape = tl.tape(y.sum())
+    rows = [line.split("  ")[0] for line in str(tape.backward).splitlines()]
+    assert rows == ["v2.grad = 1.0", "v1.grad += v2.grad", "v1.grad = ten_times(v1.grad)", "v0.grad += v1.grad * 2"]
+
+
+def test_values_that_were_changed_in_place_are_those_that_were_computed():
+    x = tl.tensor([-3.0, 0.5, 3.0], requires_grad=True)
+    y = x * 2
+    y.clamp_(-1, 1)
+    tape = tl.tape(y.sum())
+    assert tape.find("mul")[0].value.tolist() == [-6, 1, 6] and tape.find("clamp")[0].value.tolist() == [-1, 1, 1]
+
+
+def test_constants_and_leaves_have_no_rules():
+    x, y = tl.ones(3, requires_grad=True), tl.ones(3)
+    assert [s.rules for s in tl.tape(x - y)] == [{}, {}, {0: ["v0.grad += v2.grad"]}]
 
 
 def test_check_names_the_first_wrong_rule():

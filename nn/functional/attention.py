@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.tape import by_hand
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import amax, cat, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
@@ -89,6 +90,9 @@ def _attention(q, k, v, mask, dropped, scale):
 
 # ---------------------------------------------------------------- in blocks
 def blocks(n):
+    """The slices that n queries or keys fall into; one where who traces reads the steps as text."""
+    if mode.tracing is not None and mode.tracing.spelt_out:
+        return [slice(0, n)]
     return [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
 
 
@@ -111,7 +115,7 @@ def _lean_rule(g, out, q, k, v, mask, causal, scale, level):
     dq, dk, dv = [], {}, {}
     for rows in blocks(q.shape[-2]):
         of = (..., rows, slice(None))
-        mine = q[of] * 0.0
+        mine = None
         for j, columns in enumerate(blocks(k.shape[-2])):
             part = block_mask(mask, causal, rows, columns)
             if part is False:
@@ -120,7 +124,8 @@ def _lean_rule(g, out, q, k, v, mask, causal, scale, level):
             s, seen = scores(q[of], k[at], part, scale)
             p = exp(s - level[of])
             ds = score_gradient(p, g[of], v[at], None, seen, delta[of])
-            mine = mine + weighted_sum(ds, seen, k[at]) * scale
+            part = weighted_sum(ds, seen, k[at]) * scale
+            mine = part if mine is None else mine + part
             for total, d in ((dk, ds.mT @ q[of] * scale), (dv, p.mT @ g[of])):
                 total[j] = total[j] + d if j in total else d
         dq.append(mine)
@@ -177,7 +182,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     rows, columns = query.shape[-2], key.shape[-2]
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     learnt = getattr(attn_mask, "requires_grad", False)
-    if rows * columns >= LARGE and not dropout_p and not learnt:
+    as_text = mode.tracing is not None and mode.tracing.spelt_out
+    if rows * columns >= LARGE and not (dropout_p or learnt or as_text):
         mask = None if attn_mask is None else unbox(attn_mask)
         return _lean_attention(query, key, value, mask, is_causal, scale)
     if is_causal:

@@ -135,7 +135,8 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     kernel, dilation, stride = _pair(kernel_size), _pair(dilation), _pair(stride)
     x = _padded("unfold", x, kernel, _pair(padding), dilation)
     windows = columns(x, kernel, stride, dilation)
-    return permute(reshape(windows, windows.shape[0], x.shape[0], -1), 1, 0, 2)
+    count = math.prod(_out(*a) for a in zip(x.shape[2:], kernel, stride, dilation))
+    return permute(reshape(windows, windows.shape[0], x.shape[0], count), 1, 0, 2)
 
 
 def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
@@ -145,7 +146,7 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     count = math.prod(_out(*a) for a in zip((h, w), kernel, stride, dilation))
     if x.ndim != 3 or x.shape[2] != count or x.shape[1] % math.prod(kernel):
         raise RuntimeError(f"fold: an input of shape {x.shape} is not {count} windows of {kernel}")
-    windows = reshape(permute(x, 1, 0, 2), x.shape[1], -1)
+    windows = reshape(permute(x, 1, 0, 2), x.shape[1], x.shape[0] * count)
     out = images(windows, (x.shape[0], x.shape[1] // math.prod(kernel), h, w), kernel, stride, dilation)
     return pad(out, (-pw, -pw, -ph, -ph)) if ph or pw else out
 

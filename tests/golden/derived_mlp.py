@@ -10,6 +10,7 @@ def value_and_grad(X, y, W1, b1, W2, b2):
     z1 = X @ W1 + b1                                          # (N, M)
     h1 = np.maximum(z1, 0)                                    # (N, M)
     z2 = h1 @ W2 + b2                                         # (N, K)
+    assert (y >= 0).all()
     z = z2 - z2.max(1, keepdims=True)                         # (N, K)
     e = np.exp(z)                                             # (N, K)
     total = e.sum(1)                                          # (N,)

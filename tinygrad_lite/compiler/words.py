@@ -78,11 +78,15 @@ def _patterns(value: np.ndarray) -> Iterator[str]:
     yield f"np.full({shape}, {literal(first)}{dtype})"
     if value.ndim == 1:
         yield f"np.arange({value.size}{dtype})"
+    if value.ndim == 1 and value.size and value.dtype == np.int64:
+        yield f"np.arange({value.size})[::-1]"
+        yield f"np.roll(np.arange({value.size}), {value.size - first if 2 * first > value.size else -first})"
     if value.ndim == 2 and value.shape[1] == 1:
         yield f"np.arange({value.size}{dtype})[:, None]"
     if value.ndim > 1:
         yield f"np.arange({value.size}{dtype}).reshape({shape})"
     if value.ndim == 2 and value.size:
+        yield f"np.eye({value.shape[0]}{dtype})"
         for k in (0, -1):  # the diagonal below or above the border
             text = f"np.tri({value.shape[0]}, {value.shape[1]}{f', {k}' if k else ''}, dtype=np.bool)"
             yield text

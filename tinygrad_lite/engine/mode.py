@@ -10,6 +10,8 @@ from typing import Any, Protocol
 class Tracer(Protocol):
     """Who records a call as a program (compiler/trace.py): what the library tells it, and all that it does."""
 
+    spelt_out: bool  # whether it is for who reads the steps as text
+
     def lift(self, args: Any) -> None:
         """An operation is about to be given these arguments."""
 

@@ -1,6 +1,7 @@
 """tl.derive: the backprop of a function as one would write it on paper, in numpy."""
 
 import contextlib
+import copy
 import inspect
 import re
 import warnings
@@ -14,6 +15,7 @@ from ..compiler.effects import Contents, Saved
 from ..compiler.program import Call, Program, Slot, Var, leaves, mapped
 from ..compiler.recording import record
 from ..compiler.state import State
+from ..compiler.stand_ins import FIXED
 from ..compiler.trace import CompileError
 from ..engine.mode import mode, no_grad
 from ..engine.values import Value, as_array
@@ -24,6 +26,8 @@ from .printer import Printer, own_memory
 from .reading import readable
 from .sizes import LETTERS, Merged, Misfit, Shapes, Symbol, generic_shapes, resized, symbols_of
 
+INPUTS = (Value, np.ndarray, float)  # what the source has a parameter for, among the examples
+MANY = 5  # symbols from which on each is tried alone first
 LARGEST = 200_000  # elements of the inputs where other sizes are tried
 
 
@@ -51,15 +55,15 @@ class _Derivation:
         signature = inspect.signature(function.forward if isinstance(function, Module) else function)
         named = [(name, x) for argument, value in signature.bind(*examples).arguments.items()
                  for name, x in _named_leaves(argument, value)]
-        arrays = [x for _, x in named]
+        arrays = [x for _, x in named if not isinstance(x, float)]
         free = [x for x in arrays if as_array(x).dtype.kind == "f"]
         wanted: list[Any] = [x for x in free if isinstance(x, Value) and x.node is not None]
         if not wanted and all(t.node is None for t in self.state.tensors):
             wanted = free
         self.names = [name for name, _ in named]
-        self.wanted = [any(x is w for w in wanted) for x in arrays]
-        self.given = [np.array(as_array(x)) for x in arrays]
-        self.shapes: Shapes = [a.shape for a in (*self.given, *(t.array for t in self.state.tensors))]
+        self.wanted = [any(x is w for w in wanted) for _, x in named]
+        self.given = [x if isinstance(x, float) else np.array(as_array(x)) for _, x in named]
+        self.shapes: Shapes = [np.shape(a) for a in (*self.given, *(t.array for t in self.state.tensors))]
         generators = [getattr(g, "numpy", g) for g in self.state.generators]
         known = {id(part) for g in generators for part in (g, g.bit_generator)}
         self.saved = Saved(Call([], self.state), Contents([*self.state.roots, ("", function)], known))
@@ -74,14 +78,14 @@ class _Derivation:
             new = _varied(a, shape, seed) if seed else a.copy() if a.shape == shape else _resized(a, shape)
             return new.astype(np.float64) if a.dtype.kind == "f" else new
 
-        tensors = iter([Tensor(made(a, shape)).requires_grad_(wanted)
-                        for a, shape, wanted in zip(self.given, shapes, self.wanted)])
+        inputs = iter([a if isinstance(a, float) else Tensor(made(a, shape)).requires_grad_(wanted)
+                       for a, shape, wanted in zip(self.given, shapes, self.wanted)])
         try:
             for t, shape in zip(self.state.tensors, shapes[len(self.given):]):
                 t.array = made(t.array, shape)
                 if t.node is not None:
                     t.node.array, t.node.grad = t.array, None
-            yield list(mapped(lambda x: next(tensors) if isinstance(x, (Value, np.ndarray)) else x, self.examples))
+            yield list(mapped(lambda x: next(inputs) if isinstance(x, INPUTS) else x, self.examples))
         finally:
             self.saved.put_back()
             for t in self.state.tensors:
@@ -112,13 +116,13 @@ class _Derivation:
     def recorded(self, shapes: Shapes, seed: int = 0) -> Program:
         """What the function does at these shapes, as the program that is written down."""
         with self.at(shapes, seed) as args, _in_silence():
-            call = Call([x for x in leaves(args) if isinstance(x, Tensor)], self.state)
+            call = Call([x for x in leaves(args) if isinstance(x, INPUTS)], self.state)
             found = record(self.value_and_grad, call, [], self.names, tuple(args), {}, False, spelt_out=True)
         recording = found.recording
         if recording is None:
             raise CompileError(f"derive: {found.reason}")
         for v in recording.program.body:
-            if v.op == "check" and v.value == "branch":
+            if v.op == "check" and v.value == "branch" and v.args[0].value != FIXED:
                 raise CompileError(f"derive: the truth test at {v.line} (`{v.line.text}`) makes the gradient depend on "
                                    "values: derive each branch by itself, or compute with tl.where")
             if v.op.startswith("rng."):
@@ -138,15 +142,32 @@ class _Derivation:
         taken = {v.name.lstrip("~") for v in (*self.program.inputs, *self.program.body)}
         self.letters = [letter for letter in LETTERS if letter not in taken]
         symbols = symbols[: len(self.letters)]
+        if len(symbols) > MANY:
+            symbols = self.alone(symbols)
         while True:
-            for symbol, letter in zip(sorted(symbols, key=lambda s: min(s.dims)), self.letters):
-                symbol.name = letter
+            self.name(symbols)
             try:
                 return self.text(symbols, check)
             except Misfit as misfit:
                 if not symbols:
                     raise CompileError(f"derive: {misfit}") from None
-                symbols = self.fitting(symbols)
+                fit = self.alone(symbols)
+                symbols = fit if len(fit) < len(symbols) else fit[:-1]
+
+    def name(self, symbols: list[Symbol]) -> None:
+        """Give each a letter, in the order of the inputs."""
+        for symbol, letter in zip(sorted(symbols, key=lambda s: min(s.dims)), self.letters):
+            symbol.name = letter
+
+    def alone(self, symbols: list[Symbol]) -> list[Symbol]:
+        """Those that fit by themselves."""
+        self.name(symbols)
+        fit = []
+        for symbol in symbols:
+            with contextlib.suppress(Misfit):
+                self.merged([symbol])
+                fit.append(symbol)
+        return fit
 
     # ---- one program for all sizes
     def text(self, symbols: list[Symbol], check: bool) -> str:
@@ -174,7 +195,7 @@ class _Derivation:
             values = {s: min(max(start + step * i, least), most) for i, (s, (least, most)) in enumerate(bounds.items())}
             if not agrees(resized(self.shapes, values)):
                 raise Misfit
-        return printer.text(name, [f"assert {s.name} >= {least}" for s, (least, _) in bounds.items() if least > 1] +
+        return printer.text(name, [f"assert {s.name} >= {least}" for s, (least, _) in bounds.items() if least > 0] +
                             [f"assert {s.name} <= {most}" for s, (_, most) in bounds.items() if most < LARGEST])
 
     def merged(self, symbols: list[Symbol]) -> tuple[Merged, list[Shapes]]:
@@ -200,15 +221,6 @@ class _Derivation:
                         return program
         raise Misfit("the function takes another way at other sizes")
 
-    def fitting(self, symbols: list[Symbol]) -> list[Symbol]:
-        """Fewer symbols: without those that do not fit by themselves, or else without the last."""
-        fit = []
-        for symbol in symbols:
-            with contextlib.suppress(Misfit):
-                self.merged([symbol])
-                fit.append(symbol)
-        return fit if len(fit) < len(symbols) else fit[:-1]
-
     def dims(self, program: Program, symbols: list[Symbol]) -> dict[Var, list[tuple[Symbol, int] | None]]:
         """For each axis of an input its symbol, and how many times that."""
         found = {}
@@ -223,11 +235,11 @@ class _Derivation:
     def bounds(self, symbol: Symbol, agrees: Callable[[Shapes], bool]) -> tuple[int, int]:
         """The least and the largest value of a symbol that the source is for, of those that are tried."""
         here = symbol.value(self.shapes)
-        tried = sorted({*range(1, 10), here - 1, here, here + 1, 2 * here + 1, 33} - {0})
+        tried = sorted({*range(10), here - 1, here, here + 1, 2 * here + 1, 33})
         wrong = [n for n in tried if not agrees(resized(self.shapes, {symbol: n}))]
         if here in wrong:
             raise Misfit
-        below, above = (max((n for n in wrong if n < here), default=0), min((n for n in wrong if n > here), default=0))
+        below, above = (max((n for n in wrong if n < here), default=-1), min((n for n in wrong if n > here), default=0))
         least = min(n for n in tried if n > below)
         return least, max(n for n in tried if n < above) if above else LARGEST
 
@@ -238,19 +250,19 @@ class _Derivation:
         names: dict[str, Any] = {}
         exec(compile(text, "<derived>", "exec"), names)
         with self.at(shapes, seed) as args, _in_silence():
-            call = Call([x for x in leaves(args) if isinstance(x, Tensor)], self.state)
-            given = [v.value.read(call).copy() for v in self.program.inputs if v.shape is not None]
+            call = Call([x for x in leaves(args) if isinstance(x, INPUTS)], self.state)
+            given = [copy.copy(v.value.read(call)) for v in self.program.inputs if isinstance(v.value, Slot)]
             try:
                 value, gradients = names["value_and_grad"](*given)
             except AssertionError:
                 return shapes != self.shapes or seed > 0
-            except Exception:  # of the source
-                return False
+            except Exception:  # of the source; where there is nothing to compute with it may say that
+                return 0 in map(np.prod, shapes)
             expected = [self.value_and_grad(*args).array]
             for which in wanted:
                 t = which.value(call)
                 expected.append(np.zeros(t.shape) if t.node.grad is None else t.node.grad.array)
-        finite = [np.abs(x[np.isfinite(x)]).max(initial=0) for x in (*expected, *given) if x.dtype.kind == "f"]
+        finite = [np.abs(x[np.isfinite(x)]).max(initial=0) for x in map(np.asarray, (*expected, *given)) if x.dtype.kind == "f"]
         least = 1e-12 * max(finite, default=0)  # what is zero but for rounding
         largest = max(finite[: len(expected)])
         return all(np.shape(found) == right.shape and np.allclose(found, right, 1e-7, 1e-9 * largest + least, True)
@@ -258,8 +270,8 @@ class _Derivation:
 
 
 def _named_leaves(name: str, x: Any) -> Iterator[tuple[str, Any]]:
-    """The arrays and Tensors in an argument, each with the name of its place."""
-    if isinstance(x, (Value, np.ndarray)):
+    """The arrays, Tensors and fractions in an argument, each with the name of its place."""
+    if isinstance(x, INPUTS):
         yield name, x
     elif isinstance(x, (tuple, list, dict)):
         for key, part in x.items() if isinstance(x, dict) else enumerate(x):
@@ -288,7 +300,8 @@ def _varied(a: np.ndarray, shape: tuple, seed: int) -> np.ndarray:
     if not a.size:
         return np.zeros(shape, a.dtype)
     if a.dtype.kind == "b":
-        return rng.random(shape) <= max(rng.uniform(0.2, 0.8), rng.random(shape).min())
+        drawn = rng.random(shape)
+        return drawn <= max(rng.uniform(0.3, 0.8), *np.sort(drawn, None)[:2])  # sums over one element look different
     new = rng.choice(a.ravel(), shape)
     if a.dtype.kind != "f":
         return new
@@ -298,7 +311,10 @@ def _varied(a: np.ndarray, shape: tuple, seed: int) -> np.ndarray:
 
 def _is_condition(check: Var) -> bool:
     """Whether the source asserts a test: not what holds at all sizes, nor that numbers are finite."""
-    return check.value == "condition" and not check.args[0].op.startswith(("py.", "np.isfinite"))
+    asked = check.args[0]
+    if asked.value == FIXED:  # a number that the library needed to see
+        return isinstance(asked.args[0], Var) and isinstance(asked.args[0].value, Slot)
+    return check.value == "condition" and not asked.op.startswith(("py.", "np.isfinite"))
 
 
 def _leave_names_to_the_user(program: Program) -> None:

@@ -23,6 +23,7 @@ VIEWS = (".reshape", ".T", ".mT", ".transpose", "np.transpose", "np.swapaxes", "
 def own_memory(merged: Merged, gradients: dict[Slot, Var], wanted: list[Slot]) -> None:
     """Give each result of a program memory of its own: none is an argument, a part of one, or another result."""
     program = merged.program
+    (value,) = program.results
     taken = set(program.inputs)
 
     def owned(v: Var, name: str, like: Var) -> Var:
@@ -30,21 +31,21 @@ def own_memory(merged: Merged, gradients: dict[Slot, Var], wanted: list[Slot]) -
         while base.op in VIEWS and (base.op != "[]" or is_basic(base.args[1]) and base.shape):
             base, spread = base.args[0], spread or base.op == "np.broadcast_to"
         number = base.op == "constant" and not base.shape
-        if not number and not spread and base not in taken and base.op != "constant":
-            taken.add(base)
+        free = not number and not spread and base not in taken and base.op != "constant"
+        taken.add(base)
+        if free and not (v.section == "forward" and v is not value):
             v.name = name
             return v
         v.name = "" if v.name == name else v.name
-        new = Var(".copy", (v,), {}, v.shape, v.dtype, name)
+        new = Var("same" if free else ".copy", (v,), {}, v.shape, v.dtype, name)
         if number:
             ones = base not in merged.texts and base.value == 1
             new = Var(*(("np.ones_like", (like,)) if ones else ("np.full_like", (like, base))), {}, v.shape, v.dtype, name)
         program.body.append(new)
-        merged.shapes[new] = merged.shapes[v]
+        merged.shapes[new] = merged.shapes[like]
         return new
 
-    (value,) = program.results
-    program.results[0] = owned(value, value.name or "value", value)
+    program.results[0] = owned(value, "value" if value.op == "input" else value.name or "value", value)
     program.kept = []
     for v in [v for v in program.inputs if v.value in wanted]:
         zeros = Var("np.zeros_like", (v,), {}, v.shape, v.dtype, gradient_name(v.name))
@@ -62,7 +63,7 @@ class Printer(Words):
         self.merged, self.dims, self.program = merged, dims, merged.program
         program = self.program
         self.uses, ends = program.uses(), set(program.ends())
-        self.given = [v for v in program.inputs if v.shape is not None]
+        self.given = [v for v in program.inputs if isinstance(v.value, Slot)]
         symbols = [symbol.name for axes in dims.values() for symbol, _ in filter(None, axes)]
         for v in program.body:  # what the caller is given has these names, and nothing else
             if v not in ends and v.name in {gradient_name(i.name) for i in self.given}:
@@ -70,8 +71,9 @@ class Printer(Words):
         self.inline = {v for v in program.body if v not in ends and (
             not v.name and v.op not in ("put", "written") and v not in merged.counted and self._once(v) or
             self._zeros(v))}
+        unnamed = {v for var in program.body for v in (*var.sources(), var) if v.op in ("check", "constant")}
         super().__init__(named(program, ["value_and_grad", *symbols], [*program.results, *program.kept],
-                               {*self.inline, *(v for v in program.body if v.op == "check")}), self.inline)
+                               self.inline | unnamed), self.inline)
         self._share_names()
 
     def _share_names(self) -> None:
@@ -104,7 +106,7 @@ class Printer(Words):
         body = [line for v in self.program.body if v not in self.inline for line in self.statement(v)]
         value, gradients = (", ".join(map(self.of, side)) for side in (self.program.results, self.program.kept))
         result = f"{value}, ({gradients}{',' * (len(self.program.kept) == 1)})"
-        shapes = ", ".join(f"{self.names[v]} {self.merged.shapes[v]}" for v in self.given)
+        shapes = ", ".join(f"{self.names[v]} {self.merged.shapes[v]}" for v in self.given if v.shape is not None)
         body = self._with_counts(body, result)
         lines = [f'"""{name} and its gradients: ({result})', "", *textwrap.wrap(f"Shapes: {shapes}.", 100), '"""',
                  *self.sizes("\n".join([*bounds, *body, result])), *bounds, *body,
@@ -218,7 +220,14 @@ class Printer(Words):
         if v.op in ("np.multiply", "np.divide") and self.operator(v):
             return self._chain(v), TIGHTNESS["*"]
         if v.op == "np.negative":
-            return f"-{self.of(v.args[0], MINUS)}", MINUS
+            text = self.of(v.args[0], TIGHTNESS["*"])
+            return (text[1:], TIGHTNESS["*"]) if text.startswith("-") else (f"-{self.of(v.args[0], MINUS)}", MINUS)
+        if v.op in ("np.add", "np.subtract") and self.operator(v):
+            left, right = self.of(v.args[0], TIGHTNESS["+"]), self.of(v.args[1], TIGHTNESS["*"])
+            same = (v.op == "np.add") != right.startswith("-")
+            return f"{left} {'+' if same else '-'} {right.removeprefix('-')}", TIGHTNESS["+"]
+        if v.op == "same":
+            return self.of(v.args[0]), 0
         if v.op == "np.square":
             return f"{self.of(v.args[0], ATOM)} ** 2", TIGHTNESS["**"]
         if v.op == "np.absolute":
@@ -258,7 +267,8 @@ class Printer(Words):
         if numbers and product is not None:
             at = factors.index(numbers[0])
             rest = [f for f in factors if f not in numbers]
-            if not any(_is_number(x) for _, x in rest):  # True * 2 is a whole number
+            bools = not any(_is_number(x) for sign, x in rest if sign == "*")
+            if bools and len(rest) > 0 and (product < 0 or rest[-1][0] == "*"):  # they have no sign, and no sums
                 product = float(product)
             needed = abs(product) != 1 or isinstance(product, float)
             factors = [*rest[:at], *[("*", abs(product))] * needed, *rest[at:]]
@@ -268,8 +278,9 @@ class Printer(Words):
         if not factors or factors[0][0] == "/":
             factors = [("*", 1), *factors]
         (_, first), *others = factors
-        return minus + "".join([self.of(first, MINUS if minus else tight),
-                                *(f" {sign} {self.of(x, tight + 1)}" for sign, x in others)])
+        text = "".join([self.of(first, MINUS if minus else tight),
+                        *(f" {sign} {self.of(x, tight + 1)}" for sign, x in others)])
+        return text[1:] if minus and text.startswith("-") else minus + text
 
 
 def _is_number(x: Any) -> bool:
@@ -289,7 +300,9 @@ def _short_product(numbers: list) -> float | int | None:
     if len(numbers) == 1:
         return numbers[0]
     short = float(f"{product:.6g}")
-    return short if math.isclose(short, product, rel_tol=1e-15) else None
+    if math.isclose(short, product, rel_tol=1e-15):
+        return short
+    return product if len(repr(product)) <= max(len(repr(float(x))) for x in numbers) else None
 
 
 def _inserted(shape: tuple, new: tuple) -> str:

@@ -48,6 +48,8 @@ def means(program: Program) -> Program:
             return Var("np.mean", a.args, a.kwargs, var.shape, var.dtype, var.name)
         if var.op == "put" and a.op == "put" and repr(a.args[1:]) == repr(var.args[1:]) and a.args[2] is var.args[2]:
             return a  # x[i] += v stores twice
+        if var.op == "np.concatenate" and isinstance(a, (tuple, list)) and len(a) == 1:
+            return a[0]
         if var.op == "np.power" and b == 1 and isinstance(a, Var) and (a.shape, a.dtype) == (var.shape, var.dtype):
             return a
         return var
@@ -101,6 +103,8 @@ def signs(program: Program) -> Program:
         a, b = (*var.args, None, None)[:2]
         if var.op in ("np.add.reduce", "np.mean", ".reshape") and minus(a) is not None:
             return like(var, "np.negative", Var(var.op, (minus(a), *var.args[1:]), var.kwargs, var.shape, var.dtype))
+        if var.op == "np.negative" and isinstance(a, Var) and a.op == "np.negative":
+            return a.args[0]
         if var.op == "np.add" and a is b:
             return like(var, "np.multiply", 2, a)
         if var.op == "np.multiply" and (a == -1 or b == -1):
@@ -197,6 +201,14 @@ def _added_to_zeros(var: Var) -> Var:
 def less_broadcasting(program: Program) -> Program:
     """What is computed of values that are spread is computed before that."""
     def rule(var: Var) -> Var:
+        if var.op == "np.where" and _same_either_way(*var.args):
+            return var.args[2]
+        if var.op == "np.where":
+            least = [x.args[0] if isinstance(x, Var) and x.op == "np.broadcast_to" and not x.args[0].shape else x
+                     for x in var.args]
+            shapes = [x.shape for x in least if isinstance(x, Var) and x.shape is not None]
+            fits = shapes and np.broadcast_shapes(*shapes) == var.shape
+            return like(var, "np.where", *least) if fits and any(a is not b for a, b in zip(least, var.args)) else var
         spread = [x.args[0] if isinstance(x, Var) and x.op == "np.broadcast_to" else x for x in var.args]
         if not var.is_ufunc or all(x is y for x, y in zip(spread, var.args)):
             return var
@@ -206,6 +218,12 @@ def less_broadcasting(program: Program) -> Program:
         return like(var, "np.broadcast_to", Var(var.op, tuple(spread), {}, least, var.dtype), var.shape)
 
     return program.rewritten(rule)
+
+
+def _same_either_way(test: Any, a: Any, b: Any) -> bool:
+    """Whether a choice is c where b == c, and b elsewhere."""
+    return isinstance(test, Var) and test.op == "np.equal" and test.args[0] is b and isinstance(b, Var) and \
+        test.shape == b.shape and np.array_equal(known(test.args[1]), known(a))
 
 
 def like(var: Var, op: str, *args: Any) -> Var:

@@ -1,6 +1,7 @@
 """The rules of one operation as mathematics: run on symbols of its own shapes, and printed as tl.derive prints."""
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from ..engine.mode import Switch
 from ..engine.tape import backpropagate
 from ..engine.values import Node, leaf
 from ..nn import functional as F
-from ..nn.functional.convolution import columns, images
+from ..nn.functional.convolution import _out, columns, images
 from ..ops import erf, place, sigmoid, softmax
 from ..ops.index import _written
 from .idioms import masked_scores, one_hots, sigmoids, softmaxes
@@ -36,14 +37,15 @@ class _Spoken(Trace):
             return super().whole(function, args)
         if function is images:
             windows, shape, kernel, stride, dilation = args
-            windows = windows.reshape(len(windows), shape[0], -1).transpose(1, 0, 2)
+            count = math.prod(_out(*sizes) for sizes in zip(shape[2:], kernel, stride, dilation))
+            windows = windows.reshape(len(windows), shape[0], count).transpose(1, 0, 2)
             kernel, stride, dilation = map(_one_for_both, (kernel, stride, dilation))
             return self.said(F.fold, windows, shape[2:], kernel, dilation, 0, stride)
         if function is columns:
             x, kernel, stride, dilation = args
             kernel, stride, dilation = map(_one_for_both, (kernel, stride, dilation))
             windows = self.said(F.unfold, x, kernel, dilation, 0, stride)
-            return windows.transpose(1, 0, 2).reshape(windows.shape[1], -1)
+            return windows.transpose(1, 0, 2).reshape(windows.shape[1], windows.shape[0] * windows.shape[2])
         return self.said(function, *args)
 
     def said(self, function: Any, *args: Any) -> Any:
@@ -126,9 +128,10 @@ class _Rule(Printer):
     def lines(self, name: str) -> list[str]:
         """The statements; the last adds to what has this name."""
         (result,) = self.program.results
-        before = [v for v in self.program.body if v not in self.inline and v is not result]
+        stated = result not in self.program.body or result.op in ("put", "written")
+        before = [v for v in self.program.body if v not in self.inline and (stated or v is not result)]
         body = [line.partition("  # ")[0].rstrip() for v in before for line in self.statement(v)]
-        return [*body, f"{name} += {self.operation(result)[0] if result in self.program.body else self.of(result)}"]
+        return [*body, f"{name} += {self.of(result) if stated else self.operation(result)[0]}"]
 
     # ---- words
     def of(self, x: Any, tighter: int = 0) -> str:

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from ..compiler.program import Part, Program, Var, identical, variables
 from ..compiler.words import TIGHTNESS, Verbatim, literal, pattern
 
 MOST_TRIALS = 400
+MOST_FACTORS = 9  # sizes that products are made of
+MOST_ELEMENTS = 400_000  # of all inputs where they are larger than the example's
 LETTERS = "NDMKHLPQRSTUVW"
 Shapes = list[tuple[int, ...]]  # of all inputs
 
@@ -44,6 +47,7 @@ class Sized(Part):
 
 def binding(text: str) -> int:
     """How tightly an expression of sizes binds."""
+    text = re.sub(r"\([^()]*\)", "", text)
     for sign in ("+", "-", "//", "*"):
         if f" {sign} " in text:
             return TIGHTNESS[sign]
@@ -117,20 +121,24 @@ def symbols_of(shapes: Shapes, allowed: Callable[[Shapes], bool]) -> list[Symbol
 
 def generic_shapes(shapes: Shapes, symbols: list[Symbol], allowed: Callable[[Shapes], bool], count: int
                    ) -> list[Shapes]:
-    """Larger shapes in which no two symbols have the same value, nor one twice, nor anything else in common."""
-    used = {extent for shape in shapes for extent in shape}
+    """Shapes in which no two symbols have the same value, nor one an earlier one: larger ones, unless that takes too
+    long."""
+    large = sum(map(math.prod, shapes)) > MOST_ELEMENTS // 80
+    known = {extent for shape in shapes for extent in shape}
     rng = np.random.default_rng(0)
-    rounds: list[Shapes] = []
+    rounds: list[dict[Symbol, int]] = []
     for trial in range(50):
         values: dict[Symbol, int] = {}
         for symbol in symbols:
-            grown = (symbol.value(shapes) + int(rng.integers(1, 4 + trial % 10 + n)) for n in itertools.count())
-            values[symbol] = next(v for v in grown if v not in used and v not in values.values())
-        if allowed(resized(shapes, values)):
-            used.update(values.values())
-            rounds.append(resized(shapes, values))
+            used = {*known, *values.values(), *(before[symbol] for before in rounds)}
+            least = min(symbol.value(shapes), 4) if large else symbol.value(shapes)
+            grown = (least + int(rng.integers(1, 4 + trial % 10 + n)) for n in itertools.count())
+            values[symbol] = next(v for v in grown if v not in used)
+        new = resized(shapes, values)
+        if sum(map(math.prod, new)) <= MOST_ELEMENTS and allowed(new):
+            rounds.append(values)
         if len(rounds) == count:
-            return rounds
+            return [resized(shapes, values) for values in rounds]
     raise Misfit
 
 
@@ -142,6 +150,9 @@ class Merged:
         """letters: for the sizes that the values of masks decide."""
         self.values = values  # of the symbols by name, for each program
         self.letters = iter(letters)
+        self.extents: dict[str, list[int]] = {}  # sums of sizes that are extents, such as (N - 2), with their values
+        self.products: list[tuple[str, list[int]]] = []
+        self.factors = 0  # how many sizes these are products of
         self.counted: dict[Var, tuple[str, int]] = {}  # what a mask selects: the symbol for how much, and its axis
         self.vars: dict[tuple[Var, ...], Var] = {}
         self.texts: dict[Var, Any] = {}  # of constants that follow the sizes: a Sized, or a text
@@ -182,8 +193,15 @@ class Merged:
     def _same(self, each: tuple[Var, ...], var: Var) -> None:
         self.vars[each] = var
         if var.shape is not None:
-            extents = [str(self._number(extents)) for extents in zip(*(v.shape for v in each), strict=True)]
+            extents = [str(self._extent(extents)) for extents in zip(*(v.shape for v in each), strict=True)]
             self.shapes[var] = f"({', '.join(extents)}{',' * (len(extents) == 1)})"
+
+    def _extent(self, each: tuple) -> Any:
+        """A number that may be a factor of others."""
+        found = self._number(each)
+        if isinstance(found, Sized) and binding(found.numerator) < TIGHTNESS["*"]:
+            self.extents[f"({found})"] = list(each)
+        return found
 
     def _of(self, each: tuple) -> Any:
         """What is the same at all sizes, or follows them."""
@@ -198,6 +216,9 @@ class Merged:
             return type(first)([self._of(parts) for parts in zip(*each)])
         if isinstance(first, dict):
             return {key: self._of(tuple(x[key] for x in each)) for key in first}
+        if isinstance(first, range):
+            ends = [self._number(tuple(getattr(x, part) for x in each)) for part in ("start", "stop", "step")]
+            return Verbatim(f"range({', '.join(map(str, ends if ends[2] != 1 else ends[ends[0] == 0 : 2]))})")
         if isinstance(first, slice):
             return slice(*(self._of(tuple(getattr(x, part) for x in each)) for part in ("start", "stop", "step")))
         return self._number(each)
@@ -212,22 +233,27 @@ class Merged:
             raise Misfit(f"no expression of the sizes gives a number in it ({', '.join(map(str, each))})")
         return found
 
-    def _products(self) -> Iterator[tuple[str, list[int]]]:
-        """Sizes, and products of them, with their values."""
-        names = list(self.values[0])
-        for count in (1, 2, 3):
-            for chosen in itertools.combinations_with_replacement(names, count):
-                yield " * ".join(chosen), [math.prod(values[name] for name in chosen) for values in self.values]
+    def _products(self) -> list[tuple[str, list[int]]]:
+        """Sizes, those that follow from them, and products of these, with their values."""
+        plain = {name: [values[name] for values in self.values] for name in self.values[0]}
+        factors = list((plain | self.extents).items())[:MOST_FACTORS]
+        if self.factors < len(factors):  # there are more than last time
+            self.factors = len(factors)
+            self.products = [(" * ".join(name for name, _ in chosen), list(map(math.prod, zip(*(v for _, v in chosen)))))
+                             for count in (1, 2, 3, 4)
+                             for chosen in itertools.combinations_with_replacement(factors, count)]
+        return self.products
 
     def _whole(self, each: tuple) -> Iterator[Sized]:
         """Expressions for whole numbers: N, -N, N - 1, 4 * N, N - K + 1, (N - 1) // 2."""
-        products = list(self._products())
+        products = self._products()
         for text, values in products:
-            for times in (1, -1, *range(2, 17)):
-                more = each[0] - times * values[0]
-                if abs(more) <= 64 and all(x == times * v + more for x, v in zip(each, values)):
-                    scaled = {1: text, -1: f"-{text}"}.get(times, f"{times} * {text}")
-                    yield Sized(scaled + _added(more))
+            rise = values[0] - values[1]
+            times = (each[0] - each[1]) // rise if rise else 0
+            more = each[0] - times * values[0]
+            if times and all(x == times * v + more for x, v in zip(each, values)):
+                scaled = {1: text, -1: f"-{text}"}.get(times, f"{times} * {text}")
+                yield Sized(scaled + _added(more))
         for (one, a), (other, b) in itertools.permutations(products, 2):
             for sign in (1, -1):
                 more = each[0] - a[0] - sign * b[0]
@@ -324,7 +350,11 @@ def _short(values: list[float], precise: float) -> float | None:
         short = float(f"{values[0]:.{digits}g}")
         if short and all(math.isclose(v, short, rel_tol=precise) for v in values):
             return int(short) if short.is_integer() else short
-    return None
+    fraction = Fraction(values[0]).limit_denominator(1000)
+    best = fraction.numerator / fraction.denominator
+    best = best if best and math.isclose(best, values[0], rel_tol=4e-15) else values[0]
+    exact = len(values) > 1 and best and all(math.isclose(v, best, rel_tol=4e-15) for v in values)
+    return best if exact else None
 
 
 def _numbers_in(text: str) -> tuple[list[str], list[Any]]:

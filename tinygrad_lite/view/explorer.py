@@ -31,7 +31,7 @@ def explore(output: Any, path: str | Path = "graph.html", names: Any = None) -> 
     totals = _running_totals(tape)
     data = {"steps": [_step(tape, step, totals) for step in tape], "output": tape.output,
             "memory": tape.memory, "flops": tape.flops, "few": FEW, "heat": HEAT}
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     path = Path(path)
     path.write_text(PAGE.read_text(encoding="utf-8").replace("/*DATA*/ null", text), encoding="utf-8")
     return path

@@ -72,17 +72,17 @@ def forward_half(tape: Any, limit: int, module: str | None = None) -> Half:
     steps = [s for s in tape if s.index == tape.output or s.label == f"v{s.index}"]
 
     def group_row(group: list, path: str) -> Row:
-        memory, flops = sum(s.memory for s in group), sum(s.flops for s in group)
-        work = f"{_count(memory, 'B')}, {_count(flops, 'flops')}"
-        text = f"{group[0].label} … {group[-1].label}: {len(group)} steps, {work}"
+        text = f"{group[0].label} … {group[-1].label}: {_totals(group)}"
         return Row(text, shape_of(group[-1]), *_marked([s.value for s in group]), path)
 
     def step_rows(s: Any) -> list[Row]:
         return [Row(str(s), shape_of(s), *_valued(s.value), s.module)]
 
-    rows, note = _rows(steps, step_rows, group_row, limit, module)
-    operations = f"{sum(s.is_operation for s in tape)} operations"
-    return Half(rows, f"{operations}, {_count(tape.memory, 'B')} of values, {_count(tape.flops, 'flops')}{note}")
+    if module is not None:
+        inside = tape.find(module=module)
+        return Half([row for s in steps if s in inside for row in step_rows(s)], _totals(inside))
+    rows, note = _rows(steps, step_rows, group_row, limit)
+    return Half(rows, _totals(tape) + note)
 
 
 def backward_half(tape: Any, limit: int, module: str | None = None) -> Half:
@@ -95,6 +95,11 @@ def backward_half(tape: Any, limit: int, module: str | None = None) -> Half:
 
     def step_rows(step: Any) -> list[Row]:
         rows: dict[str, Row] = {}
+        for hook in (step.node.hooks or {}).values():
+            if callable(hook):
+                g = tape.gradients[step.index]
+                text = f"{step.label}.grad = {getattr(hook, '__name__', 'hook')}({step.label}.grad)"
+                rows[text] = Row(text, shape_of(g), *_valued(g), step.module)
         for i in ran[step.index]:
             *before, line = step.rules[i]
             for text in before:  # what two rules have in common stands there once
@@ -105,27 +110,27 @@ def backward_half(tape: Any, limit: int, module: str | None = None) -> Half:
 
     def group_row(group: list, path: str) -> Row:
         sent = [tape.contributions[s.index, i] for s in group for i in ran[s.index]]
-        text = f"{group[0].label}.grad … {group[-1].label}.grad: {len(sent)} contributions"
+        memory = _count(sum(d.nbytes for d in sent), "B")
+        text = f"{group[0].label}.grad … {group[-1].label}.grad: {len(sent)} contributions, {memory}"
         return Row(text, "", *_marked(sent), path)
 
-    rows, note = _rows([tape[i] for i in ran], step_rows, group_row, limit, module)
-    return Half(seed * (module is None) + rows, note.removeprefix("; "))
+    if module is not None:
+        return Half([row for i in ran if tape[i] in tape.find(module=module) for row in step_rows(tape[i])])
+    rows, note = _rows([tape[i] for i in ran], step_rows, group_row, limit)
+    return Half(seed + rows, note.removeprefix("; "))
 
 
-def _rows(steps: list, rows_of: Callable[[Any], list[Row]], group_row: Callable[[list, str], Row], limit: int,
-          module: str | None) -> tuple[list[Row], str]:
+def _rows(steps: list, rows_of: Callable[[Any], list[Row]], group_row: Callable[[list, str], Row], limit: int
+          ) -> tuple[list[Row], str]:
     """The rows of steps; where they are too many, neighbours in one module in one row, the deepest modules that are
     few enough; and what to say about that."""
-    if module is not None:
-        inside = [s for s in steps if s.module == module or s.module.startswith(module + ".")]
-        return [row for s in inside for row in rows_of(s)], ""
     if len(steps) <= limit:
         rows = [row for s in steps for row in rows_of(s)]
         if len(rows) <= limit:
             return rows, ""
     deepest = max((len(s.module.split(".")) for s in steps if s.module), default=0)
     for depth in range(deepest, 0, -1):
-        paths = [".".join(s.module.split(".")[:depth]) or s.index for s in steps]  # a step of no module is alone
+        paths = _paths(steps, depth)
         runs = itertools.groupby(zip(paths, steps), lambda pair: pair[0])
         groups = [(str(path), [s for _, s in run]) for path, run in runs]
         if len(groups) <= limit or depth == 1:
@@ -137,6 +142,22 @@ def _rows(steps: list, rows_of: Callable[[Any], list[Row]], group_row: Callable[
     ends = [*steps[:limit], *steps[-limit:]] if len(steps) > 2 * limit else steps
     rows = [row for s in ends for row in rows_of(s)]
     return _folded(rows, limit, len(steps) - len(ends)), ""
+
+
+def _paths(steps: list, depth: int) -> list:
+    """The group of each step: its module, at most so deep; what runs between two steps of one module belongs to it,
+    any other step without a module is alone."""
+    own = [".".join(s.module.split(".")[:depth]) for s in steps]
+    before = list(itertools.accumulate(own, lambda last, path: path or last))
+    after = list(itertools.accumulate(own[::-1], lambda last, path: path or last))[::-1]
+    return [path or (a if a == b and a else s.index) for s, path, a, b in zip(steps, own, before, after)]
+
+
+def _totals(steps: Iterable) -> str:
+    """How many operations, and what they take."""
+    found = [s for s in steps if s.is_operation]
+    memory, flops = sum(s.memory for s in found), sum(s.flops for s in found)
+    return f"{len(found)} operations, {_count(memory, 'B')} of values, {_count(flops, 'flops')}"
 
 
 def _valued(a: np.ndarray) -> tuple[str, str]:

@@ -100,6 +100,8 @@ class Step:
 
         Lines before it compute what the operation kept, or what is used twice. They are numpy and the vocabulary.
         """
+        if not self.is_operation:
+            return {}
         names = {key: source.label for key, source in self.sources.items() if not source.is_number}
         try:
             return rule_lines(self.node, np.ones_like(self.value), self.label, names)
@@ -116,14 +118,15 @@ class Step:
 
     def _said(self) -> list[str]:
         """The arguments; without those that are as they are unless given."""
-        found, parameters = [], _parameters(self.node.op, len(self.args))
-        positional = any(p.kind in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY) for p in parameters)
-        for p, a, i in zip(parameters, self.args, self.inputs):
+        steps, named = [], []
+        for p, a, i in zip(_parameters(self.node.op, len(self.args)), self.args, self.inputs):
             if i is not None:
-                found.append(self.sources[id(a)].label)
+                steps.append(self.sources[id(a)].label)
+            elif p.kind is p.POSITIONAL_ONLY or p.name == "index":
+                steps.append(self._written(a))
             elif a is not None and (isinstance(a, np.ndarray) or repr(a) != repr(p.default)):
-                found.append(self._written(a) if positional else f"{p.name}={self._written(a)}")
-        return found
+                named.append(f"{p.name}={self._written(a)}")
+        return steps + named
 
     def _written(self, a: Any) -> str:
         """An argument as text, the arrays in it by their labels."""
@@ -135,7 +138,7 @@ class Step:
         if isinstance(a, slice):
             start, stop, by = ("" if x is None else str(x) for x in (a.start, a.stop, a.step))
             return f"{start}:{stop}" + f":{by}" * bool(by)
-        text = "..." if a is Ellipsis else str(a)
+        text = "..." if a is Ellipsis else repr(a) if isinstance(a, str) else str(a)
         return text if len(text) <= 24 else text[:21] + "..."
 
 
@@ -150,11 +153,16 @@ FLOPS: dict[str, Callable[..., int]] = {  # of what takes more than one operatio
 
 @functools.cache
 def _parameters(op: Any, count: int) -> list[inspect.Parameter]:
-    """What an operation's forward calls `count` arguments."""
+    """What an operation's forward calls `count` arguments; the defaults are those of the function that people call."""
     if op.forward is None or isinstance(op.forward, np.ufunc):
         return [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in "xyz"]
     found = list(inspect.signature(op.forward).parameters.values())
     found = found[1:] if hasattr(op, "source") else found  # a Function's forward has its context first
+    public = VOCABULARY.get(op.__name__, getattr(F, op.__name__, None))
+    known = inspect.signature(public).parameters if inspect.isfunction(public) else {}
+    defaults = {name: p.default for name, p in known.items() if p.default is not p.empty}
+    found = [p.replace(default=defaults[p.name]) if p.name in defaults and p.kind is p.POSITIONAL_OR_KEYWORD else p
+             for p in found]
     return found + found[-1:] * (count - len(found))
 
 
@@ -235,6 +243,8 @@ class Tape:
         self.steps: list[Step] = []
         self.gradients: dict[int, np.ndarray] = {}  # after backward(): the adjoint of each step
         self.contributions: dict[tuple[int, int], np.ndarray] = {}  # (step, argument): what it sent back
+        self._values = {source: x for node in nodes for x, source in zip(node.args, node.inputs)
+                        if source is not None and x is not source.array}  # before they were changed in place
         own: dict[Any, Node] = {None: None}  # type: ignore[dict-item]
         for node in sorted(starts, key=lambda n: n.place):
             own[node] = _copy(node, ())
@@ -256,7 +266,8 @@ class Tape:
             args = tuple(own[node].args[: len(node.inputs)])
             inputs = tuple(read[id(x)].index if id(x) in read else None for x in args)
             line, module = getattr(node, "origin", ("", ""))
-            self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, args, node.array, "", line, module,
+            self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, args,
+                                      self._values.get(node, node.array), "", line, module,
                                       own[node], read))
         self.output = self._places[own[output.node]]
 
@@ -276,8 +287,14 @@ class Tape:
     def find(self, op: str | None = None, module: str | None = None) -> list[Step]:
         """The steps of an operation, or in a module (and below it).
 
-        ValueError, with the names of its parts, for a function that is recorded as the operations it is made of.
+        ValueError, with the names of its parts, for a function that is recorded as the operations it is made of; and
+        for a module that has no step.
         """
+        inside = [s for s in self.steps if module is None or s.module == module or s.module.startswith(module + ".")]
+        if module is not None and not inside:
+            near = ", ".join(difflib.get_close_matches(module, sorted({s.module for s in self.steps} - {""}), 5, 0))
+            raise ValueError(f"find: no step is in a module {module!r}" + (
+                f"; the nearest are {near}" if near else ": record the model inside `with tl.study():`"))
         if op is not None and not any(s.op == op for s in self.steps):
             parts, names = parts_of(op), known_names()
             if op not in names:
@@ -287,8 +304,7 @@ class Tape:
             if parts:
                 raise ValueError(f"find: {op} is recorded as its parts, so look for those: "
                                  + (f"here {', '.join(sorted(here))}" if here else "none of them is on this tape"))
-        return [s for s in self.steps if (op is None or s.op == op)
-                and (module is None or s.module == module or s.module.startswith(module + "."))]
+        return [s for s in inside if op is None or s.op == op]
 
     @property
     def memory(self) -> int:

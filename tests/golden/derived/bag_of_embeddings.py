@@ -7,6 +7,7 @@ def value_and_grad(tokens, E, w):
     Shapes: tokens (N,), E (D, M), w (M,).
     """
     N = len(tokens)
+    assert (tokens >= 0).all()
     e = E[tokens]                                             # (N, M)
     h = e.mean(0)                                             # (M,)
     t1 = (h * w).sum()                                        # ()
@@ -14,7 +15,7 @@ def value_and_grad(tokens, E, w):
     t2 = t1 > 20.0                                            # ()
     value = np.where(t2, t1, soft)                            # ()
     dsoft = np.where(t2, 0.0, 1.0)                            # ()
-    t3 = np.where(t2, 1.0, 0.0) + dsoft / (1 + np.exp(-np.where(t1 == 0.0, 0.0, t1)))  # ()
+    t3 = np.where(t2, 1.0, 0.0) + dsoft / (1 + np.exp(-t1))   # ()
     dh = t3 * w                                               # (M,)
     dw = t3 * h                                               # (M,)
     dE = np.zeros_like(E)

@@ -7,6 +7,7 @@ def value_and_grad(logits, y):
     Shapes: logits (N, D), y (N,).
     """
     N = len(logits)
+    assert (y >= 0).all()
     z = logits - logits.max(1, keepdims=True)                 # (N, D)
     e = np.exp(z)                                             # (N, D)
     total = e.sum(1)                                          # (N,)
