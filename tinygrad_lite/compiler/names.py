@@ -165,7 +165,7 @@ def _refusals(file: str) -> set[int]:
     found: set[int] = set()
     for node in ast.walk(_parsed("".join(linecache.getlines(file)))):
         raises = isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise) and not node.orelse
-        if raises or isinstance(node, ast.Assert):
+        if isinstance(node, ast.Assert) or isinstance(node, ast.If) and raises:
             found.update(range(node.test.lineno, (node.test.end_lineno or node.test.lineno) + 1))
     return found
 

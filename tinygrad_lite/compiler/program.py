@@ -93,7 +93,7 @@ class Var(Part):
     shape: Any = None
     dtype: Any = None
     name: str = ""
-    value: Any = None  # of a constant the array, of an input what it stands for, of a check what asks (names.truth_test)
+    value: Any = None  # of a constant the array, of an input what it stands for; of a check see names.truth_test
     aliases: bool = False  # it showed memory of its first argument when it was recorded
     line: Any = None  # the user's source line (names.Line)
     section: str = ""  # "forward", "backward" or "update"

@@ -14,8 +14,8 @@ import numpy as np
 from ..compiler.effects import Contents, Saved
 from ..compiler.program import Call, Program, Slot, Var, leaves, mapped
 from ..compiler.recording import record
-from ..compiler.state import State
 from ..compiler.stand_ins import FIXED
+from ..compiler.state import State
 from ..compiler.trace import CompileError
 from ..engine.mode import mode, no_grad
 from ..engine.values import Value, as_array
@@ -43,6 +43,8 @@ def derive(function: Callable, *examples: Any, check: bool = True) -> str:
     is run at many sizes and values beside the tape: where they differ it is for fewer sizes, and a RuntimeError if it
     differs at the examples'. CompileError for a function whose gradient depends on values in a way that has no text.
     """
+    if isinstance(function, Value) or not callable(function):
+        raise TypeError(f"derive: it takes a function and examples of its arguments, not a {type(function).__name__}")
     return _Derivation(function, examples).source(check)
 
 
@@ -105,10 +107,11 @@ class _Derivation:
         value = self.function(*args)
         value = value.clone() if any(value is x for x in args) else value
         if not isinstance(value, Tensor) or value.array.size != 1 or value.node is None:
-            got = f"shape {value.shape}" if isinstance(value, Tensor) else f"type {type(value).__name__}"
-            raise TypeError("derive: the function has to give a scalar Tensor that depends on what gradients are wanted "
-                            f"of; it gives one of {got}" + " without a tape" * (isinstance(value, Tensor) and
-                                                                                value.node is None))
+            got = f"a {type(value).__name__}"
+            if isinstance(value, Tensor):
+                got = f"one of shape {value.shape}" + " without a tape" * (value.node is None)
+            raise TypeError("derive: the function has to give a scalar Tensor that depends on what gradients are "
+                            f"wanted of, and gives {got}")
         one = np.ones(value.array.shape, value.array.dtype)
         value.backward(Tensor(one if mode.tracing is None else mode.tracing.traced(one)))  # what is made of it is noted
         return value
@@ -195,8 +198,9 @@ class _Derivation:
             values = {s: min(max(start + step * i, least), most) for i, (s, (least, most)) in enumerate(bounds.items())}
             if not agrees(resized(self.shapes, values)):
                 raise Misfit
-        return printer.text(name, [f"assert {s.name} >= {least}" for s, (least, _) in bounds.items() if least > 0] +
-                            [f"assert {s.name} <= {most}" for s, (_, most) in bounds.items() if most < LARGEST])
+        asserts = [f"assert {s.name} >= {least}, {s.name}" for s, (least, _) in bounds.items() if least > 0]
+        asserts += [f"assert {s.name} <= {most}, {s.name}" for s, (_, most) in bounds.items() if most < LARGEST]
+        return printer.text(name, asserts)
 
     def merged(self, symbols: list[Symbol]) -> tuple[Merged, list[Shapes]]:
         """One program for all values of the symbols and of the inputs, and other shapes to try it at."""
@@ -257,15 +261,16 @@ class _Derivation:
             except AssertionError:
                 return shapes != self.shapes or seed > 0
             except Exception:  # of the source; where there is nothing to compute with it may say that
-                return 0 in map(np.prod, shapes)
+                return any(0 in shape for shape in shapes)
             expected = [self.value_and_grad(*args).array]
             for which in wanted:
                 t = which.value(call)
                 expected.append(np.zeros(t.shape) if t.node.grad is None else t.node.grad.array)
-        finite = [np.abs(x[np.isfinite(x)]).max(initial=0) for x in map(np.asarray, (*expected, *given)) if x.dtype.kind == "f"]
-        least = 1e-12 * max(finite, default=0)  # what is zero but for rounding
-        largest = max(finite[: len(expected)])
-        return all(np.shape(found) == right.shape and np.allclose(found, right, 1e-7, 1e-9 * largest + least, True)
+        given = [x for x in map(np.asarray, given) if x.dtype.kind == "f"]
+        of_results, of_inputs = (max(np.abs(x[np.isfinite(x)]).max(initial=0) for x in arrays)
+                                 for arrays in (expected, [*expected, *given]))
+        noise = 1e-9 * of_results + 1e-12 * of_inputs  # also of what is zero but for rounding
+        return all(np.shape(found) == right.shape and np.allclose(found, right, 1e-7, noise, True)
                    for found, right in zip((value, *gradients), expected, strict=True))
 
 

@@ -112,9 +112,12 @@ def not_negative(program: Program) -> Program:
     """That indices are inside, which the library tests of them as unsigned numbers: numpy itself refuses large ones."""
     def rule(var: Var) -> Var:
         asked = var.args[0]
-        if var.op != "check" or asked.op != "np.less" or not isinstance(asked.args[0], Var) or asked.args[0].op != "np.maximum.reduce":
+        if var.op != "check" or asked.op != "np.less":
             return var
-        unsigned = asked.args[0].args[0]
+        largest = asked.args[0]
+        if not isinstance(largest, Var) or largest.op != "np.maximum.reduce":
+            return var
+        unsigned = largest.args[0]
         if unsigned.op not in (".view", ".astype") or unsigned.args[1:] != (np.uint64,):
             return var
         index = unsigned.args[0]

@@ -5,8 +5,6 @@ import re
 import textwrap
 from typing import Any
 
-import numpy as np
-
 from ..compiler.names import gradient_name
 from ..compiler.passes import dead_code, fresh_zeros
 from ..compiler.program import Slot, Var
@@ -17,6 +15,7 @@ from .sizes import Merged, Sized, Symbol, bracketed
 REDUCTIONS = {"np.add.reduce": "sum", "np.maximum.reduce": "max", "np.minimum.reduce": "min",
               "np.multiply.reduce": "prod", "np.mean": "mean"}
 COLUMN = 56  # of the comments with shapes
+ERF = "erf = np.vectorize(math.erf, [float])"
 VIEWS = (".reshape", ".T", ".mT", ".transpose", "np.transpose", "np.swapaxes", "np.broadcast_to", "[]")
 
 
@@ -37,10 +36,12 @@ def own_memory(merged: Merged, gradients: dict[Slot, Var], wanted: list[Slot]) -
             v.name = name
             return v
         v.name = "" if v.name == name else v.name
-        new = Var("same" if free else ".copy", (v,), {}, v.shape, v.dtype, name)
+        op = "same" if free else ".copy"
+        args: tuple = (v,)
         if number:
             ones = base not in merged.texts and base.value == 1
-            new = Var(*(("np.ones_like", (like,)) if ones else ("np.full_like", (like, base))), {}, v.shape, v.dtype, name)
+            op, args = ("np.ones_like", (like,)) if ones else ("np.full_like", (like, base))
+        new = Var(op, args, {}, v.shape, v.dtype, name)
         program.body.append(new)
         merged.shapes[new] = merged.shapes[like]
         return new
@@ -72,7 +73,7 @@ class Printer(Words):
             not v.name and v.op not in ("put", "written") and v not in merged.counted and self._once(v) or
             self._zeros(v))}
         unnamed = {v for var in program.body for v in (*var.sources(), var) if v.op in ("check", "constant")}
-        super().__init__(named(program, ["value_and_grad", *symbols], [*program.results, *program.kept],
+        super().__init__(named(program, ["value_and_grad", "math", "erf", *symbols], [*program.results, *program.kept],
                                self.inline | unnamed), self.inline)
         self._share_names()
 
@@ -112,7 +113,9 @@ class Printer(Words):
                  *self.sizes("\n".join([*bounds, *body, result])), *bounds, *body,
                  f"return {result}"]
         parameters = ", ".join(self.names[v] for v in self.given)
-        return "\n".join(["import numpy as np", "", "", f"def value_and_grad({parameters}):",
+        erf = any(v.op == "erf" for v in self.program.body)
+        head = ["import math", "", "import numpy as np", "", ERF] if erf else ["import numpy as np"]
+        return "\n".join([*head, "", "", f"def value_and_grad({parameters}):",
                           *(f"    {line}".rstrip() for line in lines)]) + "\n"
 
     def sizes(self, body: str) -> list[str]:
@@ -137,7 +140,8 @@ class Printer(Words):
                 lines.append(f"{new[places[0]]} = {self.names[v]}.shape[{places[0]}]")
             elif places:
                 lines.append(f"{', '.join(new)} = {self.names[v]}.shape")
-        return lines + [f"assert {self.names[v]}.shape == {shape}" for v, shape in shapes.items()]
+        found = {f"{self.names[v]}.shape": shape for v, shape in shapes.items()}
+        return lines + [f"assert {said} == {shape}, {said}" for said, shape in found.items()]
 
     def _extent(self, v: Var, i: int, axis: tuple[Symbol, int] | None) -> str:
         if axis is None:

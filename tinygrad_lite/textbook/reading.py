@@ -204,11 +204,7 @@ def less_broadcasting(program: Program) -> Program:
         if var.op == "np.where" and _same_either_way(*var.args):
             return var.args[2]
         if var.op == "np.where":
-            least = [x.args[0] if isinstance(x, Var) and x.op == "np.broadcast_to" and not x.args[0].shape else x
-                     for x in var.args]
-            shapes = [x.shape for x in least if isinstance(x, Var) and x.shape is not None]
-            fits = shapes and np.broadcast_shapes(*shapes) == var.shape
-            return like(var, "np.where", *least) if fits and any(a is not b for a, b in zip(least, var.args)) else var
+            return _choice_of_numbers(var)
         spread = [x.args[0] if isinstance(x, Var) and x.op == "np.broadcast_to" else x for x in var.args]
         if not var.is_ufunc or all(x is y for x, y in zip(spread, var.args)):
             return var
@@ -218,6 +214,15 @@ def less_broadcasting(program: Program) -> Program:
         return like(var, "np.broadcast_to", Var(var.op, tuple(spread), {}, least, var.dtype), var.shape)
 
     return program.rewritten(rule)
+
+
+def _choice_of_numbers(var: Var) -> Var:
+    """A choice between numbers, where these are spread over the shape that the test has."""
+    parts = [x.args[0] if isinstance(x, Var) and x.op == "np.broadcast_to" and not x.args[0].shape else x
+             for x in var.args]
+    shapes = [x.shape for x in parts if isinstance(x, Var) and x.shape is not None]
+    spread = any(a is not b for a, b in zip(parts, var.args))
+    return like(var, "np.where", *parts) if spread and np.broadcast_shapes(*shapes) == var.shape else var
 
 
 def _same_either_way(test: Any, a: Any, b: Any) -> bool:

@@ -239,9 +239,10 @@ class Merged:
         factors = list((plain | self.extents).items())[:MOST_FACTORS]
         if self.factors < len(factors):  # there are more than last time
             self.factors = len(factors)
-            self.products = [(" * ".join(name for name, _ in chosen), list(map(math.prod, zip(*(v for _, v in chosen)))))
-                             for count in (1, 2, 3, 4)
-                             for chosen in itertools.combinations_with_replacement(factors, count)]
+            chosen = itertools.chain.from_iterable(
+                itertools.combinations_with_replacement(factors, count) for count in (1, 2, 3, 4))
+            self.products = [(" * ".join(name for name, _ in some), list(map(math.prod, zip(*(v for _, v in some)))))
+                             for some in chosen]
         return self.products
 
     def _whole(self, each: tuple) -> Iterator[Sized]:

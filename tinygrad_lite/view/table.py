@@ -148,9 +148,16 @@ def _paths(steps: list, depth: int) -> list:
     """The group of each step: its module, at most so deep; what runs between two steps of one module belongs to it,
     any other step without a module is alone."""
     own = [".".join(s.module.split(".")[:depth]) for s in steps]
-    before = list(itertools.accumulate(own, lambda last, path: path or last))
-    after = list(itertools.accumulate(own[::-1], lambda last, path: path or last))[::-1]
+    before, after = _latest(own), _latest(own[::-1])[::-1]
     return [path or (a if a == b and a else s.index) for s, path, a, b in zip(steps, own, before, after)]
+
+
+def _latest(paths: list[str]) -> list[str]:
+    """For each place the last path so far."""
+    found = [""]
+    for path in paths:
+        found.append(path or found[-1])
+    return found[1:]
 
 
 def _totals(steps: Iterable) -> str:

@@ -228,7 +228,9 @@ class Tape:
     """
 
     def __init__(self, output: Any, names: Any = None) -> None:
-        if not isinstance(output, Value) or output.node is None:
+        if not isinstance(output, Value):
+            raise TypeError(f"tape: it takes the Tensor that was computed, not a {type(output).__name__}")
+        if output.node is None:
             raise RuntimeError("tape: the tensor was not recorded: no input requires grad, or it was made under "
                                "no_grad()")
         if isinstance(names, Module):

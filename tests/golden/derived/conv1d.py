@@ -8,7 +8,7 @@ def value_and_grad(x, weight, bias, target):
     """
     N, D, M = x.shape
     K = len(weight)
-    assert weight.shape == (K, D, 3)
+    assert weight.shape == (K, D, 3), weight.shape
     inside = x[:, :, None, :]                                 # (N, D, 1, M)
     t1 = np.zeros((N, D, 1, M + 2))
     t1[:, :, :, 1:M + 1] = inside                             # (N, D, 1, M + 2)
