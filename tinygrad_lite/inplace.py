@@ -30,7 +30,7 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
             refuse_stale(op.__name__, args)
     if mode.recording and x.array.dtype.kind == "f" and any(isinstance(a, Value) and a.node for a in (x, *args)):
         # what the rules read must outlast the change, also where an argument is x or a view of it
-        lasting = [box(a.array.copy(), a.node) if isinstance(a, Value) and np.may_share_memory(a.array, x.array) else a
+        lasting = [box(a.array.copy(), a.node) if a is x or isinstance(a, Value) and np.may_share_memory(a.array, x.array) else a
                    for a in (x, *args)]
         _take(chain, _fitting(op, x, op(*lasting, **settings)))
     else:

@@ -153,9 +153,9 @@ class Words:
         if isinstance(x, tuple) and x:
             return ", ".join(map(self.index, x)) + "," * (len(x) == 1)
         if isinstance(x, slice):
-            start, stop, step = ("" if p is None else self.of(p) for p in (x.start, x.stop, x.step))
+            start, stop, step = ("" if p is None else self.index(p) for p in (x.start, x.stop, x.step))
             return f"{start}:{stop}" + (f":{step}" if step else "")
-        return "..." if x is Ellipsis else self.of(x)
+        return "..." if x is Ellipsis else self.of(int(x) if isinstance(x, np.integer) else x)
 
     def arguments(self, args: Iterable, kwargs: dict) -> str:
         return ", ".join([*map(self.of, args), *(f"{k}={self.of(v)}" for k, v in kwargs.items())])

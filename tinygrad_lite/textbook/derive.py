@@ -262,7 +262,10 @@ class _Derivation:
                 return shapes != self.shapes or seed > 0
             except Exception:  # of the source; where there is nothing to compute with it may say that
                 return any(0 in shape for shape in shapes)
-            expected = [self.value_and_grad(*args).array]
+            try:
+                expected = [self.value_and_grad(*args).array]
+            except Exception:  # of the backward pass: the function is not for these sizes
+                return True
             for which in wanted:
                 t = which.value(call)
                 expected.append(np.zeros(t.shape) if t.node.grad is None else t.node.grad.array)
