@@ -30,13 +30,17 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
             refuse_stale(op.__name__, args)
     if mode.recording and x.array.dtype.kind == "f" and any(isinstance(a, Value) and a.node for a in (x, *args)):
         # what the rules read must outlast the change, also where an argument is x or a view of it
-        lasting = [box(a.array.copy(), a.node) if a is x or isinstance(a, Value) and np.may_share_memory(a.array, x.array) else a
-                   for a in (x, *args)]
+        lasting = [box(a.array.copy(), a.node) if a is x or _shares(a, x) else a for a in (x, *args)]
         _take(chain, _fitting(op, x, op(*lasting, **settings)))
     else:
         x.array[...] = _fitting(op, x, op(box(x.array), *args, **settings)).array
         stamp(x.array)
     return x
+
+
+def _shares(a: Any, x: Any) -> bool:
+    """Whether an argument is a Tensor that may show memory of another."""
+    return isinstance(a, Value) and np.may_share_memory(a.array, x.array)
 
 
 def _refuse_unrecordable(op: Callable, chain: list) -> None:
