@@ -290,6 +290,14 @@ class Loss(MLP):
         return super().forward(x).square().mean()
 
 
+def test_erf_is_pythons():
+    source = tl.derive(lambda erf, math: (F.gelu(erf) * math).sum(), tl.from_numpy(X), tl.from_numpy(X))
+    assert "erf = np.vectorize(math.erf, [float])" in source
+    names = {}
+    exec(source, names)
+    agree(lambda a, b: (F.gelu(a) * b).sum(), names["value_and_grad"], X, -X)
+
+
 def test_derive_leaves_everything_as_it_was():
     class Norm(nn.Module):
         def __init__(self):
@@ -310,6 +318,8 @@ def test_derive_leaves_everything_as_it_was():
 def test_derive_says_what_it_cannot_do():
     with pytest.raises(CompileError, match="what a mask selects"):
         tl.derive(lambda x, m: x[m + 1 > 0].sum(), floats(3), tl.tensor([1, 2, 3]))
+    with pytest.raises(TypeError, match="takes a function"):
+        tl.derive(floats(3).sum(), floats(3))
     with pytest.raises(TypeError, match="gives a tuple"):
         tl.derive(lambda x: (x.sum(), x), floats(3))
     with pytest.raises(TypeError, match="scalar"):

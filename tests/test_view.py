@@ -218,6 +218,19 @@ def test_a_module_that_is_not_there_is_an_error():
             ask(tl.tape(loss))
 
 
+def test_what_is_no_tensor_has_no_tape():
+    for thing in (3.0, len, [tl.ones(2)]):
+        with pytest.raises(TypeError, match="it takes the Tensor"):
+            tl.tape(thing)
+
+
+def test_names_cannot_end_the_script_of_the_page(tmp_path):
+    name = "<!--<script>"
+    x = tl.ones(2, requires_grad=True)
+    page = tl.explore(tl.tape((x * 2).sum(), {name: x}), tmp_path / "page.html").read_text()
+    assert name not in page and "\\u003c!--\\u003cscript>" in page
+
+
 def test_a_hook_has_a_row():
     x = tl.tensor([1.0, 2.0], requires_grad=True)
 
