@@ -24,7 +24,17 @@ from ..tensor import Tensor
 from .idioms import masked_scores, not_negative, sigmoids, spelt_sigmoids
 from .printer import Printer, own_memory
 from .reading import readable
-from .sizes import LETTERS, Merged, Misfit, Shapes, Symbol, generic_shapes, resized, symbols_of
+from .sizes import LETTERS, Merged
+from .symbols import (
+    Misfit,
+    Shapes,
+    Symbol,
+    generic_shapes,
+    other_values,
+    repeated,
+    resized,
+    symbols_of,
+)
 
 INPUTS = (Value, np.ndarray, float)  # what the source has a parameter for, among the examples
 MANY = 5  # symbols from which on each is tried alone first
@@ -77,7 +87,7 @@ class _Derivation:
         What it reaches is as large for a while, and without a gradient; all that it changes is put back.
         """
         def made(a: np.ndarray, shape: tuple) -> np.ndarray:
-            new = _varied(a, shape, seed) if seed else a.copy() if a.shape == shape else _resized(a, shape)
+            new = other_values(a, shape, seed) if seed else a.copy() if a.shape == shape else repeated(a, shape)
             return new.astype(np.float64) if a.dtype.kind == "f" else new
 
         inputs = iter([a if isinstance(a, float) else Tensor(made(a, shape)).requires_grad_(wanted)
@@ -291,30 +301,6 @@ def _in_silence() -> Iterator[None]:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _resized(a: np.ndarray, shape: tuple) -> np.ndarray:
-    """The elements again and again; fractions a little less each time, so that no two are equal."""
-    new = np.resize(a, shape)
-    if a.dtype.kind != "f":
-        return new
-    less = np.random.default_rng(0).uniform(0.99, 1, shape).astype(a.dtype)
-    return np.where(new == np.round(new), new, new * less)
-
-
-def _varied(a: np.ndarray, shape: tuple, seed: int) -> np.ndarray:
-    """Elements drawn at random: of bools some of each, of fractions a little less, and with odd seeds some negated."""
-    rng = np.random.default_rng(seed)
-    if not a.size:
-        return np.zeros(shape, a.dtype)
-    if a.dtype.kind == "b":
-        drawn = rng.random(shape)
-        return drawn <= max(rng.uniform(0.3, 0.8), *np.sort(drawn, None)[:2])  # sums over one element look different
-    new = rng.choice(a.ravel(), shape)
-    if a.dtype.kind != "f":
-        return new
-    times = rng.uniform(0.9, 1, shape) * (rng.choice([-1, 1], shape) if seed % 2 else 1)
-    return np.where(new == np.round(new), new, new * times)
 
 
 def _is_condition(check: Var) -> bool:

@@ -10,7 +10,8 @@ from ..compiler.passes import dead_code, fresh_zeros
 from ..compiler.program import Slot, Var
 from ..compiler.words import ATOM, INFIX, MINUS, NOT, TIGHTNESS, Verbatim, Words, listed, literal, named, pattern
 from .reading import is_basic
-from .sizes import Merged, Sized, Symbol, bracketed
+from .sizes import Merged, Sized, bracketed
+from .symbols import Symbol
 
 REDUCTIONS = {"np.add.reduce": "sum", "np.maximum.reduce": "max", "np.minimum.reduce": "min",
               "np.multiply.reduce": "prod", "np.mean": "mean"}

@@ -1,9 +1,9 @@
-"""Sizes as symbols: which extents of a function's inputs can change, and how the numbers of a program follow them."""
+"""Numbers that follow the sizes: one program of the recordings at several sizes."""
 
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -12,19 +12,10 @@ import numpy as np
 
 from ..compiler.program import Part, Program, Var, identical, variables
 from ..compiler.words import TIGHTNESS, Verbatim, literal, pattern
+from .symbols import Misfit
 
-MOST_TRIALS = 400
 MOST_FACTORS = 9  # sizes that products are made of
-MOST_ELEMENTS = 400_000  # of all inputs where they are larger than the example's
 LETTERS = "NDMKHLPQRSTUVW"
-Shapes = list[tuple[int, ...]]  # of all inputs
-
-
-class Misfit(Exception):
-    """There is no one program for all sizes and values."""
-
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else "it computes otherwise at other sizes, or with other values"
 
 
 @dataclass(frozen=True)
@@ -59,90 +50,6 @@ def bracketed(text: str) -> str:
     return text if binding(text) == 100 else f"({text})"
 
 
-# ---------------------------------------------------------------- which extents can change
-@dataclass(eq=False)
-class Symbol:
-    """Extents that change together: (input, axis) -> how many times the symbol's value."""
-
-    dims: dict[tuple[int, int], int]
-    name: str = ""
-
-    def value(self, shapes: Shapes) -> int:
-        """Its value where the inputs have these shapes."""
-        (which, axis), times = next(iter(self.dims.items()))
-        return shapes[which][axis] // times
-
-
-def resized(shapes: Shapes, values: dict[Symbol, int]) -> Shapes:
-    """The shapes with these values in place of the symbols'."""
-    new = [list(shape) for shape in shapes]
-    for symbol, value in values.items():
-        for (which, axis), times in symbol.dims.items():
-            new[which][axis] = times * value
-    return [tuple(shape) for shape in new]
-
-
-def symbols_of(shapes: Shapes, allowed: Callable[[Shapes], bool]) -> list[Symbol]:
-    """The finest groups of extents that the function lets change, each group by itself."""
-    trials = itertools.count()
-
-    found: list[Symbol] = []
-
-    def changes(dims: dict[tuple[int, int], int]) -> bool:
-        """Whether these extents can grow, alone or where those that are known to have grown already."""
-        symbol = Symbol(dims)
-        value = symbol.value(shapes)
-        larger = resized(shapes, {other: 2 * other.value(shapes) + 3 for other in found})
-        return any(next(trials) < MOST_TRIALS and all(allowed(resized(base, {symbol: value + more})) for more in (1, 3))
-                   for base in (shapes, larger))
-
-    left: dict[int, list[tuple[int, int]]] = {}
-    for which, shape in enumerate(shapes):
-        for axis, extent in enumerate(shape):
-            if extent > 1:
-                left.setdefault(extent, []).append((which, axis))
-    for group in [*left.values(), *left.values()]:  # once more, now that others can grow
-        count = 1
-        while count <= len(group):
-            subset = next((s for s in itertools.combinations(group, count) if changes(dict.fromkeys(s, 1))), None)
-            if subset is None:
-                count += 1
-                continue
-            found.append(Symbol(dict.fromkeys(subset, 1)))
-            group[:] = [dim for dim in group if dim not in subset]
-    for large, small in itertools.permutations([extent for extent, group in left.items() if group], 2):
-        if left[large] and left[small] and large % small == 0:  # the gates of an LSTM are four times its width
-            dims = dict.fromkeys(left[small], 1) | dict.fromkeys(left[large], large // small)
-            if changes(dims):
-                found.append(Symbol(dims))
-                left[large], left[small] = [], []
-    return found
-
-
-def generic_shapes(shapes: Shapes, symbols: list[Symbol], allowed: Callable[[Shapes], bool], count: int
-                   ) -> list[Shapes]:
-    """Shapes in which no two symbols have the same value, nor one an earlier one: larger ones, unless that takes too
-    long."""
-    large = sum(map(math.prod, shapes)) > MOST_ELEMENTS // 80
-    known = {extent for shape in shapes for extent in shape}
-    rng = np.random.default_rng(0)
-    rounds: list[dict[Symbol, int]] = []
-    for trial in range(50):
-        values: dict[Symbol, int] = {}
-        for symbol in symbols:
-            used = {*known, *values.values(), *(before[symbol] for before in rounds)}
-            least = min(symbol.value(shapes), 4) if large else symbol.value(shapes)
-            grown = (least + int(rng.integers(1, 4 + trial % 10 + n)) for n in itertools.count())
-            values[symbol] = next(v for v in grown if v not in used)
-        new = resized(shapes, values)
-        if sum(map(math.prod, new)) <= MOST_ELEMENTS and allowed(new):
-            rounds.append(values)
-        if len(rounds) == count:
-            return [resized(shapes, values) for values in rounds]
-    raise Misfit
-
-
-# ---------------------------------------------------------------- how numbers follow them
 class Merged:
     """One program of the recordings at several sizes, with expressions where their numbers differ."""
 
@@ -255,7 +162,8 @@ class Merged:
             if times and all(x == times * v + more for x, v in zip(each, values)):
                 scaled = {1: text, -1: f"-{text}"}.get(times, f"{times} * {text}")
                 yield Sized(scaled + _added(more))
-        for (one, a), (other, b) in itertools.permutations(products, 2):
+        short = [(text, values) for text, values in products if text.count(" * ") < 2]
+        for (one, a), (other, b) in itertools.permutations(short, 2):
             for sign in (1, -1):
                 more = each[0] - a[0] - sign * b[0]
                 if abs(more) <= 64 and all(x == p + sign * q + more for x, p, q in zip(each, a, b)):
