@@ -242,6 +242,9 @@ def test_a_hook_has_a_row():
     tape = tl.tape(y.sum())
     rows = [line.split("  ")[0] for line in str(tape.backward).splitlines()]
     assert rows == ["v2.grad = 1.0", "v1.grad += v2.grad", "v1.grad = ten_times(v1.grad)", "v0.grad += v1.grad * 2"]
+    x.register_hook(ten_times)
+    rows = [line.split("  ")[0] for line in str(tl.tape((x * 2).sum()).backward).splitlines()]
+    assert rows == ["v2.grad = 1.0", "v1.grad += v2.grad", "v0.grad += v1.grad * 2", "v0.grad = ten_times(v0.grad)"]
 
 
 def test_values_that_were_changed_in_place_are_those_that_were_computed():

@@ -124,8 +124,8 @@ def _lean_rule(g, out, q, k, v, mask, causal, scale, level):
             s, seen = scores(q[of], k[at], part, scale)
             p = exp(s - level[of])
             ds = score_gradient(p, g[of], v[at], None, seen, delta[of])
-            part = weighted_sum(ds, seen, k[at]) * scale
-            mine = part if mine is None else mine + part
+            here = weighted_sum(ds, seen, k[at]) * scale
+            mine = here if mine is None else mine + here
             for total, d in ((dk, ds.mT @ q[of] * scale), (dv, p.mT @ g[of])):
                 total[j] = total[j] + d if j in total else d
         dq.append(mine)

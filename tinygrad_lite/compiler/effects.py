@@ -198,7 +198,7 @@ class Saved:
             node.grad = grad
             if grad is not None:
                 grad.array = before
-        changed = [(a, copy) for a, copy in self.arrays if not identical(a, copy)]
+        changed = [(a, copy) for a, copy in self.arrays if a.flags.writeable and not identical(a, copy)]
         for a, copy in changed:
             a[...] = copy
         stamp(*[a for a, _ in changed])

@@ -176,10 +176,10 @@ class Trace:
 
     def whole(self, function: Callable, args: tuple) -> Any:
         """An operation as its forward; an opaque function as one call of the program, or its plain definition."""
+        if function is erf and self.spelt_out and not self.reason and type(args[0]) is Traced:
+            return self.note("erf", args, {}, erf(plain(args[0])))  # no call of numpy's computes it
         if hasattr(function, "forward"):
-            if function is not erf or not self.spelt_out or self.reason or type(args[0]) is not Traced:
-                return function.forward(*args)
-            return self.note("erf", args, {}, erf.forward(plain(args[0])))  # no call of numpy's computes it
+            return function.forward(*args)
         if self.spelt_out and not self.reason and function.plain is not None:  # type: ignore[attr-defined]
             args = mapped(lambda a: self.traced(a) if type(a) is np.ndarray else a, args)
             return function.plain(*args)  # type: ignore[attr-defined]

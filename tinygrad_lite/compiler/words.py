@@ -85,8 +85,9 @@ def _patterns(value: np.ndarray) -> Iterator[str]:
         yield f"np.arange({value.size}{dtype})[:, None]"
     if value.ndim > 1:
         yield f"np.arange({value.size}{dtype}).reshape({shape})"
-    if value.ndim == 2 and value.size:
+    if value.ndim == 2 and value.shape[0] == value.shape[1]:
         yield f"np.eye({value.shape[0]}{dtype})"
+    if value.ndim == 2 and value.size:
         for k in (0, -1):  # the diagonal below or above the border
             text = f"np.tri({value.shape[0]}, {value.shape[1]}{f', {k}' if k else ''}, dtype=np.bool)"
             yield text

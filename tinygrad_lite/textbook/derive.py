@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import inspect
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ from .symbols import (
 )
 
 INPUTS = (Value, np.ndarray, float)  # what the source has a parameter for, among the examples
-MANY = 5  # symbols from which on each is tried alone first
+MANY = 5  # symbols; of more each is tried alone first
 LARGEST = 200_000  # elements of the inputs where other sizes are tried
 
 
@@ -126,8 +127,8 @@ class _Derivation:
         value.backward(Tensor(one if mode.tracing is None else mode.tracing.traced(one)))  # what is made of it is noted
         return value
 
-    def recorded(self, shapes: Shapes, seed: int = 0) -> Program:
-        """What the function does at these shapes, as the program that is written down."""
+    def recorded(self, shapes: Shapes, seed: int = 0) -> tuple[Program, list[Slot]]:
+        """What the function does at these shapes, as the program that is written down, and what has a gradient."""
         with self.at(shapes, seed) as args, _in_silence():
             call = Call([x for x in leaves(args) if isinstance(x, INPUTS)], self.state)
             found = record(self.value_and_grad, call, [], self.names, tuple(args), {}, False, spelt_out=True)
@@ -145,12 +146,11 @@ class _Derivation:
                           body=[v for v in recording.program.body if v.op != "check" or _is_condition(v)])
         _leave_names_to_the_user(program)
         program.results[0].name = program.results[0].name.lstrip("~") or "value"
-        self.reached = list(gradients)
-        return readable(program, masked_scores, sigmoids, spelt_sigmoids, not_negative)
+        return readable(program, masked_scores, sigmoids, spelt_sigmoids, not_negative), list(gradients)
 
     def source(self, check: bool) -> str:
         """The module's text."""
-        self.program = self.recorded(self.shapes)
+        self.program, self.reached = self.recorded(self.shapes)
         symbols = symbols_of(self.shapes, self.allowed)
         taken = {v.name.lstrip("~") for v in (*self.program.inputs, *self.program.body)}
         self.letters = [letter for letter in LETTERS if letter not in taken]
@@ -188,15 +188,18 @@ class _Derivation:
         merged, others = self.merged(symbols)
         wanted = [v.value for v in self.program.inputs if isinstance(v.value, Slot) and (
             v.value in self.reached or not v.value.bound and self.wanted[v.value.at])]
-        own_memory(merged, {which: g for which, g in zip(self.reached, merged.program.kept)}, wanted)
+        own_memory(merged, dict(zip(self.reached, merged.program.kept)), wanted)
         printer = Printer(merged, self.dims(merged.program, symbols))
         name = getattr(self.function, "__name__", type(self.function).__name__)
         text = printer.text(name, [])
         if not check:
             return text
 
+        written: dict[str, Any] = {}
+        exec(compile(text, "<derived>", "exec"), written)
+
         def agrees(shapes: Shapes, seed: int = 0) -> bool:
-            return self.agrees(text, wanted, shapes, seed)
+            return self.agrees(written["value_and_grad"], wanted, shapes, seed)
 
         if not symbols and not agrees(self.shapes):
             raise RuntimeError("derive: the source does not agree with the tape; this is a fault of tinygrad_lite, "
@@ -230,7 +233,7 @@ class _Derivation:
         for other in (seed + 1, seed + 2, seed + 3, 0):
             if self.allowed(shapes, other):
                 with contextlib.suppress(CompileError):
-                    program = self.recorded(shapes, other)
+                    program, _ = self.recorded(shapes, other)
                     if tests(program) == tests(self.program):
                         return program
         raise Misfit("the function takes another way at other sizes")
@@ -257,28 +260,26 @@ class _Derivation:
         least = min(n for n in tried if n > below)
         return least, max(n for n in tried if n < above) if above else LARGEST
 
-    def agrees(self, text: str, wanted: list[Slot], shapes: Shapes, seed: int) -> bool:
-        """Whether the text does what the tape does, or refuses; and true where the function is not for these shapes."""
-        if sum(map(np.prod, shapes)) > LARGEST or not self.allowed(shapes, seed):
+    def agrees(self, source: Callable, wanted: list[Slot], shapes: Shapes, seed: int) -> bool:
+        """Whether the source does what the tape does, or refuses; also where the function is not for these shapes."""
+        if sum(map(math.prod, shapes)) > LARGEST:
             return True
-        names: dict[str, Any] = {}
-        exec(compile(text, "<derived>", "exec"), names)
         with self.at(shapes, seed) as args, _in_silence():
             call = Call([x for x in leaves(args) if isinstance(x, INPUTS)], self.state)
             given = [copy.copy(v.value.read(call)) for v in self.program.inputs if isinstance(v.value, Slot)]
             try:
-                value, gradients = names["value_and_grad"](*given)
-            except AssertionError:
-                return shapes != self.shapes or seed > 0
-            except Exception:  # of the source; where there is nothing to compute with it may say that
-                return any(0 in shape for shape in shapes)
-            try:
                 expected = [self.value_and_grad(*args).array]
-            except Exception:  # of the backward pass: the function is not for these sizes
+            except Exception:  # whatever it says, it is not for these shapes
                 return True
             for which in wanted:
                 t = which.value(call)
                 expected.append(np.zeros(t.shape) if t.node.grad is None else t.node.grad.array)
+            try:
+                value, gradients = source(*(copy.copy(x) for x in given))
+            except AssertionError:
+                return shapes != self.shapes or seed > 0
+            except Exception:  # where there is nothing to compute with it may say that
+                return any(0 in shape for shape in shapes)
         given = [x for x in map(np.asarray, given) if x.dtype.kind == "f"]
         of_results, of_inputs = (max(np.abs(x[np.isfinite(x)]).max(initial=0) for x in arrays)
                                  for arrays in (expected, [*expected, *given]))

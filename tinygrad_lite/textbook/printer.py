@@ -50,11 +50,12 @@ def own_memory(merged: Merged, gradients: dict[Slot, Var], wanted: list[Slot]) -
     program.results[0] = owned(value, "value" if value.op == "input" else value.name or "value", value)
     program.kept = []
     for v in [v for v in program.inputs if v.value in wanted]:
-        zeros = Var("np.zeros_like", (v,), {}, v.shape, v.dtype, gradient_name(v.name))
-        if v.value not in gradients:
-            merged.shapes[zeros] = merged.shapes[v]
-            program.body.append(zeros)
-        program.kept.append(owned(gradients[v.value], gradient_name(v.name), v) if v.value in gradients else zeros)
+        name = gradient_name(v.name)
+        if v.value not in gradients:  # nothing depends on it
+            gradients[v.value] = Var("np.zeros_like", (v,), {}, v.shape, v.dtype, name)
+            merged.shapes[gradients[v.value]] = merged.shapes[v]
+            program.body.append(gradients[v.value])
+        program.kept.append(owned(gradients[v.value], name, v))
     merged.program = dead_code(program)
 
 
@@ -266,20 +267,18 @@ class Printer(Words):
     def _chain(self, v: Var) -> str:
         """a * (b * c) as a * b * c, x * (1 / N) as x / N; the numbers of a product as one, if that is short."""
         tight = TIGHTNESS["*"]
-        factors = sorted(self.factors(v), key=lambda f: f[0] == "/")
+        factors = sorted(self.factors(v), key=lambda f: (f[0] == "/", not _is_number(f[1])))
         numbers = [f for f in factors if f[0] == "*" and isinstance(f[1], float | int)]
-        product = _short_product([x for _, x in numbers])
-        if numbers and product is not None:
+        product = _short_product([x for _, x in numbers]) if numbers else None
+        minus = "-" if product is not None and product < 0 else ""
+        if product is not None:
             at = factors.index(numbers[0])
             rest = [f for f in factors if f not in numbers]
-            bools = not any(_is_number(x) for sign, x in rest if sign == "*")
-            if bools and len(rest) > 0 and (product < 0 or rest[-1][0] == "*"):  # they have no sign, and no sums
-                product = float(product)
+            above = [x for sign, x in rest if sign == "*"]
+            if above and not any(map(_is_number, above)) and (minus or above == [x for _, x in rest]):
+                product = float(product)  # bools have no sign, and a product of them is none of numbers
             needed = abs(product) != 1 or isinstance(product, float)
             factors = [*rest[:at], *[("*", abs(product))] * needed, *rest[at:]]
-        minus = "-" * (bool(numbers) and product is not None and product < 0)
-        if minus and isinstance(factors[0][1], Var) and not _is_number(factors[0][1]):  # bools have no sign
-            factors.sort(key=lambda f: f[0] == "/" or isinstance(f[1], Var) and not _is_number(f[1]))
         if not factors or factors[0][0] == "/":
             factors = [("*", 1), *factors]
         (_, first), *others = factors

@@ -18,14 +18,14 @@ from ..engine.tape import backpropagate
 from ..engine.values import Node, leaf
 from ..nn import functional as F
 from ..nn.functional.convolution import _out, columns, images
-from ..ops import erf, place, sigmoid, softmax
+from ..ops import place, sigmoid, softmax
 from ..ops.index import _written
 from .idioms import masked_scores, one_hots, sigmoids, softmaxes
 from .printer import Printer
 from .reading import readable
 from .sizes import Merged
 
-SAID = {place, _written, erf, sigmoid, softmax, columns, images}  # what no single call of numpy's computes
+SAID = {place, _written, sigmoid, softmax, columns, images}  # what no single call of numpy's computes
 
 
 class _Spoken(Trace):

@@ -65,7 +65,7 @@ class Merged:
         self.texts: dict[Var, Any] = {}  # of constants that follow the sizes: a Sized, or a text
         self.shapes: dict[Var, str] = {}
         first = programs[0]
-        if len({len(p.body) for p in programs}) > 1 or len({len(p.inputs) for p in programs}) > 1:
+        if len({(len(p.inputs), len(p.body), len(p.kept)) for p in programs}) > 1:
             raise Misfit("the function takes another way at other sizes, or with other values")
         for each in zip(*(p.inputs for p in programs)):
             self._same(each, each[0])
@@ -92,7 +92,9 @@ class Merged:
         if not name and (extents in known or len(set(extents)) == 1):
             raise Misfit("what a mask selects does not depend on the values that were tried: give examples of which it "
                          "selects some")
-        name = name or next(self.letters)
+        name = name or next(self.letters, "")
+        if not name:
+            raise Misfit("its masks select more sizes than there are letters for")
         for values, extent in zip(self.values, extents):
             values[name] = extent
         self.counted[var] = name, axis

@@ -80,7 +80,8 @@ def forward_half(tape: Any, limit: int, module: str | None = None) -> Half:
 
     if module is not None:
         inside = tape.find(module=module)
-        return Half([row for s in steps if s in inside for row in step_rows(s)], _totals(inside))
+        shown = {s.index for s in inside}
+        return Half([row for s in steps if s.index in shown for row in step_rows(s)], _totals(inside))
     rows, note = _rows(steps, step_rows, group_row, limit)
     return Half(rows, _totals(tape) + note)
 
@@ -92,15 +93,15 @@ def backward_half(tape: Any, limit: int, module: str | None = None) -> Half:
     ran: dict[int, list[int]] = {}
     for index, argument in tape.contributions:
         ran.setdefault(index, []).append(argument)
+    steps = [tape[i] for i in tape.gradients if i in ran or _hooks(tape[i])]
 
     def step_rows(step: Any) -> list[Row]:
         rows: dict[str, Row] = {}
-        for hook in (step.node.hooks or {}).values():
-            if callable(hook):
-                g = tape.gradients[step.index]
-                text = f"{step.label}.grad = {getattr(hook, '__name__', 'hook')}({step.label}.grad)"
-                rows[text] = Row(text, shape_of(g), *_valued(g), step.module)
-        for i in ran[step.index]:
+        for hook in _hooks(step):
+            g = tape.gradients[step.index]
+            text = f"{step.label}.grad = {getattr(hook, '__name__', 'hook')}({step.label}.grad)"
+            rows[text] = Row(text, shape_of(g), *_valued(g), step.module)
+        for i in ran.get(step.index, ()):
             *before, line = step.rules[i]
             for text in before:  # what two rules have in common stands there once
                 rows.setdefault(text, Row(text, module=step.module))
@@ -109,14 +110,15 @@ def backward_half(tape: Any, limit: int, module: str | None = None) -> Half:
         return list(rows.values())
 
     def group_row(group: list, path: str) -> Row:
-        sent = [tape.contributions[s.index, i] for s in group for i in ran[s.index]]
+        sent = [tape.contributions[s.index, i] for s in group for i in ran.get(s.index, ())]
         memory = _count(sum(d.nbytes for d in sent), "B")
         text = f"{group[0].label}.grad … {group[-1].label}.grad: {len(sent)} contributions, {memory}"
         return Row(text, "", *_marked(sent), path)
 
     if module is not None:
-        return Half([row for i in ran if tape[i] in tape.find(module=module) for row in step_rows(tape[i])])
-    rows, note = _rows([tape[i] for i in ran], step_rows, group_row, limit)
+        shown = {s.index for s in tape.find(module=module)}
+        return Half([row for s in steps if s.index in shown for row in step_rows(s)])
+    rows, note = _rows(steps, step_rows, group_row, limit)
     return Half(seed + rows, note.removeprefix("; "))
 
 
@@ -142,6 +144,11 @@ def _rows(steps: list, rows_of: Callable[[Any], list[Row]], group_row: Callable[
     ends = [*steps[:limit], *steps[-limit:]] if len(steps) > 2 * limit else steps
     rows = [row for s in ends for row in rows_of(s)]
     return _folded(rows, limit, len(steps) - len(ends)), ""
+
+
+def _hooks(step: Any) -> list[Callable]:
+    """The functions that a step's gradient goes through."""
+    return [hook for hook in (step.node.hooks or {}).values() if callable(hook)] if step.node else []
 
 
 def _paths(steps: list, depth: int) -> list:

@@ -245,8 +245,8 @@ class Tape:
         self.steps: list[Step] = []
         self.gradients: dict[int, np.ndarray] = {}  # after backward(): the adjoint of each step
         self.contributions: dict[tuple[int, int], np.ndarray] = {}  # (step, argument): what it sent back
-        self._values = {source: x for node in nodes for x, source in zip(node.args, node.inputs)
-                        if source is not None and x is not source.array}  # before they were changed in place
+        before = {source: x for node in nodes for x, source in zip(node.args, node.inputs)
+                  if source is not None and x is not source.array}  # values that were changed in place later
         own: dict[Any, Node] = {None: None}  # type: ignore[dict-item]
         for node in sorted(starts, key=lambda n: n.place):
             own[node] = _copy(node, ())
@@ -268,9 +268,8 @@ class Tape:
             args = tuple(own[node].args[: len(node.inputs)])
             inputs = tuple(read[id(x)].index if id(x) in read else None for x in args)
             line, module = getattr(node, "origin", ("", ""))
-            self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, args,
-                                      self._values.get(node, node.array), "", line, module,
-                                      own[node], read))
+            self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, args, before.get(node, node.array),
+                                      "", line, module, own[node], read))
         self.output = self._places[own[output.node]]
 
     def _add(self, key: Any, step: Step) -> None:
