@@ -1,16 +1,39 @@
 """Making tensors from data, filled, or counted up."""
 
+import functools
+import inspect
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .engine.spellings import spelt
 from .engine.values import unbox
+from .ops.arguments import device as checked_device
 from .ops.arguments import sizes_of
 from .tensor import Tensor
 
+KEYWORD = inspect.Parameter.KEYWORD_ONLY
+SETTINGS = [inspect.Parameter("requires_grad", KEYWORD, default=False), inspect.Parameter("device", KEYWORD, default=None)]
+WITHOUT_EFFECT = {"layout", "pin_memory", "memory_format"}  # there is one layout, and one memory
 
-def _made(array: np.ndarray, requires_grad: bool = False) -> Tensor:
-    return Tensor(array).requires_grad_(requires_grad)
+
+def makes(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Let a function that makes a tensor take `requires_grad`, and `device`, which is the cpu."""
+    named = spelt(function)
+
+    @functools.wraps(function)
+    def make(*args: Any, requires_grad: bool = False, device: Any = None, **kwargs: Any) -> Tensor:
+        if device is not None:
+            checked_device(device)
+        if kwargs:
+            kwargs = {k: v for k, v in kwargs.items() if k not in WITHOUT_EFFECT}
+        return named(*args, **kwargs).requires_grad_(requires_grad)
+
+    signature = inspect.signature(function)
+    make.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *SETTINGS])  # type: ignore
+    return make
 
 
 def _default(data: Any, array: np.ndarray) -> np.ndarray:
@@ -21,23 +44,24 @@ def _default(data: Any, array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32) if array.dtype == np.float64 and not typed else array
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+@makes
+def tensor(data: Any, dtype: Any = None) -> Tensor:
     """A Tensor with a copy of `data`: numbers, nested lists, arrays or Tensors."""
     data = unbox(data)
     try:
         array = data.astype(dtype or data.dtype) if isinstance(data, np.ndarray) else np.array(data, dtype=dtype)
     except ValueError as error:
         raise ValueError(f"tensor: the data have no common shape or are no numbers: {error}") from None
-    return _made(array if dtype is not None else _default(data, array), requires_grad)
+    return Tensor(array if dtype is not None else _default(data, array))
 
 
-def as_tensor(data: Any, dtype: Any = None) -> Tensor:
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """A Tensor that shares memory with `data` where it can: a Tensor or an array of the dtype."""
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray) and (dtype is None or data.dtype == dtype):
         return from_numpy(data)
-    return tensor(data, dtype)
+    return tensor(data, dtype, device=device)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
@@ -54,62 +78,97 @@ def from_dlpack(source: Any) -> Tensor:
     return Tensor(np.from_dlpack(source))
 
 
-def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+@makes
+def zeros(*size: Any, dtype: Any = None) -> Tensor:
     """A tensor of zeros."""
-    return _made(np.zeros(sizes_of(size), dtype), requires_grad)
+    return Tensor(np.zeros(sizes_of(size), dtype or np.float32))
 
 
-def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+@makes
+def ones(*size: Any, dtype: Any = None) -> Tensor:
     """A tensor of ones."""
-    return _made(np.ones(sizes_of(size), dtype), requires_grad)
+    return Tensor(np.ones(sizes_of(size), dtype or np.float32))
 
 
-def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+@makes
+def empty(*size: Any, dtype: Any = None) -> Tensor:
     """A tensor of whatever was in memory: fill it before reading."""
-    return _made(np.empty(sizes_of(size), dtype), requires_grad)
+    return Tensor(np.empty(sizes_of(size), dtype or np.float32))
 
 
-def full(size: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+@makes
+def full(size: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """A tensor of one value, of the value's own dtype unless given."""
-    value = _default(fill_value, np.asarray(unbox(fill_value)))
-    return _made(np.full(size, value, dtype or value.dtype), requires_grad)
+    value = np.asarray(unbox(fill_value))
+    return Tensor(np.full(sizes_of((size,)), value, dtype or _default(fill_value, value).dtype))
 
 
-def eye(n: int, m: int | None = None, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+@makes
+def eye(n: int, m: int | None = None, dtype: Any = None) -> Tensor:
     """1 on the diagonal of an n x m (n x n) matrix, else 0."""
-    return _made(np.eye(n, m, dtype=dtype), requires_grad)
+    if n < 0 or m is not None and m < 0:
+        raise RuntimeError(f"eye: a matrix has at least 0 rows and columns, not {n} and {m}")
+    return Tensor(np.eye(n, m, dtype=dtype or np.float32))
 
 
-def arange(*args: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """start (0), start + step, … below end: int64 for whole arguments, else float32."""
-    if len(args) == 3 and args[2] == 0:
-        raise RuntimeError("arange: the step must not be 0")
-    array = np.arange(*map(unbox, args), dtype=dtype)
-    return _made(array if dtype is not None else _default(None, array), requires_grad)
+@makes
+def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
+    """start (0), start + step, … up to before end: int64 for whole numbers, else float32."""
+    start, end, step = (unbox(n) for n in ((0, start, step) if end is None else (start, end, step)))
+    if step == 0 or (end - start) * step < 0 or not math.isfinite(start + end):
+        raise RuntimeError(f"arange: no steps of {step} lead from {start} to {end}")
+    if dtype is None:
+        dtype = np.int64 if all(np.asarray(n).dtype.kind in "iub" for n in (start, end, step)) else np.float32
+    count = math.ceil((end - start) / step)
+    if np.dtype(dtype).kind != "f":
+        start, step = int(start), int(step)
+    return Tensor((start + step * np.arange(count)).astype(dtype))
 
 
-def linspace(start: float, end: float, steps: int, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+@makes
+def linspace(start: Any, end: Any, steps: int, dtype: Any = None) -> Tensor:
     """`steps` numbers evenly from start to end, both included."""
     if steps < 0:
         raise RuntimeError(f"linspace: the number of steps is at least 0, not {steps}")
-    return _made(np.linspace(start, end, steps, dtype=dtype), requires_grad)
+    if np.ndim(unbox(start)) or np.ndim(unbox(end)):
+        raise RuntimeError(f"linspace: start and end are numbers, not of shapes {np.shape(start)} and {np.shape(end)}")
+    dtype = np.dtype(dtype or np.float32)
+    kind = float if dtype.kind == "f" else int
+    return Tensor(np.linspace(kind(start), kind(end), steps).astype(dtype))
 
 
-def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+@makes
+def zeros_like(x: Tensor, dtype: Any = None) -> Tensor:
     """Zeros of x's shape and dtype."""
-    return zeros(x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
+    return zeros(x.shape, dtype=dtype or x.dtype)
 
 
-def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+@makes
+def ones_like(x: Tensor, dtype: Any = None) -> Tensor:
     """Ones of x's shape and dtype."""
-    return ones(x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
+    return ones(x.shape, dtype=dtype or x.dtype)
 
 
-def empty_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+@makes
+def empty_like(x: Tensor, dtype: Any = None) -> Tensor:
     """Memory for x's shape and dtype, not filled."""
-    return empty(x.shape, dtype=dtype or x.dtype, requires_grad=requires_grad)
+    return empty(x.shape, dtype=dtype or x.dtype)
 
 
-def full_like(x: Tensor, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+@makes
+def full_like(x: Tensor, fill_value: Any, dtype: Any = None) -> Tensor:
     """One value in x's shape and dtype."""
-    return full(x.shape, fill_value, dtype or x.dtype, requires_grad)
+    return full(x.shape, fill_value, dtype or x.dtype)
+
+
+def _of_this_dtype(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The method that makes a tensor of self's dtype unless given."""
+    def method(self: Tensor, *args: Any, dtype: Any = None, **settings: Any) -> Tensor:
+        return make(*args, dtype=dtype or self.dtype, **settings)
+
+    method.__doc__ = f"`{make.__name__}` of this tensor's dtype unless given."
+    return method
+
+
+for _make in (zeros, ones, empty, full, tensor):
+    setattr(Tensor, f"new_{_make.__name__}", _of_this_dtype(_make))

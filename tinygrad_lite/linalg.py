@@ -3,10 +3,10 @@
 from typing import Any
 
 from .ops import cholesky, det, inv, matrix_norm, slogdet, solve, vector_norm
-from .ops.arguments import accepts_axis
+from .engine.spellings import spelt
 
 
-@accepts_axis
+@spelt
 def norm(x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False) -> Any:
     """A vector's norm over one dim, a matrix's over two; all elements as one vector where neither is given."""
     pair = tuple(range(-2, 0)) if dim is None and ord is not None and x.ndim == 2 else dim

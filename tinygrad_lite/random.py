@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .creation import makes
 from .engine.mode import mode, no_grad
 from .engine.values import as_array, unbox
 from .ops.arguments import sizes_of
@@ -56,31 +57,36 @@ def rng(own: Generator | None = None) -> np.random.Generator:
     return source.numpy if mode.tracing is None else mode.tracing.generator(source)
 
 
-def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, generator: Any = None) -> Tensor:
+def _real(array: Any, dtype: Any) -> Tensor:
+    return Tensor(as_array(array).astype(dtype or np.float32, copy=False))
+
+
+@makes
+def rand(*size: Any, dtype: Any = None, generator: Any = None) -> Tensor:
     """Uniform random numbers in [0, 1)."""
-    return _real(rng(generator).random(sizes_of(size)), dtype, requires_grad)
+    return _real(rng(generator).random(sizes_of(size)), dtype)
 
 
-def _real(array: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    return Tensor(as_array(array).astype(dtype, copy=False)).requires_grad_(requires_grad)
-
-
-def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, generator: Any = None) -> Tensor:
+@makes
+def randn(*size: Any, dtype: Any = None, generator: Any = None) -> Tensor:
     """Random numbers of the standard normal distribution."""
-    return _real(rng(generator).standard_normal(sizes_of(size)), dtype, requires_grad)
+    return _real(rng(generator).standard_normal(sizes_of(size)), dtype)
 
 
-def rand_like(x: Tensor, requires_grad: bool = False, generator: Any = None) -> Tensor:
+@makes
+def rand_like(x: Tensor, dtype: Any = None, generator: Any = None) -> Tensor:
     """`rand` in x's shape and dtype."""
-    return rand(x.shape, dtype=x.dtype, requires_grad=requires_grad, generator=generator)
+    return rand(x.shape, dtype=dtype or x.dtype, generator=generator)
 
 
-def randn_like(x: Tensor, requires_grad: bool = False, generator: Any = None) -> Tensor:
+@makes
+def randn_like(x: Tensor, dtype: Any = None, generator: Any = None) -> Tensor:
     """`randn` in x's shape and dtype."""
-    return randn(x.shape, dtype=x.dtype, requires_grad=requires_grad, generator=generator)
+    return randn(x.shape, dtype=dtype or x.dtype, generator=generator)
 
 
-def randint(low: int, high: Any = None, size: Any = None, dtype: Any = np.int64, generator: Any = None) -> Tensor:
+@makes
+def randint(low: int, high: Any = None, size: Any = None, dtype: Any = None, generator: Any = None) -> Tensor:
     """Random whole numbers in [low, high): randint(low, high, size) or randint(high, size)."""
     if size is None or not isinstance(high, (int, np.integer)):
         low, high, size = 0, low, high if size is None else size
@@ -88,14 +94,16 @@ def randint(low: int, high: Any = None, size: Any = None, dtype: Any = np.int64,
         raise TypeError(f"randint: the size is a tuple, not {size!r}")
     if low >= high:
         raise RuntimeError(f"randint: from {low} up to below {high} there is no number")
-    return Tensor(as_array(rng(generator).integers(low, high, tuple(size))).astype(dtype, copy=False))
+    return Tensor(as_array(rng(generator).integers(low, high, tuple(size))).astype(dtype or np.int64, copy=False))
 
 
-def randperm(n: int, generator: Any = None) -> Tensor:
+@makes
+def randperm(n: int, dtype: Any = None, generator: Any = None) -> Tensor:
     """A random permutation of 0 … n-1."""
-    return Tensor(rng(generator).permutation(n))
+    return Tensor(as_array(rng(generator).permutation(n)).astype(dtype or np.int64, copy=False))
 
 
+@makes
 def normal(mean: Any, std: Any, size: Any = None, generator: Any = None) -> Tensor:
     """Normal random numbers: mean and std are numbers (with a size) or tensors that broadcast."""
     mean, std = unbox(mean), unbox(std)
@@ -103,7 +111,7 @@ def normal(mean: Any, std: Any, size: Any = None, generator: Any = None) -> Tens
         raise RuntimeError(f"normal: std is at least 0, not {std}")
     shape = np.broadcast_shapes(np.shape(mean), np.shape(std)) if size is None else tuple(size)
     dtype = np.result_type(*(a.dtype for a in (mean, std) if isinstance(a, np.ndarray)) or (np.float32,))
-    return _real(mean + std * rng(generator).standard_normal(shape), dtype, False)
+    return _real(mean + std * rng(generator).standard_normal(shape), dtype)
 
 
 def bernoulli(p: Tensor, generator: Any = None) -> Tensor:

@@ -1,5 +1,6 @@
 """Functions of neural networks: PyTorch's torch.nn.functional."""
 
+from tinygrad_lite.engine import spellings
 from tinygrad_lite.ops import log_softmax, logsumexp, one_hot, pad, relu, sigmoid, softmax, tanh
 
 from .activation import (
@@ -63,4 +64,5 @@ from .loss import (
 )
 from .similarity import cosine_sim_matrix, cosine_top_k
 
+spellings.spell(globals())
 stable_softmax = softmax  # numpy-style: stable_softmax(x, axis=-1)

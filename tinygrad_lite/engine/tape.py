@@ -14,6 +14,7 @@ import numpy as np
 from .changes import next_place, refuse_changed, refuse_stale, rewritten
 from .mode import Switch, mode
 from .reductions import add_up
+from .spellings import respelt
 from .values import RETAIN, Node, Value, as_array, ndarray, unbox
 from .watch import where_from
 
@@ -40,9 +41,6 @@ def box(array: Any, node: Node | None = None) -> Any:
     if mode.tracing is not None:
         mode.tracing.made(result.array)
     return result
-
-
-NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}  # numpy's spellings, accepted everywhere
 
 
 def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None = None,
@@ -119,9 +117,9 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         raise TypeError(f"primitive: {len(rules)} rules are more than the {len(parameters)} arguments of the forward")
     ruled = itertools.repeat(True) if joint else (*rules, *[None] * (arity - len(rules)))
     most = arity if len(fixed) == len(parameters) else math.inf
-    slots |= {alias: slots[name] for alias, name in NUMPY_NAMES.items() if name in slots}
 
     def bind(args: tuple, kwargs: dict) -> tuple:
+        args, kwargs = respelt(op.__name__, slots, None, args, kwargs)
         bound = [*args, *defaults[len(args):]]
         for name, value in kwargs.items():
             if name not in slots:
@@ -191,23 +189,23 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
 
 def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callable) -> Any:
     """The call path of elementwise operations of two arguments: the hot one."""
-    def op(x: Any, y: Any) -> Any:
+    def op(input: Any, other: Any) -> Any:
         p = q = None
         same = False
-        a, b = x, y
-        if isinstance(x, Value):
-            p, a = x.node, x.array
-        if isinstance(y, Value):
-            q, b = y.node, y.array
-            same = a is not x and a.dtype is b.dtype
-        elif a is x:
-            return forward(x, y)
+        a, b = input, other
+        if isinstance(input, Value):
+            p, a = input.node, input.array
+        if isinstance(other, Value):
+            q, b = other.node, other.array
+            same = a is not input and a.dtype is b.dtype
+        elif a is input:
+            return forward(input, other)
         if not mode.fast:
             if mode.special:
-                return general(x, y)
+                return general(input, other)
             p = q = None
-        elif rewritten and (a is not x and x.view_of is not None or b is not y and y.view_of is not None):
-            return general(x, y)  # which looks whether the view is stale
+        elif rewritten and (a is not input and input.view_of is not None or b is not other and other.view_of is not None):
+            return general(input, other)  # which looks whether the view is stale
         try:
             if not same and promote is not None:
                 a, b = promote(a, b)
@@ -231,16 +229,16 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
 
 def _unary(forward: Callable, promote: Callable | None, general: Callable) -> Any:
     """The call path of operations of one argument."""
-    def op(x: Any) -> Any:
-        if not isinstance(x, Value):
-            return general(x) if mode.special else forward(x)
-        node, a = x.node, x.array
+    def op(input: Any) -> Any:
+        if not isinstance(input, Value):
+            return general(input) if mode.special else forward(input)
+        node, a = input.node, input.array
         if not mode.fast:
             if mode.special:
-                return general(x)
+                return general(input)
             node = None
-        elif rewritten and x.view_of is not None:
-            return general(x)
+        elif rewritten and input.view_of is not None:
+            return general(input)
         try:
             if promote is not None and a.dtype.kind != "f":
                 (a,) = promote(a)

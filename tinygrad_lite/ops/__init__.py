@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..engine import tape
+from ..engine.spellings import spelt
 from . import elementwise, index, join, linalg, reduce, scan, select, shape, transcendental
 from .elementwise import *  # noqa: F403
 from .index import *  # noqa: F403
@@ -27,6 +28,7 @@ for _module in MODULES:
                 _op.__name__ = _op.__qualname__ = _name
             _op.__module__ = _module.__name__
         if not _name.startswith("_") and getattr(_op, "__module__", "") == _module.__name__ != tape.__name__:
-            VOCABULARY[_name] = _op
+            VOCABULARY[_name] = _op if hasattr(_op, "rules") else spelt(_op)  # an operation reads its arguments itself
+globals().update(VOCABULARY)
 
 __all__ = [*VOCABULARY]  # type: ignore[misc]

@@ -6,7 +6,6 @@ import operator
 
 import numpy as np
 
-from ..engine.tape import NUMPY_NAMES
 from ..engine.values import as_array, unbox
 
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
@@ -65,18 +64,20 @@ def promote_float(*operands):
     return [as_array(x).astype(np.float32) for x in operands]
 
 
-def accepts_axis(function):
-    """Let a function of `dim`/`keepdim` take numpy's `axis`/`keepdims` too."""
-    @functools.wraps(function)
-    def renamed(*args, **kwargs):
-        return function(*args, **{NUMPY_NAMES.get(k, k): v for k, v in kwargs.items()})
-
-    return renamed
-
-
 def sizes_of(shape):
     """Sizes given one by one or as one sequence."""
     return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
+
+
+class device(str):
+    """Where tensors are: on the cpu. Another name than "cpu" is a RuntimeError."""
+
+    type, index = "cpu", None
+
+    def __new__(cls, type="cpu", index=None):
+        if str(type).split(":")[0] != "cpu":
+            raise RuntimeError(f"device {str(type)!r}: tensors are on the cpu, and nowhere else")
+        return super().__new__(cls, "cpu")
 
 
 def dim_of(x, dim, extra=0):

@@ -8,7 +8,7 @@ import numpy as np
 from ..engine.mode import opaque
 from ..engine.tape import broadcast_to, primitive
 from ..engine.values import as_array, unbox
-from .arguments import accepts_axis, along, diagonal_index, dim_of, is_basic, outside, plain, sizes_of
+from .arguments import along, diagonal_index, dim_of, is_basic, outside, plain, sizes_of
 from .elementwise import where
 from .shape import clone, movedim, reshape, unsqueeze
 
@@ -138,7 +138,6 @@ def _checked(op, x, dim, index):
     return index, dim
 
 
-@accepts_axis
 def take_along_dim(x, indices, dim=None):
     """x's elements at `indices` along `dim`, the other dimensions broadcast; flat without dim."""
     if dim is None:
@@ -149,7 +148,6 @@ def take_along_dim(x, indices, dim=None):
     return getitem(broadcast_to(x, tuple(shape[:dim] + [x.shape[dim]] + shape[dim + 1 :])), grid)
 
 
-@accepts_axis
 def gather(x, dim, index):
     """out[i][j] = x[index[i][j]][j] for dim 0: the index may be smaller than x in the other dimensions."""
     index, dim = _checked("gather", x, dim, index)
@@ -166,21 +164,18 @@ def _sources(op, x, index, src):
     return getitem(src, tuple(slice(n) for n in index.shape))
 
 
-@accepts_axis
 def scatter(x, dim, index, src):
     """x with src (a tensor or a number) written where `gather` would read; the last of repeats stays."""
     index, dim = _checked("scatter", x, dim, index)
     return index_put(x, along(index, dim), _sources("scatter", x, index, src))
 
 
-@accepts_axis
 def scatter_add(x, dim, index, src):
     """x with src added where `gather` would read; repeats add up."""
     index, dim = _checked("scatter_add", x, dim, index)
     return x + place(_sources("scatter_add", x, index, src), along(index, dim), x.shape)
 
 
-@accepts_axis
 def index_select(x, dim, index):
     """The slices of x along `dim` that a 1-d index names."""
     index, dim = _checked("index_select", x, dim, index)
@@ -189,7 +184,6 @@ def index_select(x, dim, index):
     return getitem(x, (slice(None),) * dim + (index,))
 
 
-@accepts_axis
 def index_add(x, dim, index, source, *, alpha=1):
     """x with alpha * source added to the slices that a 1-d index names; repeats add up."""
     index, dim = _checked("index_add", x, dim, index)
@@ -214,24 +208,24 @@ def _flip(x, dims):
 _flipped = primitive(_flip, lambda g, out, x, dims: flip(g, dims))
 
 
-@accepts_axis
 def flip(x, *dims):
     """The order of elements reversed along dims."""
     return _flipped(x, tuple(dim_of(x, d) for d in sizes_of(dims)) if x.ndim else ())
 
 
-@accepts_axis
-def roll(x, shifts, dim=None):
-    """Elements moved on by `shifts` along dims, those that fall off come in again; flat without dim."""
-    if dim is None:
+def roll(x, shifts, dims=None):
+    """Elements moved on by `shifts` along dims, those that fall off come in again; flat without dims."""
+    if dims is None:
         return reshape(roll(reshape(x, -1), shifts, 0), x.shape)
-    for shift, d in zip(np.atleast_1d(shifts), np.atleast_1d(dim)):
+    shifts, dims = ((v,) if isinstance(v, (int, np.integer)) else tuple(v) for v in (shifts, dims))
+    if len(shifts) != len(dims) or not shifts:
+        raise RuntimeError(f"roll: shifts {shifts} and dims {dims} must be as many, at least one")
+    for shift, d in zip(shifts, dims):
         d = dim_of(x, d)
-        x = index_select(x, d, (np.arange(x.shape[d]) - shift) % max(x.shape[d], 1))
+        x = index_select(x, d, (np.arange(x.shape[d]) - shift) % builtins.max(x.shape[d], 1))
     return x
 
 
-@accepts_axis
 def repeat_interleave(x, repeats, dim=None):
     """Each element (slice along dim) `repeats` times in a row; repeats may be a tensor, one for each."""
     if dim is None:

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from ..engine.tape import broadcast_to, primitive
-from .arguments import accepts_axis, dim_of, result_type
+from .arguments import dim_of, result_type
 from .index import getitem
 from .shape import reshape
 
@@ -31,14 +31,12 @@ def _listed(op, tensors):
     return tensors
 
 
-@accepts_axis
 def cat(tensors, dim=0):
     """Tensors one after the other along a dimension; the other sizes must agree."""
     tensors = _listed("cat", tensors)
     return _cat_along(dim_of(tensors[0], dim), *tensors)
 
 
-@accepts_axis
 def stack(tensors, dim=0):
     """Tensors of one shape along a new dimension."""
     tensors = _listed("stack", tensors)
@@ -58,7 +56,6 @@ def vstack(tensors):
     return cat([reshape(t, 1, -1) if t.ndim < 2 else t for t in _listed("vstack", tensors)], 0)
 
 
-@accepts_axis
 def split(x, split_size_or_sections, dim=0):
     """Pieces of a size along dim (the last may be smaller), or of the sizes in a list."""
     dim, sizes = dim_of(x, dim), split_size_or_sections
@@ -73,7 +70,6 @@ def split(x, split_size_or_sections, dim=0):
     return tuple(getitem(x, (*lead, slice(end - size, end))) for size, end in zip(sizes, ends))
 
 
-@accepts_axis
 def chunk(x, chunks, dim=0):
     """At most `chunks` pieces of one size along dim, the last may be smaller."""
     if chunks <= 0:
@@ -81,7 +77,6 @@ def chunk(x, chunks, dim=0):
     return split(x, -(-x.shape[dim] // chunks) or 1, dim)
 
 
-@accepts_axis
 def unbind(x, dim=0):
     """The slices along dim, without it."""
     lead = (slice(None),) * dim_of(x, dim)

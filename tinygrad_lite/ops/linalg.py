@@ -6,7 +6,7 @@ import string
 import numpy as np
 
 from ..engine.tape import broadcast_to, primitive
-from .arguments import accepts_axis, dim_of, promote, result_type
+from .arguments import dim_of, promote, result_type
 from .elementwise import abs
 from .index import diagonal, tril
 from .reduce import amax, amin, sum, vector_norm
@@ -210,7 +210,6 @@ def solve(x, y):
     return _solve_matrices(x, y)
 
 
-@accepts_axis
 def matrix_norm(x, ord="fro", dim=(-2, -1), keepdim=False):
     """Of a matrix: "fro", or the largest (1) or smallest (-1) column sum of |x|, or row sum (inf, -inf)."""
     rows, columns = dim

@@ -7,7 +7,7 @@ import numpy as np
 from ..engine.reductions import ONES, add_up, has_short_rows
 from ..engine.tape import broadcast_to, by_hand, primitive
 from ..engine.values import unbox
-from .arguments import WIDER, accepts_axis, axis_of, count_of, dim_of, dims_of, lost_dims
+from .arguments import WIDER, axis_of, count_of, dim_of, dims_of, lost_dims
 from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
 from .index import _gathered
 from .shape import clone, reshape, squeeze, unsqueeze
@@ -50,13 +50,11 @@ def _var(x, dim, correction, keepdim):
     return sum(centred * centred, dim, keepdim) / freedom, centred, freedom
 
 
-@accepts_axis
 def var(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """Variance; divided by n - 1, or n with unbiased=False, or n - correction. NaN for one element."""
     return _var(x, dim, int(unbiased) if correction is None else correction, keepdim)
 
 
-@accepts_axis
 def std(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """Standard deviation, the root of `var`; where it is 0, its gradient is 0."""
     return _root(var(x, dim, unbiased, keepdim, correction=correction))
@@ -122,13 +120,11 @@ def _extreme(x, dim, keepdim, all_of, place_of, of_two):
     return _one_of(x, place_of(x, dim_of(x, dim) if x.ndim else None, True), dim, keepdim)
 
 
-@accepts_axis
 def max(x, dim=None, keepdim=False):
     """The largest value of all; along `dim` the pair (values, indices); with a tensor, `maximum`."""
     return _extreme(x, dim, keepdim, amax, argmax, maximum)
 
 
-@accepts_axis
 def min(x, dim=None, keepdim=False):
     """The smallest value of all; along `dim` the pair (values, indices); with a tensor, `minimum`."""
     return _extreme(x, dim, keepdim, amin, argmin, minimum)
@@ -148,7 +144,6 @@ def _median(x, dim):
 _median_at = primitive(_median, None)
 
 
-@accepts_axis
 def median(x, dim=None, keepdim=False):
     """The middle value, the lower of two, or NaN; along `dim` the pair (values, indices)."""
     if dim is None:
@@ -175,7 +170,6 @@ def _norm(x, p, dim, keepdim):
     return sum(abs(x) ** p, dim, keepdim) ** (1 / p)
 
 
-@accepts_axis
 def vector_norm(x, ord=2, dim=None, keepdim=False):
     """(sum |x|^ord)^(1/ord); inf: the largest |x|, -inf: the smallest, 0: how many are not 0.
 
@@ -192,7 +186,6 @@ def vector_norm(x, ord=2, dim=None, keepdim=False):
     return _norm(x, ord, dim, keepdim)
 
 
-@accepts_axis
 def norm(x, p=2, dim=None, keepdim=False):
     """`vector_norm` over all elements or dims; p is a number or "fro"."""
     return vector_norm(x, 2 if p == "fro" else p, dim, keepdim)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..engine.tape import primitive
 from ..engine.values import unbox
-from .arguments import WIDER, accepts_axis, axis_of, dim_of, lost_dims
+from .arguments import WIDER, axis_of, dim_of, lost_dims
 from .elementwise import clamp, exp, where
 from .index import flip, getitem, roll
 from .join import cat
@@ -71,19 +71,16 @@ _cumprod_along = primitive(_cumprod, _cumprod_rule)
 _logcumsumexp_along = primitive(_logcumsumexp, _logcumsumexp_rule)
 
 
-@accepts_axis
 def cumsum(x, dim):
     """The sum of the elements up to each, along dim."""
     return _cumsum_along(x, dim_of(x, dim))
 
 
-@accepts_axis
 def cumprod(x, dim):
     """The product of the elements up to each, along dim; its gradient is right with zeros too."""
     return _cumprod_along(x, dim_of(x, dim))
 
 
-@accepts_axis
 def discounted_cumsum(x, factor, dim):
     """s with s[i] = x[i] + factor[i] * s[i - 1] along dim: sums of all before, each step back counting `factor` less.
 
@@ -102,13 +99,11 @@ def discounted_cumsum(x, factor, dim):
     return cat(sums, dim)
 
 
-@accepts_axis
 def logcumsumexp(x, dim):
     """log(cumsum(exp(x))) along dim, right for large values of either sign."""
     return _logcumsumexp_along(x, dim_of(x, dim))
 
 
-@accepts_axis
 def diff(x, n=1, dim=-1):
     """Differences of neighbours along dim, n times over."""
     dim = dim_of(x, dim)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..engine.tape import box, primitive
 from ..engine.values import unbox
-from .arguments import accepts_axis, dim_of, outside
+from .arguments import dim_of, outside
 from .index import _gathered
 from .shape import clone
 
@@ -35,14 +35,12 @@ argsort = primitive(_argsort, None)
 one_hot = primitive(_one_hot, None)
 
 
-@accepts_axis
 def sort(x, dim=-1, descending=False, stable=False):
     """The pair (values, indices) in order along dim; equal elements keep their order, NaN counts as largest."""
     at = argsort(x, dim_of(x, dim), descending)
     return (_gathered(x, dim % x.ndim, unbox(at), True) if x.ndim else clone(x)), at
 
 
-@accepts_axis
 def topk(x, k, dim=-1, largest=True, sorted=True):
     """The pair (values, indices) of the k largest, or smallest, along dim, in order."""
     n = x.shape[dim_of(x, dim)] if x.ndim else 1
@@ -68,7 +66,6 @@ def nonzero(x, as_tuple=False):
     return _like(x, [np.argwhere(unbox(x))])[0]
 
 
-@accepts_axis
 def unique(x, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements (slices along dim), in order; with where each came from, and how often."""
     values, inverse, counts = np.unique(unbox(x), return_inverse=True, return_counts=True, axis=dim)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..engine.tape import broadcast_to, primitive, sum_to
 from ..engine.values import unbox
-from .arguments import accepts_axis, dim_of, inverse, sizes_of
+from .arguments import dim_of, inverse, sizes_of
 
 
 def _reshape(x, shape):
@@ -55,7 +55,6 @@ def permute(x, *dims):
     return _permuted(x, dims)
 
 
-@accepts_axis
 def transpose(x, dim0, dim1):
     """Swap two dimensions."""
     dims = list(range(x.ndim))
@@ -65,7 +64,6 @@ def transpose(x, dim0, dim1):
     return _permuted(x, tuple(dims))
 
 
-@accepts_axis
 def squeeze(x, dim=None):
     """Drop dimensions of size 1: all of them, or those that `dim` names."""
     dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
@@ -73,7 +71,6 @@ def squeeze(x, dim=None):
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if not (i in drop and n == 1)))
 
 
-@accepts_axis
 def unsqueeze(x, dim):
     """Insert dimensions of size 1: where `dim`, one or several, counts in the result."""
     try:

@@ -1,0 +1,63 @@
+"""What people call an argument: PyTorch's and numpy's names for what has another one here."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+SPELLINGS = {  # as people write it: as it may be called here
+    "input": ("x", "start", "index"), "other": ("y",), "a": ("x",), "b": ("y",), "A": ("x",), "B": ("y",),
+    "tensor": ("x", "y", "index"), "mat2": ("y",), "vec": ("y",), "vec2": ("y",), "axis": ("dim", "dims"), "axes": ("dims",),
+    "dim": ("dims",), "keepdims": ("keepdim",), "axis0": ("dim0",), "axis1": ("dim1",), "value": ("src",),
+    "split_size": ("split_size_or_sections",)}
+SIZES = {"size", "shape", "dims", "axes", "axis", "repeats"}  # one tuple where they may be given one by one
+TAKES_DTYPE = frozenset("sum nansum mean prod cumsum cumprod softmax log_softmax norm vector_norm matrix_norm".split())
+
+
+def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """The arguments of a call under the function's `own` names; `rest` is the one that takes any number."""
+    named: dict[str, Any] = {}
+    dtype, sizes = None, ()
+    for word, value in kwargs.items():
+        if word not in own and word == "dtype" and name in TAKES_DTYPE:
+            dtype = value
+        elif word not in own and word == "out":
+            if value is not None:
+                raise TypeError(f"{name}: out= is not taken, a result is a new tensor: write out.copy_({name}(…))")
+        elif rest is not None and word in {rest, *SIZES}:
+            sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+        else:
+            word = next((w for w in (word, *SPELLINGS.get(word, ())) if w in own), word)
+            if word in named:
+                raise TypeError(f"{name}() got multiple values for argument '{word}'")
+            named[word] = value
+    first = next(iter(own))
+    if (dtype is not None or sizes) and first in named:
+        args = (named.pop(first), *args)
+    if dtype is not None:
+        x = args[0]
+        args = (x.to(dtype) if hasattr(x, "to") else x.astype(dtype), *args[1:])
+    return (*args, *sizes), named
+
+
+def spelt(function: Callable) -> Callable:
+    """A function that takes its arguments under PyTorch's and numpy's names too, and says what it does not take."""
+    parameters = inspect.signature(function).parameters.values()
+    own = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            args, kwargs = respelt(function.__name__, own, rest, args, kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def spell(names: dict[str, Any]) -> None:
+    """Make the functions of a package's own modules take their arguments so; operations do anyway."""
+    own = names["__name__"] + "."
+    for name, value in names.items():
+        if inspect.isfunction(value) and value.__module__.startswith(own) and not hasattr(value, "rules"):
+            names[name] = spelt(value)
