@@ -119,6 +119,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None) -> Ten
         raise RuntimeError(f"arange: no steps of {step} lead from {start} to {end}")
     if dtype is None:
         dtype = np.int64 if all(np.asarray(n).dtype.kind in "iub" for n in (start, end, step)) else np.float32
+    if np.dtype(dtype) == np.int64:  # as PyTorch: of the other whole numbers the count is that of the numbers given
+        start, end, step = int(start), int(end), int(step)
     count = math.ceil((end - start) / step)
     if np.dtype(dtype).kind != "f":
         start, step = int(start), int(step)
