@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .ops import cholesky, det, inv, matrix_norm, slogdet, solve, vector_norm
+from .ops import cholesky, det, inv, matrix_norm, slogdet, solve, svd, svdvals, vector_norm
 from .engine.spellings import spelt
 
 
@@ -15,4 +15,4 @@ def norm(x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False) -> Any
     return vector_norm(x, 2 if ord is None else ord, dim, keepdim)
 
 
-__all__ = ["cholesky", "det", "inv", "matrix_norm", "norm", "slogdet", "solve", "vector_norm"]
+__all__ = ["cholesky", "det", "inv", "matrix_norm", "norm", "slogdet", "solve", "svd", "svdvals", "vector_norm"]

@@ -99,7 +99,7 @@ def _parameters(forward: Any) -> list[inspect.Parameter]:
 def _failed(op: Any, args: Iterable, error: Exception) -> Exception:
     """The exception a PyTorch user expects, with the operation and what it was given."""
     given = ", ".join(f"{a.dtype}{list(a.shape)}" if hasattr(a, "shape") else repr(a)[:60] for a in args)
-    kind = type(error) if isinstance(error, (IndexError, TypeError)) else RuntimeError
+    kind = next((k for k in (IndexError, TypeError) if isinstance(error, k)), RuntimeError)
     return kind(f"{op.__name__}({given}): {error}")
 
 
@@ -189,6 +189,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
 
 def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callable) -> Any:
     """The call path of elementwise operations of two arguments: the hot one."""
+    keeps = getattr(promote, "keeps_whole_numbers", True)  # of two arrays of one dtype
+
     def op(input: Any, other: Any) -> Any:
         p = q = None
         same = False
@@ -207,7 +209,7 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
         elif rewritten and (a is not input and input.view_of is not None or b is not other and other.view_of is not None):
             return general(input, other)  # which looks whether the view is stale
         try:
-            if not same and promote is not None:
+            if not (same and (keeps or a.dtype.kind == "f")) and promote is not None:
                 a, b = promote(a, b)
             array = forward(a, b)
         except REFUSALS as error:

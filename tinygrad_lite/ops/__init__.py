@@ -5,18 +5,19 @@ from typing import Any
 
 from ..engine import tape
 from ..engine.spellings import spelt
-from . import elementwise, index, join, linalg, reduce, scan, select, shape, transcendental
+from . import elementwise, index, join, linalg, matrix, reduce, scan, select, shape, transcendental
 from .elementwise import *  # noqa: F403
 from .index import *  # noqa: F403
 from .join import *  # noqa: F403
 from .linalg import *  # noqa: F403
+from .matrix import *  # noqa: F403
 from .reduce import *  # noqa: F403
 from .scan import *  # noqa: F403
 from .select import *  # noqa: F403
 from .shape import *  # noqa: F403
 from .transcendental import *  # noqa: F403
 
-MODULES = (tape, elementwise, transcendental, shape, index, join, reduce, scan, select, linalg)
+MODULES = (tape, elementwise, transcendental, shape, index, join, reduce, scan, select, linalg, matrix)
 PRIMITIVES: list[Any] = []  # every operation that records a node
 VOCABULARY: dict[str, Callable] = {"broadcast_to": tape.broadcast_to}  # every public function by its name
 

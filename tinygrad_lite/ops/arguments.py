@@ -64,6 +64,9 @@ def promote_float(*operands):
     return [as_array(x).astype(np.float32) for x in operands]
 
 
+promote_float.keeps_whole_numbers = False
+
+
 def sizes_of(shape):
     """Sizes given one by one or as one sequence."""
     return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
@@ -90,7 +93,7 @@ def dim_of(x, dim, extra=0):
 
 def dims_of(x, dim):
     """The dimensions that a reduction over `dim` (None: all) takes away, counted from the front."""
-    if dim is None:
+    if dim is None or not np.size(dim):  # PyTorch: sum(x, ()) is the sum of all
         return tuple(range(x.ndim))
     dims = tuple(dim_of(x, d) for d in ((dim,) if isinstance(dim, (int, np.integer)) else dim))
     if len(set(dims)) < len(dims):

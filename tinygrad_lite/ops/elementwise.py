@@ -1,10 +1,8 @@
 """Arithmetic, comparison and rounding, element by element: a numpy forward and a rule an argument."""
 
-import operator
-
 import numpy as np
 
-from ..engine.tape import primitive
+from ..engine.tape import cast, primitive
 from ..engine.values import unbox
 from .arguments import promote, promote_float
 
@@ -33,22 +31,49 @@ def _pow_(x, p):
     return promote(x, p)[0] ** p  # numpy squares for p = 2, and takes the root for 0.5
 
 
+def _pow_each(x, y):
+    if x.dtype.kind != "i" or (y >= 0).all():
+        return x**y
+    return np.where((y >= 0) | (np.abs(x) == 1), x ** np.abs(y), 0)  # PyTorch's whole numbers: 1 / x cut off
+
+
+def _square(x):
+    """x * x"""
+    return np.square(x) if x.dtype != bool else x.astype(np.int64)
+
+
+def _sign(x):
+    """-1, 0 or 1; of bools themselves."""
+    return np.sign(x) if x.dtype != bool else x
+
+
+def _whole(operation):
+    """Division of whole numbers by 0 is an error, as in PyTorch; numpy gives 0."""
+    def checked(x, y):
+        if np.asarray(y).dtype.kind in "iub" and np.asarray(x).dtype.kind in "iub" and not np.all(y):
+            raise ValueError("division of a whole number by 0")
+        return operation(x, y)
+
+    checked.__name__ = operation.__name__
+    return checked
+
+
 _add = primitive(np.add, lambda g, out, x, y: g, lambda g, out, x, y: g, promote=promote)
 _sub = primitive(np.subtract, lambda g, out, x, y: g, lambda g, out, x, y: -g, promote=promote, name="sub")
 mul = primitive(np.multiply, lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, promote=promote)
 _div = primitive(np.true_divide,
                  lambda g, out, x, y: g / y,
                  lambda g, out, x, y: -g * (x / y) / y, promote=promote_float, name="div")
-_pow = primitive(operator.pow,
+_pow = primitive(_pow_each,
                  lambda g, out, x, y: g * where(y == 0, 0.0, y * x ** where(y == 0, 1.0, y - 1)),
                  lambda g, out, x, y: g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x))),
                  promote=promote)
 _pow_scalar = primitive(_pow_, lambda g, out, x, p: g * (p * x ** (p - 1)) if p else g * 0.0, None)
 neg = primitive(np.negative, lambda g, out, x: -g)
 abs = primitive(np.abs, lambda g, out, x: g * sign(x))
-sign = primitive(np.sign, _zero)
+sign = primitive(_sign, _zero)
 reciprocal = primitive(_reciprocal, lambda g, out, x: -g * out * out, promote=promote_float)
-square = primitive(np.square, lambda g, out, x: g * (2 * x))
+square = primitive(_square, lambda g, out, x: g * (2 * x))
 exp = primitive(np.exp, lambda g, out, x: g * out, promote=promote_float)
 log = primitive(np.log, lambda g, out, x: g / x, promote=promote_float)
 sqrt = primitive(np.sqrt, lambda g, out, x: g / (2 * out), promote=promote_float)
@@ -64,8 +89,8 @@ fmax = primitive(np.fmax,
 fmin = primitive(np.fmin,
                  lambda g, out, x, y: where((x <= y) | isnan(y), g, 0.0),
                  lambda g, out, x, y: where((x <= y) | isnan(y), 0.0, g), promote=promote)
-floor_divide = primitive(np.floor_divide, None, None, promote=promote)
-remainder = primitive(np.remainder,
+floor_divide = primitive(_whole(np.floor_divide), None, None, promote=promote)
+remainder = primitive(_whole(np.remainder),
                       lambda g, out, x, y: g,
                       lambda g, out, x, y: -g * floor_divide(x, y), promote=promote)
 where = primitive(_where, None,
@@ -163,6 +188,12 @@ def masked_fill(x, mask, value):
     """x with `value` where the mask is true; the gradient there is 0."""
     if unbox(mask).dtype != bool:
         raise RuntimeError(f"masked_fill: the mask holds bools, not {mask.dtype}")
+    if np.ndim(unbox(value)):
+        raise RuntimeError(f"masked_fill: the value is one number, not of shape {value.shape}")
+    if hasattr(value, "dtype"):
+        value = cast(value, x.dtype)
+    elif x.dtype.kind != "f":
+        value = x.dtype.type(value)
     return where(mask, value, x)
 
 

@@ -1,15 +1,14 @@
-"""Linear algebra: products, einsum, and what a square matrix has."""
+"""Products of vectors, matrices and more: matmul, einsum."""
 
 import functools
 import string
 
 import numpy as np
 
-from ..engine.tape import broadcast_to, primitive
+from ..engine.tape import broadcast_to, cast, primitive
 from .arguments import dim_of, promote, result_type
-from .elementwise import abs
-from .index import diagonal, tril
-from .reduce import amax, amin, sum, vector_norm
+from .index import diagonal
+from .reduce import sum
 from .shape import permute, reshape, squeeze, unsqueeze
 
 _matmul = primitive(np.matmul,
@@ -31,7 +30,8 @@ def matmul(x, y):
     if left == 1 and right == 1:
         if x.shape != y.shape:
             raise RuntimeError(f"matmul: vectors of shapes {x.shape} and {y.shape} do not fit")
-        return sum(x * y)
+        product = x * y
+        return sum(product) if product.dtype.kind == "f" else cast(sum(product), product.dtype)
     if left == 1:
         return squeeze(_matmul(unsqueeze(x, 0), y), -2)
     return squeeze(_matmul(x, unsqueeze(y, 1)), -1)
@@ -64,12 +64,19 @@ def outer(x, y):
 
 def addmm(x, mat1, mat2, *, beta=1, alpha=1):
     """beta * x + alpha * (mat1 @ mat2)"""
-    return beta * x + alpha * mm(mat1, mat2)
+    return _weighed("addmm", x, mm(mat1, mat2), beta, alpha)
 
 
 def baddbmm(x, batch1, batch2, *, beta=1, alpha=1):
     """beta * x + alpha * (batch1 @ batch2), matrix by matrix"""
-    return beta * x + alpha * bmm(batch1, batch2)
+    return _weighed("baddbmm", x, bmm(batch1, batch2), beta, alpha)
+
+
+def _weighed(name, x, product, beta, alpha):
+    """Whole numbers take whole factors only: PyTorch, too, does not make them real ones."""
+    if x.dtype.kind != "f" and (isinstance(beta, float) or isinstance(alpha, float)):
+        raise RuntimeError(f"{name}: of {x.dtype} beta and alpha are whole numbers, not {beta} and {alpha}")
+    return beta * x + alpha * product
 
 
 def trace(x):
@@ -84,6 +91,9 @@ def tensordot(x, y, dims=2):
     if isinstance(dims, int):
         dims = (range(x.ndim - dims, x.ndim), range(dims))
     a, b = ([dim_of(t, d) for d in ds] for t, ds in zip((x, y), dims))
+    for i, j in zip(a, b):  # a size of 1 is broadcast
+        n = max(x.shape[i], y.shape[j])
+        x, y = (broadcast_to(t, (*t.shape[:d], n, *t.shape[d + 1 :])) if t.shape[d] == 1 else t for t, d in ((x, i), (y, j)))
     if [x.shape[i] for i in a] != [y.shape[j] for j in b]:
         raise RuntimeError(f"tensordot: dims {a} of {x.shape} and {b} of {y.shape} differ in size")
     rest = [i for i in range(x.ndim) if i not in a], [j for j in range(y.ndim) if j not in b]
@@ -114,6 +124,8 @@ _contraction = primitive(_contract, joint=_contract_rule, name="einsum")
 
 def einsum(equation, *operands):
     """Einstein's sum: "ij,jk->ik", with ellipsis, repeated indices, and the output left out (in alphabetical order)."""
+    if not isinstance(equation, str):
+        raise TypeError(f"einsum: the equation comes first, a string such as 'ij,jk->ik', not {type(equation).__name__}")
     operands = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
     left, arrow, output = equation.replace(" ", "").partition("->")
     terms = left.split(",")
@@ -160,63 +172,3 @@ def _own_indices(term, x, elsewhere, sizes):
     if lonely:
         x, term = sum(x, lonely), "".join(c for c in term if c in elsewhere)
     return term, x
-
-
-# ---------------------------------------------------------------- square matrices
-def _slogabsdet(x):
-    return np.linalg.slogdet(x)[1]
-
-
-def _signdet(x):
-    return np.linalg.slogdet(x)[0]
-
-
-def _solve(x, y):
-    return np.linalg.solve(x, y)
-
-
-def _cholesky(x):
-    """The lower triangular l with l @ l.mT = x, of a symmetric positive definite x (its lower triangle is read)."""
-    return np.linalg.cholesky(x)
-
-
-def _cholesky_rule(g, out, x):
-    """Murray (2016), equation 10, made symmetric."""
-    back = inv(out)
-    halved = tril(out.mT @ g) * (1 - 0.5 * np.eye(x.shape[-1], dtype=x.dtype))  # the diagonal counts half
-    s = back.mT @ halved @ back
-    return (s + s.mT) / 2
-
-
-inv = primitive(np.linalg.inv, lambda g, out, x: -(out.mT @ g @ out.mT))
-det = primitive(np.linalg.det, lambda g, out, x: (g * out)[..., None, None] * inv(x).mT)
-_logabsdet = primitive(_slogabsdet, lambda g, out, x: g[..., None, None] * inv(x).mT, name="slogdet")
-_detsign = primitive(_signdet, None, name="slogdet")
-cholesky = primitive(_cholesky, _cholesky_rule)
-_solve_matrices = primitive(_solve,
-                            lambda g, out, x, y: -(solve(x.mT, g) @ out.mT),
-                            lambda g, out, x, y: solve(x.mT, g))
-
-
-def slogdet(x):
-    """The pair (sign, log |det|), right where the determinant itself would over- or underflow."""
-    return _detsign(x), _logabsdet(x)
-
-
-def solve(x, y):
-    """z with x @ z = y: x (…, n, n), y (…, n, k) or (n,)."""
-    if y.ndim == 1:
-        return squeeze(_solve_matrices(x, unsqueeze(y, 1)), -1)
-    return _solve_matrices(x, y)
-
-
-def matrix_norm(x, ord="fro", dim=(-2, -1), keepdim=False):
-    """Of a matrix: "fro", or the largest (1) or smallest (-1) column sum of |x|, or row sum (inf, -inf)."""
-    rows, columns = dim
-    if ord == "fro":
-        return vector_norm(x, 2, tuple(dim), keepdim)
-    if ord not in (1, -1, np.inf, -np.inf):
-        raise ValueError(f"matrix_norm: ord is 'fro', 1, -1, inf or -inf, not {ord!r}")
-    first, second = (rows, columns) if ord in (1, -1) else (columns, rows)
-    out = (amax if ord > 0 else amin)(sum(abs(x), first, True), second, True)
-    return out if keepdim else squeeze(out, (rows, columns))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..engine.reductions import ONES, add_up, has_short_rows
-from ..engine.tape import broadcast_to, by_hand, primitive
+from ..engine.tape import broadcast_to, by_hand, cast, primitive
 from ..engine.values import unbox
 from .arguments import WIDER, axis_of, count_of, dim_of, dims_of, lost_dims
 from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
@@ -52,12 +52,24 @@ def _var(x, dim, correction, keepdim):
 
 def var(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """Variance; divided by n - 1, or n with unbiased=False, or n - correction. NaN for one element."""
+    if isinstance(dim, bool):  # var(x, False) is about the divisor
+        dim, unbiased = None, dim
     return _var(x, dim, int(unbiased) if correction is None else correction, keepdim)
 
 
 def std(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """Standard deviation, the root of `var`; where it is 0, its gradient is 0."""
     return _root(var(x, dim, unbiased, keepdim, correction=correction))
+
+
+def var_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
+    """The pair (variance, mean)."""
+    return var(x, dim, unbiased, keepdim, correction=correction), mean(x, None if isinstance(dim, bool) else dim, keepdim)
+
+
+def std_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
+    """The pair (standard deviation, mean)."""
+    return std(x, dim, unbiased, keepdim, correction=correction), mean(x, None if isinstance(dim, bool) else dim, keepdim)
 
 
 _root = primitive(np.sqrt, lambda g, out, x: where(out == 0, 0.0, g / where(out == 0, 1.0, 2 * out)))
@@ -120,14 +132,14 @@ def _extreme(x, dim, keepdim, all_of, place_of, of_two):
     return _one_of(x, place_of(x, dim_of(x, dim) if x.ndim else None, True), dim, keepdim)
 
 
-def max(x, dim=None, keepdim=False):
+def max(x, dim=None, keepdim=False, *, other=None):
     """The largest value of all; along `dim` the pair (values, indices); with a tensor, `maximum`."""
-    return _extreme(x, dim, keepdim, amax, argmax, maximum)
+    return _extreme(x, dim if other is None else other, keepdim, amax, argmax, maximum)
 
 
-def min(x, dim=None, keepdim=False):
+def min(x, dim=None, keepdim=False, *, other=None):
     """The smallest value of all; along `dim` the pair (values, indices); with a tensor, `minimum`."""
-    return _extreme(x, dim, keepdim, amin, argmin, minimum)
+    return _extreme(x, dim if other is None else other, keepdim, amin, argmin, minimum)
 
 
 def _median(x, dim):
@@ -186,11 +198,6 @@ def vector_norm(x, ord=2, dim=None, keepdim=False):
     return _norm(x, ord, dim, keepdim)
 
 
-def norm(x, p=2, dim=None, keepdim=False):
-    """`vector_norm` over all elements or dims; p is a number or "fro"."""
-    return vector_norm(x, 2 if p == "fro" else p, dim, keepdim)
-
-
 def _logsumexp_rule(g, out, x, dim, keepdim):
     lost = lost_dims(x, dim, keepdim)
     g, out = unsqueeze(g, lost), unsqueeze(out, lost)
@@ -201,7 +208,9 @@ def _logsumexp_rule(g, out, x, dim, keepdim):
 @by_hand(_logsumexp_rule)
 def logsumexp(x, dim=-1, keepdim=False):
     """log(sum(exp(x))) over dims, right for large values of either sign and for all -inf."""
-    m = unbox(amax(x, dim, True))
+    if x.dtype.kind != "f":
+        x = cast(x, np.float32)
+    m = unbox(amax(x, dim, True)) if x.shape and 0 not in x.shape else np.zeros((), x.dtype)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))  # so that x - m is never inf - inf
     with np.errstate(divide="ignore"):  # log(0) is the -inf that is wanted
         out = log(sum(exp(x - m), dim, True)) + m
@@ -212,6 +221,8 @@ def logsumexp(x, dim=-1, keepdim=False):
 @by_hand(lambda g, p, x, dim: p * (g - sum(g * p, dim, True)))
 def softmax(x, dim=-1):
     """exp(x) / sum(exp(x)) along dim; shifted by the maximum, so that nothing overflows. NaN where all are -inf."""
+    if 0 in x.shape:
+        return clone(x)
     e = exp(x - amax(x, dim, True))  # every exponent <= 0
     return e / sum(e, dim, True)
 
@@ -219,19 +230,26 @@ def softmax(x, dim=-1):
 @by_hand(lambda g, out, x, dim: g - exp(out) * sum(g, dim, True))
 def log_softmax(x, dim=-1):
     """log(softmax(x)), without the log of a number that underflowed."""
+    if 0 in x.shape:
+        return clone(x)
     z = x - amax(x, dim, True)
     return z - log(sum(exp(z), dim, True))
 
 
 # ---------------------------------------------------------------- truth
+def _truth(found, x):
+    """Bools; of uint8 uint8, as in PyTorch."""
+    return found.astype(np.uint8) if x.dtype == np.uint8 else found
+
+
 def _any(x, dim=None, keepdim=False):
     """Whether any element over dims (all without) is true."""
-    return np.any(x, axis=axis_of(x, dim), keepdims=keepdim)
+    return _truth(np.any(x, axis=axis_of(x, dim), keepdims=keepdim), x)
 
 
 def _all(x, dim=None, keepdim=False):
     """Whether every element over dims (all without) is true."""
-    return np.all(x, axis=axis_of(x, dim), keepdims=keepdim)
+    return _truth(np.all(x, axis=axis_of(x, dim), keepdims=keepdim), x)
 
 
 def _count_nonzero(x, dim=None):

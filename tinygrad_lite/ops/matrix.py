@@ -1,0 +1,173 @@
+"""What a matrix has: inverse, determinant, factors, singular values, norms; all of the last two dimensions."""
+
+import numpy as np
+
+from ..engine.tape import primitive
+from ..engine.values import unbox
+from .arguments import count_of
+from .elementwise import abs
+from .index import getitem, tril
+from .reduce import amax, amin, sum, vector_norm
+from .shape import movedim, squeeze, transpose, unsqueeze
+
+
+# ---------------------------------------------------------------- determinant
+def cofactors(x):
+    """Of each element, up to its sign, the determinant of what is left without its row and its column."""
+    n = x.shape[-1]
+    others = np.array([[j for j in range(n) if j != i] for i in range(n)], int).reshape(n, n - 1)
+    minors = getitem(x, (Ellipsis, others[:, None, :, None], others[:, None, :]))  # (…, n, n, n - 1, n - 1)
+    i = np.arange(n)
+    return det(minors) * (1 - 2 * ((i[:, None] + i) % 2)).astype(x.dtype)
+
+
+def _det_rule(g, out, x):
+    if (unbox(out) != 0).all():
+        return (g * out)[..., None, None] * inv(x).mT
+    return g[..., None, None] * cofactors(x)  # a singular matrix has no inverse, but its determinant has a gradient
+
+
+def _slogabsdet(x):
+    return np.linalg.slogdet(x)[1]
+
+
+def _signdet(x):
+    return np.linalg.slogdet(x)[0]
+
+
+inv = primitive(np.linalg.inv, lambda g, out, x: -(out.mT @ g @ out.mT))
+det = primitive(np.linalg.det, _det_rule)
+_logabsdet = primitive(_slogabsdet, lambda g, out, x: g[..., None, None] * inv(x).mT, name="slogdet")
+_detsign = primitive(_signdet, None, name="slogdet")
+
+
+def slogdet(x):
+    """The pair (sign, log |det|), right where the determinant itself would over- or underflow."""
+    return _detsign(x), _logabsdet(x)
+
+
+# ---------------------------------------------------------------- equations
+def _solve(x, y):
+    return np.linalg.solve(x, y)
+
+
+_solve_matrices = primitive(_solve,
+                            lambda g, out, x, y: -(solve(x.mT, g) @ out.mT),
+                            lambda g, out, x, y: solve(x.mT, g))
+
+
+def solve(x, y, *, left=True):
+    """z with x @ z = y: x (…, n, n), y a vector (n,), a batch of them (…, n), or of matrices (…, n, k).
+
+    left=False: z @ x = y, with y (…, k, n).
+    """
+    if not left:
+        return transpose(solve(x.mT, y.mT), -1, -2)
+    if y.ndim == 1 or y.shape == x.shape[:-1]:
+        return squeeze(_solve_matrices(x, unsqueeze(y, -1)), -1)
+    return _solve_matrices(x, y)
+
+
+# ---------------------------------------------------------------- factors
+def _cholesky(x):
+    return np.linalg.cholesky(x)
+
+
+def _cholesky_rule(g, out, x):
+    """Murray (2016), equation 10, made symmetric."""
+    back = inv(out)
+    halved = tril(out.mT @ g) * (1 - 0.5 * np.eye(x.shape[-1], dtype=x.dtype))  # the diagonal counts half
+    s = back.mT @ halved @ back
+    return (s + s.mT) / 2
+
+
+_lower = primitive(_cholesky, _cholesky_rule)
+
+
+def cholesky(x, *, upper=False):
+    """The lower triangular l with l @ l.mT = x, of a symmetric positive definite x (its lower triangle is read).
+
+    upper: its transpose, and the upper triangle is read.
+    """
+    return transpose(_lower(x.mT), -1, -2) if upper else _lower(x)
+
+
+def _left(x):
+    return np.linalg.svd(x, full_matrices=False)[0]
+
+
+def _singular(x):
+    return np.linalg.svd(x, full_matrices=False)[1]
+
+
+def _right(x):
+    return np.linalg.svd(x, full_matrices=False)[2]
+
+
+def turned(inner, s):
+    """What a turn of the singular vectors sends back (Giles, 2008): none where singular values are far apart."""
+    apart = s[..., None, :] ** 2 - s[..., :, None] ** 2 + np.eye(s.shape[-1], dtype=s.dtype)
+    return (inner - inner.mT) / apart
+
+
+def _left_rule(g, out, x):
+    u, s, vh = svd(x)
+    inner = u.mT @ g
+    return (u @ (turned(inner, s) * s[..., None, :]) + (g - u @ inner) / s[..., None, :]) @ vh
+
+
+def _right_rule(g, out, x):
+    u, s, vh = svd(x)
+    inner = vh @ g.mT
+    return u @ (s[..., :, None] * turned(inner, s) @ vh + (g - inner.mT @ vh) / s[..., :, None])
+
+
+_left_vectors = primitive(_left, _left_rule, name="svd")
+_right_vectors = primitive(_right, _right_rule, name="svd")
+
+
+def _singular_rule(g, out, x):
+    u, _, vh = svd(x)
+    return u * g[..., None, :] @ vh
+
+
+svdvals = primitive(_singular, _singular_rule)
+
+
+def svd(x, full_matrices=False):
+    """The triple (u, s, vh) with x = u * s @ vh: singular vectors, and their values in falling order.
+
+    x (…, m, n), and k the smaller of both: (…, m, k), (…, k), (…, k, n). Vectors have gradients where values differ.
+    """
+    if full_matrices:
+        raise NotImplementedError("svd: full_matrices=False only, the vectors that belong to singular values")
+    return _left_vectors(x), svdvals(x), _right_vectors(x)
+
+
+# ---------------------------------------------------------------- norms
+SINGULAR = {"nuc": sum, 2: amax, -2: amin}
+
+
+def matrix_norm(x, ord="fro", dim=(-2, -1), keepdim=False):
+    """Of a matrix: "fro"; of its singular values the sum ("nuc"), the largest (2) or smallest (-2); the largest (1) or
+    smallest (-1) column sum of |x|, or row sum (inf, -inf)."""
+    rows, columns = dim
+    if ord == "fro":
+        return vector_norm(x, 2, tuple(dim), keepdim)
+    if not count_of(x, dim):
+        return sum(x, dim, keepdim)
+    if ord in SINGULAR:
+        out = SINGULAR[ord](svdvals(movedim(x, (rows, columns), (-2, -1))), -1)
+        return unsqueeze(out, tuple(d % x.ndim for d in dim)) if keepdim else out
+    if ord not in (1, -1, np.inf, -np.inf):
+        raise ValueError(f"matrix_norm: ord is 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, not {ord!r}")
+    first, second = (rows, columns) if ord in (1, -1) else (columns, rows)
+    out = (amax if ord > 0 else amin)(sum(abs(x), first, True), second, True)
+    return out if keepdim else squeeze(out, (rows, columns))
+
+
+def norm(x, p="fro", dim=None, keepdim=False):
+    """`vector_norm` of order p over all elements or dims; "fro" is 2, and "nuc" the `matrix_norm` of that name."""
+    if p == "nuc":
+        return matrix_norm(x, p, (-2, -1) if dim is None else dim, keepdim)
+    return vector_norm(x, 2 if p in ("fro", None) else p, dim, keepdim)
