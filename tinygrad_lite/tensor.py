@@ -27,10 +27,7 @@ def _comparable(op):
     return method
 
 
-UFUNCS = {  # numpy's names for what PyTorch calls otherwise
-    "multiply": "mul", "subtract": "sub", "divide": "div", "power": "pow", "negative": "neg", "absolute": "abs",
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "equal": "eq", "not_equal": "ne",
-    "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "invert": "bitwise_not"}
+UFUNCS = ops.ALIASES | {"power": "pow", "equal": "eq", "invert": "bitwise_not"}  # numpy's names for operations
 FUNCTIONS = {name: name for name in (  # those of numpy's functions whose arguments mean the same here
     "sum mean prod amax amin argmax argmin any all count_nonzero cumsum cumprod diff where stack hstack vstack reshape "
     "squeeze swapaxes broadcast_to tile roll round outer einsum trace diagonal tril triu inv det solve cholesky "

@@ -28,19 +28,8 @@ from .attention import (
     multi_head_attention_forward,
     scaled_dot_product_attention,
 )
-from .convolution import (
-    adaptive_avg_pool2d,
-    avg_pool1d,
-    avg_pool2d,
-    conv1d,
-    conv2d,
-    conv_transpose2d,
-    fold,
-    interpolate,
-    max_pool1d,
-    max_pool2d,
-    unfold,
-)
+from .convolution import conv1d, conv2d, conv_transpose2d, fold, unfold
+from .interpolation import interpolate
 from .layer import (
     batch_norm,
     dropout,
@@ -62,6 +51,7 @@ from .loss import (
     smooth_l1_loss,
     triplet_margin_loss,
 )
+from .pooling import adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from .similarity import cosine_sim_matrix, cosine_top_k
 
 spellings.spell(globals())

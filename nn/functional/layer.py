@@ -8,7 +8,7 @@ from tinygrad_lite import random
 from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.tape import by_hand
 from tinygrad_lite.engine.values import as_array, unbox
-from tinygrad_lite.ops import clone, flatten, getitem, mean, outer, place, reshape, sqrt, var
+from tinygrad_lite.ops import clone, flatten, getitem, mean, outer, place, reshape, sqrt, var, vector_norm
 from tinygrad_lite.ops.arguments import all_inside, outside
 
 
@@ -32,9 +32,15 @@ def _embedding(index, weight, padding_idx):
     return getitem(weight, index)
 
 
-def embedding(input, weight, padding_idx=None):
-    """The rows of weight (V, D) that whole numbers (…) name: (…, D); row padding_idx gets no gradient."""
-    index, rows = as_array(input), weight.shape[0]
+def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0):
+    """The rows of weight (V, D) that whole numbers (…) name: (…, D); row padding_idx gets no gradient.
+
+    max_norm: rows that are named and longer are first cut to that length, in place.
+    """
+    index = as_array(input)
+    if weight.ndim != 2:
+        raise RuntimeError(f"embedding: the weight has 2 dimensions, not shape {weight.shape}")
+    rows = weight.shape[0]
     if index.dtype.kind not in "iu":
         raise TypeError(f"embedding: the input holds whole numbers, not {index.dtype}")
     if not all_inside(index, rows):
@@ -42,7 +48,16 @@ def embedding(input, weight, padding_idx=None):
         raise IndexError(f"embedding: index {index[wrong][0]} is out of bounds for {rows} rows")
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of bounds for {rows} rows")
+    if max_norm is not None:
+        _cut(unbox(weight), np.unique(index), max_norm, norm_type)
     return _embedding(index, weight, padding_idx if padding_idx is None else padding_idx % rows)
+
+
+def _cut(weight, rows, longest, p):
+    """Make rows of an array no longer than that, in place."""
+    lengths = vector_norm(weight[rows], p, -1, True)
+    weight[rows] *= np.minimum(1, longest / (lengths + 1e-7)).astype(weight.dtype)
+    stamp(weight)
 
 
 def check_probability(name, p):

@@ -17,11 +17,9 @@ TAKES_DTYPE = frozenset("sum nansum mean prod cumsum cumprod softmax log_softmax
 def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
     """The arguments of a call under the function's `own` names; `rest` is the one that takes any number."""
     named: dict[str, Any] = {}
-    dtype, sizes = None, ()
+    sizes: tuple = ()
     for word, value in kwargs.items():
-        if word not in own and word == "dtype" and name in TAKES_DTYPE:
-            dtype = value
-        elif word not in own and word == "out":
+        if word not in own and word == "out":
             if value is not None:
                 raise TypeError(f"{name}: out= is not taken, a result is a new tensor: write out.copy_({name}(…))")
         elif rest is not None and word in {rest, *SIZES}:
@@ -32,12 +30,28 @@ def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs
                 raise TypeError(f"{name}() got multiple values for argument '{word}'")
             named[word] = value
     first = next(iter(own))
-    if (dtype is not None or sizes) and first in named:
+    if sizes and first in named:
         args = (named.pop(first), *args)
-    if dtype is not None:
-        x = args[0]
-        args = (x.to(dtype) if hasattr(x, "to") else x.astype(dtype), *args[1:])
     return (*args, *sizes), named
+
+
+def takes_dtype(name: str, kwargs: dict) -> bool:
+    """Whether a call names the dtype to compute in: `in_dtype` knows how."""
+    return "dtype" in kwargs and name in TAKES_DTYPE
+
+
+def in_dtype(function: Callable, *args: Any, dtype: Any, **kwargs: Any) -> Any:
+    """What the function gives of its first argument in another dtype, which the result has too."""
+    if dtype is None:
+        return function(*args, **kwargs)
+    if not args:
+        args = (kwargs.pop("input", None) if "input" in kwargs else kwargs.pop("x"),)
+    out = function(_converted(args[0], dtype), *args[1:], **kwargs)
+    return _converted(out, dtype)
+
+
+def _converted(x: Any, dtype: Any) -> Any:
+    return x.to(dtype) if hasattr(x, "to") else x.astype(dtype)
 
 
 def spelt(function: Callable) -> Callable:
@@ -49,6 +63,8 @@ def spelt(function: Callable) -> Callable:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
+            if takes_dtype(function.__name__, kwargs):
+                return in_dtype(call, *args, **kwargs)
             args, kwargs = respelt(function.__name__, own, rest, args, kwargs)
         return function(*args, **kwargs)
 

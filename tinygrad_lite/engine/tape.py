@@ -14,7 +14,7 @@ import numpy as np
 from .changes import next_place, refuse_changed, refuse_stale, rewritten
 from .mode import Switch, mode
 from .reductions import add_up
-from .spellings import respelt
+from .spellings import in_dtype, respelt, takes_dtype
 from .values import RETAIN, Node, Value, as_array, ndarray, unbox
 from .watch import where_from
 
@@ -135,6 +135,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
     def general(*args: Any, **kwargs: Any) -> Any:
         count = len(args)
         if kwargs or count < needed:
+            if takes_dtype(op.__name__, kwargs):
+                return in_dtype(op, *args, **kwargs)
             args = bind(args, kwargs)
         elif count < arity:
             args += defaults[count:]

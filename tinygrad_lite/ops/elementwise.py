@@ -18,12 +18,7 @@ def _reciprocal(x):
 
 
 def _where(condition, x, y):
-    """x where the condition is true, else y.
-
-    The gradient of the branch not taken is 0, but it still goes through that branch's own derivative, and 0 * inf is
-    NaN: where(x > 0, log(x), 0) has a NaN gradient at 0. Keep the branch finite by a second where inside it:
-    where(x > 0, log(where(x > 0, x, 1)), 0).
-    """
+    """x where the condition is true, else y."""
     return np.where(condition, x, y)
 
 
@@ -47,15 +42,26 @@ def _sign(x):
     return np.sign(x) if x.dtype != bool else x
 
 
-def _whole(operation):
-    """Division of whole numbers by 0 is an error, as in PyTorch; numpy gives 0."""
-    def checked(x, y):
-        if np.asarray(y).dtype.kind in "iub" and np.asarray(x).dtype.kind in "iub" and not np.all(y):
-            raise ValueError("division of a whole number by 0")
-        return operation(x, y)
+def _all_whole(*numbers):
+    return all(getattr(v, "dtype", np.dtype(type(v))).kind in "biu" for v in numbers)
 
-    checked.__name__ = operation.__name__
-    return checked
+
+def _refuse_zero(x, y):
+    """Whole numbers divided by 0 are an error, as in PyTorch; numpy gives 0."""
+    if _all_whole(x, y) and not np.all(y):
+        raise ValueError("a whole number is divided by 0")
+
+
+def _floor_divide(x, y):
+    """x / y rounded down."""
+    _refuse_zero(x, y)
+    return np.floor_divide(x, y)
+
+
+def _remainder(x, y):
+    """What is left of x after floor_divide by y; it has y's sign."""
+    _refuse_zero(x, y)
+    return np.remainder(x, y)
 
 
 _add = primitive(np.add, lambda g, out, x, y: g, lambda g, out, x, y: g, promote=promote)
@@ -67,7 +73,7 @@ _div = primitive(np.true_divide,
 _pow = primitive(_pow_each,
                  lambda g, out, x, y: g * where(y == 0, 0.0, y * x ** where(y == 0, 1.0, y - 1)),
                  lambda g, out, x, y: g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x))),
-                 promote=promote)
+                 promote=promote, name="pow")
 _pow_scalar = primitive(_pow_, lambda g, out, x, p: g * (p * x ** (p - 1)) if p else g * 0.0, None)
 neg = primitive(np.negative, lambda g, out, x: -g)
 abs = primitive(np.abs, lambda g, out, x: g * sign(x))
@@ -89,8 +95,8 @@ fmax = primitive(np.fmax,
 fmin = primitive(np.fmin,
                  lambda g, out, x, y: where((x <= y) | isnan(y), g, 0.0),
                  lambda g, out, x, y: where((x <= y) | isnan(y), 0.0, g), promote=promote)
-floor_divide = primitive(_whole(np.floor_divide), None, None, promote=promote)
-remainder = primitive(_whole(np.remainder),
+floor_divide = primitive(_floor_divide, None, None, promote=promote)
+remainder = primitive(_remainder,
                       lambda g, out, x, y: g,
                       lambda g, out, x, y: -g * floor_divide(x, y), promote=promote)
 where = primitive(_where, None,
@@ -121,7 +127,7 @@ def div(x, y, *, rounding_mode=None):
         return floor_divide(x, y)
     if rounding_mode != "trunc":
         raise ValueError(f"div: rounding_mode is None, 'floor' or 'trunc', not {rounding_mode!r}")
-    if all(getattr(v, "dtype", np.dtype(type(v))).kind in "biu" for v in (x, y)):
+    if _all_whole(x, y):
         down = floor_divide(x, y)
         return down + ((down < 0) & (down * y != x))
     return trunc(_div(x, y))

@@ -89,7 +89,7 @@ def _gather(x, dim, index, unique_indices):
 
 @opaque
 def _put(x, index, value):
-    out = x.copy()
+    out = np.array(x, order="C")
     if getattr(value, "ndim", 0) and value.shape[0] == 1:  # numpy lets a value have more dimensions of size 1 in front
         value = value.reshape(value.shape[max(value.ndim - out[index].ndim, 0):])
     out[index] = value
@@ -123,73 +123,134 @@ def index_put(x, indices, values, accumulate=False):
         if any(k not in (1, n) for k, n in zip(values.shape[::-1], there[::-1])) or values.ndim > len(there):
             raise RuntimeError(f"index_put: values of shape {values.shape} do not fit the {there} that the index names")
         return x + place(values, indices, x.shape)
-    return _written(x, indices, values if x.dtype.kind == "f" else unbox(values))  # whole numbers have no gradient
+    if x.dtype.kind != "f" and hasattr(values, "node"):
+        values = values.detach()  # whole numbers have no gradient
+    return _written(x, indices, values)
+
+
+def _vector(x):
+    """A 0-d tensor as one of 1 element: as such it counts where elements are read and written along a dimension."""
+    return reshape(x, 1) if hasattr(x, "shape") and not x.shape else x
+
+
+def _in_shape(x, shape):
+    return x if x.shape == shape else reshape(x, shape)
 
 
 def _checked(op, x, dim, index):
-    """The index as an array, and dim counted from the front; what is out of range is refused."""
-    index, dim = as_array(index), dim_of(x, dim)
+    """x, dim counted from the front, and the index as an array, both with dimensions; what is out of range is refused."""
+    index, dim, x = _vector(as_array(index)), dim_of(x, dim), _vector(x)
     if index.dtype.kind not in "iu":
         raise IndexError(f"{op}: the index holds whole numbers, not {index.dtype}")
-    n = x.shape[dim] if x.ndim else 1
-    wrong = outside(index, n)
+    wrong = outside(index, x.shape[dim])
     if wrong.any():
-        raise IndexError(f"{op}: index {index[wrong][0]} is out of bounds for dimension {dim} of size {n}")
-    return index, dim
+        raise IndexError(f"{op}: index {index[wrong][0]} is out of bounds for dimension {dim} of size {x.shape[dim]}")
+    return x, dim, index
 
 
 def take_along_dim(x, indices, dim=None):
-    """x's elements at `indices` along `dim`, the other dimensions broadcast; flat without dim."""
+    """x's elements at `indices` along `dim`, the other dimensions broadcast; flat without dim. -1 is the last."""
     if dim is None:
-        return getitem(reshape(x, -1), unbox(indices))
-    indices, dim = _checked("take_along_dim", x, dim, indices)
+        return getitem(reshape(x, -1), reshape(unbox(indices), -1))
+    indices = unbox(indices)
+    if x.ndim != indices.ndim:
+        raise RuntimeError(f"take_along_dim: x of shape {x.shape} and indices of {indices.shape} differ in dimensions")
+    x, dim, indices = _checked("take_along_dim", x, dim, np.where(indices < 0, indices + x.shape[dim], indices))
     shape = list(np.broadcast_shapes(*(s[:dim] + (1,) + s[dim + 1 :] for s in (x.shape, indices.shape))))
     grid = along(np.broadcast_to(indices, shape[:dim] + [indices.shape[dim]] + shape[dim + 1 :]).copy(), dim)
     return getitem(broadcast_to(x, tuple(shape[:dim] + [x.shape[dim]] + shape[dim + 1 :])), grid)
 
 
+def _refuse_larger(op, x, dim, index):
+    if index.size and (index.ndim != x.ndim or
+                       any(i > n for d, (i, n) in enumerate(zip(index.shape, x.shape)) if d != dim)):
+        raise RuntimeError(f"{op}: an index of shape {index.shape} does not fit into {x.shape} apart from dim {dim}")
+
+
 def gather(x, dim, index):
     """out[i][j] = x[index[i][j]][j] for dim 0: the index may be smaller than x in the other dimensions."""
-    index, dim = _checked("gather", x, dim, index)
-    if index.ndim != x.ndim or any(i > n for d, (i, n) in enumerate(zip(index.shape, x.shape)) if d != dim):
-        raise RuntimeError(f"gather: an index of shape {index.shape} does not fit into {x.shape} apart from dim {dim}")
-    return _gathered(x, dim, index, False) if x.ndim else clone(x)
+    shape = np.shape(unbox(index))
+    x, dim, index = _checked("gather", x, dim, index)
+    _refuse_larger("gather", x, dim, index)
+    if not index.size:
+        return getitem(reshape(x, -1), index)
+    return _in_shape(_gathered(x, dim, index, False), shape)
 
 
-def _sources(op, x, index, src):
+def _written_along(op, x, dim, index, src, write):
+    """x after `write` of it, the places that the index names, and the part of src that goes there."""
+    whole, dim, index = _checked(op, x, dim, index)
+    _refuse_larger(op, whole, dim, index)
+    src = _vector(src)
+    if not index.size:
+        return clone(x)
+    if hasattr(src, "shape"):
+        if src.ndim != index.ndim or any(i > n for i, n in zip(index.shape, src.shape)):
+            raise RuntimeError(f"{op}: src of shape {src.shape} is smaller than the index of shape {index.shape}")
+        if src.dtype != x.dtype:
+            raise RuntimeError(f"{op}: src has dtype {src.dtype}, and what it is written to {x.dtype}")
+        src = getitem(src, tuple(slice(n) for n in index.shape))
+    return _in_shape(write(whole, along(index, dim), src), x.shape)
+
+
+def _add_at(x, at, src):
     if isinstance(src, (int, float)):
-        return src
-    if src.ndim != index.ndim or any(i > n for i, n in zip(index.shape, src.shape)):
-        raise RuntimeError(f"{op}: src of shape {src.shape} is smaller than the index of shape {index.shape}")
-    return getitem(src, tuple(slice(n) for n in index.shape))
+        src = np.full(np.broadcast_shapes(*(a.shape for a in at)), src, x.dtype)
+    return x + place(src, at, x.shape)
 
 
-def scatter(x, dim, index, src):
-    """x with src (a tensor or a number) written where `gather` would read; the last of repeats stays."""
-    index, dim = _checked("scatter", x, dim, index)
-    return index_put(x, along(index, dim), _sources("scatter", x, index, src))
+def _multiply_at(x, at, src):
+    if getattr(x, "requires_grad", False) or getattr(src, "requires_grad", False):
+        raise NotImplementedError("scatter: reduce='multiply' has no gradient")
+    return _multiplied(x, at, src)
+
+
+def _multiplied_at(x, at, src):
+    out = x.copy()
+    np.multiply.at(out, at, src)
+    return out
+
+
+_multiplied = primitive(_multiplied_at, None, name="scatter")
+
+
+REDUCTIONS = {None: index_put, "add": _add_at, "multiply": _multiply_at}
+
+
+def scatter(x, dim, index, src, *, reduce=None):
+    """x with src (a tensor or a number) written where `gather` would read; the last of repeats stays.
+
+    reduce: "add" or "multiply" what is there instead.
+    """
+    if reduce not in REDUCTIONS:
+        raise ValueError(f"scatter: reduce is None, 'add' or 'multiply', not {reduce!r}")
+    return _written_along("scatter", x, dim, index, src, REDUCTIONS[reduce])
 
 
 def scatter_add(x, dim, index, src):
     """x with src added where `gather` would read; repeats add up."""
-    index, dim = _checked("scatter_add", x, dim, index)
-    return x + place(_sources("scatter_add", x, index, src), along(index, dim), x.shape)
+    return _written_along("scatter_add", x, dim, index, src, _add_at)
 
 
 def index_select(x, dim, index):
     """The slices of x along `dim` that a 1-d index names."""
-    index, dim = _checked("index_select", x, dim, index)
-    if index.ndim != 1:
-        raise IndexError(f"index_select: the index has 1 dimension, not shape {index.shape}")
-    return getitem(x, (slice(None),) * dim + (index,))
+    whole, dim, index = _checked("index_select", x, dim, index)
+    if index.ndim != 1 or not x.ndim and index.size != 1:
+        raise IndexError(f"index_select: an index of shape {index.shape} does not name slices of {x.shape}")
+    out = getitem(whole, (slice(None),) * dim + (index,))
+    return out if x.ndim else reshape(out, ())
 
 
 def index_add(x, dim, index, source, *, alpha=1):
     """x with alpha * source added to the slices that a 1-d index names; repeats add up."""
-    index, dim = _checked("index_add", x, dim, index)
-    if source.shape != (*x.shape[:dim], len(index), *x.shape[dim + 1 :]):
+    whole, dim, index = _checked("index_add", x, dim, index)
+    source = source if x.ndim else _vector(source)
+    if source.shape != (*whole.shape[:dim], len(index), *whole.shape[dim + 1 :]):
         raise RuntimeError(f"index_add: source of shape {source.shape} does not fit {len(index)} slices of {x.shape}")
-    return x + place(source if alpha == 1 else source * alpha, (slice(None),) * dim + (index,), x.shape)
+    if source.dtype != x.dtype:
+        raise RuntimeError(f"index_add: source has dtype {source.dtype}, and what it is added to {x.dtype}")
+    added = place(source if alpha == 1 else source * alpha, (slice(None),) * dim + (index,), whole.shape)
+    return _in_shape(whole + added, x.shape)
 
 
 def masked_select(x, mask):
@@ -226,11 +287,15 @@ def roll(x, shifts, dims=None):
     return x
 
 
-def repeat_interleave(x, repeats, dim=None):
+def repeat_interleave(x, repeats, dim=None, *, output_size=None):
     """Each element (slice along dim) `repeats` times in a row; repeats may be a tensor, one for each."""
     if dim is None:
         x, dim = reshape(x, -1), 0
-    return index_select(x, dim, np.repeat(np.arange(x.shape[dim]), unbox(repeats)))
+    x = _vector(x)
+    out = index_select(x, dim, np.repeat(np.arange(x.shape[dim]), unbox(repeats)))
+    if output_size not in (None, out.shape[dim]):
+        raise RuntimeError(f"repeat_interleave: output_size is {output_size}, but the repeats make {out.shape[dim]}")
+    return out
 
 
 def _triangle(x, keep):
@@ -278,21 +343,29 @@ def diag(x, diagonal=0):
     return getitem(x, diagonal_index(rows, columns, diagonal))
 
 
-PADDING = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+def _circular(at, n):
+    low, high = max(at[0], 0), min(at[-1] + 1, n)  # what is not cut off
+    return low + (at - low) % (high - low)
+
+
+PADDING = {  # where the elements at places before 0 and after n - 1 come from
+    "reflect": lambda at, n: n - 1 - np.abs(n - 1 - np.abs(at)),
+    "replicate": lambda at, n: np.clip(at, 0, n - 1),
+    "circular": _circular}
 
 
 def pad(x, pad, mode="constant", value=None):
     """Wider dimensions: pad = (left, right) of the last, then of the one before …; negative ones cut off.
 
-    mode: constant (with `value`), reflect, replicate or circular (these without cutting off).
+    mode: constant (with `value`), reflect, replicate or circular.
     """
     pairs = [(0, 0)] * (x.ndim - len(pad) // 2) + [pair for pair in zip(pad[-2::-2], pad[::-2])]
     if len(pad) % 2 or len(pairs) != x.ndim:
         raise RuntimeError(f"pad: {len(pad)} widths {tuple(pad)} are no pairs for at most {x.ndim} dimensions")
+    if any(n + l + r < 0 for (l, r), n in zip(pairs, x.shape)):
+        raise RuntimeError(f"pad: {tuple(pad)} cuts off more of shape {x.shape} than there is")
     if mode == "constant":
         inside = getitem(x, tuple(slice(max(-l, 0), n - max(-r, 0)) for (l, r), n in zip(pairs, x.shape)))
-        if any(n + l + r < 0 for (l, r), n in zip(pairs, x.shape)):
-            raise RuntimeError(f"pad: {tuple(pad)} cuts off more of shape {x.shape} than there is")
         outside = np.full([n + l + r for (l, r), n in zip(pairs, x.shape)], value or 0, x.dtype)
         middle = tuple(slice(max(l, 0), max(l, 0) + n) for (l, _), n in zip(pairs, inside.shape))
         return index_put(outside, middle, inside)
@@ -301,7 +374,7 @@ def pad(x, pad, mode="constant", value=None):
     for dim, ((l, r), n) in enumerate(zip(pairs, x.shape)):
         if l or r:
             widest = {"reflect": n - 1, "circular": n, "replicate": max(l, r) if n else 0}[mode]
-            if not (0 <= l <= widest and 0 <= r <= widest):
+            if max(l, r) > widest:
                 raise RuntimeError(f"pad: {mode} widths {(l, r)} do not fit dimension {dim} of size {n}")
-            x = index_select(x, dim, np.pad(np.arange(n), (l, r), PADDING[mode]))
+            x = index_select(x, dim, PADDING[mode](np.arange(-l, n + r), n))
     return x

@@ -28,12 +28,16 @@ def _listed(op, tensors):
     tensors = list(tensors)
     if not tensors:
         raise ValueError(f"{op}: needs at least one tensor")
+    for t in tensors:
+        if not hasattr(t, "shape"):
+            raise TypeError(f"{op}: joins tensors, and one is of type {type(t).__name__}")
     return tensors
 
 
 def cat(tensors, dim=0):
     """Tensors one after the other along a dimension; the other sizes must agree."""
     tensors = _listed("cat", tensors)
+    tensors = [t for t in tensors if t.shape != (0,)] or tensors[:1]  # PyTorch's: these fit everywhere
     return _cat_along(dim_of(tensors[0], dim), *tensors)
 
 
@@ -88,6 +92,9 @@ def meshgrid(*tensors, indexing="ij"):
     tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f"meshgrid: indexing is 'ij' or 'xy', not {indexing!r}")
+    tensors = [reshape(t, 1) if not t.ndim else t for t in tensors]
+    if any(t.ndim > 1 for t in tensors):
+        raise RuntimeError(f"meshgrid: needs 1-d tensors, not shapes {', '.join(str(t.shape) for t in tensors)}")
     places = list(range(len(tensors)))
     if indexing == "xy":
         places[:2] = places[:2][::-1]

@@ -30,8 +30,9 @@ def matmul(x, y):
     if left == 1 and right == 1:
         if x.shape != y.shape:
             raise RuntimeError(f"matmul: vectors of shapes {x.shape} and {y.shape} do not fit")
-        product = x * y
-        return sum(product) if product.dtype.kind == "f" else cast(sum(product), product.dtype)
+        if result_type(x, y).kind != "f":  # a sum of whole numbers is int64, but their product has their dtype
+            return cast(sum(x * y), result_type(x, y))
+        return sum(x * y)
     if left == 1:
         return squeeze(_matmul(unsqueeze(x, 0), y), -2)
     return squeeze(_matmul(x, unsqueeze(y, 1)), -1)

@@ -104,22 +104,20 @@ def _right(x):
     return np.linalg.svd(x, full_matrices=False)[2]
 
 
-def turned(inner, s):
-    """What a turn of the singular vectors sends back (Giles, 2008): none where singular values are far apart."""
-    apart = s[..., None, :] ** 2 - s[..., :, None] ** 2 + np.eye(s.shape[-1], dtype=s.dtype)
-    return (inner - inner.mT) / apart
-
-
-def _left_rule(g, out, x):
+def _left_rule(g, out, x):  # Giles (2008), as the next one
     u, s, vh = svd(x)
     inner = u.mT @ g
-    return (u @ (turned(inner, s) * s[..., None, :]) + (g - u @ inner) / s[..., None, :]) @ vh
+    apart = s[..., None, :] ** 2 - s[..., :, None] ** 2 + np.eye(s.shape[-1], dtype=s.dtype)
+    turned = (inner - inner.mT) / apart
+    return (u @ (turned * s[..., None, :]) + (g - u @ inner) / s[..., None, :]) @ vh
 
 
 def _right_rule(g, out, x):
     u, s, vh = svd(x)
     inner = vh @ g.mT
-    return u @ (s[..., :, None] * turned(inner, s) @ vh + (g - inner.mT @ vh) / s[..., :, None])
+    apart = s[..., None, :] ** 2 - s[..., :, None] ** 2 + np.eye(s.shape[-1], dtype=s.dtype)
+    turned = (inner - inner.mT) / apart
+    return u @ (s[..., :, None] * turned @ vh + (g - inner.mT @ vh) / s[..., :, None])
 
 
 _left_vectors = primitive(_left, _left_rule, name="svd")
@@ -131,7 +129,7 @@ def _singular_rule(g, out, x):
     return u * g[..., None, :] @ vh
 
 
-svdvals = primitive(_singular, _singular_rule)
+svdvals = primitive(_singular, _singular_rule, name="svdvals")
 
 
 def svd(x, full_matrices=False):

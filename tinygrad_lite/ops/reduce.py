@@ -210,7 +210,7 @@ def logsumexp(x, dim=-1, keepdim=False):
     """log(sum(exp(x))) over dims, right for large values of either sign and for all -inf."""
     if x.dtype.kind != "f":
         x = cast(x, np.float32)
-    m = unbox(amax(x, dim, True)) if x.shape and 0 not in x.shape else np.zeros((), x.dtype)
+    m = unbox(amax(x, dim, True)) if 0 not in x.shape else np.zeros((), x.dtype)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))  # so that x - m is never inf - inf
     with np.errstate(divide="ignore"):  # log(0) is the -inf that is wanted
         out = log(sum(exp(x - m), dim, True)) + m

@@ -14,11 +14,11 @@ from .shape import reshape, unsqueeze
 def _cumsum(x, dim):
     if x.dtype == np.float16:  # accumulated in float32
         return np.cumsum(x, dim, np.float32).astype(np.float16)
-    return np.cumsum(x, dim, WIDER.get(x.dtype.kind)) if x.ndim else x.copy()
+    return np.cumsum(x, dim if x.ndim else None, WIDER.get(x.dtype.kind)).reshape(x.shape)
 
 
 def _cumprod(x, dim):
-    return np.cumprod(x, dim, WIDER.get(x.dtype.kind)) if x.ndim else x.copy()
+    return np.cumprod(x, dim if x.ndim else None, WIDER.get(x.dtype.kind)).reshape(x.shape)
 
 
 def _logcumsumexp(x, dim):
@@ -104,12 +104,15 @@ def logcumsumexp(x, dim):
     return _logcumsumexp_along(x, dim_of(x, dim))
 
 
-def diff(x, n=1, dim=-1):
-    """Differences of neighbours along dim, n times over."""
+def diff(x, n=1, dim=-1, prepend=None, append=None):
+    """Differences of neighbours along dim, n times over; with what is put before and after x first."""
+    if n and (prepend is not None or append is not None):
+        x = cat([t for t in (prepend, x, append) if t is not None], dim)
     dim = dim_of(x, dim)
     if n < 0 or not x.ndim:
         raise RuntimeError(f"diff: needs at least 1 dimension and n >= 0, not shape {x.shape} and n = {n}")
     for _ in range(n):
         lead = (slice(None),) * dim
-        x = getitem(x, (*lead, slice(1, None))) - getitem(x, (*lead, slice(0, -1)))
+        after, before = getitem(x, (*lead, slice(1, None))), getitem(x, (*lead, slice(0, -1)))
+        x = after - before if x.dtype != bool else after ^ before
     return x

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..engine.tape import box, primitive
 from ..engine.values import unbox
+from . import elementwise
 from .arguments import dim_of, outside
 from .index import _gathered
 from .shape import clone
@@ -58,11 +59,20 @@ def _like(x, arrays):
     return tuple(box(np.asarray(a)) if boxed else a for a in arrays)
 
 
+def where(condition, x=None, y=None):
+    """x where the condition is true, else y; the condition alone: `nonzero` as a tuple.
+
+    The gradient of the branch not taken is 0, but it still goes through that branch's own derivative, and 0 * inf is
+    NaN: where(x > 0, log(x), 0) has a NaN gradient at 0. Keep the branch finite by a second where inside it:
+    where(x > 0, log(where(x > 0, x, 1)), 0).
+    """
+    return nonzero(condition, True) if x is None and y is None else elementwise.where(condition, x, y)
+
+
 def nonzero(x, as_tuple=False):
     """The indices of elements that are not 0, a row each (or an array a dimension)."""
-    found = np.nonzero(unbox(x)) if x.ndim else np.nonzero(unbox(x)[None])[:0]
     if as_tuple:
-        return _like(x, found)
+        return _like(x, np.nonzero(np.atleast_1d(unbox(x))))
     return _like(x, [np.argwhere(unbox(x))])[0]
 
 

@@ -17,7 +17,7 @@ from ..engine.mode import Switch
 from ..engine.tape import backpropagate
 from ..engine.values import Node, leaf
 from ..nn import functional as F
-from ..nn.functional.convolution import _out, columns, images
+from ..nn.functional.convolution import columns, images, out_size
 from ..ops import place, sigmoid, softmax
 from ..ops.index import _written
 from .idioms import masked_scores, one_hots, sigmoids, softmaxes
@@ -37,7 +37,7 @@ class _Spoken(Trace):
             return super().whole(function, args)
         if function is images:
             windows, shape, kernel, stride, dilation = args
-            count = math.prod(_out(*sizes) for sizes in zip(shape[2:], kernel, stride, dilation))
+            count = math.prod(out_size(*sizes) for sizes in zip(shape[2:], kernel, stride, dilation))
             windows = windows.reshape(len(windows), shape[0], count).transpose(1, 0, 2)
             kernel, stride, dilation = map(_one_for_both, (kernel, stride, dilation))
             return self.said(F.fold, windows, shape[2:], kernel, dilation, 0, stride)

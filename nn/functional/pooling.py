@@ -1,0 +1,112 @@
+"""Pooling: the largest element or the mean of each window of an image."""
+
+import builtins
+import math
+
+import numpy as np
+
+from tinygrad_lite.ops import div, matmul, max, permute, reshape, squeeze, sum, unsqueeze
+
+from .convolution import batched, columns, one, out_size, padded, pair, windows_of
+
+
+def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
+    """The windows of x: (C, KH * KW, N, OH, OW), and the border that ceil_mode added."""
+    if 0 in x.shape[1:]:
+        raise RuntimeError(f"{name}: an image of shape {x.shape[1:]} has no elements")
+    kernel, padding, dilation = pair(kernel_size), pair(padding), pair(dilation)
+    stride = kernel if stride in (None, ()) else pair(stride)
+    if any(2 * p > k for p, k in zip(padding, kernel)):
+        raise RuntimeError(f"{name}: a padding of {padding} is more than half of the kernel {kernel}")
+    extra = [0, 0]
+    if ceil_mode:  # one more window where it starts inside the image or its left border
+        for d, (n, k, s, p, e) in enumerate(zip(x.shape[2:], kernel, stride, padding, dilation)):
+            reach = e * (k - 1) + 1
+            outs = -(-(n + 2 * p - reach) // s) + 1
+            outs -= (outs - 1) * s >= n + p
+            extra[d] = builtins.max((outs - 1) * s + reach - n - 2 * p, 0)
+    bordered = padded(name, x, kernel, padding, dilation, fill, tuple(extra))
+    n, c = x.shape[:2]
+    oh, ow = (out_size(*a) for a in zip(bordered.shape[2:], kernel, stride, dilation))
+    return reshape(columns(bordered, kernel, stride, dilation), c, math.prod(kernel), n, oh, ow), extra
+
+
+@batched(4)
+def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """The largest element of each window, each channel for itself; the stride is the kernel's size unless given.
+
+    return_indices: the pair of them and where each is in its flat image.
+    """
+    windows, _ = _pooled("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, -math.inf)
+    largest, at = max(windows, 1)
+    largest = permute(largest, 1, 0, 2, 3)
+    if not return_indices:
+        return largest
+    (ph, pw), (dh, dw), kernel = pair(padding), pair(dilation), pair(kernel_size)
+    sh, sw = kernel if stride in (None, ()) else pair(stride)
+    at = permute(at, 1, 0, 2, 3)
+    rows, columns = at // kernel[1], at % kernel[1]  # in the window
+    rows = rows * dh + np.arange(at.shape[2])[:, None] * sh - ph
+    return largest, rows * x.shape[3] + columns * dw + np.arange(at.shape[3]) * sw - pw
+
+
+@batched(4)
+def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+    """The mean of each window; with count_include_pad=False over the elements that are not border; or the sum divided
+    by divisor_override."""
+    windows, extra = _pooled("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode, 0.0)
+    out = permute(sum(windows, 1), 1, 0, 2, 3)
+    if divisor_override is not None:
+        if not divisor_override:
+            raise RuntimeError("avg_pool2d: divisor_override is not 0")
+        return _divided(out, divisor_override, x.dtype)
+    (ph, pw), border = pair(padding), float(count_include_pad)
+    inside = np.full((1, 1, x.shape[2] + 2 * ph, x.shape[3] + 2 * pw), border, x.dtype)
+    inside[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]] = 1
+    inside = np.pad(inside, [(0, 0), (0, 0), (0, extra[0]), (0, extra[1])])
+    stride = kernel_size if stride in (None, ()) else stride
+    counts = windows_of(inside, pair(kernel_size), pair(stride), (1, 1)).sum((1, 2)).transpose(1, 0, 2, 3)
+    return _divided(out, counts, x.dtype)
+
+
+def _divided(total, count, dtype):
+    """A mean; of whole numbers cut off to one."""
+    return total / count if dtype.kind == "f" else div(total, count, rounding_mode="trunc")
+
+
+def _flat_pool(pool, x, kernel_size, stride, padding, **settings):
+    kernel = one(kernel_size)
+    stride = kernel if stride in (None, ()) else one(stride)
+    out = pool(unsqueeze(x, 2), (1, kernel), (1, stride), (0, one(padding)), **settings)
+    return tuple(squeeze(part, 2) for part in out) if isinstance(out, tuple) else squeeze(out, 2)
+
+
+@batched(3)
+def max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """`max_pool2d` along one dimension of x (N, C, L)."""
+    return _flat_pool(max_pool2d, x, kernel_size, stride, padding, dilation=(1, one(dilation)), ceil_mode=ceil_mode,
+                      return_indices=return_indices)
+
+
+@batched(3)
+def avg_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """`avg_pool2d` along one dimension of x (N, C, L)."""
+    return _flat_pool(avg_pool2d, x, kernel_size, stride, padding, ceil_mode=ceil_mode,
+                      count_include_pad=count_include_pad)
+
+
+def averages(n, out, dtype):
+    """The matrix (out, n) that takes the mean of `out` stretches of n elements."""
+    matrix = np.zeros((out, n), dtype)
+    for i in range(out):
+        start, end = i * n // out, -(-(i + 1) * n // out)
+        matrix[i, start:end] = 1 / (end - start)
+    return matrix
+
+
+def adaptive_avg_pool2d(x, output_size):
+    """Means of as many windows as output_size asks for: x (…, H, W) -> (…, OH, OW); None keeps a size."""
+    if x.ndim < 3:
+        raise ValueError(f"adaptive_avg_pool2d: needs an input of 3 or 4 dimensions, not of shape {x.shape}")
+    oh, ow = (n if o is None else o for n, o in zip(x.shape[-2:], pair(output_size)))
+    return matmul(matmul(averages(x.shape[-2], oh, x.dtype), x), averages(x.shape[-1], ow, x.dtype).T)
