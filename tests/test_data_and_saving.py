@@ -1,5 +1,8 @@
 """Bundled data, and state dicts on disk."""
 
+import json
+import math
+import os
 import pickle
 
 import numpy as np
@@ -30,7 +33,76 @@ def test_a_state_dict_comes_back(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
 
 
-def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+STATES = {
+    "0-d": {"s": tl.tensor(3.0)}, "numpy's number": {"s": np.float64(3)}, "size 0": {"e": np.zeros((0, 3))},
+    "nothing": {}, "not contiguous": {"t": np.arange(6.0).reshape(2, 3).T, "r": np.arange(3)[::-1]},
+    "another byte order": {"big": np.arange(3, dtype=">f4")},
+    "dtypes": {d: np.array([0, 1], d) for d in "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 longlong".split()},
+    "floats": {d: np.array([0.1, -0.0, np.inf, np.nan], d) for d in "float16 float32 float64".split()},
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_shapes_dtypes_and_values_come_back(tmp_path, name):
+    tl.save(STATES[name], tmp_path / "m")
+    back = tl.load(tmp_path / "m")
+    assert back.keys() == STATES[name].keys()
+    for key, value in STATES[name].items():
+        assert back[key].shape == value.shape and back[key].dtype == value.dtype.newbyteorder("=")
+        assert back[key].array.tobytes() == np.asarray(value).astype(back[key].dtype).tobytes()
+
+
+def test_a_scalar_parameter_loads_its_own_file_and_can_be_changed(tmp_path):
+    model = tl.nn.Module()
+    model.scale = tl.nn.Parameter(np.float32(2))
+    tl.save(model.state_dict(), tmp_path / "m")
+    state = tl.load(tmp_path / "m")
+    state["scale"].add_(1)
+    model.load_state_dict(state)
+    assert model.scale.shape == () and model.scale.item() == 3.0
+
+
+def test_a_file_is_no_pickle_because_of_the_length_of_its_header(tmp_path):
+    for length in range(1, 260, 4):  # the first byte of a file is the length of the header, and a pickle's is 128
+        tl.save({"w" * length: tl.ones(1)}, tmp_path / "m")
+        assert list(tl.load(tmp_path / "m")) == ["w" * length]
+
+
+def written_by_hand(dtype, shape, content):
+    header = json.dumps({"w": {"dtype": dtype, "shape": shape, "data_offsets": [0, len(content)]}}).encode()
+    return len(header).to_bytes(8, "little") + header + content
+
+
+@pytest.mark.parametrize("shape", [[4], [2, 2], []])
+def test_bfloat16_is_read_exactly(tmp_path, shape):
+    values = np.array([-1.5, np.inf, 2.0**-133, np.nan], np.float32)[:math.prod(shape)].reshape(shape)
+    (tmp_path / "m").write_bytes(written_by_hand("BF16", shape, (values.view(np.uint32) >> 16).astype("<u2").tobytes()))
+    back = tl.load(tmp_path / "m")["w"]
+    assert back.dtype == np.float32 and back.shape == values.shape and back.array.tobytes() == values.tobytes()
+
+
+@pytest.mark.parametrize("state, kind, message", [
+    ({"epoch": 3}, TypeError, r"'epoch' is int, neither a Tensor nor an array.*tl.tensor\(number\)"),
+    ({"model": {"w": tl.ones(1)}}, TypeError, "'model' is dict.*'model.weight'"), ({"w": [1.0]}, TypeError, "'w' is list"),
+    ({"w": None}, TypeError, "'w' is NoneType"), ({"w": "text"}, TypeError, "'w' is str"),
+    ({"__metadata__": tl.ones(1)}, ValueError, "'__metadata__'.*another key"), ({3: tl.ones(1)}, TypeError, "key 3 is int"),
+    ({"w": np.array("text")}, TypeError, "'w' has dtype <U4"), ({"w": np.array([1j])}, TypeError, "'w' has dtype complex128"),
+    ({"w": np.array([None])}, TypeError, "'w' has dtype object"), (tl.nn.Linear(1, 1), TypeError, "not Linear"),
+    ([("w", tl.ones(1))], TypeError, "a state dict is a dict, such as model.state_dict")])
+def test_what_cannot_be_saved_is_named_and_no_file_is_made(tmp_path, state, kind, message):
+    with pytest.raises(kind, match=message):
+        tl.save(state, tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(params=["Linux's way", "the portable way"])
+def way(request, monkeypatch):
+    if request.param == "the portable way":
+        monkeypatch.delattr("os.O_TMPFILE", raising=False)
+    return request.param
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch, way):
     path = tmp_path / "m.safetensors"
     tl.save({"a": tl.ones(2)}, path)
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
@@ -39,8 +111,59 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     assert tl.load(path)["a"].tolist() == [1.0, 1.0] and len(list(tmp_path.iterdir())) == 1
 
 
+def test_what_is_being_written_has_no_name_that_could_stay_behind(tmp_path, monkeypatch):
+    try:
+        os.close(os.open(tmp_path, os.O_TMPFILE | os.O_WRONLY))
+    except (AttributeError, OSError):
+        pytest.skip("this system has no files without names")
+    names = []
+    monkeypatch.setattr("os.fsync", lambda file: names.extend(tmp_path.iterdir()))
+    tl.save({"a": tl.ones(2)}, tmp_path / "m")
+    assert names == [] and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666])
+def test_a_file_keeps_its_mode(tmp_path, way, mode):
+    (tmp_path / "m").touch()
+    (tmp_path / "m").chmod(mode)
+    tl.save({"a": tl.ones(2)}, tmp_path / "m")
+    assert (tmp_path / "m").stat().st_mode & 0o777 == mode and tl.load(tmp_path / "m")["a"].shape == (2,)
+
+
+def test_a_new_file_has_the_mode_of_any_new_file(tmp_path, way):
+    (tmp_path / "other").touch()
+    tl.save({}, tmp_path / "m")
+    assert (tmp_path / "m").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_goes_on_pointing_to_the_file(tmp_path, way, there):
+    (tmp_path / "folder").mkdir()
+    if there:
+        tl.save({}, tmp_path / "folder" / "m")
+    (tmp_path / "link").symlink_to(os.path.join("folder", "m"))
+    tl.save({"a": tl.ones(2)}, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and tl.load(tmp_path / "folder" / "m")["a"].shape == (2,)
+
+
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path, way):
+    path = tmp_path / ("n" * 255)
+    for size in (1, 2):
+        tl.save({"a": tl.ones(size)}, path)
+    assert tl.load(path)["a"].shape == (2,) and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    tl.save({"a": tl.ones(2)}, os.devnull)
+    assert not os.path.isfile(os.devnull)
+    with pytest.raises(OSError, match=tmp_path.name):
+        tl.save({"a": tl.ones(2)}, tmp_path)
+
+
 @pytest.mark.parametrize("content, message", [
-    (pickle.dumps({"a": 1}), "pickle"), (b"PK\x03\x04", "pickle"), (b"\x10", "no whole safetensors")])
+    (pickle.dumps({"a": 1}), "pickle"), (b"PK\x03\x04", "pickle"), (b"\x10", "no whole safetensors"), (b"", "no whole"),
+    (written_by_hand("F32", [2], b"1234"), "no whole safetensors"),
+    (written_by_hand("F8_E5M2", [1], b"1"), "'w' has dtype F8_E5M2, which no Tensor has")])
 def test_what_is_no_safetensors_file_is_refused(tmp_path, content, message):
     path = tmp_path / "m"
     path.write_bytes(content)
