@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.mode import enable_grad
+from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.tensor import Tensor
 
 
@@ -22,15 +23,29 @@ VALID: dict[str, Callable[[Any], bool]] = {
 }
 
 
+def _ordered(name: str, params: Iterable[Any]) -> list[Any]:
+    if isinstance(params, set | frozenset):
+        raise TypeError(f"{name}: a set of parameters has another order in every run, while state is kept by "
+                        f"position; use a list")
+    return list(params)
+
+
+def _is_named(p: Any) -> bool:
+    """Whether it is a pair as named_parameters() gives them."""
+    return isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str)
+
+
 class Optimizer:
     """Holds groups of parameters with their settings, and each parameter's state."""
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        if isinstance(params, Tensor):
-            raise TypeError(f"{type(self).__name__}: params is a list of Tensors or of dicts, not one Tensor")
-        groups = [p[1] if isinstance(p, tuple) else p for p in params]  # named_parameters() will do too
+        name = type(self).__name__
+        if isinstance(params, Tensor | dict):
+            one = "dict" if isinstance(params, dict) else "Tensor"
+            raise TypeError(f"{name}: params is a list of Tensors or of dicts, not one {one}")
+        groups = _ordered(name, params)
         if not groups:
-            raise ValueError(f"{type(self).__name__} got an empty parameter list")
+            raise ValueError(f"{name} got an empty parameter list")
         self.defaults = defaults
         self.state: dict[Tensor, dict[str, Any]] = {}
         self.param_groups: list[dict[str, Any]] = []
@@ -39,8 +54,14 @@ class Optimizer:
 
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Add parameters with settings of their own: a dict of `params` and whatever differs."""
-        name, params = type(self).__name__, group["params"]
-        params = [params] if isinstance(params, Tensor) else list(params)
+        name = type(self).__name__
+        if not isinstance(group, dict):
+            raise TypeError(f"{name}: a group is a dict with 'params', not {type(group).__name__}")
+        if "params" not in group:
+            raise KeyError(f"{name}: a group has no 'params', only {list(group)}")
+        params = group["params"]
+        params = [params] if isinstance(params, Tensor) else _ordered(name, params)
+        params = [p[1] if _is_named(p) else p for p in params]
         group = {**self.defaults, **group, "params": params}
         for key, valid in VALID.items():
             if key in group and not valid(group[key]):
@@ -48,9 +69,10 @@ class Optimizer:
         seen = {id(p) for g in self.param_groups for p in g["params"]}
         for p in params:
             if not isinstance(p, Tensor) or not p.is_leaf:
-                raise TypeError(f"{name} optimizes leaf Tensors, not {'a result' * isinstance(p, Tensor) or type(p)}")
+                what = "a result of operations" if isinstance(p, Tensor) else type(p).__name__
+                raise TypeError(f"{name} optimizes leaf Tensors, not {what}")
             if id(p) in seen:
-                raise ValueError(f"{name}: a parameter appears twice")
+                raise ValueError(f"{name}: a parameter of shape {p.shape} appears twice")
             seen.add(id(p))
         self.param_groups.append(group)
 
@@ -92,13 +114,17 @@ class Optimizer:
                              f"this has {sizes}")
         order = [p for g in self.param_groups for p in g["params"]]
         for i, state in state_dict["state"].items():
+            if i not in range(len(order)):
+                raise ValueError(f"{type(self).__name__}: the state_dict has state of parameter {i!r}, "
+                                 f"this has {len(order)} parameters")
             for key, value in state.items():
                 if np.ndim(value) and np.shape(value) != order[i].shape:
                     raise ValueError(f"{type(self).__name__}: '{key}' of parameter {i} has shape {np.shape(value)}, "
                                      f"the parameter {order[i].shape}")
         for group, new in zip(self.param_groups, state_dict["param_groups"]):
             group.update({k: v for k, v in new.items() if k != "params"})
-        self.state = {order[i]: copy.deepcopy(state) for i, state in state_dict["state"].items()}
+        self.state = {order[i]: {key: copy.deepcopy(unbox(value)) for key, value in state.items()}
+                      for i, state in state_dict["state"].items()}
 
     def __repr__(self) -> str:
         groups = "".join(f"\n  {len(g['params'])} parameters: " + ", ".join(
