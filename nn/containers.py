@@ -1,65 +1,106 @@
 """Modules that hold modules: Sequential, ModuleList, ModuleDict."""
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .module import Module
+from .module import Module, submodules
 
 
-def _module(owner: Module, value: Any) -> Module:
-    if not isinstance(value, Module):
-        raise TypeError(f"{type(owner).__name__} holds modules, not {type(value).__name__}")
-    return value
+class _Row(Module):
+    """Modules in a row: their order is that in which they were added, whatever their names."""
 
-
-class ModuleList(Module):
-    """A list of modules."""
-
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        self.extend(modules)
-
-    def append(self, module: Module) -> "ModuleList":
+    def append(self, module: Module) -> Any:
         """Add a module at the end; gives self."""
-        setattr(self, str(len(self)), _module(self, module))
+        number, held = len(self), submodules(self)
+        while str(number) in held:  # a name can be a number that is not its place
+            number += 1
+        self.register_module(str(number), _module(self, module))
         return self
 
-    def extend(self, modules: Iterable[Module]) -> "ModuleList":
+    def extend(self, modules: Iterable[Module]) -> Any:
         """Add modules at the end; gives self."""
-        for module in modules:
+        for module in list(modules):  # they may be its own
             self.append(module)
         return self
 
-    def insert(self, index: int, module: Module) -> None:
-        """Add a module before the one at `index`."""
-        held = list(self)
-        held.insert(index, _module(self, module))
-        for i, m in enumerate(held):
-            setattr(self, str(i), m)
+    def insert(self, index: int, module: Module) -> Any:
+        """Add a module before the one at `index`; names that are numbers are counted anew. Gives self."""
+        held = list(submodules(self).items())
+        held.insert(index, ("0", _module(self, module)))
+        return _hold(self, [(str(i) if name.isdecimal() else name, m) for i, (name, m) in enumerate(held)])
+
+    def pop(self, index: int | slice) -> Any:
+        """Take a module out and give it, or a slice; the others are named by their places, as in PyTorch."""
+        out = self[index]
+        del self[index]
+        return out
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(submodules(self))
 
     def __iter__(self) -> Iterator[Module]:
-        return self.children()
+        return iter(submodules(self).values())
 
-    def __getitem__(self, i: int | slice) -> Any:
-        held = list(self)[i]
-        return type(self).__new__(type(self)).extend(held) if isinstance(held, list) else held
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return _hold(type(self).__new__(type(self)), list(submodules(self).items())[index])
+        return submodules(self)[_name_at(self, index)]
 
-    def __setitem__(self, i: int, module: Module) -> None:
-        name, _ = list(self.named_children())[i]
-        setattr(self, name, _module(self, module))
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, _name_at(self, index), _module(self, module))
+
+    def __delitem__(self, index: int | slice) -> None:
+        gone = list(submodules(self))[index] if isinstance(index, slice) else [_name_at(self, index)]
+        _hold(self, _by_place(m for name, m in submodules(self).items() if name not in gone))
 
 
-class Sequential(ModuleList):
+class ModuleList(_Row):
+    """A list of modules."""
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        self.extend(() if modules is None else modules)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        out = super().__getitem__(index)
+        return _hold(out, _by_place(out)) if isinstance(index, slice) else out
+
+    def __add__(self, other: Iterable[Module]) -> "ModuleList":
+        return ModuleList([*self, *other])
+
+    def __iadd__(self, other: Iterable[Module]) -> "ModuleList":
+        return self.extend(other)
+
+
+class Sequential(_Row):
     """Modules applied one after the other; given one by one, or in a dict with their names."""
 
     def __init__(self, *modules: Any) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             for name, module in modules[0].items():
-                setattr(self, name, _module(self, module))
+                self.register_module(name, _module(self, module))
         else:
             self.extend(modules)
+
+    def insert(self, index: int, module: Module) -> "Sequential":
+        """Add a module before the one at `index`; names that are numbers are counted anew. Gives self."""
+        if not -len(self) <= index <= len(self):
+            raise IndexError(f"Sequential.insert: index {index} is out of range for {len(self)} modules")
+        return super().insert(index, module)
+
+    def __add__(self, other: "Sequential") -> "Sequential":
+        return Sequential(*self, *_sequential(other))
+
+    def __iadd__(self, other: "Sequential") -> "Sequential":
+        return self.extend(_sequential(other))
+
+    def __mul__(self, times: int) -> "Sequential":
+        return Sequential(*_times(self, times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> "Sequential":
+        return self.extend(_times(self, times)[len(self):])
 
     def forward(self, x: Any) -> Any:
         for module in vars(self).values():
@@ -71,48 +112,89 @@ class Sequential(ModuleList):
 class ModuleDict(Module):
     """A dict of modules by name."""
 
-    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
-        self.update(modules or {})
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+        self.update({} if modules is None else modules)
 
-    def update(self, modules: Mapping[str, Module]) -> None:
-        """Add or replace modules by name."""
-        for name, module in modules.items():
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add or replace modules by name, from a dict or pairs."""
+        for name, module in dict(modules).items():
             self[name] = module
 
     def __setitem__(self, name: str, module: Module) -> None:
-        if name not in self and hasattr(self, name):
-            raise KeyError(f"ModuleDict: '{name}' is the name of an attribute")
-        setattr(self, name, _module(self, module))
+        self.register_module(name, _module(self, module))
 
     def __getitem__(self, name: str) -> Module:
-        return dict(self.named_children())[name]
+        return submodules(self)[name]
 
     def __delitem__(self, name: str) -> None:
         self.pop(name)
 
     def pop(self, name: str) -> Module:
-        """Take a module out."""
+        """Take a module out and give it."""
         module = self[name]
         delattr(self, name)
         return module
 
+    def clear(self) -> None:
+        """Take all modules out."""
+        for name in self.keys():
+            delattr(self, name)
+
     def __len__(self) -> int:
-        return len(self.keys())
+        return len(submodules(self))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
+        return iter(submodules(self))
 
     def __contains__(self, name: object) -> bool:
-        return name in self.keys()
+        return name in submodules(self)
 
     def keys(self) -> list[str]:
         """The names."""
-        return [name for name, _ in self.named_children()]
+        return list(submodules(self))
 
     def values(self) -> list[Module]:
         """The modules."""
-        return list(self.children())
+        return list(submodules(self).values())
 
     def items(self) -> list[tuple[str, Module]]:
         """Names with their modules."""
-        return list(self.named_children())
+        return list(submodules(self).items())
+
+
+def _module(owner: Module, value: Any) -> Module:
+    if not isinstance(value, Module):
+        raise TypeError(f"{type(owner).__name__} holds modules, not {type(value).__name__}")
+    return value
+
+
+def _name_at(row: _Row, index: int) -> str:
+    names = list(submodules(row))
+    if not -len(names) <= operator.index(index) < len(names):
+        raise IndexError(f"{type(row).__name__}: index {index} is out of range for {len(names)} modules")
+    return names[index]
+
+
+def _by_place(modules: Iterable[Module]) -> list[tuple[str, Module]]:
+    return [(str(i), module) for i, module in enumerate(modules)]
+
+
+def _hold(row: _Row, named: list[tuple[str, Module]]) -> Any:
+    """Let it hold these and no others, in this order; gives the row."""
+    for name in submodules(row):
+        delattr(row, name)
+    for name, module in named:
+        setattr(row, name, module)
+    return row
+
+
+def _sequential(other: Any) -> Sequential:
+    if not isinstance(other, Sequential):
+        raise ValueError(f"Sequential + takes another Sequential, not {type(other).__name__}; extend() takes a list")
+    return other
+
+
+def _times(modules: Sequential, times: int) -> list[Module]:
+    if times <= 0:
+        raise ValueError(f"Sequential * takes a number above 0, not {times}")
+    return list(modules) * times

@@ -1,6 +1,7 @@
 """Module: parameters, buffers and submodules are its attributes, found by looking at them."""
 
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,31 +34,33 @@ class Module:
 
     training = True
     _buffers: dict[str, bool] = {}  # name -> whether it is part of the state_dict
-    _before: dict[int, Callable] = {}  # the hooks, run before and after forward()
-    _after: dict[int, Callable] = {}
+    _forward_pre_hooks: dict[int, Callable] = {}
+    _forward_hooks: dict[int, Callable] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter | None):
-            raise TypeError(f"cannot assign {type(value).__name__} as parameter '{name}': use nn.Parameter or None")
+        kind = _kind(self, name)
+        allowed, in_words = REPLACED_BY[kind]
+        if value is not None and not isinstance(value, allowed):
+            raise TypeError(f"cannot assign {type(value).__name__} as {kind} '{name}': use {in_words} or None")
+        if _hides_method(self, name, value):
+            raise TypeError(f"cannot assign {type(value).__name__} as '{name}': it would hide the method {name}() of "
+                            f"{type(self).__name__}; choose another name")
+        if isinstance(value, Parameter | Module):
+            _check_name(self, name)
+            _forget_buffer(self, name)
         super().__setattr__(name, value)
 
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        _forget_buffer(self, name)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if (mode.fast or not mode.watching) and not self._before and not self._after:
+        if (mode.fast or not mode.watching) and not self._forward_pre_hooks and not self._forward_hooks:
             return self.forward(*args, **kwargs)
         if not mode.watching:
-            return self._with_hooks(*args, **kwargs)
+            return _with_hooks(self, args, kwargs)
         with Switch("within", (*mode.within, self)):  # whoever watches can ask who is being called
-            return self._with_hooks(*args, **kwargs)
-
-    def _with_hooks(self, *args: Any, **kwargs: Any) -> Any:
-        for hook in list(self._before.values()):
-            new = hook(self, args)
-            args = args if new is None else new if isinstance(new, tuple) else (new,)
-        out = self.forward(*args, **kwargs)
-        for hook in list(self._after.values()):
-            new = hook(self, args, out)
-            out = out if new is None else new
-        return out
+            return _with_hooks(self, args, kwargs)
 
     def forward(self, *args: Any) -> Any:
         """What the module computes; every subclass defines it."""
@@ -65,52 +68,54 @@ class Module:
 
     def register_forward_pre_hook(self, hook: Callable) -> Handle:
         """Call hook(module, args) before forward(); what it returns replaces the arguments."""
-        self._before = self._before or {}
-        return Handle(self._before, hook)
+        self._forward_pre_hooks = self._forward_pre_hooks or {}
+        return Handle(self._forward_pre_hooks, hook)
 
     def register_forward_hook(self, hook: Callable) -> Handle:
         """Call hook(module, args, output) after forward(); what it returns replaces the output."""
-        self._after = self._after or {}
-        return Handle(self._after, hook)
+        self._forward_hooks = self._forward_hooks or {}
+        return Handle(self._forward_hooks, hook)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Hold a Parameter as the attribute `name`."""
+        _check_new(self, name, param, "parameter", Parameter)
+        setattr(self, name, param)
+
+    def register_module(self, name: str, module: "Module | None") -> None:
+        """Hold a Module as the attribute `name`."""
+        _check_new(self, name, module, "module", Module)
+        setattr(self, name, module)
+
+    add_module = register_module
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Hold a Tensor that is not trained, such as a running mean, as the attribute `name`."""
-        if hasattr(self, name) and name not in self._buffers:
-            raise KeyError(f"register_buffer: {type(self).__name__} has an attribute '{name}' already")
+        _check_new(self, name, tensor, "buffer", Tensor)
+        if isinstance(tensor, Parameter):
+            raise TypeError(f"{type(self).__name__}: the buffer '{name}' is a Parameter; use its .detach()")
         self._buffers = {**self._buffers, name: persistent}
         setattr(self, name, tensor)
 
     # ---- what it holds
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """The direct submodules with their names."""
-        return ((name, m) for name, m in vars(self).items() if isinstance(m, Module))
+        """The direct submodules with their names, each once."""
+        return _once(iter(submodules(self).items()))
 
     def children(self) -> Iterator["Module"]:
-        """The direct submodules."""
+        """The direct submodules, each once."""
         return (m for _, m in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """This module and all below, each once, with its path such as `encoder.0`."""
-        return _once(self._walk(prefix))
-
-    def _walk(self, prefix: str) -> Iterator[tuple[str, "Module"]]:
-        yield prefix, self
-        for name, child in self.named_children():
-            yield from child._walk(f"{prefix}.{name}" if prefix else name)
+        return _once(_walk(self, prefix))
 
     def modules(self) -> Iterator["Module"]:
         """This module and all below, each once."""
         return (m for _, m in self.named_modules())
 
-    def _held(self, wanted: Callable[["Module", str, Any], bool], prefix: str = "") -> Iterator[tuple[str, Any]]:
-        for path, module in self._walk(prefix):
-            for name, value in vars(module).items():
-                if isinstance(value, Tensor) and wanted(module, name, value):
-                    yield f"{path}.{name}" if path else name, value
-
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Every parameter once, with its path such as `encoder.0.weight`."""
-        return _once(self._held(lambda module, name, t: isinstance(t, Parameter), prefix))
+        return _once(_tensors(self, prefix, "parameter"))
 
     def parameters(self) -> Iterator[Parameter]:
         """Every parameter once."""
@@ -118,7 +123,7 @@ class Module:
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
         """Every buffer once, with its path."""
-        return _once(self._held(lambda module, name, t: name in module._buffers, prefix))
+        return _once(_tensors(self, prefix, "buffer"))
 
     def buffers(self) -> Iterator[Tensor]:
         """Every buffer once."""
@@ -176,27 +181,33 @@ class Module:
         """to(float16)"""
         return self.to(np.float16)
 
-    def _state(self) -> dict[str, Tensor]:
-        return dict(self._held(lambda module, name, t: isinstance(t, Parameter) or module._buffers.get(name, False)))
-
     def state_dict(self) -> dict[str, Tensor]:
         """Parameters and persistent buffers by path, detached and sharing memory."""
-        return {name: t.detach() for name, t in self._state().items()}
+        return {name: t.detach() for name, t in _tensors(self, "", "parameter", "buffer", saved=True)}
 
-    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> Keys:
-        """Copy values in. Mis-shaped, and unless strict=False missing and unexpected, entries are a
-        RuntimeError that names them all, and then nothing is changed."""
-        own = self._state()
-        keys = Keys([k for k in own if k not in state], [k for k in state if k not in own])
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Keys:
+        """Copy values in. Mis-shaped entries, those that are no array, and unless strict=False missing and
+        unexpected ones are a RuntimeError that names them all, and then nothing is changed."""
+        if not isinstance(state, Mapping):
+            raise TypeError(f"load_state_dict: a state dict is a dict, as tl.load gives, not {type(state).__name__}")
+        own = dict(_tensors(self, "", "parameter", "buffer", saved=True))
+        given = {k: unbox(v) for k, v in state.items()}
+        keys = Keys([k for k in own if k not in given], [k for k in given if k not in own])
+        found = [k for k in own if k in given]
         wrong = [f"missing '{k}'" for k in keys.missing_keys if strict]
         wrong += [f"unexpected '{k}'" for k in keys.unexpected_keys if strict]
-        wrong += [f"'{k}' has shape {np.shape(unbox(state[k]))}, the model's is {own[k].shape}"
-                  for k in own if k in state and np.shape(unbox(state[k])) != own[k].shape]
+        for k in found:
+            if not isinstance(given[k], np.ndarray | np.generic):
+                wrong.append(f"'{k}' is {type(given[k]).__name__}, neither a Tensor nor an array")
+            elif given[k].dtype.kind not in "fiub":
+                wrong.append(f"'{k}' has dtype {given[k].dtype}, no real numbers")
+            elif given[k].shape != own[k].shape:
+                wrong.append(f"'{k}' has shape {given[k].shape}, the model's is {own[k].shape}")
         if wrong:
             raise RuntimeError(f"loading a state_dict into {type(self).__name__}: " + "; ".join(wrong))
-        for name in own.keys() & state.keys():
-            own[name].array[...] = unbox(state[name])
-            stamp(own[name].array)
+        for k in found:
+            own[k].array[...] = given[k]
+            stamp(own[k].array)
         return keys
 
     def extra_repr(self) -> str:
@@ -204,7 +215,7 @@ class Module:
         return ", ".join(f"{n} {list(p.shape)}" for n, p in vars(self).items() if isinstance(p, Parameter))
 
     def __repr__(self) -> str:
-        lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in submodules(self).items()]
         body = "".join(f"\n  {line}" for line in lines) + "\n" if lines else ""
         return f"{type(self).__name__}({self.extra_repr()}{body})"
 
@@ -213,3 +224,81 @@ def _once(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Each object under its first name only."""
     seen: set[int] = set()
     return ((name, x) for name, x in named if id(x) not in seen and not seen.add(id(x)))  # type: ignore[func-returns-value]
+
+
+def _with_hooks(module: Module, args: tuple, kwargs: dict[str, Any]) -> Any:
+    for hook in list(module._forward_pre_hooks.values()):
+        new = hook(module, args)
+        args = args if new is None else new if isinstance(new, tuple) else (new,)
+    out = module.forward(*args, **kwargs)
+    for hook in list(module._forward_hooks.values()):
+        new = hook(module, args, out)
+        out = out if new is None else new
+    return out
+
+
+# ---- what a module holds, by looking at its attributes
+def submodules(module: Module) -> dict[str, Module]:
+    """The direct submodules by name; one that has two names is there twice."""
+    return {name: m for name, m in vars(module).items() if isinstance(m, Module)}
+
+
+def _walk(module: Module, prefix: str) -> Iterator[tuple[str, Module]]:
+    yield prefix, module
+    for name, child in submodules(module).items():
+        yield from _walk(child, f"{prefix}.{name}" if prefix else name)
+
+
+def _kind(module: Module, name: str) -> str:
+    """What the attribute is."""
+    held = vars(module).get(name)
+    if isinstance(held, Parameter):
+        return "parameter"
+    if isinstance(held, Module):
+        return "module"
+    return "buffer" if name in module._buffers else "attribute"
+
+
+def _tensors(module: Module, prefix: str, *kinds: str, saved: bool = False) -> Iterator[tuple[str, Any]]:
+    """Those of each module, one kind after the other as in PyTorch. saved: without buffers that are not persistent."""
+    for path, part in _walk(module, prefix):
+        for kind in kinds:
+            for name, value in vars(part).items():
+                skipped = saved and not part._buffers.get(name, True)
+                if isinstance(value, Tensor) and _kind(part, name) == kind and not skipped:
+                    yield f"{path}.{name}" if path else name, value
+
+
+# ---- what it may hold under which name
+REPLACED_BY: dict[str, tuple[Any, str]] = {  # each also by None
+    "parameter": (Parameter, "nn.Parameter"), "module": ((Module, Parameter), "a Module"),
+    "buffer": ((Tensor, Module), "a Tensor"), "attribute": (object, "anything")}
+
+
+def _hides_method(module: Module, name: str, value: Any) -> bool:
+    """A function may take a method's place; what cannot be called, and a submodule, may not."""
+    if not hasattr(type(module), name) or callable(value) and not isinstance(value, Module):
+        return False
+    return inspect.isfunction(inspect.getattr_static(type(module), name))
+
+
+def _check_name(module: Module, name: Any) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"{type(module).__name__}: a name is a string, not {type(name).__name__} {name!r}")
+    if not name or "." in name:
+        raise KeyError(f"{type(module).__name__}: the name {name!r} is empty or has a dot, which joins names to paths")
+
+
+def _check_new(module: Module, name: Any, value: Any, kind: str, of_type: type) -> None:
+    """A name that is free, or that of another of this kind, which is replaced."""
+    _check_name(module, name)
+    if getattr(module, name, None) is not None and _kind(module, name) != kind:
+        raise KeyError(f"{type(module).__name__} has an attribute '{name}' already; choose another name")
+    if value is not None and not isinstance(value, of_type):
+        raise TypeError(f"{type(module).__name__}: the {kind} '{name}' is a {of_type.__name__}, not "
+                        f"{type(value).__name__}")
+
+
+def _forget_buffer(module: Module, name: str) -> None:
+    if name in module._buffers:
+        module._buffers = {other: saved for other, saved in module._buffers.items() if other != name}

@@ -66,7 +66,7 @@ def test_buffers_are_state_but_no_parameters():
     model(tl.ones(2))
     assert [n for n, _ in model.named_buffers()] == ["0.count", "0.scratch", "1.count", "1.scratch"]
     assert [n for n, _ in model.named_parameters()] == ["0.weight", "1.weight"]
-    assert list(model.state_dict()) == [f"{i}.{n}" for i in (0, 1) for n in ("count", "weight", "tied")]
+    assert list(model.state_dict()) == [f"{i}.{n}" for i in (0, 1) for n in ("weight", "tied", "count")]
     other = nn.Sequential(Counter(), Counter())
     other.load_state_dict(model.state_dict())
     assert other[1].count.item() == 1.0
@@ -101,7 +101,7 @@ def test_forward_hooks_see_and_replace():
     second = layer.register_forward_hook(lambda module, args, out: seen.append(out.item()) or out * 10)
     assert layer(tl.tensor(3.0)).item() == 20.0 and seen == [2.0]
     first.remove(), second.remove()
-    assert layer(tl.tensor(3.0)).item() == 3.0 and nn.ReLU()._after == {}
+    assert layer(tl.tensor(3.0)).item() == 3.0 and nn.ReLU()._forward_hooks == {}
 
 
 def test_a_hook_can_be_removed_after_others_were_added():
@@ -113,25 +113,6 @@ def test_a_hook_can_be_removed_after_others_were_added():
     first.remove(), before.remove()
     layer(tl.ones(1))
     assert seen == [4, 2]
-
-
-def test_containers_are_lists_and_dicts_of_modules():
-    a, b, c = nn.ReLU(), nn.Tanh(), nn.Flatten()
-    items = nn.ModuleList([a]).append(c)
-    items.insert(1, b)
-    assert list(items) == [a, b, c] and list(items[1:]) == [b, c] and items[-1] is c and len(items) == 3
-    items[0] = c
-    assert list(items) == [c, b, c] and len(list(items.modules())) == 3  # each once
-    named = nn.ModuleDict({"x": a})
-    named["y"] = b
-    assert named.keys() == ["x", "y"] and named.pop("x") is a and "x" not in named
-    assert dict(named.items()) == {"y": b}
-    steps = nn.Sequential({"first": a, "second": c})
-    assert repr(steps) == "Sequential(\n  (first): ReLU()\n  (second): Flatten()\n)"
-    assert steps[:1](tl.ones(1)).item() == 1
-    applied = []
-    nn.Sequential(a, b).apply(lambda m: applied.append(type(m).__name__))
-    assert applied == ["ReLU", "Tanh", "Sequential"]
 
 
 def test_dropout_keeps_the_mean_and_rests_in_evaluation():
@@ -240,16 +221,26 @@ ERRORS = [
     (lambda: tl.optim.SGD(P, lr=0.1), TypeError, "not one Tensor"),
     (lambda: tl.optim.SGD([P * 2], lr=0.1), TypeError, "leaf Tensors, not a result"),
     (lambda: tl.optim.SGD([P, P], lr=0.1), ValueError, "appears twice"),
+    (lambda: tl.optim.SGD([{"params": [P, Q, P]}]), ValueError, "appears twice"),
+    (lambda: tl.optim.SGD([{"params": [P]}, {"params": [Q, P]}]), ValueError, "appears twice"),
+    (lambda: tl.optim.SGD([P]).add_param_group({"params": P}), ValueError, "appears twice"),
+    (lambda: tl.optim.SGD({P, Q}), TypeError, "another order in every run.*use a list"),
+    (lambda: tl.optim.SGD([{"params": {P, Q}}]), TypeError, "another order in every run.*use a list"),
+    (lambda: tl.optim.SGD([{"params": frozenset([P])}]), TypeError, "another order in every run.*use a list"),
+    (lambda: tl.optim.SGD({"params": [P]}), TypeError, "a list of Tensors or of dicts, not one dict"),
+    (lambda: tl.optim.SGD([{"params": [P]}, Q]), TypeError, "a group is a dict with 'params', not Parameter"),
+    (lambda: tl.optim.SGD([{"lr": 0.1}]), KeyError, r"no 'params', only \['lr'\]"),
+    (lambda: tl.optim.SGD([(P, Q)]), TypeError, "leaf Tensors, not tuple"),
+    (lambda: tl.optim.SGD([P, 3.0]), TypeError, "leaf Tensors, not float"),
+    (lambda: tl.optim.SGD([P]).load_state_dict({"state": {1: {}}, "param_groups": [{"params": [0]}]}), ValueError,
+     "state of parameter 1, this has 1 parameters"),
     (lambda: tl.optim.SGD([P], nesterov=True), ValueError, "momentum"),
     (lambda: tl.optim.SGD([P]).load_state_dict(tl.optim.SGD([P, Q]).state_dict()), ValueError, r"\[2\] parameters"),
     (lambda: nn.Dropout(1.5), ValueError, r"in \[0, 1\], not 1.5"),
-    (lambda: nn.ModuleList([1]), TypeError, "holds modules, not int"),
-    (lambda: nn.Linear(1, 1).register_buffer("weight", None), KeyError, "weight"),
     (lambda: nn.Linear(1, 1).to(np.int64), TypeError, "int64"),
     (lambda: nn.Module()(1), NotImplementedError, "defines no forward"),
     (lambda: nn.init.calculate_gain("cubic"), ValueError, "cubic"),
     (lambda: nn.init.xavier_uniform_(tl.ones(3)), ValueError, "at least 2 dimensions"),
-    (lambda: setattr(nn.Linear(1, 1), "weight", tl.ones(1, 1)), TypeError, "parameter 'weight'"),
 ]
 
 
