@@ -89,7 +89,7 @@ def test_the_same_changes_give_the_same_order_and_names(kind, changes, seed):
     for step in range(40):
         places = rng.choices(range(len(NAMES)) if kind == "ModuleDict" else range(-len(theirs), len(theirs) + 1), k=2)
         done.append(rng.choice(list(changes)))
-        args = (changes[done[-1]], *places, [10 * step + n for n in range(rng.randint(1, 3))])
-        ours, error = changed(args[0], tl, ours, *args[1:])
-        theirs, expected = changed(args[0], torch, theirs, *args[1:])
+        change, new = changes[done[-1]], [10 * step + n for n in range(rng.randint(1, 3))]
+        ours, error = changed(change, tl, ours, *places, new)
+        theirs, expected = changed(change, torch, theirs, *places, new)
         assert error == expected and contents(ours) == contents(theirs), done
