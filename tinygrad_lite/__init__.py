@@ -23,8 +23,9 @@ from .creation import (
 )
 from .engine.mode import enable_grad, expanded, is_grad_enabled, no_grad, set_grad_enabled
 from .engine.tape import by_hand, primitive
+from .methods import allclose, equal, is_floating_point, is_nonzero, isclose, t
 from .ops import *  # noqa: F403
-from .ops.arguments import result_type
+from .ops.arguments import device, result_type
 from .random import (
     Generator,
     bernoulli,

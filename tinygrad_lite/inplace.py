@@ -10,6 +10,7 @@ from .engine.changes import refuse_stale, rewritten, stamp
 from .engine.mode import mode
 from .engine.tape import BY_HAND, box, cast
 from .engine.values import RETAIN, Value
+from .ops.arguments import RANK
 
 
 def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
@@ -60,7 +61,7 @@ def _fitting(op: Callable, x: Any, new: Any) -> Any:
     if new.array.shape != x.array.shape:
         raise RuntimeError(f"{op.__name__}: a result of shape {new.array.shape} does not fit in place into "
                            f"shape {x.array.shape}")
-    if not np.can_cast(new.array.dtype, x.array.dtype, "same_kind"):
+    if RANK[new.array.dtype.kind] > RANK[x.array.dtype.kind]:
         raise RuntimeError(f"{op.__name__}: result type {new.array.dtype} can't be cast to {x.array.dtype} in place")
     return new
 

@@ -9,7 +9,7 @@ from . import ops
 from .engine import tape
 from .engine.values import RETAIN, Value, as_array, leaf, unbox
 from .inplace import in_place, rebind
-from .ops.arguments import plain
+from .ops.arguments import numbers_first, plain
 from .ops.elementwise import _add, _div, _sub
 
 
@@ -38,6 +38,13 @@ FUNCTIONS = {name: name for name in (  # those of numpy's functions whose argume
 WRITERS = frozenset("copyto put place putmask fill_diagonal put_along_axis".split())  # change their first argument
 
 
+def _floats(data):
+    """What PyTorch's Tensor(…) makes: float32 of one list, tuple or tensor, or zeros of sizes."""
+    if len(data) == 1 and isinstance(data[0], (list, tuple, Value)):
+        return np.array(as_array(data[0]), np.float32)
+    return np.zeros(data, np.float32)
+
+
 @tape.results_are
 class Tensor(Value):
     """A numpy array that records what is computed from it, so that gradients can be read back.
@@ -48,6 +55,13 @@ class Tensor(Value):
 
     __slots__ = ()
     __hash__ = object.__hash__
+
+    def __init__(self, *data: Any) -> None:
+        """Of an array: a tensor that shares its memory. As PyTorch's old way: float32 of a list, or of sizes."""
+        array = data[0] if len(data) == 1 else None
+        if not isinstance(array, np.ndarray):
+            array = _floats(data)
+        super().__init__(array)
 
     # ---- what it is
     shape = property(lambda self: self.array.shape, doc="The sizes, a tuple.")
@@ -271,37 +285,12 @@ class Tensor(Value):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 
-    # ---- dtype
-    def to(self, dtype: Any) -> "Tensor":
-        """The values in another dtype; self where it has that already."""
-        dtype = np.dtype(dtype)
-        if self.array.dtype == dtype:
-            return self
-        return tape.cast(self if dtype.kind == "f" else self.detach(), dtype)  # whole numbers have no gradient
-
-    type = to
-
-    def float(self) -> "Tensor":
-        """As float32."""
-        return self.to(np.float32)
-
-    def double(self) -> "Tensor":
-        """As float64."""
-        return self.to(np.float64)
-
-    def half(self) -> "Tensor":
-        """As float16."""
-        return self.to(np.float16)
-
-    def long(self) -> "Tensor":
-        """As int64."""
-        return self.to(np.int64)
-
     # ---- operators
     __add__, __radd__ = _add, _add
     __sub__, __rsub__ = _sub, _reflected(_sub)
     __mul__, __rmul__ = ops.mul, ops.mul
     __truediv__, __rtruediv__ = _div, _reflected(_div)
+    __div__, __rdiv__ = __truediv__, __rtruediv__  # as PyTorch still calls them
     __floordiv__, __rfloordiv__ = ops.floor_divide, _reflected(ops.floor_divide)
     __mod__, __rmod__ = ops.remainder, _reflected(ops.remainder)
     __pow__, __rpow__ = ops.pow, _reflected(ops.pow)
@@ -312,26 +301,21 @@ class Tensor(Value):
     __eq__, __ne__ = _comparable(ops.eq), _comparable(ops.ne)  # type: ignore[assignment]
     __lt__, __le__, __gt__, __ge__ = ops.lt, ops.le, ops.gt, ops.ge
     __neg__, __abs__, __invert__ = ops.neg, ops.abs, ops.bitwise_not
+    __pos__ = lambda self: self  # noqa: E731
 
-    add_ = __iadd__ = in_place(ops.add)
-    sub_ = __isub__ = in_place(ops.sub)
-    mul_ = __imul__ = in_place(ops.mul)
-    div_ = __itruediv__ = in_place(ops.div)
-    __ipow__ = in_place(ops.pow)
+    __iadd__, __isub__, __imul__, __itruediv__ = map(in_place, (ops.add, ops.sub, ops.mul, ops.div))
+    __ipow__, __ifloordiv__, __imod__ = map(in_place, (ops.pow, ops.floor_divide, ops.remainder))
+    __iand__, __ior__, __ixor__ = map(in_place, (ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor))
 
     def __getitem__(self, index: Any) -> "Tensor":
-        return ops.getitem(self, index if type(index) is int else plain(index))
+        if type(index) is int:
+            return ops.getitem(self, index)
+        numbers, index = numbers_first(plain(index), self.ndim)
+        return ops.getitem(self if numbers is None else ops.getitem(self, numbers), index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        rebind(self, ops.index_put, index, value)
-
-    def clamp_(self, min: Any = None, max: Any = None) -> "Tensor":
-        """clamp in place."""
-        return rebind(self, ops.clamp, min, max)
-
-    def masked_fill_(self, mask: Any, value: Any) -> "Tensor":
-        """masked_fill in place."""
-        return rebind(self, ops.masked_fill, mask, value)
+        numbers, index = numbers_first(plain(index), self.ndim)
+        rebind(self if numbers is None else ops.getitem(self, numbers), ops.index_put, index, value)
 
     def where(self, condition: Any, other: Any) -> "Tensor":
         """self where the condition is true, else other."""

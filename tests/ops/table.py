@@ -225,6 +225,16 @@ def _slog(x):
     return tuple(np.linalg.slogdet(x))
 
 
+def _svd(x):
+    return tuple(np.linalg.svd(x, full_matrices=False))
+
+
+def _solve(x, y, left=True):
+    if not left:
+        return y @ np.linalg.inv(x)
+    return np.linalg.solve(x, y[..., None])[..., 0] if y.ndim == x.ndim - 1 else np.linalg.solve(x, y)
+
+
 TABLE: dict[str, Row] = {
     # ---- arithmetic
     "add": Row(lambda x, y, alpha=1: x + alpha * y, [*binary(), S(n(2), n(2), alpha=3)]), "mul": Row(np.multiply, binary()),
@@ -334,14 +344,19 @@ TABLE: dict[str, Row] = {
     "argmax": Row(numpys(np.argmax), [S(n(2, 3)), S(n(2, 3), 0), S(n(2, 3), -1, keepdim=True)], differentiable=False),
     "argmin": Row(numpys(np.argmin), [S(n(2, 3)), S(n(2, 3), 0), S(n(2, 3), -1, keepdim=True)], differentiable=False),
     "median": Row(_lower_median, [S(n(2, 3)), S(n(4)), S(n(2, 4), 1), S(n(3, 2), 0, keepdim=True), S(n(), 0)]),
-    "var": Row(_spread, [S(n(2, 3)), S(n(2, 3), 0), S(n(2, 3), 1, keepdim=True), S(n(2, 3, 2), (0, 2), correction=0)]),
+    "var": Row(_spread, [S(n(2, 3)), S(n(2, 3), 0), S(n(2, 3), 1, keepdim=True), S(n(2, 3, 2), (0, 2), correction=0), S(n(3), unbiased=False)]),
     "std": Row(lambda *a, **k: _spread(*a, root=True, **k), [S(n(2, 3)), S(n(2, 3), 0), S(n(3, 4), (0, 1), keepdim=True)]),
+    "var_mean": Row(lambda x, *a, **k: (_spread(x, *a, **k), np.mean(x, *a)), [S(n(2, 3)), S(n(2, 3), 0), S(n(2, 3), 1, correction=0)]),
+    "std_mean": Row(lambda x, *a, **k: (_spread(x, *a, root=True, **k), np.mean(x, *a)), [S(n(2, 3)), S(n(2, 3), 0)]),
     "norm": Row(_norm, [S(n(2, 3)), S(n(2, 3), 1, 1), S(n(2, 3), 3, 0, keepdim=True), S(n(2, 3), math.inf, -1),
                         S(n(2, 3), -math.inf, 0), S(n(2, 3), 0, 0), S(p(3), -1.5), S(n(2, 3), 2, (0, 1))]),
     "vector_norm": Row(_norm, [S(n(2, 3)), S(n(2, 3), 0.5, 1)], torch="linalg.vector_norm"),
+    "svdvals": Row(lambda x: np.linalg.svd(x, compute_uv=False), [S(n(3, 3)), S(n(2, 3, 2)), S(n(2, 4))], torch="linalg.svdvals"),
+    "svd": Row(_svd, [S(n(3, 3)), S(n(2, 4, 2)), S(n(2, 3))], torch=False),
+    "cofactors": Row(lambda x: np.linalg.det(x)[..., None, None] * np.linalg.inv(x).swapaxes(-1, -2), [S(n(3, 3)), S(n(2, 2, 2)), S(n(1, 1))], torch=False),
     "matrix_norm": Row(lambda x, ord="fro", dim=(-2, -1), keepdim=False: np.linalg.norm(x, ord, dim, keepdim),
-                       [S(n(2, 3)), S(n(2, 3), 1), S(n(2, 3, 2), -math.inf, (0, 2)), S(n(2, 3), math.inf, keepdim=True)],
-                       torch="linalg.matrix_norm"),
+                       [S(n(2, 3)), S(n(2, 3), 1), S(n(2, 3, 2), -math.inf, (0, 2)), S(n(2, 3), math.inf, keepdim=True),
+                        S(n(2, 3), "nuc"), S(n(3, 3), 2), S(n(2, 3, 2), -2, (0, -1))], torch="linalg.matrix_norm"),
     "logsumexp": Row(lambda x, dim, keepdim=False: np.log(np.exp(x).sum(axis=dim, keepdims=keepdim)),
                      [S(n(2, 3), 0), S(n(2, 3), -1, keepdim=True), S(n(2, 3), (0, 1))]),
     "softmax": Row(_soft, [S(n(2, 3), 0), S(n(2, 3), -1), S(n(2, 2, 3), 1)]),
@@ -355,7 +370,8 @@ TABLE: dict[str, Row] = {
     "cumprod": Row(lambda x, dim: np.cumprod(x, dim) if x.ndim else x, [
         *along(), S(np.array([2.0, 0.0, 3.0, 0.0, 1.5]), 0)]),
     "logcumsumexp": Row(lambda x, dim: np.log(np.cumsum(np.exp(x), dim)) if x.ndim else x, along()),
-    "diff": Row(lambda x, n=1, dim=-1: np.diff(x, n, dim), [S(n(5)), S(n(4, 3), 2, 0), S(n(2, 1))]),
+    "diff": Row(lambda x, n=1, dim=-1, prepend=np._NoValue, append=np._NoValue: np.diff(x, n, dim, prepend, append),
+                [S(n(5)), S(n(4, 3), 2, 0), S(n(2, 1)), S(n(2, 3), prepend=n(2, 1)), S(n(3), 2, 0, n(1), n(2))]),
     # ---- order and choice
     "sort": Row(_sort, [S(n(2, 3)), S(n(2, 3), 0, descending=True), S(n())]),
     "argsort": Row(lambda *a, **k: _sort(*a, **k)[1], [S(n(2, 3)), S(i(0, 3, 9), descending=True, stable=True)], differentiable=False),
@@ -381,8 +397,10 @@ TABLE: dict[str, Row] = {
         S("...ij,...jk->...ik", n(2, 1, 2, 3), n(4, 3, 2)), S("i,j->ji", n(2), n(3)), S("bii,bj->b", n(2, 3, 3), n(2, 2)),
         S("ba", n(2, 3)), S("i,i,i->", n(3), n(3), n(3)), S("...i->...", n(2, 3)), S("iij,jk->ki", n(2, 2, 3), n(3, 1))]),
     "inv": Row(np.linalg.inv, [S(_spd(3, 3)), S(_spd(2, 2, 2))], torch="linalg.inv"),
-    "solve": Row(np.linalg.solve, [S(_spd(3, 3), n(3)), S(_spd(2, 2, 2), n(2, 2, 3))], torch="linalg.solve"),
+    "solve": Row(_solve, [S(_spd(3, 3), n(3)), S(_spd(2, 2, 2), n(2, 2, 3)), S(_spd(3, 2, 2), n(3, 2)), S(_spd(2, 2), n(3, 2), left=False)],
+                 torch="linalg.solve"),
     "det": Row(np.linalg.det, [S(n(3, 3)), S(n(2, 2, 2))], torch="linalg.det"),
     "slogdet": Row(_slog, [S(n(3, 3)), S(n(2, 2, 2))], torch="linalg.slogdet"),
-    "cholesky": Row(np.linalg.cholesky, [S(_spd(3, 3)), S(_spd(2, 2, 2))], torch="linalg.cholesky"),
+    "cholesky": Row(lambda x, upper=False: np.linalg.cholesky(x).swapaxes(-1, -2) if upper else np.linalg.cholesky(x),
+                    [S(_spd(3, 3)), S(_spd(2, 2, 2)), S(_spd(2, 2), upper=True)], torch="linalg.cholesky"),
 }

@@ -24,7 +24,7 @@ def result_type(*operands) -> np.dtype:
     """PyTorch's promotion: tensors with dimensions decide, then 0-d tensors, then Python scalars;
     a later group counts only where it is of a higher category (bool < integer < float)."""
     groups: tuple[list, list, list] = ([], [], [])
-    for x in operands:
+    for x in map(unbox, operands):
         if x.__class__ in SCALARS:
             groups[2].append(SCALARS[x.__class__])
         elif isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in RANK:
@@ -150,6 +150,35 @@ def is_basic(index):
         if not (part is None or part is Ellipsis or type(part) in (int, slice) or isinstance(part, np.integer)):
             return False
     return True
+
+
+def numbers_first(index, ndim):
+    """An index of ndim dimensions in two: its whole numbers (None: they need not go first), and the rest.
+
+    Where a slice stands between numbers and arrays, numpy takes the numbers for arrays too, and puts the dimensions of
+    arrays first; PyTorch reads at the numbers before. An ellipsis of no dimensions stands between nothing.
+    """
+    parts = index if type(index) is tuple else ()
+    if not any(isinstance(p, (np.ndarray, list)) for p in parts):
+        return None, index
+    widths = [_dims_read(p) for p in parts]
+    if sum(widths) == ndim:
+        widths = [w for w, p in zip(widths, parts) if p is not Ellipsis]
+        parts = index = tuple(p for p in parts if p is not Ellipsis)
+    numbers = [i for i, p in enumerate(parts) if type(p) is int]
+    places = sorted(numbers + [i for i, p in enumerate(parts) if isinstance(p, (np.ndarray, list))])
+    if not numbers or places[-1] - places[0] == len(places) - 1:
+        return None, index
+    first = [[p] if p is Ellipsis or type(p) is int else [slice(None)] * w for p, w in zip(parts, widths)]
+    return sum(map(tuple, first), ()), tuple(p for p in parts if type(p) is not int)
+
+
+def _dims_read(part):
+    """How many dimensions a part of an index reads; an ellipsis counts as none."""
+    if part is None or part is Ellipsis:
+        return 0
+    mask = np.asarray(part) if isinstance(part, (list, bool)) else part
+    return mask.ndim if getattr(mask, "dtype", None) == bool else 1
 
 
 def diagonal_index(rows, columns, offset):

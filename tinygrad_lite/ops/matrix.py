@@ -97,6 +97,7 @@ def _left(x):
 
 
 def _singular(x):
+    """The singular values of a matrix, in falling order."""
     return np.linalg.svd(x, full_matrices=False)[1]
 
 
@@ -164,8 +165,8 @@ def matrix_norm(x, ord="fro", dim=(-2, -1), keepdim=False):
     return out if keepdim else squeeze(out, (rows, columns))
 
 
-def norm(x, p="fro", dim=None, keepdim=False):
+def norm(x, p=2, dim=None, keepdim=False):
     """`vector_norm` of order p over all elements or dims; "fro" is 2, and "nuc" the `matrix_norm` of that name."""
     if p == "nuc":
         return matrix_norm(x, p, (-2, -1) if dim is None else dim, keepdim)
-    return vector_norm(x, 2 if p in ("fro", None) else p, dim, keepdim)
+    return vector_norm(x, 2 if p == "fro" else p, dim, keepdim)

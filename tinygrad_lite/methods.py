@@ -1,0 +1,166 @@
+"""What PyTorch's tensors can besides computing: other dtypes, in place, the shapes of others, questions about memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import ops
+from .engine import tape
+from .engine.values import Value
+from .inplace import in_place
+from .ops import elementwise, transcendental
+from .ops.arguments import device as on_cpu
+from .tensor import Tensor
+
+DTYPES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "short": "int16",
+          "char": "int8", "byte": "uint8", "bool": "bool"}
+NO_CHANGE = {  # elementwise operations that PyTorch has no x.op_() for: those of truth, and of a condition
+    *"where isnan isinf isfinite eq ne lt le gt ge fmax fmin maximum minimum".split()}
+OTHERS = "cumsum cumprod index_add index_put lerp masked_fill scatter scatter_add tril triu addmm baddbmm".split()
+
+
+# ---------------------------------------------------------------- dtype and device
+def to(self: Tensor, *targets: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
+       copy: bool = False) -> Tensor:
+    """The values in another dtype, or in that of another tensor; self where it has that already, unless `copy`.
+
+    A device is accepted where it is the cpu.
+    """
+    for target in targets:
+        if isinstance(target, Value):
+            dtype = target.array.dtype
+        elif isinstance(target, str) and not hasattr(np, target):
+            device = target
+        elif not isinstance(target, bool):  # that would be non_blocking
+            dtype = target
+    if device is not None:
+        on_cpu(device)
+    dtype = self.array.dtype if dtype is None else np.dtype(dtype)
+    if self.array.dtype == dtype:
+        return self.clone() if copy else self
+    return tape.cast(self if dtype.kind == "f" else self.detach(), dtype)  # whole numbers have no gradient
+
+
+def cpu(self: Tensor) -> Tensor:
+    """Itself: it is on the cpu."""
+    return self
+
+
+def cuda(self: Tensor, device: Any = "cuda") -> Tensor:
+    """A RuntimeError: there is no other device than the cpu."""
+    return self.to(device=device)
+
+
+def _as(name: str) -> Callable:
+    def convert(self: Tensor) -> Tensor:
+        return self.to(DTYPES[name])
+
+    convert.__name__ = name
+    convert.__doc__ = f"As {DTYPES[name]}."
+    return convert
+
+
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """In the dtype of another tensor."""
+    return self.to(other.dtype)
+
+
+def is_floating_point(self: Tensor) -> bool:
+    """Whether it holds real numbers."""
+    return self.dtype.kind == "f"
+
+
+# ---------------------------------------------------------------- shape
+def t(self: Tensor) -> Tensor:
+    """A matrix transposed; of fewer dimensions itself."""
+    if self.ndim > 2:
+        raise RuntimeError(f"t: needs at most 2 dimensions, not shape {self.shape}; use .mT or .transpose")
+    return self.T
+
+
+def view_as(self: Tensor, other: Tensor) -> Tensor:
+    """In the shape of another tensor."""
+    return self.view(other.shape)
+
+
+def expand_as(self: Tensor, other: Tensor) -> Tensor:
+    """Repeated, without copying, to the shape of another tensor."""
+    return self.expand(other.shape)
+
+
+def nelement(self: Tensor) -> int:
+    """How many elements."""
+    return self.array.size
+
+
+def ndimension(self: Tensor) -> int:
+    """How many dimensions."""
+    return self.array.ndim
+
+
+# ---------------------------------------------------------------- memory
+def is_contiguous(self: Tensor) -> bool:
+    """Whether its elements are in order in memory."""
+    return self.array.flags.c_contiguous
+
+
+def element_size(self: Tensor) -> int:
+    """The bytes of one element."""
+    return self.array.itemsize
+
+
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """How many elements further in memory the next one is, along each dimension or one."""
+    strides = tuple(s // self.array.itemsize for s in self.array.strides)
+    return strides if dim is None else strides[dim]
+
+
+def data_ptr(self: Tensor) -> int:
+    """The address of its first element."""
+    return self.array.ctypes.data
+
+
+def detach_(self: Tensor) -> Tensor:
+    """Stop tracking it, in place."""
+    self.node = None
+    return self
+
+
+def is_nonzero(self: Tensor) -> bool:
+    """Whether its one element is not 0."""
+    return bool(self)
+
+
+# ---------------------------------------------------------------- comparison of whole tensors
+def equal(self: Tensor, other: Tensor) -> bool:
+    """Whether shapes and all elements are the same."""
+    return self.shape == other.shape and bool((self.array == other.array).all())
+
+
+def isclose(self: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Which elements differ by at most atol + rtol * |other|."""
+    return Tensor(np.isclose(self.array, other.array, rtol, atol, equal_nan))
+
+
+def allclose(self: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether all elements differ by at most atol + rtol * |other|."""
+    return bool(self.isclose(other, rtol, atol, equal_nan).array.all())
+
+
+for _method in (to, cpu, cuda, type_as, is_floating_point, t, view_as, expand_as, nelement, ndimension, is_contiguous,
+                element_size, stride, data_ptr, detach_, is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
+    setattr(Tensor, _method.__name__, _method)
+for _name, _op in ops.VOCABULARY.items():
+    if _op.__module__ in (elementwise.__name__, transcendental.__name__) and _name not in NO_CHANGE or _name in OTHERS:
+        setattr(Tensor, _name + "_", in_place(_op))
+for _alias, _name in ops.ALIASES.items():
+    setattr(Tensor, _alias, getattr(Tensor, _name, None) or ops.VOCABULARY[_name])
+    if hasattr(Tensor, _name + "_"):
+        setattr(Tensor, _alias + "_", getattr(Tensor, _name + "_"))
+Tensor.type = to
+Tensor.reshape_as = view_as
+Tensor.device = property(lambda self: on_cpu("cpu"), doc="Where it is: the cpu.")
+Tensor.nbytes = property(lambda self: self.array.nbytes, doc="The bytes of its elements.")
+Tensor.itemsize = property(element_size, doc="The bytes of one element.")
+Tensor.is_cuda = property(lambda self: False, doc="Whether it is on a GPU: never.")
