@@ -15,9 +15,9 @@ from . import autograd, nn, optim, saving
 from .creation import tensor
 from .data import load_digits, split
 from .engine.mode import no_grad
+from .engine.tape import box
 from .engine.watch import observing
 from .random import manual_seed
-from .tensor import Tensor
 from .view import Tape, draw, explore, study
 
 
@@ -66,7 +66,7 @@ def explore_program(program: Path, out: Path, call: int) -> None:
     def begin(seeds: dict) -> None:
         if next(calls) == call:
             node = next(iter(seeds))
-            tapes.append(Tape(Tensor(node.array, node)))
+            tapes.append(Tape(box(node.array, node)))
             raise _Enough
 
     with study(), observing(begin), contextlib.suppress(_Enough):

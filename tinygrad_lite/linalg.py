@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .ops import cholesky, det, inv, matrix_norm, slogdet, solve, svd, svdvals, vector_norm
 from .engine.spellings import spelt
+from .ops import cholesky, det, inv, matrix_norm, slogdet, solve, svd, svdvals, vector_norm
 
 
 @spelt

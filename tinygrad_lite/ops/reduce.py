@@ -64,12 +64,14 @@ def std(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
 
 def var_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """The pair (variance, mean)."""
-    return var(x, dim, unbiased, keepdim, correction=correction), mean(x, None if isinstance(dim, bool) else dim, keepdim)
+    over = None if isinstance(dim, bool) else dim
+    return var(x, dim, unbiased, keepdim, correction=correction), mean(x, over, keepdim)
 
 
 def std_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """The pair (standard deviation, mean)."""
-    return std(x, dim, unbiased, keepdim, correction=correction), mean(x, None if isinstance(dim, bool) else dim, keepdim)
+    over = None if isinstance(dim, bool) else dim
+    return std(x, dim, unbiased, keepdim, correction=correction), mean(x, over, keepdim)
 
 
 _root = primitive(np.sqrt, lambda g, out, x: where(out == 0, 0.0, g / where(out == 0, 1.0, 2 * out)))
