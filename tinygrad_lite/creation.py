@@ -15,7 +15,7 @@ from .ops.arguments import sizes_of
 from .tensor import Tensor
 
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
-SETTINGS = [inspect.Parameter("requires_grad", KEYWORD, default=False), inspect.Parameter("device", KEYWORD, default=None)]
+SETTINGS = [inspect.Parameter(name, KEYWORD, default=value) for name, value in (("requires_grad", False), ("device", None))]
 WITHOUT_EFFECT = {"layout", "pin_memory", "memory_format"}  # there is one layout, and one memory
 
 

@@ -1,4 +1,4 @@
-"""What PyTorch's tensors can besides computing: other dtypes, in place, the shapes of others, questions about memory."""
+"""What tensors can besides computing: other dtypes, in place, the shapes of others, questions about memory."""
 
 from collections.abc import Callable
 from typing import Any

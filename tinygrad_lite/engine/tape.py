@@ -208,7 +208,8 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
             if mode.special:
                 return general(input, other)
             p = q = None
-        elif rewritten and (a is not input and input.view_of is not None or b is not other and other.view_of is not None):
+        elif rewritten and (a is not input and input.view_of is not None or
+                            b is not other and other.view_of is not None):
             return general(input, other)  # which looks whether the view is stale
         try:
             if not (same and (keeps or a.dtype.kind == "f")) and promote is not None:

@@ -177,8 +177,8 @@ def _dims_read(part):
     """How many dimensions a part of an index reads; an ellipsis counts as none."""
     if part is None or part is Ellipsis:
         return 0
-    mask = np.asarray(part) if isinstance(part, (list, bool)) else part
-    return mask.ndim if getattr(mask, "dtype", None) == bool else 1
+    array = np.asarray(part) if isinstance(part, (list, bool)) else part
+    return array.ndim if getattr(array, "dtype", np.dtype(int)).kind == "b" else 1
 
 
 def diagonal_index(rows, columns, offset):

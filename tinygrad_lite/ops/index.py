@@ -138,7 +138,7 @@ def _in_shape(x, shape):
 
 
 def _checked(op, x, dim, index):
-    """x, dim counted from the front, and the index as an array, both with dimensions; what is out of range is refused."""
+    """x, dim counted from the front, and the index as an array, neither 0-d; what is out of range is refused."""
     index, dim, x = _vector(as_array(index)), dim_of(x, dim), _vector(x)
     if index.dtype.kind not in "iu":
         raise IndexError(f"{op}: the index holds whole numbers, not {index.dtype}")

@@ -87,14 +87,17 @@ def trace(x):
     return sum(diagonal(x))
 
 
+def _repeated(x, dim, n):
+    return x if x.shape[dim] != 1 else broadcast_to(x, (*x.shape[:dim], n, *x.shape[dim + 1 :]))
+
+
 def tensordot(x, y, dims=2):
     """Sums over pairs of dimensions: the last `dims` of x with the first of y, or two lists of them."""
     if isinstance(dims, int):
         dims = (range(x.ndim - dims, x.ndim), range(dims))
     a, b = ([dim_of(t, d) for d in ds] for t, ds in zip((x, y), dims))
     for i, j in zip(a, b):  # a size of 1 is broadcast
-        n = max(x.shape[i], y.shape[j])
-        x, y = (broadcast_to(t, (*t.shape[:d], n, *t.shape[d + 1 :])) if t.shape[d] == 1 else t for t, d in ((x, i), (y, j)))
+        x, y = _repeated(x, i, y.shape[j]), _repeated(y, j, x.shape[i])
     if [x.shape[i] for i in a] != [y.shape[j] for j in b]:
         raise RuntimeError(f"tensordot: dims {a} of {x.shape} and {b} of {y.shape} differ in size")
     rest = [i for i in range(x.ndim) if i not in a], [j for j in range(y.ndim) if j not in b]
@@ -126,7 +129,7 @@ _contraction = primitive(_contract, joint=_contract_rule, name="einsum")
 def einsum(equation, *operands):
     """Einstein's sum: "ij,jk->ik", with ellipsis, repeated indices, and the output left out (in alphabetical order)."""
     if not isinstance(equation, str):
-        raise TypeError(f"einsum: the equation comes first, a string such as 'ij,jk->ik', not {type(equation).__name__}")
+        raise TypeError(f"einsum: the equation comes first, as in einsum('ij->i', x), not {type(equation).__name__}")
     operands = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
     left, arrow, output = equation.replace(" ", "").partition("->")
     terms = left.split(",")
