@@ -14,8 +14,8 @@ from .ops.arguments import device as checked_device
 from .ops.arguments import sizes_of
 from .tensor import Tensor
 
-KEYWORD = inspect.Parameter.KEYWORD_ONLY
-SETTINGS = [inspect.Parameter(name, KEYWORD, default=value) for name, value in (("requires_grad", False), ("device", None))]
+SETTINGS = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value)
+            for name, value in (("requires_grad", False), ("device", None))]
 WITHOUT_EFFECT = {"layout", "pin_memory", "memory_format"}  # there is one layout, and one memory
 
 

@@ -75,8 +75,8 @@ def batched(ndim):
                 return function(x, *args, **kwargs)
             if x.ndim != ndim - 1:
                 sizes = "(N, C, H, W)" if ndim == 4 else "(N, C, L)"
-                raise RuntimeError(f"{function.__name__}: needs an input of {ndim} dimensions {sizes}, or one less without "
-                                   f"N, not of shape {x.shape}")
+                raise RuntimeError(f"{function.__name__}: needs an input of {ndim} dimensions {sizes}, or without the N, "
+                                   f"not of shape {x.shape}")
             out = function(unsqueeze(x, 0), *args, **kwargs)
             return tuple(squeeze(part, 0) for part in out) if isinstance(out, tuple) else squeeze(out, 0)
 

@@ -8,8 +8,8 @@ from typing import Any
 SPELLINGS = {  # as people write it: as it may be called here
     "input": ("x", "start", "index"), "other": ("y",), "a": ("x",), "b": ("y",), "A": ("x",), "B": ("y",),
     "tensor": ("x", "y", "index"), "mat2": ("y",), "vec": ("y",), "vec2": ("y",), "axis": ("dim", "dims"),
-    "axes": ("dims",), "dim": ("dims",), "keepdims": ("keepdim",), "axis0": ("dim0",), "axis1": ("dim1",), "value": ("src",),
-    "split_size": ("split_size_or_sections",)}
+    "axes": ("dims",), "dim": ("dims",), "keepdims": ("keepdim",), "axis0": ("dim0",), "axis1": ("dim1",),
+    "value": ("src",), "split_size": ("split_size_or_sections",)}
 SIZES = {"size", "shape", "dims", "axes", "axis", "repeats"}  # one tuple where they may be given one by one
 TAKES_DTYPE = frozenset("sum nansum mean prod cumsum cumprod softmax log_softmax norm vector_norm matrix_norm".split())
 

@@ -1,0 +1,112 @@
+"""PyTorch's own database of operators: its samples give PyTorch's values, gradients and dtypes, its errors are errors."""
+
+import numpy as np
+import pytest
+from database import CORE, DTYPES, OPERATORS, calls, flat, named, ours, wrong_calls
+from test_operations import gradients
+
+import tinygrad_lite as tl
+
+torch = pytest.importorskip("torch")
+NAMES = [f"{op.name}.{op.variant_test_name}".rstrip(".") for op in OPERATORS]
+EVERY = pytest.mark.parametrize("op", OPERATORS, ids=NAMES)
+TOLERANCE = {torch.float16: 1e-2, torch.float32: 1e-4}
+INDICES = {"sort": 1, "argsort": 0, "topk": 1}  # which result says where elements come from: of equals any may
+
+
+def left_out(op, call):
+    """Why a sample is not compared, in a word; None where it is."""
+    x, args, settings = call
+    if settings.get("dropout_p"):
+        return "random"
+    if op.name == "baddbmm" and not x.is_floating_point() and "beta" in settings:
+        return "an error: PyTorch takes beta = 0.2 of whole numbers for 0"
+    if op.name == "nn.functional.interpolate" and x.dtype == torch.uint8 and settings["mode"] != "nearest":
+        return "rounding: PyTorch computes with 8 bits"
+    return None
+
+
+def allowed(op, call):
+    """Why an error of PyTorch's is none here, in a word; None where it is one."""
+    if not any(isinstance(t, torch.Tensor) for t in (call[0], *call[1][:1])):
+        return "numbers: arrays and numbers are operands as well as tensors"
+    if isinstance(call[0], int) or call[1] and isinstance(call[1][0], int) and call[1][0] == 2 and not call[2]:
+        return "numbers"
+    return None
+
+
+def described(x):
+    if isinstance(x, torch.Tensor):
+        return f"{str(x.dtype).removeprefix('torch.')}{list(x.shape)}"
+    if isinstance(x, (list, tuple)):
+        return [described(y) for y in x]
+    return {k: described(v) for k, v in x.items()} if isinstance(x, dict) else x
+
+
+def close(mine, theirs, tolerance, what):
+    mine = np.zeros(()) if mine is None else mine.array.astype(float)
+    theirs = np.zeros(()) if theirs is None else theirs.detach().numpy(force=True).astype(float)
+    np.testing.assert_allclose(mine, theirs, rtol=tolerance, atol=tolerance, err_msg=what)
+
+
+def compare(op, call, arguments):
+    """Results of both, found to be alike in number, shape, dtype and value."""
+    theirs = flat(op(call[0], *call[1], **call[2]), torch.Tensor)
+    mine = flat(named(op.name)(arguments[0], *arguments[1], **arguments[2]), tl.Tensor)
+    what = f"{op.name}{described(call)}"
+    assert [(m.shape, m.dtype) for m in mine] == [(tuple(t.shape), DTYPES[t.dtype]) for t in theirs], what
+    for k, (m, t) in enumerate(zip(mine, theirs)):
+        if INDICES.get(op.name) == k and m.ndim:
+            dims = [a for a in (*call[1][op.name == "topk":], *call[2].values()) if type(a) is int]
+            dim = dims[0] if dims else -1
+            m, t = arguments[0].gather(dim, m), call[0].gather(dim, t)
+        close(m, t, TOLERANCE.get(t.dtype, 1e-7), what)
+    return mine, theirs, what
+
+
+@EVERY
+def test_values_gradients_and_second_gradients(op):
+    dtype = torch.float64 if torch.float64 in op.supported_dtypes("cpu") else torch.int64
+    tracked = dtype.is_floating_point and op.supports_autograd
+    for call in calls(op, dtype, tracked):
+        if left_out(op, call):
+            continue
+        arguments = ours(call)
+        mine, theirs, what = compare(op, call, arguments)
+        found = [gradients(lib, [t for t in results if is_real(t)], [x for x in flat(given, kind) if x.requires_grad])
+                 for lib, results, is_real, given, kind in (
+                     (tl, mine, lambda t: t.dtype.kind == "f", arguments, tl.Tensor),
+                     (torch, theirs, lambda t: t.is_floating_point(), call, torch.Tensor))] if tracked else []
+        for order, (ours_, theirs_) in enumerate(zip(*found), 1):
+            for a, b in zip(ours_, theirs_ or ()):
+                if order == 2 and b is not None and b.isnan().any() and "at_zero" in op.variant_test_name:
+                    b = torch.zeros_like(b)  # of a norm at 0, NaN in PyTorch, 0 here
+                close(a, b, 1e-7, f"gradient {order} of {what}")
+
+
+@EVERY
+def test_values_and_dtypes_of_other_numbers(op):
+    for dtype in (torch.float32, torch.float16, torch.int64, torch.int32, torch.uint8, torch.bool):
+        if dtype in op.supported_dtypes("cpu"):
+            for call in calls(op, dtype):
+                if not left_out(op, call):
+                    compare(op, call, ours(call))
+
+
+@EVERY
+def test_errors_are_errors(op):
+    for call in wrong_calls(op):
+        if not allowed(op, call):
+            x, args, settings = ours(call)
+            with pytest.raises((RuntimeError, TypeError, ValueError, IndexError, NotImplementedError)):
+                named(op.name)(x, *args, **settings)
+                pytest.fail(f"{op.name}{described(call)} is no error")
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_the_library_has_what_it_promises(name):
+    assert named(name) is not None
+
+
+def test_few_operators_of_the_promise_have_no_samples():
+    assert {name for name in CORE} - {op.name for op in OPERATORS} == {"swapaxes"}
