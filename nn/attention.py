@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite.engine.values import unbox
-from tinygrad_lite.ops import chunk, mean, transpose
+from tinygrad_lite.ops import chunk, mean, reshape, transpose
 
 from . import init
-from .functional.attention import multi_head_attention_forward
+from .functional.attention import multi_head_attention_forward, narrowed
 from .layers import Linear
 from .module import Module, Parameter
 
@@ -16,7 +16,8 @@ from .module import Module, Parameter
 class MultiheadAttention(Module):
     """Attention with several heads (Vaswani et al., 2017), self or cross: PyTorch's names and arguments.
 
-    Query (L, B, D), key (S, B, kdim), value (S, B, vdim), or batch first; masks as in PyTorch: True hides.
+    Query (L, B, D), key (S, B, kdim), value (S, B, vdim), or batch first; masks as in PyTorch: True hides, floats are
+    added to the scores. What one of key_padding_mask, attn_mask and is_causal hides is hidden.
     A query that may look nowhere gives the output's bias alone, with weights of 0.
     """
 
@@ -68,24 +69,26 @@ class MultiheadAttention(Module):
 def _visible(query: Any, key: Any, padding: Any, hidden: Any, heads: int, causal: bool) -> Any:
     """PyTorch's two masks (True or a number added hides) as one for the scores (B, H, L, S): True is visible."""
     (b, rows), columns = query.shape[:2], key.shape[1]
-    masks = []
+    visible, added = None, None
     for name, mask, shapes in (("key_padding_mask", padding, [(b, columns), (columns,)]),
                                ("attn_mask", hidden, [(rows, columns), (b * heads, rows, columns)])):
         if mask is None:
             continue
         if mask.shape not in shapes:
             raise RuntimeError(f"MultiheadAttention: {name} is of shape {shapes[0]}, not {mask.shape}")
-        mask = unbox(mask)
+        if mask.dtype.kind not in "bf":
+            raise RuntimeError(f"MultiheadAttention: {name} holds bools (True: hidden) or floats to add to the scores, "
+                               f"not {mask.dtype}")
         if name == "key_padding_mask":
-            mask = mask.reshape(-1, 1, 1, columns)
+            mask = reshape(mask, -1, 1, 1, columns)
         elif mask.ndim == 3:
-            mask = mask.reshape(b, heads, rows, columns)
-        masks.append(mask)
-    if causal and hidden is None:
-        masks.append(~np.tri(rows, columns, dtype=bool))
-    if not masks:
-        return None
-    if all(mask.dtype == bool for mask in masks):
-        return ~np.logical_or.reduce(np.broadcast_arrays(*masks))
-    numbers = [np.where(m, -np.inf, 0).astype(query.dtype) if m.dtype == bool else m.astype(query.dtype) for m in masks]
-    return sum(numbers[1:], numbers[0])
+            mask = reshape(mask, b, heads, rows, columns)
+        if mask.dtype == bool:
+            visible = narrowed(visible, ~unbox(mask))
+        else:
+            added = mask if added is None else added + mask
+    if causal:
+        visible = narrowed(visible, np.tri(rows, columns, dtype=bool))
+    if added is None or visible is None:
+        return visible if added is None else added
+    return narrowed(added, visible)

@@ -7,14 +7,19 @@ import numpy as np
 
 from tinygrad_lite.engine.values import unbox
 
+from .functional.attention import zero_one_mask
+
 
 def pad_batch(sequences: Sequence[Any], pad_value: float = 0, side: str = "right") -> np.ndarray:
     """Sequences (L_i,) or (L_i, …) filled up with pad_value to the longest: (B, L, …).
 
     side: where the padding goes, "right" or "left". No sequences give shape (0, 0); an empty one is all padding. The
-    dtype is that of the sequences (an integer pad_value does not change it, a float one may).
+    dtype holds the sequences and pad_value, as numpy's rules have it.
     """
     _known("pad_batch", side)
+    pad_value = unbox(pad_value)
+    if np.ndim(pad_value) or np.asarray(pad_value).dtype.kind not in "biufc":
+        raise ValueError(f"pad_batch: pad_value is a number, not {pad_value!r}")
     arrays = [np.asarray(unbox(s)) for s in sequences]
     if not arrays:
         return np.empty((0, 0), np.asarray(pad_value).dtype)
@@ -22,8 +27,7 @@ def pad_batch(sequences: Sequence[Any], pad_value: float = 0, side: str = "right
     rest = {a.shape[1:] for a in filled}
     if any(a.ndim == 0 for a in arrays) or len(rest) > 1:
         raise ValueError(f"pad_batch: sequences of shapes {[a.shape for a in arrays]} differ in more than length")
-    dtype = np.result_type(*(a.dtype for a in filled), *([np.float32] if isinstance(pad_value, float) and any(
-        a.dtype.kind in "biu" for a in filled) else []))
+    dtype = np.result_type(*(a.dtype for a in filled), pad_value)
     out = np.full((len(arrays), max(len(a) for a in arrays), *rest.pop()), pad_value, dtype)
     for row, a in zip(out, arrays):
         if len(a):
@@ -41,27 +45,28 @@ def _where(length: int, longest: int, side: str) -> slice:
 
 
 def attention_mask(sequences: Any, pad_id: int = 0, side: str = "right") -> np.ndarray:
-    """(B, L) bools, True where there is a token: of a list of sequences by their lengths, of a padded array (B, L)
-    by what is not pad_id."""
+    """(B, L) of 1 where a token differs from pad_id, else 0: of sequences (L_i,), or of a batch (B, L) padded already.
+
+    Sequences of different lengths are filled up as `pad_batch` does, with side "right" or "left".
+    """
     _known("attention_mask", side)
-    if hasattr(sequences, "shape"):
-        array = unbox(sequences)
-        if array.ndim != 2:
-            raise ValueError(f"attention_mask: a padded array is (B, L), not of shape {array.shape}")
-        return array != pad_id
-    lengths = [len(s) for s in sequences]
-    out = np.zeros((len(lengths), max(lengths, default=0)), bool)
-    for row, n in zip(out, lengths):
-        row[_where(n, len(row), side)] = True
-    return out
+    padded = hasattr(sequences, "shape")
+    tokens = unbox(sequences) if padded else [np.asarray(unbox(s)) for s in sequences]
+    if padded and tokens.ndim != 2 or not padded and any(t.ndim != 1 for t in tokens):
+        raise ValueError("attention_mask: expected sequences (L_i,), or a batch (B, L), not "
+                         f"{tokens.shape if padded else [t.shape for t in tokens]}")
+    if padded:
+        return (tokens != pad_id).astype(np.int64)
+    return pad_batch([(t != pad_id).astype(np.int64) for t in tokens], 0, side)
 
 
 def combined_mask(L: int, padding_mask: Any) -> np.ndarray:
-    """(B, L, L) bools: query i may look at key j if j <= i and padding_mask[b, j] (B, L) is True.
+    """(B, L, L) bools: query i may look at key j if j <= i and padding_mask[b, j] (B, L) is True or 1.
 
-    Under left padding the queries at the padding may look nowhere; attention gives zeros for them.
+    Under left padding the queries at the padding may look nowhere; attention gives zeros for them. Beside heads,
+    (B, H, L, D), it is mask[:, None].
     """
-    mask = np.asarray(unbox(padding_mask)).astype(bool)
+    mask = zero_one_mask("combined_mask", padding_mask)
     if mask.ndim != 2 or mask.shape[1] != L:
         raise ValueError(f"combined_mask: the padding mask is (B, {L}), not of shape {mask.shape}")
     return np.tri(L, dtype=bool) & mask[:, None, :]

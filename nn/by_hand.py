@@ -6,14 +6,27 @@ sum over rows; an elementwise function multiplies by its derivative.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
+from tinygrad_lite.engine.values import unbox
+
 Arrays = tuple[np.ndarray, ...]
 
 
+def in_numpy(function: Callable) -> Callable:
+    """The function of plain arrays, which takes Tensors by their arrays."""
+    @wraps(function)
+    def run(*args: Any, **settings: Any) -> Any:
+        return function(*map(unbox, args), **{name: unbox(value) for name, value in settings.items()})
+
+    return run
+
+
 # ---------------------------------------------------------------- one hidden layer: relu, then softmax cross-entropy
+@in_numpy
 def forward(X: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray) -> Arrays:
     """z1, h1, z2 of the network: X (N, D), W1 (D, H), b1 (H,), W2 (H, C), b2 (C,)."""
     z1 = X @ W1 + b1  # (N, H)
@@ -22,6 +35,7 @@ def forward(X: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: n
     return z1, h1, z2
 
 
+@in_numpy
 def loss(z2: np.ndarray, y: np.ndarray) -> float:
     """The mean of -log softmax(z2)[y] over rows: z2 (N, C), y (N,) of class indices."""
     shifted = z2 - z2.max(1, keepdims=True)  # (N, C)
@@ -29,6 +43,7 @@ def loss(z2: np.ndarray, y: np.ndarray) -> float:
     return float((log_total - shifted[np.arange(len(y)), y]).mean())
 
 
+@in_numpy
 def backward(X: np.ndarray, y: np.ndarray, z1: np.ndarray, h1: np.ndarray, z2: np.ndarray, W2: np.ndarray) -> Arrays:
     """dW1, db1, dW2, db2 of `loss`, from what `forward` gave."""
     N = len(X)
@@ -47,6 +62,7 @@ def backward(X: np.ndarray, y: np.ndarray, z1: np.ndarray, h1: np.ndarray, z2: n
 
 
 # ---------------------------------------------------------------- logistic regression
+@in_numpy
 def logistic_forward(X: np.ndarray, w: np.ndarray, b: float, y: np.ndarray,
                      l2: float = 0.0) -> tuple[float, np.ndarray]:
     """The loss and p = sigmoid(X @ w + b): X (N, D), w (D,), y (N,) of 0 and 1; l2 adds l2 * sum(w**2)."""
@@ -57,6 +73,7 @@ def logistic_forward(X: np.ndarray, w: np.ndarray, b: float, y: np.ndarray,
     return float(losses.mean() + l2 * (w * w).sum()), p
 
 
+@in_numpy
 def logistic_backward(X: np.ndarray, y: np.ndarray, p: np.ndarray, w: np.ndarray,
                       l2: float = 0.0) -> tuple[np.ndarray, float]:
     """dw, db: everything cancels to p - y."""
@@ -66,6 +83,7 @@ def logistic_backward(X: np.ndarray, y: np.ndarray, p: np.ndarray, w: np.ndarray
 
 
 # ---------------------------------------------------------------- layer norm
+@in_numpy
 def layer_norm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float = 1e-5) -> Arrays:
     """out, xhat, rstd: x (N, D), gamma and beta (D,)."""
     centred = x - x.mean(1, keepdims=True)  # (N, D)
@@ -74,6 +92,7 @@ def layer_norm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: 
     return xhat * gamma + beta, xhat, rstd
 
 
+@in_numpy
 def layer_norm_backward(dout: np.ndarray, xhat: np.ndarray, rstd: np.ndarray, gamma: np.ndarray) -> Arrays:
     """dx, dgamma, dbeta."""
     dbeta = dout.sum(0)  # (D,)     broadcast over rows
@@ -87,6 +106,7 @@ def layer_norm_backward(dout: np.ndarray, xhat: np.ndarray, rstd: np.ndarray, ga
 
 
 # ---------------------------------------------------------------- attention, one head
+@in_numpy
 def attention_forward(Q: np.ndarray, K: np.ndarray, V: np.ndarray) -> Arrays:
     """out, P: Q (L, D), K (S, D), V (S, E); P (L, S) are the weights."""
     scores = Q @ K.T / np.sqrt(Q.shape[-1])  # (L, S)
@@ -95,6 +115,7 @@ def attention_forward(Q: np.ndarray, K: np.ndarray, V: np.ndarray) -> Arrays:
     return P @ V, P  # (L, E)
 
 
+@in_numpy
 def attention_backward(dout: np.ndarray, Q: np.ndarray, K: np.ndarray, V: np.ndarray, P: np.ndarray) -> Arrays:
     """dQ, dK, dV."""
     dV = P.T @ dout  # (S, E)   out = P @ V
@@ -110,7 +131,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.nd
     # name: (h from z, dh/dz from z and h)
     "relu": (lambda z: np.maximum(z, 0), lambda z, h: (z > 0) * 1.0),
     "tanh": (np.tanh, lambda z, h: 1 - h * h),
-    "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda z, h: h * (1 - h)),
+    "sigmoid": (lambda z: np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z))), lambda z, h: h * (1 - h)),
     "identity": (lambda z: z, lambda z, h: np.ones_like(z)),
 }
 
@@ -121,6 +142,7 @@ def _activation(name: str) -> Any:
     return ACTIVATIONS[name]
 
 
+@in_numpy
 def two_layer_forward(X: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray,
                       activation: str = "tanh") -> Arrays:
     """z1, h1, out of act(X @ W1 + b1) @ W2 + b2: shapes as in `forward`."""
@@ -130,6 +152,7 @@ def two_layer_forward(X: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndar
     return z1, h1, h1 @ W2 + b2  # (N, C)
 
 
+@in_numpy
 def two_layer_backward(dout: np.ndarray, X: np.ndarray, z1: np.ndarray, h1: np.ndarray, W1: np.ndarray,
                        W2: np.ndarray, activation: str = "tanh") -> Arrays:
     """dX, dW1, db1, dW2, db2 for any loss whose derivative with respect to the output is dout (N, C)."""

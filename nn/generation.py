@@ -31,18 +31,48 @@ def _rows(name: str, logits: Any) -> tuple[np.ndarray, bool]:
     return rows, array.ndim == 1
 
 
+def _processed(name: str, logits: Any, processors: Sequence["Processor"]) -> tuple[np.ndarray, bool]:
+    """`_rows` after the processors, which may leave neither NaN nor a row without a token."""
+    rows, single = _rows(name, logits)
+    for process in processors:
+        rows = _rows(f"{name}, after a processor", process(rows))[0]
+    return rows, single
+
+
 def _answer(ids: np.ndarray, single: bool) -> Any:
     return int(ids[0]) if single else ids
 
 
+def _token(name: str, token: Any) -> Any:
+    """One token as Python's number, where numpy or a Tensor holds it."""
+    array = np.asarray(unbox(token))
+    if array.ndim:
+        raise ValueError(f"{name} is one token, not of shape {array.shape}")
+    return array.item()
+
+
+def _end_tokens(name: str, eos_token: Any) -> frozenset[int]:
+    """The tokens that end a sequence: of None, one token, or several of them."""
+    if eos_token is None:
+        return frozenset()
+    several = list(eos_token) if isinstance(eos_token, (set, frozenset)) else unbox(eos_token)
+    array = np.atleast_1d(np.asarray(several))
+    if array.ndim > 1 or array.size and array.dtype.kind not in "iu":
+        raise ValueError(f"{name}: eos_token is a token, a list of tokens or None, not {eos_token!r}")
+    return frozenset(array.tolist())
+
+
 # ---------------------------------------------------------------- logits processors: (B, V) -> (B, V)
 def temperature(T: float) -> Processor:
-    """Logits divided by T: sharper below 1, flatter above; T -> 0 leaves the largest."""
-    if not T > 0 or math.isinf(T):
-        raise ValueError(f"temperature: T is a number above 0, not {T}; for T = 0 use greedy")
+    """Logits divided by T: sharper below 1, flatter above; T = 0 is greedy, the largest alone and the first of equals."""
+    if not 0 <= T < math.inf:
+        raise ValueError(f"temperature: T is 0 or a number above 0, not {T}")
+    if T == 0:
+        return top_k(1)
 
     def process(logits: np.ndarray) -> np.ndarray:
-        return (logits - logits.max(-1, keepdims=True)) / T  # the largest is 0, so that a small T cannot overflow
+        with np.errstate(over="ignore"):  # the largest is 0, and what is too far below it to be held is -inf
+            return (logits - logits.max(-1, keepdims=True)) / T
 
     return process
 
@@ -76,6 +106,7 @@ def top_p(p: float) -> Processor:
         mass = np.cumsum(np.take_along_axis(softmax(logits), order, -1), -1)
         before = np.concatenate([np.zeros((len(mass), 1)), mass[:, :-1]], -1)
         keep = before < p - 1e-12 if p < 1 else np.ones_like(before, bool)  # a sum of rounded numbers is not exact
+        keep[:, :1] = True
         out = logits.copy()
         drop = np.zeros_like(keep)
         np.put_along_axis(drop, order, ~keep, -1)
@@ -126,9 +157,9 @@ def greedy(logits: Any) -> Any:
 
 def sample(logits: Any, processors: Sequence[Processor] = (), generator: Any = None, rng: Any = None) -> Any:
     """A token drawn from softmax(logits) after the processors, one after the other, have changed the logits."""
-    rows, single = _rows("sample", logits)
-    for process in processors:
-        rows = process(rows)
+    rows, single = _processed("sample", logits, processors)
+    if (rows == math.inf).any():
+        raise ValueError("sample: a logit is inf, so the probabilities are not defined; greedy takes it")
     source = generator if generator is not None else rng
     source = source if isinstance(source, np.random.Generator) else random.rng(source)
     mass = np.cumsum(softmax(rows), -1)
@@ -137,7 +168,7 @@ def sample(logits: Any, processors: Sequence[Processor] = (), generator: Any = N
 
 
 def temperature_sample(logits: Any, T: float = 1.0, generator: Any = None, rng: Any = None) -> Any:
-    """A token drawn from softmax(logits / T)."""
+    """A token drawn from softmax(logits / T); T = 0 is greedy."""
     return sample(logits, [temperature(T)], generator, rng)
 
 
@@ -157,34 +188,48 @@ def min_p_sample(logits: Any, p: float, generator: Any = None, rng: Any = None) 
 
 
 def generate(model: Callable[[list], Any], start: Sequence[int], max_new_tokens: int,
-             processors: Sequence[Processor] = (), eos_token: int | None = None, do_sample: bool = True,
+             processors: Sequence[Processor] = (), eos_token: Any = None, do_sample: bool = True,
              generator: Any = None, rng: Any = None) -> list[int]:
-    """Tokens after `start`, each chosen from model(sequence) -> logits (V,), until eos_token or max_new_tokens."""
-    sequence = list(start)
+    """The tokens of `start` and after them up to max_new_tokens, each chosen from model(sequence) -> logits (V,).
+
+    eos_token: the token, or the tokens, after which nothing follows. Without do_sample the largest logit is taken,
+    after the processors, as it is by `temperature(0)`.
+    """
+    if max_new_tokens < 0:
+        raise ValueError(f"generate: max_new_tokens is at least 0, not {max_new_tokens}")
+    ends = _end_tokens("generate", eos_token)
+    sequence = [_token("generate: each of start", token) for token in start]
     for _ in range(max_new_tokens):
-        logits = model(sequence)
-        sequence.append(sample(logits, processors, generator, rng) if do_sample else greedy(logits))
-        if sequence[-1] == eos_token:
+        logits = unbox(model(sequence))
+        if np.ndim(logits) != 1:
+            raise ValueError(f"generate: the model gives logits (V,) of the next token, not of shape {np.shape(logits)}")
+        if do_sample:
+            sequence.append(sample(logits, processors, generator, rng))
+        else:
+            sequence.append(greedy(_processed("generate", logits, processors)[0][0]))
+        if sequence[-1] in ends:
             break
     return sequence
 
 
 # ---------------------------------------------------------------- beam search
-def beam_search(model: Callable, start_token: int, beam_size: int = 5, max_len: int = 50, eos_token: int | None = None,
+def beam_search(model: Callable, start_token: int, beam_size: int = 5, max_len: int = 50, eos_token: Any = None,
                 alpha: float = 0.6, batched: bool = False, n_best: int | None = None, logits: bool = False) -> Any:
     """The sequence (a list that starts with start_token) whose score, its log-probability / len(sequence)**alpha, is
     the best that a beam of `beam_size` finds; with n_best a list of (sequence, score), best first.
 
     model(sequence) -> log-probabilities (V,) of the next token, or with `batched` model(array (B, L)) -> (B, V); with
-    `logits` they are normalized first. A sequence is finished by eos_token or at max_len tokens, the first counted; it
-    then leaves the beam. The search ends early once no live beam can still reach the n best finished ones. Of equal
-    scores the earlier beam and the smaller token win.
+    `logits` they are normalized first. A sequence is finished by eos_token (one token, or several) or when max_len
+    tokens follow the start token. One that is finished takes a place in the beam of its step and none in later ones.
+    The search ends early once no live beam can still reach the n best finished ones. Of equal scores the earlier beam
+    and the smaller token win.
     """
-    for name, value in (("beam_size", beam_size), ("max_len", max_len), ("n_best", 1 if n_best is None else n_best)):
-        if value < 1:
-            raise ValueError(f"beam_search: {name} is at least 1, not {value}")
-    wanted = n_best or 1
-    live: list[tuple[float, list[int]]] = [(0.0, [start_token])]
+    wanted = 1 if n_best is None else n_best
+    for name, value, least in (("beam_size", beam_size, 1), ("max_len", max_len, 0), ("n_best", wanted, 1)):
+        if value < least:
+            raise ValueError(f"beam_search: {name} is at least {least}, not {value}")
+    ends = _end_tokens("beam_search", eos_token)
+    live: list[tuple[float, list[int]]] = [(0.0, [_token("beam_search: start_token", start_token)])]
     finished: list[tuple[float, int, list[int]]] = []  # a heap of the best `wanted`, the worst on top
     order = 0
 
@@ -195,34 +240,32 @@ def beam_search(model: Callable, start_token: int, beam_size: int = 5, max_len: 
         if len(finished) > wanted:
             heapq.heappop(finished)
 
-    if max_len == 1:
-        finish(*live.pop())
-    while live:
-        scores = _next(model, [s for _, s in live], batched, logits) + np.array([[total] for total, _ in live])
-        flat = scores.ravel()
-        best = np.argsort(-flat, kind="stable")[: beam_size + (eos_token is not None) * len(live)]
-        grown: list[tuple[float, list[int]]] = []
-        for at in best:
-            row, token = divmod(int(at), scores.shape[1])
-            if flat[at] == -math.inf or len(grown) == beam_size:
-                break
-            sequence = [*live[row][1], token]
-            if token == eos_token or len(sequence) == max_len:
-                finish(float(flat[at]), sequence)
+    for step in range(max_len + 1):
+        growing = []
+        for total, sequence in live:
+            if step == max_len or sequence[-1] in ends:
+                finish(total, sequence)
             else:
-                grown.append((float(flat[at]), sequence))
-        live = grown
-        if len(finished) == wanted:
-            live = [beam for beam in live if _bound(*beam, max_len, alpha) > finished[0][0]]
+                growing.append((total, sequence))
+        full = len(finished) == wanted
+        if not growing or full and all(_bound(*beam, max_len + 1, alpha) <= finished[0][0] for beam in growing):
+            break
+        scores = _next(model, [s for _, s in growing], batched, logits) + np.array([[total] for total, _ in growing])
+        flat = scores.ravel()
+        live = []
+        for at in np.argsort(-flat, kind="stable")[:beam_size]:
+            if flat[at] > -math.inf:
+                row, token = divmod(int(at), scores.shape[1])
+                live.append((float(flat[at]), [*growing[row][1], token]))
     ranked = [(sequence, score) for score, _, sequence in sorted(finished, key=lambda f: (-f[0], -f[1]))]
     if not ranked:
         raise ValueError("beam_search: the model gave every continuation the probability 0")
     return ranked if n_best is not None else ranked[0][0]
 
 
-def _bound(total: float, sequence: list[int], max_len: int, alpha: float) -> float:
+def _bound(total: float, sequence: list[int], longest: int, alpha: float) -> float:
     """The best score that a beam can still reach: no further loss, and the length that suits it most."""
-    return max(total / (len(sequence) + 1) ** alpha, total / max_len**alpha)
+    return max(total / (len(sequence) + 1) ** alpha, total / longest**alpha)
 
 
 def _next(model: Callable, sequences: list[list[int]], batched: bool, logits: bool) -> np.ndarray:
@@ -231,10 +274,10 @@ def _next(model: Callable, sequences: list[list[int]], batched: bool, logits: bo
     if scores.ndim != 2 or len(scores) != len(sequences):
         raise ValueError(f"beam_search: the model gives log-probabilities of shape {scores.shape[1:]} for one of "
                          f"{len(sequences)} prefixes; expected (V,)" + " a prefix, together (B, V)" * batched)
-    if np.isnan(scores).any():
-        raise ValueError("beam_search: the model gave NaN")
     if logits:
-        return log_softmax(scores)
+        scores = log_softmax(scores)
+    if np.isnan(scores).any():
+        raise ValueError("beam_search: the model gave NaN" + ", inf, or -inf alone" * logits)
     if (scores > 1e-6).any():
         raise ValueError("beam_search: the model gave a log-probability above 0; for logits say logits=True")
     return scores

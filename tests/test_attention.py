@@ -43,6 +43,28 @@ def test_the_causal_mask_is_that_of_is_causal():
                                F.scaled_dot_product_attention(q, k, v, is_causal=True))
 
 
+@pytest.mark.parametrize("mask", [R.random((4, 5)) < 0.7, R.standard_normal((2, 1, 5)), R.standard_normal((4, 5)).astype("float32"),
+                                  R.random(5) < 0.7])
+@pytest.mark.parametrize("blocks", [False, True])
+def test_a_mask_and_is_causal_are_both_kept(mask, blocks, monkeypatch):
+    if blocks:
+        monkeypatch.setattr(module_of_attention, "LARGE", 1)
+        monkeypatch.setattr(module_of_attention, "BLOCK", 2)
+    q, k, v, tri = leaf(2, 4, 3), leaf(2, 5, 3), leaf(2, 5, 2), np.tri(4, 5, dtype=bool)
+    both = mask & tri if mask.dtype == bool else np.where(tri, mask.astype(float), -np.inf)
+    for wrap in (np.asarray, tl.tensor):
+        np.testing.assert_allclose(F.scaled_dot_product_attention(q, k, v, wrap(mask), is_causal=True),
+                                   F.scaled_dot_product_attention(q, k, v, both))
+
+
+def test_masks_do_not_change_the_dtype_and_learnt_ones_get_gradients():
+    q = tl.randn(3, 2)
+    mask = tl.tensor(np.zeros((3, 3)), requires_grad=True)  # float64
+    out = F.scaled_dot_product_attention(q, q, q, mask, is_causal=True)
+    assert out.dtype == np.float32 and out.sum().backward() is None
+    assert mask.grad.dtype == np.float64 and (mask.grad.array[np.triu_indices(3, 1)] == 0).all() and mask.grad.array.any()
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("blocks", [False, True])
 def test_what_is_masked_out_reaches_neither_output_nor_gradient(bad, blocks, monkeypatch):
@@ -87,13 +109,58 @@ def test_blocks_equal_the_whole_forward_backward_and_twice(settings, monkeypatch
     assert tl.autograd.gradcheck(lambda *xs: F.scaled_dot_product_attention(*xs, **settings), inputs)
 
 
-def test_many_heads_are_attention_head_by_head():
-    x, ws = R.standard_normal((2, 5, 6)), [R.standard_normal((6, 6)) for _ in range(4)]
+def heads_one_by_one(x, ws, mask):
     q, k, v = (x @ w for w in ws[:3])
-    heads = [plain(q[..., h : h + 3], k[..., h : h + 3], v[..., h : h + 3]) for h in (0, 3)]
-    np.testing.assert_allclose(F.multi_head_attention(x, *ws, 2), np.concatenate(heads, -1) @ ws[3])
+    return np.concatenate([plain(q[..., h : h + 3], k[..., h : h + 3], v[..., h : h + 3], mask) for h in (0, 3)], -1) @ ws[3]
+
+
+EACH = R.random((3, 5, 5)) < 0.5
+EACH[..., 0] = True
+MASKS = [(None, np.tri(5, dtype=bool)), (np.ones((5, 5)), None), (tl.tensor(EACH[0]), EACH[0]), (EACH, EACH),
+         (EACH[:, None].astype(int), EACH)]  # what is given for 3 sequences, what each head sees
+
+
+@pytest.mark.parametrize("given, seen", MASKS)
+def test_many_heads_are_attention_head_by_head_and_causal_unless_a_mask_is_given(given, seen):
+    x, ws = R.standard_normal((3, 5, 6)), [R.standard_normal((6, 6)) for _ in range(4)]
+    np.testing.assert_allclose(F.multi_head_attention(x, *ws, 2, given), heads_one_by_one(x, ws, seen))
     inputs = [tl.tensor(a, requires_grad=True) for a in (x, *ws)]
-    assert tl.autograd.gradcheck(lambda *a: F.multi_head_attention(*a, 2), inputs)
+    assert tl.autograd.gradcheck(lambda *a: F.multi_head_attention(*a, 2, given), inputs)
+
+
+def test_a_mask_of_each_sequence_where_there_are_as_many_heads():
+    x, ws = R.standard_normal((2, 5, 6)), [R.standard_normal((6, 6)) for _ in range(4)]
+    np.testing.assert_allclose(F.multi_head_attention(x, *ws, 2, EACH[:2]), heads_one_by_one(x, ws, EACH[:2]))
+
+
+FLOATS = R.standard_normal((3, 4))
+MODULE_MASKS = [  # what is given, and what is added to the scores of 2 sequences (B, H, L, S)
+    ({"is_causal": True}, np.where(np.tri(3, 4), 0, -np.inf)),
+    ({"is_causal": True, "attn_mask": EACH[0, :3, 1:]}, np.where(np.tri(3, 4) * ~EACH[0, :3, 1:], 0, -np.inf)),
+    ({"is_causal": True, "attn_mask": FLOATS}, np.where(np.tri(3, 4), FLOATS, -np.inf)),
+    ({"is_causal": True, "key_padding_mask": np.array([[False, True, False, False]] * 2)}, np.where(np.tri(3, 4) * [1, 0, 1, 1], 0, -np.inf)),
+    ({"attn_mask": FLOATS, "key_padding_mask": np.eye(2, 4) > 0}, np.where(np.eye(2, 4)[:, None, None], -np.inf, FLOATS)),
+    ({"attn_mask": FLOATS, "key_padding_mask": FLOATS[:2]}, FLOATS + FLOATS[:2, None, None]),
+    ({"attn_mask": EACH[0, :3, 1:], "key_padding_mask": FLOATS[:2]}, np.where(EACH[0, :3, 1:], -np.inf, FLOATS[:2, None, None])),
+]
+
+
+@pytest.mark.parametrize("given, added", MODULE_MASKS)
+@pytest.mark.parametrize("need_weights", [False, True])
+def test_the_module_keeps_every_mask_that_it_is_given(given, added, need_weights):
+    layer = nn.MultiheadAttention(4, 2, batch_first=True).double()
+    x, y = leaf(2, 3, 4), leaf(2, 4, 4)
+    q, k, v = (F.linear(t, w).reshape(2, -1, 2, 2).transpose(1, 2) for t, w in zip((x, y, y), layer.in_proj_weight.chunk(3)))
+    heads = F.scaled_dot_product_attention(q, k, v, np.broadcast_to(added, (2, 2, 3, 4)).copy())
+    expected = layer.out_proj(heads.transpose(1, 2).reshape(2, 3, 4))
+    out, _ = layer(x, y, y, need_weights=need_weights, **{name: m if m is True else tl.tensor(m) for name, m in given.items()})
+    np.testing.assert_allclose(out, expected)
+
+
+def test_a_mask_that_is_learnt_gets_its_gradient_through_the_module():
+    layer, x = nn.MultiheadAttention(4, 2, batch_first=True).double(), leaf(2, 3, 4)
+    bias, padding = leaf(3, 3), leaf(2, 3)
+    assert tl.autograd.gradcheck(lambda b, p: layer(x, x, x, attn_mask=b, key_padding_mask=p, need_weights=False)[0], (bias, padding))
 
 
 def test_a_query_that_may_look_nowhere_gives_zeros_and_zero_gradients_in_the_module_too():
@@ -112,6 +179,13 @@ WRONG = [
     (lambda: F.attention(*[np.ones((2, 2))] * 3, np.full((2, 2), 0.5)), ValueError, "bools or 0 and 1"),
     (lambda: F.multi_head_attention(np.ones((1, 2, 3)), *[np.ones((3, 3))] * 4, 2), ValueError, "3 features.*2 heads"),
     (lambda: F.multi_head_attention(np.ones((2, 3)), *[np.ones((3, 3))] * 4, 1), ValueError, r"\(B, L, D\)"),
+    (lambda: F.multi_head_attention(np.ones((1, 2, 4)), *[np.ones((4, 4))] * 4, 0), ValueError, "4 features.*0 heads"),
+    (lambda: F.multi_head_attention(np.ones((3, 2, 4)), *[np.ones((4, 4))] * 4, 2, np.ones((3, 2))), ValueError, "combined_mask"),
+    (lambda: F.scaled_dot_product_attention(*[np.ones((2, 2))] * 3, np.ones((2, 2), int)), RuntimeError, "bools.*int64"),
+    (lambda: F.scaled_dot_product_attention(*[np.ones((2, 2))] * 3, np.ones((3, 2), bool)), RuntimeError, r"\(3, 2\).*\(2, 2\)"),
+    (lambda: F.scaled_dot_product_attention(*[np.ones((2, 2))] * 3, np.ones((5, 2, 2), bool)), RuntimeError, "broadcast"),
+    (lambda: nn.MultiheadAttention(4, 2)(*[tl.ones(2, 1, 4)] * 3, attn_mask=tl.ones(2, 2).long()), RuntimeError, "attn_mask.*int64"),
+    (lambda: nn.MultiheadAttention(4, 2)(*[tl.ones(2, 1, 4)] * 3, key_padding_mask=tl.ones(1, 2).long()), RuntimeError, "key_padding_mask.*int64"),
     (lambda: nn.MultiheadAttention(5, 2), ValueError, "5.*2 heads"),
     (lambda: nn.MultiheadAttention(4, 2)(*[tl.ones(2, 1, 4)] * 3, attn_mask=tl.ones(3, 2)), RuntimeError, "attn_mask"),
 ]

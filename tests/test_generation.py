@@ -47,8 +47,11 @@ def test_one_row_or_many_and_the_same_seed_the_same_tokens():
 
 def test_the_limits_are_greedy():
     rows = np.random.default_rng(0).standard_normal((50, 9))
-    for drawn in (G.top_k_sample(rows, 1), G.temperature_sample(rows, 1e-12), G.top_p_sample(rows, 1e-9), G.min_p_sample(rows, 1.0)):
+    for drawn in (G.top_k_sample(rows, 1), G.temperature_sample(rows, 0), G.temperature_sample(rows, 5e-324),
+                  G.top_p_sample(rows, 1e-300), G.min_p_sample(rows, 1.0)):
         assert (drawn == G.greedy(rows)).all()
+    assert G.temperature_sample(np.array([[1.0, 3.0, 3.0]] * 50), 0.0).tolist() == [1] * 50  # the first of equals
+    assert G.temperature_sample(np.array([-1e308, 1e308]), 0.5) == 1
 
 
 def test_generate_stops_at_the_end_token():
@@ -57,6 +60,33 @@ def test_generate_stops_at_the_end_token():
 
     assert G.generate(follow, [0], 9, eos_token=3) == [0, 1, 2, 3]
     assert G.generate(follow, [0], 2, do_sample=False) == [0, 1, 2]
+    assert G.generate(follow, tl.tensor([0]), 0) == [0]
+    assert G.generate(lambda sequence: follow([len(sequence)]), [], 2) == [1, 2]
+
+
+ENDS = [(2, 3), [3, 2], {2, 3}, frozenset({2}), np.array([2, 3]), tl.tensor([2, 3]), [tl.tensor(2)], 2, np.int64(2), tl.tensor(2)]
+
+
+@pytest.mark.parametrize("ends", ENDS, ids=repr)
+def test_one_end_token_or_several(ends):
+    def follow(sequence):
+        return np.log(np.full(4, 0.1) + 0.6 * np.eye(4)[(sequence[-1] + 1) % 4])
+
+    assert G.generate(follow, [0], 9, [G.temperature(0)], ends) == [0, 1, 2]
+    assert G.beam_search(follow, 0, 1, 9, ends) == [0, 1, 2]
+    assert G.beam_search(follow, 2, 2, 9, ends) == [2]  # it starts with its end
+
+
+@pytest.mark.parametrize("none", [None, [], ()])
+def test_without_an_end_token_only_the_length_ends(none):
+    assert len(G.generate(lambda s: LOGITS, [0], 9, eos_token=none)) == len(G.beam_search(lambda s: LOGITS, 0, 2, 9, none)) == 10
+
+
+def test_without_sampling_processors_count_and_no_number_is_drawn():
+    generator, untouched = tl.Generator(0), tl.Generator(0)
+    processors = [G.repetition_penalty(9.0, [1])]
+    assert G.generate(lambda s: np.array([0.5, 1.0, 0.0]), [1], 2, processors, do_sample=False, generator=generator) == [1, 0, 0]
+    assert G.temperature_sample(np.zeros((9, 9)), rng=generator).tolist() == G.temperature_sample(np.zeros((9, 9)), rng=untouched).tolist()
 
 
 # ---------------------------------------------------------------- beam search
@@ -75,7 +105,7 @@ def random_model(seed, vocabulary=4):
 
 def every_sequence(model, max_len, eos, alpha, vocabulary=4):
     best = (-math.inf, None)
-    for rest in itertools.product(range(vocabulary), repeat=max_len - 1):
+    for rest in itertools.product(range(vocabulary), repeat=max_len):
         if eos in rest:
             rest = rest[: rest.index(eos) + 1]
         sequence = [0, *rest]
@@ -88,26 +118,43 @@ def every_sequence(model, max_len, eos, alpha, vocabulary=4):
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 2.0])
 def test_a_wide_beam_finds_the_optimum(seed, alpha):
     model = random_model(seed)
-    score, sequence = every_sequence(model, 5, 3, alpha)
-    found = G.beam_search(model, 0, beam_size=4**4, max_len=5, eos_token=3, alpha=alpha, n_best=3)
+    score, sequence = every_sequence(model, 4, 3, alpha)
+    found = G.beam_search(model, 0, beam_size=4**4, max_len=4, eos_token=3, alpha=alpha, n_best=3)
     assert found[0][0] == sequence and math.isclose(found[0][1], score)
     assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
-    assert found == G.beam_search(lambda batch: np.stack([model(s) for s in batch]), 0, 4**4, 5, 3, alpha, True, 3)
+    assert found == G.beam_search(lambda batch: np.stack([model(s) for s in batch]), 0, 4**4, 4, 3, alpha, True, 3)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_beam_of_one_is_greedy(seed):
     model = random_model(seed)
-    assert G.beam_search(model, 0, beam_size=1, max_len=6) == G.generate(model, [0], 5, do_sample=False)
+    assert G.beam_search(model, 0, beam_size=1, max_len=5) == G.generate(model, [0], 5, do_sample=False)
 
 
-def test_scores_count_the_start_token_and_logits_are_normalized():
+def beams_of_one_step_after_the_other(model, start, size, max_len, end, alpha):
+    """Beam search in its plainest form: what is finished takes its place in the beam once, and all is kept to the end."""
+    live, finished = [(0.0, [start])], []
+    for _ in range(max_len):
+        finished += [beam for beam in live if beam[1][-1] == end]
+        live = sorted(((total + p, [*s, token]) for total, s in live if s[-1] != end for token, p in enumerate(model(s))),
+                      key=lambda beam: -beam[0])[:size]
+    return max(finished + live, key=lambda beam: beam[0] / len(beam[1]) ** alpha)[1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("size, max_len, alpha", [(1, 5, 0.6), (2, 5, 0.6), (3, 4, 0.0), (2, 6, 1.5), (9, 3, 0.6)])
+def test_narrow_beams_are_those_of_the_plain_search(seed, size, max_len, alpha):
+    model = random_model(seed)
+    assert G.beam_search(model, 0, size, max_len, 3, alpha) == beams_of_one_step_after_the_other(model, 0, size, max_len, 3, alpha)
+
+
+def test_scores_count_the_start_token_and_the_length_does_not():
     model = random_model(0)
-    ((sequence, score),) = G.beam_search(model, 0, beam_size=2, max_len=3, n_best=1)
+    ((sequence, score),) = G.beam_search(model, tl.tensor(0), beam_size=2, max_len=2, n_best=1)
     total = sum(model(sequence[:i])[sequence[i]] for i in (1, 2))
-    assert math.isclose(score, total / 3**0.6)
-    assert G.beam_search(lambda s: model(s) + 5, 0, 2, 3, logits=True) == sequence
-    assert G.beam_search(model, 0, max_len=1) == [0]
+    assert len(sequence) == 3 and math.isclose(score, total / 3**0.6)
+    assert G.beam_search(lambda s: model(s) + 5, 0, 2, 2, logits=True) == sequence
+    assert G.beam_search(model, 0, max_len=0) == [0] and len(G.beam_search(model, 0)) == 51
 
 
 # ---------------------------------------------------------------- batches
@@ -116,10 +163,15 @@ BATCHES = [
     (lambda: batching.pad_batch([[1, 2], [3]], -1, "left"), [[1, 2], [-1, 3]]),
     (lambda: batching.pad_batch([np.ones((2, 2)), np.ones((1, 2))])[1], [[1, 1], [0, 0]]),
     (lambda: batching.pad_batch([]), np.empty((0, 0))), (lambda: batching.pad_batch([[], []]), np.empty((2, 0))),
-    (lambda: batching.attention_mask([[5, 6], [7]]), [[True, True], [True, False]]),
-    (lambda: batching.attention_mask([[5, 6], [7]], side="left"), [[True, True], [False, True]]),
-    (lambda: batching.attention_mask(np.array([[0, 6], [7, 8]])), [[False, True], [True, True]]),
-    (lambda: batching.attention_mask([]), np.empty((0, 0))),
+    (lambda: batching.pad_batch([[1, 2], [3]], np.float32(0.5)), [[1, 2], [3, 0.5]]),
+    (lambda: batching.pad_batch([np.array([255], np.uint8), []], np.int64(-1)), [[255], [-1]]),
+    (lambda: batching.attention_mask([[5, 6], [7]]), [[1, 1], [1, 0]]),
+    (lambda: batching.attention_mask([[5, 6], [7]], side="left"), [[1, 1], [0, 1]]),
+    *((lambda kind=kind: batching.attention_mask(kind([[0, 6, 2], [7, 0, 0]])), [[0, 1, 1], [1, 0, 0]])
+      for kind in (list, np.array, tl.tensor, lambda rows: list(map(np.array, rows)), lambda rows: list(map(tl.tensor, rows)))),
+    (lambda: batching.attention_mask([[9, 6], [9]], pad_id=9), [[0, 1], [0, 0]]),
+    (lambda: batching.attention_mask(np.array([[255, 1]], np.uint8), pad_id=-1), [[1, 1]]),
+    (lambda: batching.attention_mask([]), np.empty((0, 0))), (lambda: batching.attention_mask(np.empty((0, 3))), np.empty((0, 3))),
     (lambda: batching.combined_mask(2, np.array([[1, 0]])), [[[True, False], [True, False]]]),
     (lambda: batching.combined_mask(2, np.array([[False, True]])), [[[False, False], [False, True]]]),
 ]
@@ -130,8 +182,20 @@ def test_batches(make, expected):
     np.testing.assert_array_equal(make(), expected)
 
 
+def test_the_mask_of_the_padding_is_of_zeros_and_ones():
+    assert batching.attention_mask([[1], []]).dtype == batching.attention_mask(np.ones((1, 2))).dtype == np.int64
+
+
 WRONG = [
-    (lambda: G.temperature_sample(LOGITS, 0.0), "T = 0 use greedy"), (lambda: G.temperature_sample(LOGITS, -1.0), "above 0, not -1"),
+    (lambda: G.temperature_sample(LOGITS, np.nan), "above 0, not nan"), (lambda: G.temperature_sample(LOGITS, -1.0), "above 0, not -1"),
+    (lambda: G.temperature_sample(LOGITS, math.inf), "not inf"), (lambda: G.sample(np.array([0.0, np.inf])), "inf"),
+    (lambda: G.sample(LOGITS, [lambda rows: rows * np.nan]), "after a processor: the logits hold NaN"),
+    (lambda: G.sample(LOGITS, [lambda rows: rows - np.inf]), "after a processor: a row"),
+    (lambda: G.generate(lambda s: np.zeros((1, 4)), [0], 2), r"\(V,\).*\(1, 4\)"), (lambda: G.generate(lambda s: LOGITS, [[0]], 2), "one token"),
+    (lambda: G.generate(lambda s: LOGITS, [0], -1), "max_new_tokens"), (lambda: G.generate(lambda s: LOGITS, [0], 2, eos_token="a"), "eos_token"),
+    (lambda: G.beam_search(random_model(0), [0]), "start_token"), (lambda: G.beam_search(random_model(0), 0, eos_token=[1.5]), "eos_token"),
+    (lambda: G.beam_search(random_model(0), 0, max_len=-1), "max_len"), (lambda: G.beam_search(random_model(0), 0, n_best=0), "n_best"),
+    (lambda: G.beam_search(lambda s: np.array([0.0, np.inf]), 0, logits=True), "inf"),
     (lambda: G.top_k_sample(LOGITS, 0), "at least 1"), (lambda: G.top_p_sample(LOGITS, 0.0), r"\(0, 1\], not 0"),
     (lambda: G.top_p_sample(LOGITS, 1.1), "not 1.1"), (lambda: G.min_p_sample(LOGITS, -0.1), "min_p"),
     (lambda: G.greedy(np.full((2, 3), -np.inf)), "all -inf"), (lambda: G.greedy(np.array([np.nan, 1])), "NaN"),
@@ -140,7 +204,8 @@ WRONG = [
     (lambda: G.beam_search(lambda s: np.ones(3), 0), "above 0"), (lambda: G.beam_search(lambda s: np.full(3, np.nan), 0), "NaN"),
     (lambda: G.beam_search(lambda s: np.full(3, -np.inf), 0), "probability 0"), (lambda: G.beam_search(lambda s: np.ones((1, 3)), 0), "shape"),
     (lambda: batching.pad_batch([[1], 2]), "length"), (lambda: batching.pad_batch([[1]], side="up"), "side"),
-    (lambda: batching.combined_mask(3, np.ones((1, 2))), r"\(B, 3\)"), (lambda: batching.attention_mask(np.ones(3)), r"\(B, L\)"),
+    (lambda: batching.pad_batch([[1]], None), "pad_value is a number"), (lambda: batching.attention_mask([1, 2]), r"\(B, L\)"),
+    (lambda: batching.combined_mask(2, np.array([[5, 0]])), "0 and 1"), (lambda: batching.combined_mask(3, np.ones((1, 2))), r"\(B, 3\)"), (lambda: batching.attention_mask(np.ones(3)), r"\(B, L\)"),
 ]
 
 

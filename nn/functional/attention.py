@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from tinygrad_lite.engine.mode import mode
-from tinygrad_lite.engine.tape import by_hand
-from tinygrad_lite.engine.values import unbox
+from tinygrad_lite.engine.tape import by_hand, cast
+from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import amax, cat, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
 
 from .layer import check_probability, dropout_factor, linear
@@ -44,6 +44,26 @@ def scores(q, k, mask, scale):
     if mask.dtype != bool:
         return s + mask, seen
     return fmin(s, np.where(unbox(mask), s.dtype.type(math.inf), s.dtype.type(-math.inf))), seen  # faster than where
+
+
+def narrowed(mask, seen):
+    """The mask, and of what it lets through only what is seen."""
+    if mask is None:
+        return seen
+    return mask & seen if mask.dtype == bool else where(seen, mask, -math.inf)
+
+
+def fitting_mask(mask, shape, dtype):
+    """The mask in two dimensions or more: bools, or numbers of the scores' dtype; refused where it does not fit them."""
+    if mask.dtype.kind not in "bf":
+        raise RuntimeError("scaled_dot_product_attention: attn_mask holds bools (True: may look) or floats to add to the "
+                           f"scores, not {mask.dtype}; for 0 and 1 say attn_mask != 0")
+    if mask.ndim > len(shape) or any(n not in (1, of) for n, of in zip(mask.shape[::-1], shape[::-1])):
+        raise RuntimeError(f"scaled_dot_product_attention: attn_mask of shape {mask.shape} does not broadcast to the "
+                           f"scores' shape {shape}")
+    if mask.ndim < 2:
+        mask = reshape(mask, 1, -1)
+    return mask if mask.dtype in (bool, dtype) or dtype.kind != "f" else cast(mask, dtype)
 
 
 def some_row_is_empty(mask):
@@ -98,15 +118,14 @@ def blocks(n):
 
 def block_mask(mask, causal, rows, columns):
     """The mask of a block; None where all of it is visible, False where nothing is."""
-    if causal:
-        if columns.start >= rows.stop:
-            return False
-        return None if columns.stop <= rows.start + 1 else \
-            np.arange(rows.start, rows.stop)[:, None] >= np.arange(columns.start, columns.stop)
-    if mask is None:
-        return None
-    at = [slice(None) if n == 1 else part for n, part in zip(mask.shape[-2:], (rows, columns))]
-    return mask[(..., *at)]
+    if causal and columns.start >= rows.stop:
+        return False
+    if mask is not None:
+        at = [slice(None) if n == 1 else part for n, part in zip(mask.shape[-2:], (rows, columns))]
+        mask = mask[(..., *at)]
+    if not causal or columns.stop <= rows.start + 1:
+        return mask
+    return narrowed(mask, np.arange(rows.start, rows.stop)[:, None] >= np.arange(columns.start, columns.stop))
 
 
 def _lean_rule(g, out, q, k, v, mask, causal, scale, level):
@@ -168,7 +187,8 @@ def _lean_attention(q, k, v, mask, causal, scale):
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
     """Attention (Vaswani et al., 2017): query (…, L, D), key (…, S, D), value (…, S, E) -> (…, L, E).
 
-    attn_mask: bools (True: may look) or numbers to add to the scores; is_causal: only at itself and before.
+    attn_mask: bools (True: may look) or numbers to add to the scores; is_causal: only at itself and before. Given both,
+    a query looks where both let it.
     A row that may look nowhere gives 0, and gradients of 0; what is masked out reaches neither the output nor a
     gradient, not even as NaN. scale is 1 / sqrt(D) unless given. From 2,048 x 2,048 scores on, they are formed
     block by block and never held whole.
@@ -177,9 +197,10 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         raise RuntimeError(f"scaled_dot_product_attention: shapes {query.shape}, {key.shape} and {value.shape} of "
                            "query, key and value do not fit")
     check_probability("scaled_dot_product_attention", dropout_p)
-    if is_causal and attn_mask is not None:
-        raise ValueError("scaled_dot_product_attention: is_causal and attn_mask exclude each other")
     rows, columns = query.shape[-2], key.shape[-2]
+    batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    if attn_mask is not None:
+        attn_mask = fitting_mask(attn_mask, (*batch, rows, columns), query.dtype)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     learnt = getattr(attn_mask, "requires_grad", False)
     as_text = mode.tracing is not None and mode.tracing.spelt_out
@@ -187,8 +208,7 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         mask = None if attn_mask is None else unbox(attn_mask)
         return _lean_attention(query, key, value, mask, is_causal, scale)
     if is_causal:
-        attn_mask = np.tri(rows, columns, dtype=bool)
-    batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+        attn_mask = narrowed(attn_mask, np.tri(rows, columns, dtype=bool))
     dropped = dropout_factor((*batch, rows, columns), dropout_p, query.dtype) if dropout_p else None
     return _attention(query, key, value, attn_mask, dropped, scale)
 
@@ -198,20 +218,23 @@ def causal_mask(L):
     return np.tri(L, dtype=bool)
 
 
+def zero_one_mask(name, mask):
+    """A mask of bools or of 0 and 1 as bools; numbers to be added are refused."""
+    mask = as_array(mask)
+    if mask.dtype != bool and not np.isin(mask, (0, 1)).all():
+        raise ValueError(f"{name}: the mask holds bools or 0 and 1 (1: visible); numbers to add to scores go to "
+                         "scaled_dot_product_attention")
+    return mask.astype(bool)
+
+
 def attention(Q, K, V, mask=None):
     """`scaled_dot_product_attention` of Q (…, L, D), K (…, S, D), V (…, S, E); mask True or 1: visible."""
-    if mask is not None and unbox(mask).dtype != bool:
-        values = unbox(mask)
-        if not np.isin(values, (0, 1)).all():
-            raise ValueError("attention: the mask holds bools or 0 and 1 (1: visible); numbers to add go to "
-                             "scaled_dot_product_attention")
-        mask = values.astype(bool)
-    return scaled_dot_product_attention(Q, K, V, mask)
+    return scaled_dot_product_attention(Q, K, V, None if mask is None else zero_one_mask("attention", mask))
 
 
 def _split_heads(x, n_heads):
     """(B, L, D) -> (B, H, L, D / H)"""
-    if x.shape[-1] % n_heads:
+    if n_heads < 1 or x.shape[-1] % n_heads:
         raise ValueError(f"multi_head_attention: {x.shape[-1]} features do not fall into {n_heads} heads")
     return permute(reshape(x, *x.shape[:2], n_heads, x.shape[-1] // n_heads), 0, 2, 1, 3)
 
@@ -223,11 +246,22 @@ def _join_heads(x):
 
 
 def multi_head_attention(x, W_q, W_k, W_v, W_o, n_heads, mask=None):
-    """Self-attention of x (B, L, D) with weights (D, D) that multiply from the right: (B, L, D)."""
+    """Self-attention of x (B, L, D) with weights (D, D) that multiply from the right: (B, L, D).
+
+    It is causal unless mask says where to look (True or 1: visible): (L, L), or (B, L, L) as `combined_mask` gives it,
+    or (B or 1, H or 1, L or 1, L). A mask of ones looks everywhere.
+    """
     if x.ndim != 3:
         raise ValueError(f"multi_head_attention: x is (B, L, D), not of shape {x.shape}")
     q, k, v = (_split_heads(matmul(x, w), n_heads) for w in (W_q, W_k, W_v))  # (B, H, L, D / H)
-    return matmul(_join_heads(attention(q, k, v, mask)), W_o)
+    if mask is not None:
+        mask = zero_one_mask("multi_head_attention", mask)
+        length = x.shape[1]
+        if mask.ndim < 4 and mask.shape not in ((length, length), (x.shape[0], length, length)):
+            raise ValueError(f"multi_head_attention: mask is (L, L) or (B, L, L) of x {x.shape}, not {mask.shape}; of a "
+                             "padding mask (B, L) make one by combined_mask")
+        mask = mask[:, None] if mask.ndim == 3 else mask  # the same in every head
+    return matmul(_join_heads(scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None)), W_o)
 
 
 def multi_head_attention_forward(query, key, value, in_weights, in_biases, out_weight, out_bias, n_heads, mask=None,

@@ -3,24 +3,30 @@
 import numpy as np
 
 from tinygrad_lite.engine.values import unbox
-from tinygrad_lite.ops import matmul, square, sum, where
+from tinygrad_lite.ops import amax, matmul, maximum, minimum, square, sum, where
 
 BLOCK = 1 << 22  # similarities held at a time by cosine_top_k
 
 
 def _unit_rows(x, eps):
-    """Rows divided by their length; of a row shorter than eps nothing is left, not even its gradient."""
-    squares = sum(square(x), -1, True)
-    short = unbox(squares) <= eps * eps
-    return where(short, x * 0.0, x / where(short, 1.0, squares) ** 0.5)
+    """Rows divided by their length + eps; of a row of zeros nothing is left, not even its gradient."""
+    largest = amax(abs(unbox(x)), -1, True) if x.shape[-1] else np.zeros((x.shape[0], 1))
+    zero = largest == 0
+    unit = where(zero, 1.0, largest)
+    u = x / unit  # no square of it leaves the range
+    squares = where(zero, 1.0, sum(square(u), -1, True))
+    return where(zero, x * 0.0, u / (squares**0.5 + eps / unit))
 
 
 def _sparse_unit_rows(x, eps):
-    lengths = np.sqrt(np.asarray(x.multiply(x).sum(1))).ravel()
-    return x.multiply(np.where(lengths <= eps, 0.0, 1 / np.maximum(lengths, eps))[:, None]).tocsr()
+    largest = abs(x).max(1).toarray()  # (B, 1)
+    unit = np.where(largest == 0, 1.0, largest)
+    u = x.multiply(1 / unit)
+    return u.multiply(1 / (np.sqrt(np.asarray(u.multiply(u).sum(1))) + eps / unit)).tocsr()
 
 
 def _units(Q, K, eps):
+    Q, K = (x if hasattr(x, "ndim") else np.asarray(x) for x in (Q, K))
     for name, x in (("Q", Q), ("K", K)):
         if x.ndim != 2:
             raise ValueError(f"cosine_sim_matrix: {name} is of 2 dimensions (rows, features), not of shape {x.shape}")
@@ -38,12 +44,19 @@ def _products(q, k):
     return q @ unbox(k).T if hasattr(q, "tocsr") else matmul(q, k.mT)
 
 
+def _cosines(q, k):
+    """The products of unit rows, without what rounding adds beyond 1."""
+    products = _products(q, k)
+    plain = unbox(products)
+    return products - (plain - minimum(maximum(plain, -1.0), 1.0))
+
+
 def cosine_sim_matrix(Q, K, eps=1e-8):
-    """Cosine similarities of Q (B, D) with K (N, D): (B, N); 0 for rows no longer than eps.
+    """Cosine similarities of Q (B, D) with K (N, D), each row divided by its length + eps: (B, N); 0 for rows of zeros.
 
     scipy.sparse matrices are taken as they are, without gradients and without making them dense.
     """
-    return _products(*_units(Q, K, eps))
+    return _cosines(*_units(Q, K, eps))
 
 
 def cosine_top_k(Q, K, k, eps=1e-8):
@@ -67,7 +80,7 @@ def cosine_top_k(Q, K, k, eps=1e-8):
 def _best(q, keys, k, step):
     values, indices = np.empty((q.shape[0], 0)), np.empty((q.shape[0], 0), np.int64)
     for start in range(0, keys.shape[0], step):
-        now = np.asarray(_products(q, keys[start : start + step]))
+        now = np.asarray(_cosines(q, keys[start : start + step]))
         values = np.concatenate([values.astype(now.dtype), now], 1)
         indices = np.concatenate([indices, np.broadcast_to(np.arange(start, start + now.shape[1]), now.shape)], 1)
         order = np.argsort(-values, 1, kind="stable")[:, :k]
