@@ -44,7 +44,11 @@ class MultiheadAttention(Module):
     def forward(self, query: Any, key: Any, value: Any, key_padding_mask: Any = None, need_weights: bool = True,
                 attn_mask: Any = None, average_attn_weights: bool = True, is_causal: bool = False) -> tuple[Any, Any]:
         """The output and, with need_weights, the weights (B, L, S) averaged over heads, or (B, H, L, S)."""
-        batched = query.ndim == 3
+        dims = {x.ndim for x in (query, key, value)}
+        if dims not in ({2}, {3}):
+            raise RuntimeError("MultiheadAttention: query, key and value have 2 dimensions, or 3 with the batch, not "
+                               f"{query.ndim}, {key.ndim} and {value.ndim}")
+        batched = dims == {3}
         tensors = [query, key, value] if batched else [x[None] for x in (query, key, value)]
         if batched and not self.batch_first:
             tensors = [transpose(x, 0, 1) for x in tensors]

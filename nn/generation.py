@@ -64,7 +64,7 @@ def _end_tokens(name: str, eos_token: Any) -> frozenset[int]:
 
 # ---------------------------------------------------------------- logits processors: (B, V) -> (B, V)
 def temperature(T: float) -> Processor:
-    """Logits divided by T: sharper below 1, flatter above; T = 0 is greedy, the largest alone and the first of equals."""
+    """Logits divided by T: sharper below 1, flatter above; T = 0 leaves the largest, the first of equals."""
     if not 0 <= T < math.inf:
         raise ValueError(f"temperature: T is 0 or a number above 0, not {T}")
     if T == 0:
@@ -202,7 +202,7 @@ def generate(model: Callable[[list], Any], start: Sequence[int], max_new_tokens:
     for _ in range(max_new_tokens):
         logits = unbox(model(sequence))
         if np.ndim(logits) != 1:
-            raise ValueError(f"generate: the model gives logits (V,) of the next token, not of shape {np.shape(logits)}")
+            raise ValueError(f"generate: the model gives logits of shape {np.shape(logits)}; expected (V,), of the next token")
         if do_sample:
             sequence.append(sample(logits, processors, generator, rng))
         else:

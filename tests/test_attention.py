@@ -187,6 +187,7 @@ WRONG = [
     (lambda: nn.MultiheadAttention(4, 2)(*[tl.ones(2, 1, 4)] * 3, attn_mask=tl.ones(2, 2).long()), RuntimeError, "attn_mask.*int64"),
     (lambda: nn.MultiheadAttention(4, 2)(*[tl.ones(2, 1, 4)] * 3, key_padding_mask=tl.ones(1, 2).long()), RuntimeError, "key_padding_mask.*int64"),
     (lambda: nn.MultiheadAttention(5, 2), ValueError, "5.*2 heads"),
+    (lambda: nn.MultiheadAttention(4, 2)(tl.ones(4, 1, 4), *[tl.ones(4, 4)] * 2), RuntimeError, "2 dimensions, or 3"),
     (lambda: nn.MultiheadAttention(4, 2)(*[tl.ones(2, 1, 4)] * 3, attn_mask=tl.ones(3, 2)), RuntimeError, "attn_mask"),
 ]
 

@@ -191,7 +191,7 @@ WRONG = [
     (lambda: G.temperature_sample(LOGITS, math.inf), "not inf"), (lambda: G.sample(np.array([0.0, np.inf])), "inf"),
     (lambda: G.sample(LOGITS, [lambda rows: rows * np.nan]), "after a processor: the logits hold NaN"),
     (lambda: G.sample(LOGITS, [lambda rows: rows - np.inf]), "after a processor: a row"),
-    (lambda: G.generate(lambda s: np.zeros((1, 4)), [0], 2), r"\(V,\).*\(1, 4\)"), (lambda: G.generate(lambda s: LOGITS, [[0]], 2), "one token"),
+    (lambda: G.generate(lambda s: np.zeros((1, 4)), [0], 2), r"\(1, 4\); expected \(V,\)"), (lambda: G.generate(lambda s: LOGITS, [[0]], 2), "one token"),
     (lambda: G.generate(lambda s: LOGITS, [0], -1), "max_new_tokens"), (lambda: G.generate(lambda s: LOGITS, [0], 2, eos_token="a"), "eos_token"),
     (lambda: G.beam_search(random_model(0), [0]), "start_token"), (lambda: G.beam_search(random_model(0), 0, eos_token=[1.5]), "eos_token"),
     (lambda: G.beam_search(random_model(0), 0, max_len=-1), "max_len"), (lambda: G.beam_search(random_model(0), 0, n_best=0), "n_best"),

@@ -12,7 +12,7 @@ sequences = [[5, 3, 8], [7], [2, 9]]
 for side in ("right", "left"):
     ids, seen = B.pad_batch(sequences, pad_value=0, side=side), B.attention_mask(sequences, side=side)
     mask = B.combined_mask(ids.shape[1], seen)  # (B, L, L)
-    print(f"padding on the {side}:\n{ids}\n{seen.astype(int)}\nthe second sequence's mask:\n{mask[1].astype(int)}")
+    print(f"padding on the {side}:\n{ids}\n{seen}\nthe second sequence's mask:\n{mask[1].astype(int)}")
 
 x = np.random.default_rng(0).standard_normal((3, 3, 4))
 out = F.attention(x, x, x, mask)

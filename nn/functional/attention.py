@@ -54,10 +54,10 @@ def narrowed(mask, seen):
 
 
 def fitting_mask(mask, shape, dtype):
-    """The mask in two dimensions or more: bools, or numbers of the scores' dtype; refused where it does not fit them."""
+    """The mask, in two dimensions or more, as bools or numbers of the scores' dtype; refused where it does not fit."""
     if mask.dtype.kind not in "bf":
-        raise RuntimeError("scaled_dot_product_attention: attn_mask holds bools (True: may look) or floats to add to the "
-                           f"scores, not {mask.dtype}; for 0 and 1 say attn_mask != 0")
+        raise RuntimeError("scaled_dot_product_attention: attn_mask holds bools (True: may look) or floats to add to "
+                           f"the scores, not {mask.dtype}; for 0 and 1 say attn_mask != 0")
     if mask.ndim > len(shape) or any(n not in (1, of) for n, of in zip(mask.shape[::-1], shape[::-1])):
         raise RuntimeError(f"scaled_dot_product_attention: attn_mask of shape {mask.shape} does not broadcast to the "
                            f"scores' shape {shape}")
@@ -258,8 +258,8 @@ def multi_head_attention(x, W_q, W_k, W_v, W_o, n_heads, mask=None):
         mask = zero_one_mask("multi_head_attention", mask)
         length = x.shape[1]
         if mask.ndim < 4 and mask.shape not in ((length, length), (x.shape[0], length, length)):
-            raise ValueError(f"multi_head_attention: mask is (L, L) or (B, L, L) of x {x.shape}, not {mask.shape}; of a "
-                             "padding mask (B, L) make one by combined_mask")
+            raise ValueError(f"multi_head_attention: for x of shape {x.shape} the mask is (L, L) or (B, L, L), not "
+                             f"{mask.shape}; combined_mask makes one of a padding mask (B, L)")
         mask = mask[:, None] if mask.ndim == 3 else mask  # the same in every head
     return matmul(_join_heads(scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None)), W_o)
 

@@ -8,11 +8,18 @@ import tinygrad_lite as tl
 torch = pytest.importorskip("torch")
 CASES = [{}, {"batch_first": True}, {"bias": False}, {"kdim": 3, "vdim": 5}]
 
+MASKS = {
+    "none": {}, "bools": {"key_padding_mask": np.arange(10).reshape(2, 5) % 4 == 3, "attn_mask": np.eye(3, 5) > 0},
+    "floats": {"key_padding_mask": np.where(np.eye(2, 5), -np.inf, 0.5), "attn_mask": np.cos(np.arange(60.0)).reshape(4, 3, 5)},
+    "both kinds": {"key_padding_mask": np.eye(2, 5) > 0, "attn_mask": np.cos(np.arange(15.0)).reshape(3, 5)},
+    "causal by its mask": {"attn_mask": ~np.tri(3, 5, dtype=bool), "is_causal": True},
+}
+
 
 @pytest.mark.parametrize("settings", CASES)
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("masks", MASKS.values(), ids=MASKS)
 @pytest.mark.parametrize("average", [False, True])
-def test_outputs_weights_and_gradients(settings, masked, average):
+def test_outputs_weights_and_gradients(settings, masks, average):
     rng = np.random.default_rng(0)
     theirs = torch.nn.MultiheadAttention(4, 2, **settings).double()
     ours = tl.nn.MultiheadAttention(4, 2, **settings).double()
@@ -24,11 +31,10 @@ def test_outputs_weights_and_gradients(settings, masked, average):
                                                          (5, 2, settings.get("vdim", 4))))
     if settings.get("batch_first"):
         query, key, value = (x.swapaxes(0, 1).copy() for x in (query, key, value))
-    masks = {"key_padding_mask": np.arange(10).reshape(2, 5) % 4 == 3, "attn_mask": np.eye(3, 5) > 0} if masked else {}
     results = []
     for lib, layer in ((tl, ours), (torch, theirs)):
         inputs = [lib.tensor(x, requires_grad=True) for x in (query, key, value)]
-        out, weights = layer(*inputs, average_attn_weights=average, **{k: lib.tensor(m) for k, m in masks.items()})
+        out, weights = layer(*inputs, average_attn_weights=average, **{k: m if m is True else lib.tensor(m) for k, m in masks.items()})
         ((out * out).sum() + (weights * weights).sum()).backward()
         results.append([t.detach().numpy() for t in (out, weights, *(x.grad for x in inputs))])
     for a, b in zip(*results):
