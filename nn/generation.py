@@ -202,7 +202,7 @@ def generate(model: Callable[[list], Any], start: Sequence[int], max_new_tokens:
     for _ in range(max_new_tokens):
         logits = unbox(model(sequence))
         if np.ndim(logits) != 1:
-            raise ValueError(f"generate: the model gives logits of shape {np.shape(logits)}; expected (V,), of the next token")
+            raise ValueError(f"generate: the model gives logits of shape {np.shape(logits)}; expected (V,)")
         if do_sample:
             sequence.append(sample(logits, processors, generator, rng))
         else:

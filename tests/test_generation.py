@@ -148,6 +148,12 @@ def test_narrow_beams_are_those_of_the_plain_search(seed, size, max_len, alpha):
     assert G.beam_search(model, 0, size, max_len, 3, alpha) == beams_of_one_step_after_the_other(model, 0, size, max_len, 3, alpha)
 
 
+def test_the_search_ends_when_no_beam_can_win():
+    prefixes = []
+    G.beam_search(lambda s: prefixes.append(s) or np.log([0.01, 0.99]), 0, 2, 50, eos_token=1)
+    assert len(prefixes) < 5
+
+
 def test_scores_count_the_start_token_and_the_length_does_not():
     model = random_model(0)
     ((sequence, score),) = G.beam_search(model, tl.tensor(0), beam_size=2, max_len=2, n_best=1)

@@ -193,6 +193,13 @@ def test_cosine_similarities_and_their_gradients():
     assert tl.autograd.gradcheck(F.cosine_sim_matrix, (q, k)) and tl.autograd.gradgradcheck(F.cosine_sim_matrix, (q, k))
 
 
+def test_a_cosine_never_exceeds_1():
+    x = R.standard_normal((500, 8)).astype(np.float32)
+    assert abs(F.cosine_sim_matrix(x, -x)).max() <= 1 and F.cosine_top_k(x, x, 1)[0].max() <= 1
+    huge = np.array([[2e38, 3e38], [3e-42, 0]], np.float32)
+    np.testing.assert_allclose(F.cosine_sim_matrix(huge, huge[:1], eps=0.0), [[1], [2 / 13**0.5]], rtol=1e-3)
+
+
 def test_the_best_k_are_those_of_the_whole_matrix(monkeypatch):
     monkeypatch.setattr(sys.modules["tinygrad_lite.nn.functional.similarity"], "BLOCK", 40)
     Q, K = R.standard_normal((7, 4)), R.integers(-1, 2, (50, 4)).astype(float)  # many ties

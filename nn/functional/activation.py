@@ -54,7 +54,12 @@ def in_tiles(function):
 
 
 def gumbel_softmax(logits, tau=1.0, hard=False, dim=-1):
-    """A sample of a categorical distribution that gradients pass (Jang et al., 2017); one-hot with `hard`."""
+    """A sample of a categorical distribution that gradients pass (Jang et al., 2017); one-hot with `hard`.
+
+    tau is the temperature, a number above 0.
+    """
+    if isinstance(tau, (int, float)) and not tau > 0:
+        raise ValueError(f"gumbel_softmax: the temperature tau is above 0, not {tau}")
     noise = random.rng().gumbel(size=logits.shape).astype(logits.dtype)
     y = softmax((logits + noise) / tau, dim)
     if not hard:

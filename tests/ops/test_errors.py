@@ -119,6 +119,7 @@ ERRORS = [
     (lambda: F.fold(z(1, 4, 3), (3, 3), 2), RuntimeError, "fold.*windows"),
     (lambda: F.interpolate(z(1, 1, 2)), ValueError, "either size or scale_factor"),
     (lambda: F.scaled_dot_product_attention(z(2, 3), z(2, 4), z(2, 4)), RuntimeError, "do not fit"),
+    (lambda: F.gumbel_softmax(z(2), tau=0.0), ValueError, "tau is above 0"),
     (lambda: t(["a"]), (TypeError, ValueError), "numbers"),
     (lambda: t([[1.0], [1.0, 2.0]]), ValueError, "common shape"),
     (lambda: tl.from_numpy([1.0]), TypeError, "numpy array, not list"),
