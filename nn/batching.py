@@ -50,13 +50,14 @@ def attention_mask(sequences: Any, pad_id: int = 0, side: str = "right") -> np.n
     Sequences of different lengths are filled up as `pad_batch` does, with side "right" or "left".
     """
     _known("attention_mask", side)
-    padded = hasattr(sequences, "shape")
-    tokens = unbox(sequences) if padded else [np.asarray(unbox(s)) for s in sequences]
-    if padded and tokens.ndim != 2 or not padded and any(t.ndim != 1 for t in tokens):
-        raise ValueError("attention_mask: expected sequences (L_i,), or a batch (B, L), not "
-                         f"{tokens.shape if padded else [t.shape for t in tokens]}")
-    if padded:
-        return (tokens != pad_id).astype(np.int64)
+    if hasattr(sequences, "shape"):
+        batch: Any = unbox(sequences)
+        if batch.ndim != 2:
+            raise ValueError(f"attention_mask: a padded batch is (B, L), not of shape {batch.shape}")
+        return (batch != pad_id).astype(np.int64)
+    tokens: list[Any] = [np.asarray(unbox(s)) for s in sequences]
+    if any(t.ndim != 1 for t in tokens):
+        raise ValueError(f"attention_mask: each sequence of (B, L) is (L,), not of shapes {[t.shape for t in tokens]}")
     return pad_batch([(t != pad_id).astype(np.int64) for t in tokens], 0, side)
 
 
