@@ -62,14 +62,19 @@ def backward(X: np.ndarray, y: np.ndarray, z1: np.ndarray, h1: np.ndarray, z2: n
 
 
 # ---------------------------------------------------------------- logistic regression
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-z)), of any shape."""
+    e = np.exp(-np.abs(z))  # at most 1, so nothing overflows
+    return np.where(z >= 0, 1, e) / (1 + e)  # exp(-z) or, multiplied through by it, exp(z)
+
+
 @in_numpy
 def logistic_forward(X: np.ndarray, w: np.ndarray, b: float, y: np.ndarray,
                      l2: float = 0.0) -> tuple[float, np.ndarray]:
     """The loss and p = sigmoid(X @ w + b): X (N, D), w (D,), y (N,) of 0 and 1; l2 adds l2 * sum(w**2)."""
     z = X @ w + b  # (N,)
-    e = np.exp(-np.abs(z))  # (N,)   at most 1, so nothing overflows
-    p = np.where(z >= 0, 1, e) / (1 + e)  # (N,)
-    losses = np.maximum(z, 0) - y * z + np.log1p(e)  # (N,)   -y log p - (1 - y) log(1 - p)
+    p = sigmoid(z)  # (N,)
+    losses = np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))  # (N,)   -y log p - (1 - y) log(1 - p)
     return float(losses.mean() + l2 * (w * w).sum()), p
 
 
@@ -131,7 +136,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.nd
     # name: (h from z, dh/dz from z and h)
     "relu": (lambda z: np.maximum(z, 0), lambda z, h: (z > 0) * 1.0),
     "tanh": (np.tanh, lambda z, h: 1 - h * h),
-    "sigmoid": (lambda z: np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z))), lambda z, h: h * (1 - h)),
+    "sigmoid": (sigmoid, lambda z, h: h * (1 - h)),
     "identity": (lambda z: z, lambda z, h: np.ones_like(z)),
 }
 

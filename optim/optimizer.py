@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite.engine.changes import stamp
-from tinygrad_lite.engine.mode import enable_grad
+from tinygrad_lite.engine.mode import enable_grad, quiet
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.tensor import Tensor
 
@@ -91,11 +91,22 @@ class Optimizer:
         ready = [(p, p.array, grad, group) for group in self.param_groups for p in group["params"]
                  if (grad := p.grad) is not None]
         try:
-            for p, array, grad, group in ready:
-                self.update(array, grad.array, self.state.setdefault(p, {}), **group)
+            self._update_all(ready)
         finally:
             stamp(*[array for _, array, _, _ in ready])
         return loss
+
+    @quiet
+    def _update_all(self, ready: list) -> None:
+        for p, array, grad, group in ready:
+            state = self.state.setdefault(p, {})
+            if array.dtype == np.float16:  # in float32, and so is its state: eps is 0 in float16, and squares are
+                new = array.astype(np.float32)
+                state |= {k: s.astype(np.float32) for k, s in state.items() if getattr(s, "dtype", 0) == np.float16}
+                self.update(new, grad.array.astype(np.float32), state, **group)
+                array[...] = new
+            else:
+                self.update(array, grad.array, state, **group)
 
     def state_dict(self) -> dict[str, Any]:
         """Settings and state, with parameters by their position, as in PyTorch."""

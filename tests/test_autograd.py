@@ -90,3 +90,46 @@ def test_an_error_in_a_rule_says_where_the_operation_was_recorded():
     with pytest.raises(KeyError) as caught, tl.study():
         op(leaf([1.0])).backward()
     assert "in the backward of sin (recorded at" in caught.value.__notes__[0] and "test_autograd.py" in caught.value.__notes__[0]
+
+
+class Exp(tl.autograd.Function):
+    """Keeps one tensor: by save_for_backward, or as an attribute."""
+
+    saves, attribute = staticmethod(lambda x, y: y), False
+
+    @classmethod
+    def how(cls, saves, attribute):
+        return type("Exp", (cls,), {"saves": staticmethod(saves), "attribute": attribute})
+
+    @staticmethod
+    def forward(ctx, x, how):
+        y = tl.exp(x)
+        ctx.how, kept = how, how.saves(x, y)
+        if how.attribute:
+            ctx.kept = {"y": kept}
+        else:
+            ctx.save_for_backward(kept)
+        return y
+
+    @staticmethod
+    def backward(ctx, g):
+        kept = ctx.kept["y"] if ctx.how.attribute else ctx.saved_tensors[0]
+        return g * (tl.exp(kept) if ctx.how.saves(1, 2) == 1 else kept), None
+
+
+@pytest.mark.parametrize("attribute", [False, True])
+@pytest.mark.parametrize("saves", [lambda x, y: x, lambda x, y: y])
+def test_a_function_that_saves_its_input_or_output_is_differentiated_twice(saves, attribute):
+    how = Exp.how(saves, attribute)
+    x = tl.tensor([1.0, 1.3], dtype=np.float64, requires_grad=True)
+    assert tl.autograd.gradgradcheck(lambda x: how.apply(x, how), x)
+
+
+@pytest.mark.parametrize("attribute", [False, True])
+def test_a_function_that_saves_something_else_is_differentiated_once(attribute):
+    how = Exp.how(lambda x, y: y * 1, attribute)
+    x = tl.tensor([1.0, 1.3], requires_grad=True)
+    y = how.apply(x, how).sum()
+    assert np.allclose(tl.autograd.grad(y, [x], retain_graph=True)[0], np.exp([1.0, 1.3]))
+    with pytest.raises(RuntimeError, match="Exp: .* neither an input nor an output"):
+        tl.autograd.grad(y, [x], create_graph=True)

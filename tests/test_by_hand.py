@@ -70,3 +70,8 @@ def test_the_losses_are_those_of_the_functions():
 def test_an_unknown_activation_is_named():
     with pytest.raises(ValueError, match="no activation 'cubic'; there are relu"):
         by_hand.two_layer_forward(X, W1, b1, W2, b2, "cubic")
+
+
+def test_the_sigmoid_does_not_overflow():
+    with np.errstate(all="raise", under="ignore"):
+        assert by_hand.ACTIVATIONS["sigmoid"][0](np.array([-1e4, 0.0, 1e4])).tolist() == [0, 0.5, 1]

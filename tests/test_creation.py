@@ -138,3 +138,13 @@ def test_a_repr_tells_values_dtype_and_origin():
     assert repr(t([1.0, 2.5])) == "tensor([1. , 2.5])" and repr(t([1], dtype=tl.int8)) == "tensor([1], dtype=int8)"
     x = t([1.0], requires_grad=True)
     assert repr(x) == "tensor([1.], requires_grad=True)" and repr(x * 2) == "tensor([2.], grad_fn=<mul>)"
+
+
+@pytest.mark.parametrize("make", [
+    lambda: tl.full((1,), 0.1, dtype="float64"), lambda: tl.full_like(tl.zeros(1, dtype=np.float64), 0.1),
+    lambda: tl.tensor([0.1], dtype="float64"), lambda: tl.zeros(1, dtype=np.float64).fill_(0.1),
+    lambda: tl.zeros(1, dtype=np.float64) + 0.1, lambda: tl.zeros(1, dtype=np.float64).clamp(min=0.1),
+    lambda: tl.zeros(1, dtype=np.float64).masked_fill(tl.tensor([True]), 0.1), lambda: tl.where(tl.tensor([True]), 0.1, tl.zeros(1, dtype=np.float64)),
+    lambda: tl.arange(0.1, 0.2, 1, dtype="float64"), lambda: tl.linspace(0.1, 0.2, 1, dtype="float64")])
+def test_a_number_does_not_pass_through_float32(make):
+    assert make().dtype == np.float64 and make().item() == 0.1

@@ -176,6 +176,30 @@ class Context:
                                    "saved; use an out-of-place operation, or save a .clone()")
         return self._saved
 
+    def _of_second_order(self, known: dict[int, Any], name: str) -> "Context":
+        """A copy for a backward that is recorded: inputs and outputs as they are on the tape, by the id of their array.
+
+        RuntimeError for another tensor of floating-point numbers: nobody knows how it depends on the inputs.
+        """
+        def tracked(x: Any) -> Any:
+            if isinstance(x, (tuple, list)):
+                return type(x)(map(tracked, x))
+            if isinstance(x, dict):
+                return {key: tracked(value) for key, value in x.items()}
+            array = unbox(x)
+            if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or getattr(x, "node", None) is not None:
+                return x
+            if id(array) not in known:
+                raise RuntimeError(f"{name}: its backward is differentiated again (create_graph), and forward saved a "
+                                   f"tensor of shape {array.shape} that is neither an input nor an output; save those "
+                                   "and compute it in backward, or return it as an output too")
+            return known[id(array)]
+
+        self.saved_tensors  # noqa: B018 - refuses what was changed in place
+        copy = Context()
+        copy.__dict__ = tracked(vars(self))
+        return copy
+
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """Say which outputs have no gradient."""
         self.without = {id(t) for t in tensors}
@@ -234,7 +258,14 @@ class Function:
             parts = [g] if len(traced) == 1 else [g[a:b].reshape(s) for a, b, s in zip(ends, ends[1:], shapes)]
             given = dict(zip(traced, parts))
             grads = [given[i] if i in given else np.zeros_like(o.array) for i, o in enumerate(outs)]
-            found = cls.backward(ctx, *(x if isinstance(x, Value) else box(x) for x in grads))
+            context = ctx
+            if is_grad_enabled():
+                whole = [out] if len(traced) == 1 else [out[a:b].reshape(s) for a, b, s in zip(ends, ends[1:], shapes)]
+                tracked = dict(zip(traced, whole))
+                known = {id(a.array): a for a in args if isinstance(a, Value)}
+                known |= {id(o.array): tracked.get(i, o) for i, o in enumerate(outs)}
+                context = ctx._of_second_order(known, cls.__name__)
+            found = cls.backward(context, *(x if isinstance(x, Value) else box(x) for x in grads))
             found = found if isinstance(found, tuple) else (found,)
             if len(found) != len(args):
                 raise RuntimeError(f"{cls.__name__}.backward gave {len(found)} gradients for {len(args)} arguments")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .engine.mode import quietly
 from .engine.spellings import spelt
 from .engine.values import unbox
 from .ops.arguments import device as checked_device
@@ -41,7 +42,7 @@ def _default(data: Any, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"a tensor holds real numbers or bools, not {array.dtype}")
     typed = isinstance(data, (np.ndarray, np.generic))
-    return array.astype(np.float32) if array.dtype == np.float64 and not typed else array
+    return quietly(array.astype, np.float32) if array.dtype == np.float64 and not typed else array
 
 
 @makes
@@ -49,7 +50,8 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
     """A Tensor with a copy of `data`: numbers, nested lists, arrays or Tensors."""
     data = unbox(data)
     try:
-        array = data.astype(dtype or data.dtype) if isinstance(data, np.ndarray) else np.array(data, dtype=dtype)
+        array = quietly(data.astype, dtype or data.dtype) if isinstance(data, np.ndarray) else \
+            quietly(np.array, data, dtype)
     except ValueError as error:
         raise ValueError(f"tensor: the data have no common shape or are no numbers: {error}") from None
     return Tensor(array if dtype is not None else _default(data, array))
@@ -100,7 +102,8 @@ def empty(*size: Any, dtype: Any = None) -> Tensor:
 def full(size: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """A tensor of one value, of the value's own dtype unless given."""
     value = np.asarray(unbox(fill_value))
-    return Tensor(np.full(sizes_of((size,)), value, dtype or _default(fill_value, value).dtype))
+    dtype = _default(fill_value, value).dtype if dtype is None else dtype
+    return Tensor(quietly(np.full, sizes_of((size,)), value, dtype))
 
 
 @makes

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import ops
 from .engine.changes import refuse_stale, rewritten, stamp
-from .engine.mode import mode
+from .engine.mode import mode, quietly
 from .engine.tape import BY_HAND, box, cast
 from .engine.values import RETAIN, Value
 from .ops.arguments import RANK
@@ -34,7 +34,7 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
         lasting = [box(a.array.copy(), a.node) if a is x or _shares(a, x) else a for a in (x, *args)]
         _take(chain, _fitting(op, x, op(*lasting, **settings)))
     else:
-        x.array[...] = _fitting(op, x, op(box(x.array), *args, **settings)).array
+        quietly(x.array.__setitem__, ..., _fitting(op, x, op(box(x.array), *args, **settings)).array)
         stamp(x.array)
     return x
 

@@ -9,9 +9,13 @@ import math
 import numpy as np
 
 from tinygrad_lite import random
-from tinygrad_lite.engine.tape import by_hand
+from tinygrad_lite.engine.mode import mode
+from tinygrad_lite.engine.tape import by_hand, in_float32, primitive
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import (
+    abs,
+    amax,
+    broadcast_to,
     chunk,
     clamp,
     erf,
@@ -81,8 +85,12 @@ def _gelu(x):
 C, A = math.sqrt(2 / math.pi), 0.044715
 
 
-@by_hand(in_tiles(lambda g, out, x, phi: g * (phi + phi * (1 - phi) * x * (2 * C + (6 * C * A) * (x * x)))),
-         name="gelu")
+def _gelu_tanh_rule(g, out, x, phi):
+    slope = phi * (1 - phi) * x  # 0 where x is so large that its square is infinite
+    return g * (phi + slope * (2 * C) + slope * (6 * C * A) * x * x)
+
+
+@by_hand(in_tiles(_gelu_tanh_rule), name="gelu")
 @in_tiles
 def _gelu_tanh(x):
     phi = 0.5 * tanh(x * (C + (C * A) * (x * x))) + 0.5
@@ -104,17 +112,20 @@ def silu(x):
     return x * s, s
 
 
+@in_float32
 def mish(x):
     """x * tanh(softplus(x))"""
     return x * tanh(softplus(x))
 
 
+@by_hand(lambda g, out, x, beta, threshold: g * where(x * beta > threshold, 1.0, sigmoid(x * beta)))
 def softplus(x, beta=1.0, threshold=20.0):
     """log(1 + exp(beta * x)) / beta; x itself where beta * x is above the threshold."""
     soft = logaddexp(x * beta, 0.0) / beta
     return where(x * beta > threshold, x, soft)
 
 
+@by_hand(lambda g, out, x: g * sigmoid(-x))
 def logsigmoid(x):
     """log(sigmoid(x)), right for large x of either sign."""
     return -logaddexp(-x, 0.0)
@@ -126,16 +137,19 @@ def leaky_relu(x, negative_slope=0.01):
     return where(x > 0, x, x * negative_slope)
 
 
+@in_float32
 def elu(x, alpha=1.0):
     """x where it is above 0, else alpha * (exp(x) - 1)."""
     return where(x > 0, x, alpha * expm1(clamp(x, max=0)))
 
 
+@in_float32
 def selu(x):
     """elu scaled so that layers keep mean 0 and variance 1 (Klambauer et al., 2017)."""
     return 1.0507009873554805 * elu(x, 1.6732632423543772)
 
 
+@in_float32
 def softsign(x):
     """x / (1 + |x|)"""
     return x / (1 + abs(x))
@@ -146,6 +160,7 @@ def hardtanh(x, min_val=-1.0, max_val=1.0):
     return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
 
 
+@in_float32
 def glu(x, dim=-1):
     """The first half along dim, times the sigmoid of the second."""
     if not x.ndim or x.shape[dim] % 2:
@@ -155,17 +170,38 @@ def glu(x, dim=-1):
 
 
 # ---------------------------------------------------------------- lengths and distances
+def with_length(x, p, dim):
+    """The pair (x, its p-norm along dim); where that is infinite, both of x divided by its largest element."""
+    length = vector_norm(x, p, dim, True)
+    if mode.as_text or not np.isinf(unbox(length)).any():
+        return x, length
+    return with_length(x / np.maximum(unbox(amax(abs(x), dim, True)), 1), p, dim)
+
+
+@in_float32
 def normalize(x, p=2.0, dim=1, eps=1e-12):
     """x divided by its p-norm along dim, or by eps where that is smaller."""
-    return x / clamp(vector_norm(x, p, dim, True), min=eps)
+    x, length = with_length(x, p, dim)
+    return x / clamp(length, min=eps)
 
 
+def _bounded(cosine):
+    """A cosine held within [-1, 1]: what is cut off is rounding, and takes no gradient with it."""
+    return np.clip(cosine, -1, 1)
+
+
+bounded = primitive(_bounded, lambda g, out, cosine: g, name="clamp")
+
+
+@in_float32
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
-    """The cosine of the angle between vectors along dim."""
-    lengths = clamp(vector_norm(x1, 2, dim), min=eps) * clamp(vector_norm(x2, 2, dim), min=eps)
-    return sum(x1 * x2, dim) / lengths
+    """The cosine of the angle between vectors along dim, at most 1; a vector counts as no shorter than eps."""
+    shape = np.broadcast_shapes(x1.shape, x2.shape)
+    units = [normalize(x if x.shape == shape else broadcast_to(x, shape), 2.0, dim, eps) for x in (x1, x2)]
+    return bounded(sum(units[0] * units[1], dim))
 
 
+@in_float32
 def cdist(x1, x2, p=2.0):
     """The p-norm distance of each row of x1 (…, P, M) to each of x2 (…, R, M): (…, P, R)."""
     if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
@@ -173,6 +209,7 @@ def cdist(x1, x2, p=2.0):
     return vector_norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
 
 
+@in_float32
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """The p-norm of x1 - x2 + eps along the last dimension."""
     return vector_norm(x1 - x2 + eps, p, -1, keepdim)

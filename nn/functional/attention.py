@@ -17,8 +17,7 @@ LARGE = 1 << 22  # scores a head from which on it is taken
 
 def all_finite(x):
     """Whether x holds neither NaN nor infinity: first by its sum, which needs no array of bools."""
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(unbox(x).sum())) or bool(np.isfinite(unbox(x)).all())
+    return bool(np.isfinite(unbox(x).sum())) or bool(np.isfinite(unbox(x)).all())
 
 
 def weighted_sum(weights, seen, x):
@@ -111,7 +110,7 @@ def _attention(q, k, v, mask, dropped, scale):
 # ---------------------------------------------------------------- in blocks
 def blocks(n):
     """The slices that n queries or keys fall into; one where who traces reads the steps as text."""
-    if mode.tracing is not None and mode.tracing.spelt_out:
+    if mode.as_text:
         return [slice(0, n)]
     return [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
 
@@ -203,8 +202,7 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         attn_mask = fitting_mask(attn_mask, (*batch, rows, columns), query.dtype)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     learnt = getattr(attn_mask, "requires_grad", False)
-    as_text = mode.tracing is not None and mode.tracing.spelt_out
-    if rows * columns >= LARGE and not (dropout_p or learnt or as_text):
+    if rows * columns >= LARGE and not (dropout_p or learnt or mode.as_text):
         mask = None if attn_mask is None else unbox(attn_mask)
         return _lean_attention(query, key, value, mask, is_causal, scale)
     if is_causal:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tinygrad_lite.engine.mode import opaque
-from tinygrad_lite.engine.tape import primitive
+from tinygrad_lite.engine.tape import in_float32, primitive
 from tinygrad_lite.ops import matmul, pad, permute, reshape, squeeze, unsqueeze
 
 
@@ -75,7 +75,7 @@ def batched(ndim):
                 return function(x, *args, **kwargs)
             if x.ndim != ndim - 1:
                 sizes = "(N, C, H, W)" if ndim == 4 else "(N, C, L)"
-                raise RuntimeError(f"{function.__name__}: needs an input of {ndim} dimensions {sizes}, or without the N, "
+                raise RuntimeError(f"{function.__name__}: needs an input of {ndim} dimensions {sizes}, or without N, "
                                    f"not of shape {x.shape}")
             out = function(unsqueeze(x, 0), *args, **kwargs)
             return tuple(squeeze(part, 0) for part in out) if isinstance(out, tuple) else squeeze(out, 0)
@@ -98,6 +98,7 @@ def _checked_channels(name, x, weight, bias, groups):
 
 
 @batched(4)
+@in_float32
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation: x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, OH, OW).
 
@@ -123,6 +124,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 
 @batched(4)
+@in_float32
 def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The adjoint of `conv2d`: x (N, C, H, W), weight (C, O / groups, KH, KW), bias (O,) -> (N, O, OH, OW)."""
     kernel, stride, dilation = weight.shape[2:], pair(stride), pair(dilation)
@@ -167,6 +169,7 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
 
 
 @batched(3)
+@in_float32
 def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """The adjoint of `unfold`: columns added where their windows lie, (N, C, H, W)."""
     kernel, dilation, stride, (ph, pw) = pair(kernel_size), pair(dilation), pair(stride), pair(padding)

@@ -6,9 +6,10 @@ import numpy as np
 
 from tinygrad_lite import random
 from tinygrad_lite.engine.changes import stamp
-from tinygrad_lite.engine.tape import by_hand
+from tinygrad_lite.engine.mode import mode
+from tinygrad_lite.engine.tape import by_hand, in_float32
 from tinygrad_lite.engine.values import as_array, unbox
-from tinygrad_lite.ops import clone, flatten, getitem, mean, outer, place, reshape, sqrt, var, vector_norm
+from tinygrad_lite.ops import abs, amax, clone, flatten, getitem, mean, outer, place, reshape, sqrt, var, vector_norm
 from tinygrad_lite.ops.arguments import all_inside, outside
 
 
@@ -92,8 +93,18 @@ def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True):
         xc = x - mean(x, dims, True)
     rstd = 1 / sqrt(mean(xc * xc, dims, True) + eps)
     xhat = xc * rstd
+    if not mode.as_text and not np.minimum.reduce(unbox(rstd), None) > 0:
+        xhat, rstd = _normalized_in_range(xc, dims, eps)
     out = clone(xhat) if weight is None else xhat * weight  # what is kept must outlast a change of the result
     return out if bias is None else out + bias, xhat, rstd
+
+
+def _normalized_in_range(xc, dims, eps):
+    """xhat and rstd where squares leave the range: of what is divided by the largest."""
+    scale = np.maximum(unbox(amax(abs(xc), dims, True)), 1)
+    small = xc / scale
+    rstd = 1 / sqrt(mean(small * small, dims, True) + eps / scale / scale)
+    return small * rstd, rstd / scale
 
 
 _layer_norm, _rms_norm, _group_norm, _batch_norm = (
@@ -115,6 +126,7 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     return _layer_norm(x, weight, bias, _last_dims("layer_norm", x, normalized_shape), eps, True)
 
 
+@in_float32
 def rms_norm(x, normalized_shape, weight=None, eps=None):
     """Root mean square 1 over the last dimensions, then weight (Zhang and Sennrich, 2019)."""
     dims = _last_dims("rms_norm", x, normalized_shape)

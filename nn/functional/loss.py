@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from tinygrad_lite.engine.tape import by_hand
+from tinygrad_lite.engine.mode import mode
+from tinygrad_lite.engine.tape import by_hand, in_float32
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import (
     amax,
@@ -12,26 +13,32 @@ from tinygrad_lite.ops import (
     exp,
     getitem,
     index_put,
+    isinf,
     log,
     log1p,
     log_softmax,
-    logaddexp,
     maximum,
     mean,
     movedim,
     reshape,
+    sigmoid,
     sum,
     where,
 )
 from tinygrad_lite.ops.arguments import all_inside, outside
 
-from .activation import pairwise_distance
+from .activation import hardtanh, logsigmoid, pairwise_distance
 
 
 def _reduced(loss, reduction):
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{reduction} is not a valid value for reduction: it is 'mean', 'sum' or 'none'")
     return mean(loss) if reduction == "mean" else sum(loss) if reduction == "sum" else loss
+
+
+def _weighted(value, weight):
+    """value * weight, and 0 where the weight is 0 though the value is infinite."""
+    return where(isinf(value) & (weight == 0), 0.0, value) * weight
 
 
 def _same_shape(name, input, target):
@@ -82,7 +89,7 @@ def _nll(rows, target, counted, shape, weight, reduction):
         target = np.where(counted, target, 0)
     w = np.ones(len(target), rows.dtype) if weight is None else unbox(weight)[target]
     w = w if counted is None else np.where(counted, w, w.dtype.type(0))
-    loss = -getitem(rows, (np.arange(len(target)), target)) * w
+    loss = _weighted(-getitem(rows, (np.arange(len(target)), target)), w)
     if counted is not None:
         loss = where(counted, loss, rows.dtype.type(0))
     if reduction == "mean":
@@ -90,6 +97,7 @@ def _nll(rows, target, counted, shape, weight, reduction):
     return _reduced(reshape(loss, shape), reduction)
 
 
+@in_float32
 def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     """-input[target] of log-probabilities (N, C, …) and class indices (N, …); see `cross_entropy`."""
     rows, flat, counted = _rows("nll_loss", input, target, ignore_index)
@@ -98,6 +106,7 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     return _nll(rows, flat, counted, np.shape(unbox(target)), weight, reduction)
 
 
+@in_float32
 def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """-log softmax(input)[target]: logits (N, C, …) or (C,), target (N, …) of class indices, or probabilities
     (one-hot ones, say) of the logits' shape.
@@ -126,7 +135,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if not label_smoothing:
         return hard
     w = np.ones(rows.shape[1], rows.dtype) if weight is None else unbox(weight)
-    smooth = -sum(logp * w, 1)
+    smooth = -sum(_weighted(logp, w), 1)
     if counted is not None:
         smooth = where(counted, smooth, rows.dtype.type(0))
     if reduction == "mean":
@@ -146,74 +155,94 @@ def _soft_cross_entropy(input, target, weight, reduction, label_smoothing):
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / classes
     if weight is not None:
-        logp = logp * reshape(weight, *(classes if d == at else 1 for d in range(input.ndim)))
-    loss = -sum(logp * target, at)
-    return _reduced(loss, reduction)
+        target = target * reshape(weight, *(classes if d == at else 1 for d in range(input.ndim)))
+    return _reduced(-sum(_weighted(logp, target), at), reduction)
 
 
 # ---------------------------------------------------------------- probabilities
+def _bernoulli_rule(g, out, p, y):
+    variance = p * (1 - p)
+    settled = (variance == 0) & (p == y)  # both 0 or both 1
+    return g * where(settled, 0.0, (p - y) / clamp(variance, min=1e-12))
+
+
+@by_hand(_bernoulli_rule, lambda g, out, p, y: g * (clamp(log1p(-p), min=-100) - clamp(log(p), min=-100)),
+         name="binary_cross_entropy")
+def _bernoulli(p, y):
+    return -(y * clamp(log(p), min=-100) + (1 - y) * clamp(log1p(-p), min=-100))
+
+
+@in_float32
 def binary_cross_entropy(input, target, weight=None, reduction="mean"):
     """-(target * log(input) + (1 - target) * log(1 - input)) of probabilities; the logs are at least -100."""
     _same_shape("binary_cross_entropy", input, target)
     if ((unbox(input) < 0) | (unbox(input) > 1)).any():
         raise RuntimeError("binary_cross_entropy: the input holds probabilities, and some are outside [0, 1]; "
                            "of logits use binary_cross_entropy_with_logits")
-    with np.errstate(divide="ignore"):
-        loss = -(target * clamp(log(input), min=-100) + (1 - target) * clamp(log1p(-input), min=-100))
+    loss = _bernoulli(input, target)
     return _reduced(loss if weight is None else loss * weight, reduction)
 
 
-@by_hand(lambda g, out, z, y, e: g * (where(z >= 0, 1.0, e) / (1 + e) - y),  # sigmoid(z) - y
-         lambda g, out, z, y, e: g * -z, name="binary_cross_entropy_with_logits")
+@by_hand(lambda g, out, z, y: g * (sigmoid(z) - y), lambda g, out, z, y: g * -z,
+         name="binary_cross_entropy_with_logits")
 def _logistic(z, y):
     """-log sigmoid of z where y is 1, of -z where it is 0."""
     e = exp(-abs(z))  # at most 1, so nothing overflows
-    return maximum(z, 0.0) - z * y + log1p(e), e
+    if mode.as_text or not np.isinf(unbox(z)).any():
+        return maximum(z, 0.0) - z * y + log1p(e)
+    return _weighted(z, (z >= 0) - y) + log1p(e)
 
 
+@in_float32
 def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
     """`binary_cross_entropy` of sigmoid(input), right for large logits; pos_weight scales the positive part."""
     _same_shape("binary_cross_entropy_with_logits", input, target)
     if pos_weight is None:
         loss = _logistic(input, target)
     else:
-        loss = (1 - target) * input + (1 + (pos_weight - 1) * target) * logaddexp(-input, 0.0)
+        loss = -_weighted(logsigmoid(input), pos_weight * target) - _weighted(logsigmoid(-input), 1 - target)
     return _reduced(loss if weight is None else loss * weight, reduction)
 
 
+@in_float32
 def kl_div(input, target, reduction="mean", log_target=False):
     """target * (log(target) - input) of log-probabilities; "batchmean" divides the sum by the first size."""
     if log_target:
-        loss = exp(target) * (target - input)
+        empty = (unbox(target) == -math.inf) & ~np.isnan(unbox(input))
+        loss = _weighted(where(empty, 0.0, target - input), exp(target))
     else:
         logs = log(where(target > 0, target, 1.0))
-        loss = where(target > 0, target * logs, 0.0) - target * input
+        loss = where(target > 0, target * logs, 0.0) - _weighted(input, target)
     return sum(loss) / input.shape[0] if reduction == "batchmean" else _reduced(loss, reduction)
 
 
 # ---------------------------------------------------------------- distances
+@in_float32
 def mse_loss(input, target, reduction="mean"):
     """(input - target)**2"""
     _same_shape("mse_loss", input, target)
     return _reduced((input - target) ** 2, reduction)
 
 
+@in_float32
 def l1_loss(input, target, reduction="mean"):
     """|input - target|"""
     _same_shape("l1_loss", input, target)
     return _reduced(abs(input - target), reduction)
 
 
+@in_float32
 def huber_loss(input, target, reduction="mean", delta=1.0):
     """Half the square of errors below delta, delta * (|error| - delta / 2) of larger ones."""
     _same_shape("huber_loss", input, target)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta is above 0, not {delta}")
-    error = abs(input - target)
-    near = clamp(error, max=delta)
+    error = input - target
+    near = hardtanh(error, -delta, delta)
     return _reduced(near * (error - 0.5 * near), reduction)
 
 
+@in_float32
 def smooth_l1_loss(input, target, reduction="mean", beta=1.0):
     """`huber_loss` divided by beta; `l1_loss` for beta = 0."""
     if beta == 0:
@@ -221,6 +250,7 @@ def smooth_l1_loss(input, target, reduction="mean", beta=1.0):
     return huber_loss(input, target, reduction, beta) / beta
 
 
+@in_float32
 def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, reduction="mean"):
     """max(0, margin + |anchor - positive| - |anchor - negative|) of rows (Schroff et al., 2015)."""
     near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)

@@ -3,7 +3,9 @@
 import numpy as np
 
 from tinygrad_lite.engine.values import unbox
-from tinygrad_lite.ops import amax, matmul, maximum, minimum, square, sum, where
+from tinygrad_lite.ops import amax, matmul, square, sum, where
+
+from .activation import bounded
 
 BLOCK = 1 << 22  # similarities held at a time by cosine_top_k
 
@@ -36,7 +38,11 @@ def _units(Q, K, eps):
 
 
 def _products(q, k):
-    """Dense (B, N); a sparse factor stays sparse."""
+    """Dense (B, N), within [-1, 1]; a sparse factor stays sparse."""
+    return bounded(_dense_products(q, k))
+
+
+def _dense_products(q, k):
     if hasattr(q, "tocsr") and hasattr(k, "tocsr"):
         return (q @ k.T).toarray()
     if hasattr(k, "tocsr"):
@@ -44,19 +50,12 @@ def _products(q, k):
     return q @ unbox(k).T if hasattr(q, "tocsr") else matmul(q, k.mT)
 
 
-def _cosines(q, k):
-    """The products of unit rows, without what rounding adds beyond 1."""
-    products = _products(q, k)
-    plain = unbox(products)
-    return products - (plain - minimum(maximum(plain, -1.0), 1.0))
-
-
 def cosine_sim_matrix(Q, K, eps=1e-8):
     """Cosine similarities of Q (B, D) with K (N, D), each row divided by its length + eps: (B, N); 0 for rows of zeros.
 
     scipy.sparse matrices are taken as they are, without gradients and without making them dense.
     """
-    return _cosines(*_units(Q, K, eps))
+    return _products(*_units(Q, K, eps))
 
 
 def cosine_top_k(Q, K, k, eps=1e-8):
@@ -80,7 +79,7 @@ def cosine_top_k(Q, K, k, eps=1e-8):
 def _best(q, keys, k, step):
     values, indices = np.empty((q.shape[0], 0)), np.empty((q.shape[0], 0), np.int64)
     for start in range(0, keys.shape[0], step):
-        now = np.asarray(_cosines(q, keys[start : start + step]))
+        now = np.asarray(_products(q, keys[start : start + step]))
         values = np.concatenate([values.astype(now.dtype), now], 1)
         indices = np.concatenate([indices, np.broadcast_to(np.arange(start, start + now.shape[1]), now.shape)], 1)
         order = np.argsort(-values, 1, kind="stable")[:, :k]

@@ -279,7 +279,7 @@ TABLE: dict[str, Row] = {
         ("asin", np.arcsin, u), ("acos", np.arccos, u), ("atan", np.arctan, n), ("sinh", np.sinh, n),
         ("cosh", np.cosh, n), ("tanh", np.tanh, n), ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), n),
         ("erf", np.vectorize(math.erf, otypes=[float]), n), ("relu", lambda x: x * (x > 0), n))},
-    "logaddexp": Row(np.logaddexp, binary()), "atan2": Row(np.arctan2, binary()),
+    "logaddexp": Row(np.logaddexp, binary()), "atan2": Row(np.arctan2, binary()), "hypot": Row(np.hypot, binary()),
     # ---- shape
     "reshape": Row(lambda x, *s: x.reshape(*s), [S(n(2, 3), (3, -1)), S(n(3, 2).T, (6,)), S(n(), (1, 1)), S(n(0, 2), (2, 0))]),
     "view": Row(lambda x, *s: x.reshape(*s), [S(n(2, 3), (3, 2))], torch=lambda x, s: x.reshape(s)),

@@ -54,23 +54,80 @@ CASES = {  # what: (function, inputs, value, gradients of the sum); None: not co
     "hardtanh at its bounds": (F.hardtanh, [[-1.0, 0.0, 1.0]], [-1, 0, 1], [[0, 1, 0]]),
     "mean of nothing": (tl.mean, [[]], NAN, [[]]), "sum of nothing": (tl.sum, [[]], 0, [[]]), "prod of nothing": (tl.prod, [[]], 1, [[]]),
     "kl_div of a zero probability": (lambda x: F.kl_div(x, np.array([0.0, 1.0]), reduction="sum"), [[-1.0, 0.0]], 0, [[0, -1]]),
-    "BCE at 0 and 1": (lambda x: F.binary_cross_entropy(x, np.array([1.0, 1.0]), reduction="none"), [[0.0, 1.0]], [100, 0], None),
+    "BCE at 0 and 1": (lambda x: F.binary_cross_entropy(x, np.array([1.0, 1.0, 0.0, 0.0]), reduction="none"),
+                       [[0.0, 1.0, 0.0, 1.0]], [100, 0, 0, 100], [[-1e12, 0, 0, 1e12]]),
+    "BCE of sigmoids that saturate": (lambda x: F.binary_cross_entropy(tl.sigmoid(x), np.array([1.0, 0.0]), reduction="sum"),
+                                      [[800.0, -800.0]], 0, [[0, 0]]),
+    "BCE with logits at +-inf": (
+        lambda x: F.binary_cross_entropy_with_logits(x, np.array([1.0, 0.0, 1.0, 0.0]), reduction="none"),
+        [[INF, INF, -INF, -INF]], [0, INF, INF, 0], [[0, 1, -1, 0]]),
+    "weighted BCE with logits at +-inf": (
+        lambda x: F.binary_cross_entropy_with_logits(x, np.array([1.0, 0.0, 1.0, 0.0]), reduction="none", pos_weight=np.array(2.0)),
+        [[INF, INF, -INF, -INF]], [0, INF, INF, 0], [[0, 1, -2, 0]]),
+    "cross_entropy of a probability of 0 at -inf": (
+        lambda x: F.cross_entropy(x, np.array([[0.0, 1.0, 0.0]])), [[[-INF, 0.0, 0.0]]], math.log(2), [[[0, -0.5, 0.5]]]),
+    "cross_entropy of a class that weighs nothing at -inf": (
+        lambda x: F.cross_entropy(x, np.array([0, 1]), np.array([0.0, 1.0])), [[[-INF, 0.0], [0.0, 0.0]]], math.log(2),
+        [[[0, 0], [0.5, -0.5]]]),
+    "kl_div where there is no mass": (lambda x: F.kl_div(x, np.array([0.0, 1.0]), reduction="sum"), [[-INF, 0.0]], 0, [[0, -1]]),
+    "kl_div where there is no mass, of logs": (
+        lambda x: F.kl_div(x, np.array([-INF, -INF, 0.0]), reduction="sum", log_target=True), [[-INF, -1.0, 0.0]], 0, [[0, 0, -1]]),
     "atan2 on the axes": (tl.atan2, [[1.0, 0.0], [0.0, -1.0]], [math.pi / 2, math.pi], [[0, -1], [-1, 0]]),
+    "atan2 at the origin": (tl.atan2, [[0.0], [0.0]], [0], [[0], [0]]),
+    "prod of zeros and large numbers": (tl.prod, [[1e200, 0.0, 0.0, 1e200, 1e200]], 0, [[0, 0, 0, 0, 0]]),
+    "softplus of NaN": (F.softplus, [[NAN]], [NAN], [[NAN]]),
+    "gelu by tanh where squares overflow": (lambda x: F.gelu(x, approximate="tanh"), [[1e200, -1e200]], [1e200, 0], [[1, 0]]),
 }
+
+BIG = {  # the same in float32, where squares leave the range
+    "norm": (tl.norm, [[3e20, 4e20]], 5e20, [[0.6, 0.8]]), "norm of tiny numbers": (tl.norm, [[1e-23]], 1e-23, [[1]]),
+    "norm, p = 3": (lambda x: tl.norm(x, 3), [[1e20, 0.0]], 1e20, [[1, 0]]),
+    "norm, p = 50": (lambda x: tl.norm(x, 50), [[10.0, 0.0]], 10, [[1, 0]]),
+    "norm, p = -2": (lambda x: tl.norm(x, -2), [[1e-25, 1e25]], 1e-25, [[1, 0]]),
+    "norms of rows": (lambda x: tl.norm(x, 2, 1), [[[3e20, 4e20], [0, 0], [3, 4], [3e-23, 4e-23]]], [5e20, 0, 5, 5e-23],
+                      [[[0.6, 0.8], [0, 0], [0.6, 0.8], [0.6, 0.8]]]),
+    "norm of an infinity": (tl.norm, [[INF, 1.0]], INF, None), "matrix_norm": (tl.matrix_norm, [[[3e20], [4e20]]], 5e20, [[[0.6], [0.8]]]),
+    "std": (lambda x: x.std(unbiased=False), [[3e20, -3e20]], 3e20, [[0.5, -0.5]]),
+    "normalize": (lambda x: F.normalize(x, dim=0)[0], [[2e38, 2e38]], 0.5**0.5, None),
+    "cosine_similarity": (lambda x, y: F.cosine_similarity(x, y, 0), [[2e38, 3e38], [2e38, 3e38]], 1, None),
+    "cosine_sim_matrix": (F.cosine_sim_matrix, [[[2e38, 3e38]], [[2e-23, 3e-23]]], [[0]], None),
+    "cdist": (F.cdist, [[[3e20, 0.0]], [[0.0, 4e20]]], [[5e20]], [[[0.6, -0.8]], [[-0.6, 0.8]]]),
+    "atan2": (tl.atan2, [[1e25, 1e-19], [1e25, 1e-19]], [math.pi / 4] * 2, [[5e-26, 5e18], [-5e-26, -5e18]]),
+    "hypot": (tl.hypot, [[3e20], [4e20]], [5e20], [[0.6], [0.8]]),
+    "layer_norm": (lambda x: F.layer_norm(x, (2,)), [[[1e25, -1e25], [1.0, 1.0]]], [[1, -1], [0, 0]], None),
+    "rms_norm": (lambda x: F.rms_norm(x, (2,)), [[1e25, -1e25]], [1, -1], None),
+    "prod": (tl.prod, [[[1e13, 0, 0], [1e13, 1e13, 0], [1e13, 1e13, 1e13]]], 0, [np.zeros((3, 3))]),
+    "prod that is infinite": (tl.prod, [[1e20, 1e20, 0.1]], INF, [[1e19, 1e19, INF]]),
+}
+
+
+@pytest.mark.parametrize("what", BIG)
+def test_squares_that_leave_the_range(what):
+    function, inputs, value, gradients = BIG[what]
+    wrt = [leaf(x, np.float32) for x in inputs]
+    out = function(*wrt)
+    np.testing.assert_allclose(out.array, value, rtol=1e-6, atol=1e-30)
+    if gradients is not None:
+        for g, expected in zip(tl.autograd.grad(out.sum(), wrt), gradients):
+            np.testing.assert_allclose(g.array, expected, rtol=1e-6, atol=1e-30)
+
+
+def test_no_cosine_exceeds_one():
+    x = tl.tensor(np.random.default_rng(0).standard_normal((2000, 3)).astype(np.float32))
+    assert F.cosine_similarity(x, x * 3).amax().item() <= 1 and F.cosine_sim_matrix(x[:99], x[:99]).amax().item() <= 1
 
 
 @pytest.mark.parametrize("what", CASES)
 def test_corner(what):
     function, inputs, value, gradients = CASES[what]
-    with np.errstate(all="ignore"):
-        wrt = [leaf(x) for x in inputs]
-        out = function(*wrt)
-        if value is not None:
-            np.testing.assert_allclose(out.array, value, rtol=1e-12, atol=1e-300)
-        if gradients is not None:
-            out.sum().backward()
-            for x, g in zip(wrt, gradients):
-                np.testing.assert_allclose(x.grad.array, g, rtol=1e-12)
+    wrt = [leaf(x) for x in inputs]
+    out = function(*wrt)
+    if value is not None:
+        np.testing.assert_allclose(out.array, value, rtol=1e-12, atol=1e-300)
+    if gradients is not None:
+        out.sum().backward()
+        for x, g in zip(wrt, gradients):
+            np.testing.assert_allclose(x.grad.array, g, rtol=1e-12)
 
 
 def test_a_row_that_may_look_nowhere_is_zero_with_zero_gradients():
@@ -88,8 +145,7 @@ def test_every_target_ignored_is_nan_as_in_pytorch():
 
 
 def test_one_element_has_no_unbiased_variance():
-    with np.errstate(all="ignore"):
-        assert math.isnan(leaf([1.0]).var().item()) and math.isnan(leaf([1.0]).std().item())
+    assert math.isnan(leaf([1.0]).var().item()) and math.isnan(leaf([1.0]).std().item())
 
 
 def test_variance_of_float32_far_from_zero():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.changes import stamp, stamper
+from ..engine.mode import quietly
 from ..engine.tape import box
 from ..engine.values import Node
 from .layout import Layout
@@ -49,7 +50,6 @@ class Entry:
         self.draws = [v.value.read for v in program.inputs if isinstance(v.value, Draws)] if any(
             map(may_raise, program.body)) else []
         self.spent = Node(_spent, None, None, None)  # of results whose tape has been read backwards
-        self.quiet = {kind: "ignore" for kind in recording.ignored}
         self.plain = not (recording.outputs or recording.replaced)
         self.place = {v: i for i, v in enumerate(recording.program.results)}
         self.seconds: list[float] = []
@@ -86,11 +86,7 @@ class Entry:
         given = [read(call) for read in self.reads]
         start = time.perf_counter() if len(self.seconds) < TIMED else 0.0
         try:
-            if self.quiet:
-                with np.errstate(**self.quiet):  # type: ignore[arg-type]
-                    out = instance.step(*given)
-            else:
-                out = instance.step(*given)
+            out = quietly(instance.step, *given)
         finally:
             self.free.append(instance)
         if start:

@@ -5,6 +5,7 @@ import collections
 import contextlib
 import dis
 import functools
+import inspect
 import linecache
 import os
 import sys
@@ -182,7 +183,7 @@ def whence(outermost: types.CodeType | None) -> tuple[str, Line | None, str]:
     while frame is not None:
         code = frame.f_code
         module = frame.f_globals.get("__name__", "")
-        if code is backpropagate.__code__ or code is accumulate.__code__:
+        if code is inspect.unwrap(backpropagate).__code__ or code is accumulate.__code__:
             name, part = name or "", "backward"  # gradients are named when they are whole (recording.py)
         elif module.startswith(LIBRARY + ".optim."):
             part = part or "update"

@@ -65,7 +65,6 @@ class Recording:
     replaced: list[tuple[Slot, Var]]  # (a Tensor, the array that it is given)
     numbers: list[int]  # which of the state's numbers are written
     arguments: int  # how many arrays, Tensors and numbers are read from the arguments
-    ignored: set[str]  # kinds of floating-point errors that are not reported
     outside: dict[int, Any]  # by id: weak references to the plain arrays that were constants, and where they were used
 
 
@@ -253,7 +252,7 @@ class Recorder:
         _name_gradients(trace, self.gradients)
         outside = {key: (weakref.ref(x), var.line) for key, (x, var) in trace.constants.items()}
         return Recording(self._program(leaves([replaced, outcome, outputs], records=True), gradients, writes), outcome,
-                         gradients, outputs, replaced, numbers, len(self.call.arguments), trace.ignored, outside)
+                         gradients, outputs, replaced, numbers, len(self.call.arguments), outside)
 
     def _gradient(self, node: Node, t: Value) -> list[tuple[Slot, Any]]:
         """A leaf and what its gradient is now; nothing where that is the one of before."""

@@ -41,8 +41,7 @@ class Trace:
         self.over = False  # whether the function has returned
         self.reason = ""  # why the call cannot be a program, if so
         self.given_up: Callable[[], None] = lambda: None  # called when it is
-        self.errors = np.geterr()
-        self.ignored: set[str] = set()  # kinds of floating-point errors that some call is not to report
+        self.errors = dict(np.geterr().items())
 
     def give_up(self, reason: str, remedy: str = "", line: Line | None = None) -> None:
         """This call cannot be repeated by a program; it goes on, with plain arrays. CompileError if strict."""
@@ -255,10 +254,8 @@ class Trace:
         array = isinstance(real, (np.ndarray, np.generic)) and not op.startswith("py.")
         shape, dtype = (real.shape, real.dtype) if array else (None, None)
         var = self._placed(Var(op, args, kwargs, shape, dtype))
-        changed = {kind: how for kind, how in np.geterr().items() if how != self.errors.get(kind)}
-        if any(how != "ignore" for how in changed.values()):
+        if any(how not in ("ignore", self.errors[kind]) for kind, how in np.geterr().items()):
             self.give_up("it asks numpy to report errors of its calls", "compute with tl.where, or ask outside")
-        self.ignored.update(changed)
         return var
 
     def _placed(self, var: Var) -> Var:

@@ -32,6 +32,8 @@ def add_up(x: Any, axis: Any, keepdims: bool = False) -> Any:
         if side:
             total = x @ ONES[x.dtype.char][: x.shape[-1]]
             return total[..., None] if keepdims else total
+    if x.dtype == np.float16:  # numpy's own sum of columns stalls at 2048
+        return np.add.reduce(x, axis, np.float32, None, keepdims).astype(np.float16)  # type: ignore[call-overload]
     return np.add.reduce(x, axis, None, None, keepdims)  # type: ignore[call-overload]
 
 

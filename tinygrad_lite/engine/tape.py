@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .changes import next_place, refuse_changed, refuse_stale, rewritten
-from .mode import Switch, mode
+from .mode import Switch, mode, quiet, quietly, silent
 from .reductions import add_up
 from .spellings import in_dtype, respelt, takes_dtype
 from .values import RETAIN, Node, Value, as_array, ndarray, unbox
@@ -142,6 +142,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             args += defaults[count:]
         elif count > most:
             raise TypeError(f"{op.__name__}() takes {arity} arguments, but {len(args)} were given")
+        if expands and any(map(is_half, args)):
+            return rounded_once(op, args, {})
         inputs, arrays, boxed, tracked = [], [], False, False
         for a, rule in zip(args, ruled):
             node = None
@@ -154,7 +156,10 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             arrays.append(a)
         fast = mode.fast
         if not boxed or (not fast and expands and mode.expanded):  # arrays give arrays; by_hand ones run as their parts
-            out = mode.tracing.whole(op, args) if not fast and mode.tracing is not None else forward(*args)
+            if not fast and mode.tracing is not None:
+                out = mode.tracing.whole(op, args)
+            else:
+                out = forward(*args) if silent.get() else mode.quietly(forward, *args)
             return out[0] if type(out) is tuple else out
         if not fast:
             tracked = tracked and mode.recording
@@ -166,7 +171,7 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         try:
             if promote is not None:
                 arrays = promote(*arrays)
-            array = forward(*arrays)
+            array = quietly(forward, *arrays)
         except REFUSALS as error:
             raise _failed(op, arrays, error) from None
         if type(array) is tuple:
@@ -203,7 +208,7 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
             q, b = other.node, other.array
             same = a is not input and a.dtype is b.dtype
         elif a is input:
-            return forward(input, other)
+            return forward(input, other) if silent.get() else mode.quietly(forward, input, other)
         if not mode.fast:
             if mode.special:
                 return general(input, other)
@@ -214,7 +219,7 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
         try:
             if not (same and (keeps or a.dtype.kind == "f")) and promote is not None:
                 a, b = promote(a, b)
-            array = forward(a, b)
+            array = forward(a, b) if silent.get() else mode.quietly(forward, a, b)
         except REFUSALS as error:
             raise _failed(op, (a, b), error) from None
         if not isinstance(array, ndarray):  # numpy returns scalars for 0-d results
@@ -236,7 +241,9 @@ def _unary(forward: Callable, promote: Callable | None, general: Callable) -> An
     """The call path of operations of one argument."""
     def op(input: Any) -> Any:
         if not isinstance(input, Value):
-            return general(input) if mode.special else forward(input)
+            if mode.special:
+                return general(input)
+            return forward(input) if silent.get() else mode.quietly(forward, input)
         node, a = input.node, input.array
         if not mode.fast:
             if mode.special:
@@ -247,7 +254,7 @@ def _unary(forward: Callable, promote: Callable | None, general: Callable) -> An
         try:
             if promote is not None and a.dtype.kind != "f":
                 (a,) = promote(a)
-            array = forward(a)
+            array = quietly(forward, a)
         except REFUSALS as error:
             raise _failed(op, (a,), error) from None
         return box(array) if node is None else recorded(op, (node,), (a,), array, True)
@@ -314,12 +321,13 @@ def seeds_for(outputs: Iterable[Any], gradients: Iterable[Any]) -> dict[Node, An
             raise RuntimeError(f"the gradient has shape {unbox(g).shape}, but the output has {output.array.shape}")
         else:  # a copy: the caller's array stays the caller's
             node = g.node if isinstance(g, Value) else None
-            g = unbox(g).astype(output.array.dtype)
+            g = quietly(unbox(g).astype, output.array.dtype)
             g = g if node is None else box(g, node)
         seeds[output.node] = g if output.node not in seeds else seeds[output.node] + g
     return seeds
 
 
+@quiet
 def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_graph: bool = False,
                   wanted: Iterable[Node] | None = None, observe: Callable | None = None) -> dict[Node, Any]:
     """Gradients of the seeded nodes' values with respect to the leaves (or the `wanted` nodes).
@@ -357,11 +365,14 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
                         continue
                 if create_graph:
                     args, out = _reboxed(node)
+                given = g
+                if g.dtype is HALF:  # what a rule computes is rounded once, as it is given
+                    g, out, *args = map(_widened, (g, out, *args))
                 if observers:
                     sent = [d if d is None else _give(grads, source, d)
                             for source, d in zip(inputs, pull(node.op, inputs, g, out, args))]
                     for see in observers:
-                        see(node, g, sent)
+                        see(node, given, sent)
                 elif len(args) == 2 == len(rules):  # spelt out: half the time of what follows
                     p, q = inputs
                     x, y = args
@@ -490,6 +501,42 @@ def accumulate(grads: dict[Node, Any]) -> None:
             node.grad = g
 
 
+# ---------------------------------------------------------------- float16
+HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
+
+
+def is_half(x: Any) -> bool:
+    """Whether x is an array or a Tensor of float16."""
+    return getattr(x, "dtype", None) is HALF
+
+
+def _widened(x: Any) -> Any:
+    return cast(x, SINGLE) if is_half(x) else x
+
+
+def rounded_once(function: Callable, args: tuple, kwargs: dict) -> Any:
+    """What a function gives for float32 in the place of float16; float16 again unless a wider dtype decides."""
+    floats = [a for a in map(unbox, (*args, *kwargs.values())) if isinstance(a, ndarray) and a.dtype.kind == "f"]
+    deciding = [a for a in floats if a.ndim] or floats
+    found = function(*map(_widened, args), **{k: _widened(v) for k, v in kwargs.items()})
+    if any(a.dtype is not HALF for a in deciding):
+        return found
+    several = isinstance(found, tuple)
+    parts = [cast(f, HALF) if f.dtype is SINGLE else f for f in (found if several else (found,))]
+    return tuple(parts) if several else parts[0]
+
+
+def in_float32(function: Callable) -> Callable:
+    """Decorator: a function of float16 computes in float32, and rounds its results and their gradients once."""
+    @functools.wraps(function)
+    def computed(*args: Any, **kwargs: Any) -> Any:
+        if any(map(is_half, args)) or kwargs and any(map(is_half, kwargs.values())):
+            return rounded_once(function, args, kwargs)
+        return function(*args, **kwargs)
+
+    return computed
+
+
 # ---------------------------------------------------------------- what the engine itself computes
 def _sum_to(x: ndarray, shape: tuple) -> ndarray:
     if x.shape == shape:
@@ -498,7 +545,7 @@ def _sum_to(x: ndarray, shape: tuple) -> ndarray:
     if len(shape) == 1 and x.shape[lead:] == shape and x.size:
         return add_up(x if lead == 1 else x.reshape(-1, shape[0]), 0)
     dims = (*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1))
-    return x.sum(dims, keepdims=True).reshape(shape)
+    return add_up(x, dims, True).reshape(shape)
 
 
 def _broadcast_to(x: ndarray, shape: tuple) -> ndarray:

@@ -207,3 +207,9 @@ def _unsigned(index):
 def all_inside(index, n):
     """Whether all of an array of whole numbers are in [0, n)."""
     return not index.size or bool(np.maximum.reduce(_unsigned(index), axis=None) < n)
+
+
+def all_in_range(x):
+    """Whether none of an array's floating-point numbers is infinite, 0, or so small that it has lost digits."""
+    size = np.abs(unbox(x))
+    return bool(((np.finfo(size.dtype).tiny <= size) & (size < math.inf)).all())

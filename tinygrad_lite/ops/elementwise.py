@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..engine.tape import cast, primitive
+from ..engine.tape import cast, in_float32, primitive
 from ..engine.values import unbox
 from .arguments import promote, promote_float
 
@@ -49,7 +49,7 @@ def _all_whole(*numbers):
 def _refuse_zero(x, y):
     """Whole numbers divided by 0 are an error, as in PyTorch; numpy gives 0."""
     if _all_whole(x, y) and not np.all(y):
-        raise ValueError("a whole number is divided by 0")
+        raise ValueError("a whole number is divided by zero")
 
 
 def _floor_divide(x, y):
@@ -72,7 +72,8 @@ _div = primitive(np.true_divide,
                  lambda g, out, x, y: -g * (x / y) / y, promote=promote_float, name="div")
 _pow = primitive(_pow_each,
                  lambda g, out, x, y: g * where(y == 0, 0.0, y * x ** where(y == 0, 1.0, y - 1)),
-                 lambda g, out, x, y: g * where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x))),
+                 lambda g, out, x, y: g * where((x == 0) & (y >= 0), 0.0,
+                                                out * log(where((x == 0) & (y >= 0), 1.0, x))),
                  promote=promote, name="pow")
 _pow_scalar = primitive(_pow_, lambda g, out, x, p: g * (p * x ** (p - 1)) if p else g * 0.0, None)
 neg = primitive(np.negative, lambda g, out, x: -g)
@@ -175,16 +176,19 @@ def clamp(x, min=None, max=None):
     return clamp_max(x, max) if min is None else _clamp_between(x, min, max)
 
 
+@in_float32
 def lerp(start, end, weight):
     """start + weight * (end - start)"""
     return start + weight * (end - start)
 
 
+@in_float32
 def addcmul(x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 * tensor2"""
     return x + _scaled(tensor1, value) * tensor2
 
 
+@in_float32
 def addcdiv(x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 / tensor2"""
     return x + _scaled(tensor1, value) / tensor2

@@ -5,7 +5,7 @@ import string
 
 import numpy as np
 
-from ..engine.tape import broadcast_to, cast, primitive
+from ..engine.tape import broadcast_to, cast, in_float32, primitive
 from .arguments import dim_of, promote, result_type
 from .index import diagonal
 from .reduce import sum
@@ -63,11 +63,13 @@ def outer(x, y):
     return unsqueeze(x, 1) * y
 
 
+@in_float32
 def addmm(x, mat1, mat2, *, beta=1, alpha=1):
     """beta * x + alpha * (mat1 @ mat2)"""
     return _weighed("addmm", x, mm(mat1, mat2), beta, alpha)
 
 
+@in_float32
 def baddbmm(x, batch1, batch2, *, beta=1, alpha=1):
     """beta * x + alpha * (batch1 @ batch2), matrix by matrix"""
     return _weighed("baddbmm", x, bmm(batch1, batch2), beta, alpha)

@@ -1,11 +1,13 @@
 """Reductions over one dimension, several, or all."""
 
+import functools
 import math
 
 import numpy as np
 
-from ..engine.reductions import ONES, add_up, has_short_rows
-from ..engine.tape import broadcast_to, by_hand, cast, primitive
+from ..engine.mode import opaque
+from ..engine.reductions import add_up, has_short_rows
+from ..engine.tape import broadcast_to, by_hand, cast, in_float32, primitive
 from ..engine.values import unbox
 from .arguments import WIDER, axis_of, count_of, dim_of, dims_of, lost_dims
 from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
@@ -17,10 +19,8 @@ from .shape import clone, reshape, squeeze, unsqueeze
 
 def _sum(x, dim=None, keepdim=False):
     """The sum over dims (all without); of whole numbers and bools as int64, of float16 in float32."""
-    if x.dtype.char in ONES:
+    if x.dtype.kind == "f":
         return add_up(x, axis_of(x, dim), keepdim)
-    if x.dtype == np.float16:  # accumulated in float32
-        return np.add.reduce(x, axis_of(x, dim), np.float32, None, keepdim).astype(np.float16)
     return np.add.reduce(x, axis_of(x, dim), WIDER.get(x.dtype.kind), None, keepdim)
 
 
@@ -50,31 +50,46 @@ def _var(x, dim, correction, keepdim):
     return sum(centred * centred, dim, keepdim) / freedom, centred, freedom
 
 
+def _std_rule(g, out, x, dim, correction, keepdim, centred, freedom):
+    lost = lost_dims(x, dim, keepdim)
+    g, out = unsqueeze(g, lost), unsqueeze(out, lost)
+    return where(out == 0, 0.0, centred / where(out == 0, 1.0, out) * (g / freedom))
+
+
+@by_hand(_std_rule)
+def _std(x, dim, correction, keepdim):
+    centred = x - mean(x, dim, True)
+    freedom = np.maximum(x.dtype.type(count_of(x, dim) - correction), 0)
+    return vector_norm(centred, 2, dim, keepdim) / sqrt(freedom), centred, freedom
+
+
+def _divisor(dim, unbiased, correction):
+    """dim, and how much less than the count the divisor is; a truth in the place of dim is about that."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    return dim, int(unbiased) if correction is None else correction
+
+
 def var(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """Variance; divided by n - 1, or n with unbiased=False, or n - correction. NaN for one element."""
-    if isinstance(dim, bool):  # var(x, False) is about the divisor
-        dim, unbiased = None, dim
-    return _var(x, dim, int(unbiased) if correction is None else correction, keepdim)
+    return _var(x, *_divisor(dim, unbiased, correction), keepdim)
 
 
 def std(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """Standard deviation, the root of `var`; where it is 0, its gradient is 0."""
-    return _root(var(x, dim, unbiased, keepdim, correction=correction))
+    return _std(x, *_divisor(dim, unbiased, correction), keepdim)
 
 
 def var_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """The pair (variance, mean)."""
-    over = None if isinstance(dim, bool) else dim
-    return var(x, dim, unbiased, keepdim, correction=correction), mean(x, over, keepdim)
+    dim, correction = _divisor(dim, unbiased, correction)
+    return _var(x, dim, correction, keepdim), mean(x, dim, keepdim)
 
 
 def std_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """The pair (standard deviation, mean)."""
-    over = None if isinstance(dim, bool) else dim
-    return std(x, dim, unbiased, keepdim, correction=correction), mean(x, over, keepdim)
-
-
-_root = primitive(np.sqrt, lambda g, out, x: where(out == 0, 0.0, g / where(out == 0, 1.0, 2 * out)))
+    dim, correction = _divisor(dim, unbiased, correction)
+    return _std(x, dim, correction, keepdim), mean(x, dim, keepdim)
 
 
 # ---------------------------------------------------------------- extremes
@@ -167,6 +182,32 @@ def median(x, dim=None, keepdim=False):
 
 
 # ---------------------------------------------------------------- norms
+def _root_of_powers(x, p, dim, keepdim):
+    return np.sqrt(_sum(x * x, dim, keepdim)) if p == 2 else _sum(np.abs(x) ** p, dim, keepdim) ** (1 / p)
+
+
+@functools.cache
+def _safe_range(dtype, p):
+    """Between which norms no power of an element that counts has left the range of the dtype."""
+    info = np.finfo(dtype)
+    low = (float(info.tiny) / float(info.eps)) ** (1 / math.fabs(p))
+    return low, math.inf if p > 0 or not low else 1 / low
+
+
+@opaque(plain=_root_of_powers)
+def _norm(x, p, dim, keepdim):
+    """The p-norm; where powers may have left the range, once more of elements of about 1."""
+    out = _root_of_powers(x, p, dim, keepdim)
+    low, high = _safe_range(out.dtype, p)
+    least, most = (np.minimum.reduce(out, None), np.maximum.reduce(out, None)) if out.size > 1 else (out, out)
+    if not x.size or low < least and most < high:
+        return out
+    scale = (_amax if p > 0 else _amin)(np.abs(x), dim, True)
+    scale = np.where((scale > 0) & np.isfinite(scale), scale, 1)
+    out = _root_of_powers(x / scale, p, dim, True) * scale
+    return out if keepdim else squeeze(out, dims_of(x, dim))
+
+
 def _norm_rule(g, out, x, p, dim, keepdim):
     lost = lost_dims(x, dim, keepdim)
     g, out = unsqueeze(g, lost), unsqueeze(out, lost)
@@ -177,11 +218,7 @@ def _norm_rule(g, out, x, p, dim, keepdim):
     return where((out == 0) | (x == 0), 0.0, g * sign(x) * (size / safe) ** (p - 1))
 
 
-@by_hand(_norm_rule)
-def _norm(x, p, dim, keepdim):
-    if p == 2:
-        return sqrt(sum(x * x, dim, keepdim))
-    return sum(abs(x) ** p, dim, keepdim) ** (1 / p)
+_p_norm = primitive(in_float32(_norm), _norm_rule, name="norm")
 
 
 def vector_norm(x, ord=2, dim=None, keepdim=False):
@@ -197,7 +234,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False):
         return sum(where(x != 0, 1.0, x * 0.0), dim, keepdim)
     if ord == 1:
         return sum(abs(x), dim, keepdim)
-    return _norm(x, ord, dim, keepdim)
+    return _p_norm(x, ord, dim, keepdim)
 
 
 def _logsumexp_rule(g, out, x, dim, keepdim):
@@ -214,8 +251,7 @@ def logsumexp(x, dim=-1, keepdim=False):
         x = cast(x, np.float32)
     m = unbox(amax(x, dim, True)) if 0 not in x.shape else np.zeros((), x.dtype)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))  # so that x - m is never inf - inf
-    with np.errstate(divide="ignore"):  # log(0) is the -inf that is wanted
-        out = log(sum(exp(x - m), dim, True)) + m
+    out = log(sum(exp(x - m), dim, True)) + m
     return out if keepdim else squeeze(out, dims_of(x, dim))
 
 

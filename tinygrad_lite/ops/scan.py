@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ..engine.tape import primitive
+from ..engine.mode import mode
+from ..engine.tape import cast, in_float32, primitive
 from ..engine.values import unbox
-from .arguments import WIDER, axis_of, dim_of, lost_dims
+from .arguments import WIDER, all_in_range, axis_of, dim_of, lost_dims
 from .elementwise import clamp, exp, where
 from .index import flip, getitem, roll
 from .join import cat
@@ -17,14 +18,17 @@ def _cumsum(x, dim):
     return np.cumsum(x, dim if x.ndim else None, WIDER.get(x.dtype.kind)).reshape(x.shape)
 
 
+@in_float32
 def _cumprod(x, dim):
     return np.cumprod(x, dim if x.ndim else None, WIDER.get(x.dtype.kind)).reshape(x.shape)
 
 
+@in_float32
 def _logcumsumexp(x, dim):
     return np.logaddexp.accumulate(x, dim) if x.ndim else x.copy()
 
 
+@in_float32
 def _prod(x, dim=None, keepdim=False):
     """The product over one dim (all without); its gradient is right with zeros too."""
     if not isinstance(dim, int | None):
@@ -35,21 +39,27 @@ def _prod(x, dim=None, keepdim=False):
 def _prod_rule(g, out, x, dim, keepdim):
     lost = lost_dims(x, dim, keepdim)
     g, out = unsqueeze(g, lost), unsqueeze(out, lost)
-    if (unbox(x) != 0).all():
+    if (unbox(x) != 0).all() and (mode.as_text or all_in_range(out)):
         return g * (out / x)
     row, at = (reshape(x, -1), 0) if dim is None or not x.ndim else (x, dim_of(x, dim))
+    row = cast(row, np.float64)  # where the products of some may be larger than that of all
     one = np.ones_like(unbox(row)[(slice(None),) * at + (slice(0, 1),)])
     all_but_last = (slice(None),) * at + (slice(0, -1),)
     before = cat([one, getitem(cumprod(row, at), all_but_last)], at)
     after = flip(cat([one, getitem(cumprod(flip(row, at), at), all_but_last)], at), at)
-    return g * reshape(before * after, x.shape)  # for each element the product of the others
+    others = before * after
+    zero = unbox(row) == 0
+    beside_zero = (zero.sum(at, keepdims=True) > zero) & np.isfinite(unbox(row)).all()
+    others = where(beside_zero & np.isnan(unbox(others)), 0.0, others)  # not 0 * inf
+    return g * reshape(others, x.shape)  # for each element the product of the others
 
 
 def _cumprod_rule(g, out, x, dim):
     if not x.ndim:
         return g
-    if (unbox(x) != 0).all():
+    if (unbox(x) != 0).all() and (mode.as_text or all_in_range(out)):
         return flip(cumsum(flip(g * out, dim), dim), dim) / x
+    x, out = cast(x, np.float64), cumprod(cast(x, np.float64), dim)
     one = np.ones_like(unbox(out)[(slice(None),) * dim + (slice(0, 1),)])
     before = cat([one, getitem(out, (slice(None),) * dim + (slice(0, -1),))], dim)
     return before * flip(discounted_cumsum(flip(g, dim), roll(flip(x, dim), 1, dim), dim), dim)
@@ -81,6 +91,7 @@ def cumprod(x, dim):
     return _cumprod_along(x, dim_of(x, dim))
 
 
+@in_float32
 def discounted_cumsum(x, factor, dim):
     """s with s[i] = x[i] + factor[i] * s[i - 1] along dim: sums of all before, each step back counting `factor` less.
 

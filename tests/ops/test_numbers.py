@@ -1,0 +1,168 @@
+"""Numbers at the ends of their range: float16, second derivatives where a formula has a kink, and numpy's silence."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from calls import CASES, outputs, parameter, real, run, tensors
+from tinygrad_lite.nn import functional as F
+
+import tinygrad_lite as tl
+from tinygrad_lite import optim
+
+INF = math.inf
+
+
+# ---------------------------------------------------------------- float16
+UNSUPPORTED = {"inv", "solve", "det", "slogdet", "cholesky", "svd", "svdvals", "cofactors"}  # numpy has no linear algebra of float16
+BY_EPS = {"nn.functional.rms_norm"}  # its eps is that of the dtype
+
+
+def rounded(x):
+    return x.array.astype(np.float16).astype(np.float64)
+
+
+@pytest.mark.parametrize("name, function, row, sample", [c for c in CASES if c.values[0] not in UNSUPPORTED | BY_EPS])
+def test_float16_is_computed_in_float32_and_rounded_once(name, function, row, sample):
+    def parameter64(x):
+        x = parameter(x, np.float16)
+        return x.double() if isinstance(x, tl.Tensor) and x.dtype == np.float16 else x
+
+    halves = tensors(sample, np.float16)
+    exact = [tl.tensor(x.array, dtype=np.float64, requires_grad=True) for x in halves]
+    found = real(run(function, sample, halves, lambda x: parameter(x, np.float16)))
+    expected = real(run(function, sample, exact, parameter64))
+    for a, b in zip(found, expected):
+        np.testing.assert_allclose(a.array, rounded(b), rtol=3e-3, atol=2e-5)
+    for lot, wrt in ((found, halves), (expected, exact)):
+        lot[:] = [out for out in lot if out.requires_grad]
+        seeds = [tl.tensor(np.cos(np.arange(out.numel())).reshape(out.shape).astype(np.float16)).to(out.dtype) for out in lot]
+        if lot and row.differentiable:
+            lot[:] = tl.autograd.grad(lot, wrt, seeds, allow_unused=True)
+    for a, b in zip(found, expected):
+        if a is not None and row.differentiable:
+            assert a.dtype == np.float16
+            np.testing.assert_allclose(a.array, rounded(b), rtol=3e-3, atol=1e-3)
+
+
+HALVES = {  # what: (function, input, value)
+    "layer_norm": (lambda x: F.layer_norm(x, (4,)), [300, -300, 150, 20], [1.1641, -1.5488, 0.4861, -0.10175]),
+    "rms_norm": (lambda x: F.rms_norm(x, (2,)), [300, -300], [1, -1]),
+    "group_norm": (lambda x: F.group_norm(x[None, :, None], 1)[0, :, 0], [300, -300], [1, -1]),
+    "batch_norm": (lambda x: F.batch_norm(x[:, None], training=True)[:, 0], [300, -300], [1, -1]),
+    "normalize": (lambda x: F.normalize(x, dim=0), [30000, 40000], [0.6, 0.8]),
+    "norm": (tl.norm, [600, 800], 1000), "std": (lambda x: x.std(unbiased=False), [300, -300], 300),
+    "cosine": (lambda x: F.cosine_similarity(x, x, 0), [300, 400], 1),
+    "mse": (lambda x: F.mse_loss(x, x * 0), [300] + [0] * 99, 900),
+    "prod": (tl.prod, [300, 300, 0.01], 900), "logsumexp": (tl.logsumexp, [10] * 3000, 18.006),
+    "softmax": (lambda x: F.softmax(x, 0)[0] * 4096, [1] * 4096, 1),
+}
+
+
+@pytest.mark.parametrize("what", HALVES)
+def test_float16_keeps_what_float32_can(what):
+    function, data, value = HALVES[what]
+    out = function(tl.tensor(np.array(data, np.float16)))
+    assert out.dtype == np.float16
+    np.testing.assert_allclose(out.array, value, rtol=1e-3)
+
+
+def test_float16_gradients_of_a_broadcast_accumulate_in_float32():
+    bias = tl.zeros(2, dtype=np.float16, requires_grad=True)
+    (tl.zeros(5000, 2, dtype=np.float16) + bias).sum().backward()
+    assert bias.grad.tolist() == [5000, 5000]
+
+
+def test_a_float32_weight_decides_the_dtype():
+    x, weight = tl.tensor(np.ones((2, 3), np.float16)), tl.ones(3)
+    assert F.layer_norm(x, (3,), weight).dtype == np.float32 and F.layer_norm(x, (3,)).dtype == np.float16
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam, optim.AdamW, lambda p, lr: optim.SGD(p, lr, momentum=0.9)])
+def test_optimizers_of_float16_parameters_are_those_of_float32_rounded(make):
+    p, q = (tl.tensor(np.array([1.0, 2, 3, 4], dtype), requires_grad=True) for dtype in (np.float16, np.float32))
+    optimizers = [make([x], lr=0.01) for x in (p, q)]
+    for _ in range(3):
+        for x, optimizer in zip((p, q), optimizers):
+            x.grad = tl.tensor(np.array([0, 6e-8, 1e-4, 300], x.dtype))
+            optimizer.step()
+    assert p.dtype == np.float16 and np.allclose(p, q, rtol=2e-3)
+
+
+# ---------------------------------------------------------------- second derivatives
+SECOND = {  # what: (function, input, first, second derivative), elementwise
+    "softplus": (F.softplus, [0.0], [0.5], [0.25]), "logsigmoid": (F.logsigmoid, [0.0], [0.5], [-0.25]),
+    "logaddexp at a tie": (lambda x: tl.logaddexp(x, np.array([1.5])), [1.5], [0.5], [0.25]),
+    "BCE with logits": (lambda x: F.binary_cross_entropy_with_logits(x, tl.tensor([0.0, 1.0, 0.3]), reduction="sum"),
+                        [0.0, 0.0, 0.0], [0.5, -0.5, 0.2], [0.25] * 3),
+    "weighted BCE with logits": (lambda x: F.binary_cross_entropy_with_logits(x, tl.tensor([1.0]), pos_weight=tl.tensor(2.0)),
+                                 [0.0], [-1.0], [0.5]),
+    "BCE where it is settled": (lambda x: F.binary_cross_entropy(x, tl.tensor([0.0, 1.0]), reduction="sum"),
+                                [0.0, 1.0], [0, 0], [0, 0]),
+    "huber": (lambda x: F.huber_loss(x, x.detach() * 0, reduction="sum"), [0.0, 0.5, 1.0, 2.0], [0, 0.5, 1, 1], [1, 1, 0, 0]),
+    "smooth_l1": (lambda x: F.smooth_l1_loss(x, x.detach() * 0, reduction="sum", beta=0.5), [0.0, 1.0], [0, 1], [2, 0]),
+    "sigmoid": (tl.sigmoid, [0.0], [0.25], [0.0]), "silu": (F.silu, [0.0], [0.5], [0.5]),
+    "gelu": (F.gelu, [0.0], [0.5], [2 / math.sqrt(2 * math.pi)]), "mish": (F.mish, [0.0], [0.6], [0.64]),
+    "atan2 on the diagonal": (lambda x: tl.atan2(x, np.array([2.0])), [2.0], [0.25], [-0.125]),
+    "hypot": (lambda x: tl.hypot(x, np.array([4.0])), [3.0], [0.6], [0.128]),
+}
+
+
+@pytest.mark.parametrize("what", SECOND)
+def test_first_and_second_derivative(what):
+    function, data, first, second = SECOND[what]
+    x = tl.tensor(np.array(data), requires_grad=True)
+    (g,) = tl.autograd.grad(function(x).sum(), [x], create_graph=True)
+    (h,) = tl.autograd.grad(g.sum(), [x])
+    np.testing.assert_allclose(g.array, first, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(h.array, second, rtol=1e-6, atol=1e-12)
+
+
+def test_a_cosine_has_curvature_where_it_is_one():
+    y = np.array([1.0, 2.0, 3.0])
+    assert tl.autograd.gradgradcheck(lambda x: F.cosine_similarity(x, y, 0), tl.tensor(y, requires_grad=True))
+
+
+# ---------------------------------------------------------------- numpy's warnings
+SPECIAL = np.array([0.0, -1.0, 1e30, 1e-30, INF, -INF, np.nan])
+
+
+@pytest.mark.parametrize("name, function, row, sample", CASES)
+def test_no_warning_reaches_the_user(name, function, row, sample):
+    def strange(x):
+        values = np.resize(SPECIAL, x.shape).astype(np.float32)
+        return tl.tensor(values * 0.5 + 0.5 if name.endswith("binary_cross_entropy") else values, requires_grad=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            found = [out for out in outputs(run(function, sample, [strange(x) for x in tensors(sample)])) if out.requires_grad]
+        except (RuntimeError, ValueError, np.linalg.LinAlgError):  # what is refused
+            return
+        if found:
+            sum(out.sum() for out in found).backward()
+
+
+def test_numpys_own_warnings_stay_the_users():
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        tl.log(tl.zeros(1))
+        np.log(np.zeros(1))
+
+
+def test_compiled_programs_and_conversions_are_silent():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        program = tl.compile(lambda x: (F.softplus(x), tl.log(x * 0), x / 0))
+        for _ in range(4):
+            program(tl.tensor([math.nan, 1.0]))
+        assert tl.tensor([1e60]).item() == INF and tl.tensor([70000.0]).half().item() == INF
+        x = tl.zeros(1)
+        x.copy_(tl.tensor([1e60], dtype=np.float64))
+        assert x.item() == INF and np.isnan(F.softmax(np.array([-INF, -INF]), 0)).all()
+
+
+@pytest.mark.parametrize("divide", [lambda x: x // 0, lambda x: x % 0, lambda x: tl.div(x, 0, rounding_mode="trunc")])
+def test_a_whole_number_divided_by_zero_is_refused(divide):
+    with pytest.raises(RuntimeError, match="divided by zero"):
+        divide(tl.tensor([1, 2]))
