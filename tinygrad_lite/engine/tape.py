@@ -239,18 +239,20 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
 
 def _unary(forward: Callable, promote: Callable | None, general: Callable) -> Any:
     """The call path of operations of one argument."""
-    def op(input: Any) -> Any:
-        if not isinstance(input, Value):
+    def op(x: Any = None, *, input: Any = None) -> Any:
+        if x is None:
+            x = input
+        if not isinstance(x, Value):
             if mode.special:
-                return general(input)
-            return forward(input) if silent.get() else mode.quietly(forward, input)
-        node, a = input.node, input.array
+                return general(x)
+            return forward(x) if silent.get() else mode.quietly(forward, x)
+        node, a = x.node, x.array
         if not mode.fast:
             if mode.special:
-                return general(input)
+                return general(x)
             node = None
-        elif rewritten and input.view_of is not None:
-            return general(input)
+        elif rewritten and x.view_of is not None:
+            return general(x)
         try:
             if promote is not None and a.dtype.kind != "f":
                 (a,) = promote(a)
