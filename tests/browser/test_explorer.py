@@ -107,6 +107,20 @@ def test_modules_close_and_open(page):
     assert page.locator(".node").count() == boxes
 
 
+def test_a_module_that_runs_twice_closes_into_two_boxes_without_a_loop(browser, tmp_path):
+    model = nn.Sequential({"a:b": nn.Linear(3, 3), "toString": nn.Tanh()})
+    with tl.study():
+        out = model(model(tl.ones(2, 3)).exp())
+    page = browser.new_page()
+    page.goto(tl.explore(out, tmp_path / "page.html", model).as_uri())
+    page.get_by_role("button", name="collapse").click()
+    assert page.locator(".node.module text:first-of-type").all_text_contents() == ["+ a:b", "+ toString"] * 2
+    assert page.evaluate("edges.every(e => boxes.get(e.tail).rank < boxes.get(e.head).rank)")
+    page.locator(".node.module").first.click()
+    assert page.locator(".node.module").count() == 2
+    page.close()
+
+
 def test_search_and_keyboard_alone(page):
     page.keyboard.press("/")
     page.keyboard.type("relu")

@@ -1,7 +1,9 @@
 """The explorer: one HTML file, of its own, that steps through a tape forward and backward."""
 
+import html
 import inspect
 import json
+import os
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -9,30 +11,33 @@ from typing import Any
 import numpy as np
 
 from .mathml import mathml
+from .refusals import need
 from .table import summary
-from .tape import Step, Tape
+from .tape import Step, Tape, tape_for
 
 PAGE = Path(__file__).with_name("explorer.html")
 HEAT, BINS, FEW = 24, 24, 12  # cells a side of a heat map, bars of a histogram, values that are shown as they are
 
 
 def explore(output: Any, path: str | Path = "graph.html", names: Any = None) -> Path:
-    """Write the explorer of the graph that leads to a Tensor (or of a Tape); gives the file's path.
+    """Write the explorer of the graph that leads to a Tensor, to several, or of a Tape; gives the file's path.
 
     Arrows step through the forward and then the backward pass; the side panel shows values, gradients, and the rule of
     each step. names: a Module, or a dict of names with their leaves. Recorded inside study(), operations say their
     source line and lie in their modules, which open and close. Arrays are summarised: of more than 12 elements a
     histogram and a heat map of at most 24 x 24 cells.
     """
-    tape = output if isinstance(output, Tape) else Tape(output, names)
-    if not tape.gradients:
-        last = tape[tape.output]
-        tape.backward(None if last.value.size == 1 else np.ones(last.shape, last.dtype))
+    need(isinstance(path, (str, os.PathLike)), "explore: path is the name of an HTML file, and the names come after it",
+         path)
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm", ""):
+        raise ValueError(f"explore: it writes HTML, so path ends in .html, not in {path.suffix!r}: tl.draw makes pictures")
+    tape = tape_for("explore", output, names)
+    tape.ensure_gradients()
     totals = _running_totals(tape)
-    data = {"steps": [_step(tape, step, totals) for step in tape], "output": tape.output,
+    data = {"steps": [_step(tape, step, totals) for step in tape],
             "memory": tape.memory, "flops": tape.flops, "few": FEW, "heat": HEAT}
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    path = Path(path)
     path.write_text(PAGE.read_text(encoding="utf-8").replace("/*DATA*/ null", text), encoding="utf-8")
     return path
 
@@ -40,7 +45,7 @@ def explore(output: Any, path: str | Path = "graph.html", names: Any = None) -> 
 def _running_totals(tape: Tape) -> dict[tuple[int, int], np.ndarray]:
     """By (step, argument): the gradient of what the argument is, once this contribution has been added."""
     totals: dict[tuple[int, int], np.ndarray] = {}
-    now: dict[int, np.ndarray] = {}
+    now = dict(tape.seeds)
     for (index, argument), d in tape.contributions.items():  # in the order they ran
         source: Any = tape[index].inputs[argument]
         now[source] = totals[index, argument] = now[source] + d if source in now else d
@@ -52,7 +57,7 @@ def _step(tape: Tape, step: Step, totals: dict[tuple[int, int], np.ndarray]) -> 
     for argument, source in enumerate(step.inputs):
         if (step.index, argument) in tape.contributions:
             sent.append({"to": source, "rule": step.rules[argument],
-                         "math": [mathml(line) for line in step.rules[argument]], "code": _code(step, argument),
+                         "math": list(map(_math, step.rules[argument])), "code": _code(step, argument),
                          "look": look(tape.contributions[step.index, argument]),
                          "total": look(totals[step.index, argument])})
     said = {name: str(value)[:60] if not isinstance(value, np.ndarray) else f"array{list(value.shape)}"
@@ -62,6 +67,14 @@ def _step(tape: Tape, step: Step, totals: dict[tuple[int, int], np.ndarray]) -> 
             "parameters": said, "made": step.is_operation, "value": look(step.value), "memory": step.memory,
             "flops": step.flops, "sent": sent,
             "grad": look(tape.gradients[step.index]) if step.index in tape.gradients else None}
+
+
+def _math(line: str) -> str:
+    """A line of a rule as mathematics; one that mathematics has no signs for, as some of users' own have, as it is."""
+    try:
+        return mathml(line)
+    except (SyntaxError, ValueError):
+        return f"<code>{html.escape(line)}</code>"
 
 
 def _code(step: Step, argument: int) -> str:

@@ -1,15 +1,19 @@
 """The tape as a picture: a graphviz graph of operations, modules, and the leaves and constants they read."""
 
 import html
+import re
 import shutil
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .refusals import nearest, need, whole
 from .table import summary
-from .tape import Step, Tape
+from .tape import Step, Tape, tape_for
 
 if TYPE_CHECKING:
     import graphviz
@@ -25,6 +29,33 @@ STYLES = {  # by shape and line too, so that they differ in grey
 }
 ELEMENTWISE = frozenset("add mul sub div pow neg abs exp log sqrt tanh sigmoid relu sin cos where maximum "
                         "minimum square reciprocal erf gelu silu clamp clamp_min clamp_max to".split())
+DIRECTIONS = ("TB", "LR", "BT", "RL")
+UNDRAWN = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # control characters and their like
+
+
+@dataclass(eq=False)
+class Box:
+    """What is drawn as one box: a step, a chain of steps, or those of one run of the module at `path`."""
+
+    steps: list[Step]
+    path: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What edges call it. What users name is only drawn: graphviz takes what follows a colon for a port."""
+        return f"{'module' if self.path else 'v'}{self.steps[-1].index}"
+
+    @property
+    def home(self) -> tuple[str, ...]:
+        """The modules that it lies in."""
+        return self.path[:-1] if self.path else self.steps[-1].path
+
+    @property
+    def style(self) -> dict[str, str]:
+        """Shape, line and colour."""
+        if self.path:
+            return STYLES["module"]
+        return STYLES["operation" if self.steps[-1].is_operation else self.steps[-1].op]
 
 
 def use_any_dot() -> None:
@@ -44,124 +75,137 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
          fold: bool = False, direction: str = "TB") -> "graphviz.Digraph":
     """The graph that leads to a Tensor (or of a Tape); it shows itself in Jupyter, .render(outfile="graph.svg") writes.
 
-    names: a Module, or a dict of names with their leaves. values, gradients: say them in the boxes, of small matrices
-    as a heat map (red above 0, blue below). Operations recorded inside study() lie in boxes of their modules; modules
-    below `depth` (0: all) are one box each, by default as many as bring the picture under 300. fold: chains of
-    elementwise operations as one box. direction: "TB" or "LR". A tensor without a tape is a RuntimeError.
+    Several Tensors may be given in tuples, lists and dicts. names: a Module, or a dict of names with their leaves.
+    values, gradients: say them in the boxes, of small matrices as a heat map (red above 0, blue below). Operations
+    recorded inside study() lie in boxes of their modules; modules below `depth` (0: all) are one box each time that
+    they run, by default as many as bring the picture under 300. fold: chains of elementwise operations as one box.
+    direction: "TB" or "LR". A tensor without a tape is a RuntimeError.
     """
-    if direction not in ("TB", "LR", "BT", "RL"):
-        raise ValueError(f"draw: direction is TB, LR, BT or RL, not {direction!r}")
+    expected = f"draw: direction is one of {', '.join(DIRECTIONS)}"
+    need(isinstance(direction, str), expected, direction)
+    if direction not in DIRECTIONS:
+        raise ValueError(f"{expected}, not {direction!r}{nearest(direction, DIRECTIONS)}")
+    if depth is not None:
+        depth = whole("draw: depth is a whole number from 0 on, where 0 draws the outermost modules as boxes", depth, 0)
+    tape = tape_for("draw", output, names)
+    use_any_dot()
     import graphviz
 
-    tape = output if isinstance(output, Tape) else Tape(output, names)
-    use_any_dot()
-    if gradients and not tape.gradients:
-        tape.backward(None if tape[tape.output].value.size == 1 else np.ones(tape[tape.output].shape))
-    groups = _groups(tape, depth, fold)
+    if gradients:
+        tape.ensure_gradients()
+    boxes = _boxes(tape, depth, fold)
     graph = graphviz.Digraph(graph_attr={"rankdir": direction},
                              node_attr={"fontname": "Helvetica", "fontsize": "11"},
                              edge_attr={"fontname": "Helvetica", "fontsize": "9"})
-    boxes: dict[str, list[Step]] = {}
-    for step in tape:
-        boxes.setdefault(groups[step.index], []).append(step)
-    _nest(graph, {box: _home(box, steps) for box, steps in boxes.items()},
-          lambda g, box: g.node(box, _label(tape, box, boxes[box], values, gradients), **_style(box, boxes[box])))
+    _nest(graph, list(dict.fromkeys(boxes.values())),
+          lambda g, box: g.node(box.name, _label(tape, box, values, gradients), **box.style))
     edges: dict[tuple[str, str], str] = {}
     for step in tape:
         for source in step.reads:
-            ends = groups[source], groups[step.index]
+            ends = boxes[source].name, boxes[step.index].name
             if ends[0] != ends[1]:
                 made = tape[source]
                 edges.setdefault(ends, str(list(made.shape)) if made.is_operation else "")
     for (tail, head), label in edges.items():
         graph.edge(tail, head, label=label or None)
-    graph.node("output", f"output\n{list(tape[tape.output].shape)}", **STYLES["output"])
-    graph.edge(groups[tape.output], "output")
+    for i, (name, index) in enumerate(zip(tape.output_names, tape.outputs)):
+        end = f"output{i or ''}"
+        graph.node(end, _text(f"output{' ' * bool(name)}{name}\n{list(tape[index].shape)}"), **STYLES["output"])
+        graph.edge(boxes[index].name, end)
     return graph
 
 
-def _groups(tape: Tape, depth: int | None, fold: bool) -> dict[int, str]:
-    """The box of each step: its own, that of the module it is collapsed into, or that of a folded chain."""
-    deepest = max((len(s.module.split(".")) for s in tape if s.module), default=0)
-    candidates = [depth] if depth is not None else [None, *range(deepest - 1, -1, -1)]
-    groups: dict[int, str] = {}
-    for level in candidates:
-        groups = {s.index: _collapsed(s, level) for s in tape}
-        for index, boxes in _readers(tape, groups).items():  # what only a collapsed module reads is part of it
-            step = tape[index]
-            private = step.op == "parameter" or step.op == "constant" and step.value.size == 1
-            if private and len(boxes) == 1 and boxes[0].startswith("module "):
-                groups[index] = boxes[0]
-        if len(set(groups.values())) <= LARGE:
-            break
-    if fold:
-        readers: dict[int, list[int]] = {}
-        for s in tape:
-            for source in s.reads:
-                readers.setdefault(source, []).append(s.index)
-        for s in tape:
-            before = [i for i in s.reads if tape[i].is_operation]
-            if s.op in ELEMENTWISE and len(before) == 1 and tape[before[0]].op in ELEMENTWISE and \
-                    readers[before[0]] == [s.index] and tape[before[0]].module == s.module:
-                groups[s.index] = groups[before[0]]
-    return groups
-
-
-def _readers(tape: Tape, groups: dict[int, str]) -> dict[int, list[str]]:
-    """The boxes that read each step."""
-    found: dict[int, dict[str, None]] = {}
+# ---------------------------------------------------------------- boxes
+def _boxes(tape: Tape, depth: int | None, fold: bool) -> dict[int, Box]:
+    """The box that each step is in."""
+    readers: dict[int, list[Step]] = {s.index: [] for s in tape}
     for s in tape:
         for source in s.reads:
-            found.setdefault(source, {})[groups[s.index]] = None
-    return {index: list(boxes) for index, boxes in found.items()}
+            readers[source].append(s)
+    deepest = max(len(s.path) for s in tape)
+    boxes: dict[int, Box] = {}
+    for level in [depth] if depth is not None else [None, *range(deepest - 1, -1, -1)]:
+        boxes = _runs(tape, level)
+        for s in tape:  # what only a collapsed module reads is part of it
+            homes = list({boxes[reader.index] for reader in readers[s.index]})
+            private = s.op == "parameter" or s.op == "constant" and s.value.size == 1
+            if private and len(homes) == 1 and homes[0].path and s.index not in tape.outputs:
+                homes[0].steps.insert(0, s)
+                boxes[s.index] = homes[0]
+        if len(set(boxes.values())) <= LARGE:
+            break
+    for s in tape if fold else ():
+        made = [tape[i] for i in s.reads if tape[i].is_operation]
+        if len(made) == 1 and {s.op, made[0].op} <= ELEMENTWISE and readers[made[0].index] == [s] and \
+                made[0].module == s.module and made[0].index not in tape.outputs and not boxes[s.index].path:
+            boxes[s.index] = boxes[made[0].index]
+            boxes[s.index].steps.append(s)
+    return boxes
 
 
-def _collapsed(step: Step, level: int | None) -> str:
-    parts = step.module.split(".") if step.module else []
-    return f"module {'.'.join(parts[: level + 1])}" if level is not None and len(parts) > level else f"v{step.index}"
+def _runs(tape: Tape, level: int | None) -> dict[int, Box]:
+    """A box for each step, or for steps that follow each other in one module as deep as `level`.
+
+    A module that runs again later has a box more: with one box for both, edges would run in a loop.
+    """
+    boxes: dict[int, Box] = {}
+    last = Box([])
+    for step in tape:
+        path = step.path[: level + 1] if level is not None and len(step.path) > level else ()
+        if not path or path != last.path:
+            last = Box([], path)
+        last.steps.append(step)
+        boxes[step.index] = last
+    return boxes
 
 
-def _home(box: str, steps: list[Step]) -> tuple[str, ...]:
-    """The modules that a box lies in."""
-    parts = tuple(steps[-1].module.split(".")) if steps[-1].module else ()
-    return tuple(box.removeprefix("module ").split("."))[:-1] if box.startswith("module ") else parts
-
-
-def _nest(graph: Any, homes: dict[str, tuple[str, ...]], put: Any, path: tuple[str, ...] = ()) -> None:
+def _nest(graph: Any, boxes: list[Box], put: Callable[[Any, Box], None], path: tuple[str, ...] = ()) -> None:
     """Boxes in clusters of clusters, in the order of the steps."""
-    inner: dict[str, dict[str, tuple[str, ...]]] = {}
-    for box, home in homes.items():
-        if home == path:
+    inner: dict[str, list[Box]] = {}
+    for box in boxes:
+        if box.home == path:
             put(graph, box)
         else:
-            inner.setdefault(home[len(path)], {})[box] = home
+            inner.setdefault(box.home[len(path)], []).append(box)
     for name, below in inner.items():
-        with graph.subgraph(name=f"cluster_{'.'.join((*path, name))}") as cluster:
-            cluster.attr(label=name, labeljust="l", fontname="Helvetica", fontsize="11", color="#999999",
+        with graph.subgraph(name=_text(f"cluster_{'.'.join((*path, name))}")) as cluster:
+            cluster.attr(label=_text(name), labeljust="l", fontname="Helvetica", fontsize="11", color="#999999",
                          style="rounded")
             _nest(cluster, below, put, (*path, name))
 
 
-def _style(box: str, steps: list[Step]) -> dict[str, str]:
-    if box.startswith("module "):
-        return STYLES["module"]
-    return STYLES["operation" if steps[-1].is_operation else steps[-1].op]
+# ---------------------------------------------------------------- what is written in them
+def _text(text: str) -> str:
+    """A label that is drawn as it is: for graphviz, backslashes, <...> and &...; mean something else."""
+    import graphviz
+
+    return graphviz.escape(_drawable(text).replace("&", "&amp;"))
 
 
-def _label(tape: Tape, box: str, steps: list[Step], values: bool, gradients: bool) -> str:
-    if box.startswith("module "):
-        count = sum(s.is_operation for s in steps)
-        return f"{box.removeprefix('module ')}\n{count} operation{'s' * (count != 1)}"
-    last = steps[-1]
-    lines = [", ".join(s.op for s in steps)] if last.is_operation else [last.name or last.op, str(list(last.shape))]
+def _cell(text: str) -> str:
+    """The same in a cell of a table."""
+    return html.escape(_drawable(text)).replace("\\", "\\\\").replace("\n", "<BR/>")
+
+
+def _drawable(text: str) -> str:
+    """The text, with what has no sign of its own, or what no SVG can hold, as Python writes it."""
+    return UNDRAWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _label(tape: Tape, box: Box, values: bool, gradients: bool) -> str:
+    last = box.steps[-1]
+    if box.path:
+        count = sum(s.is_operation for s in box.steps)
+        return _text(f"{'.'.join(box.path)}\n{count} operation{'s' * (count != 1)}")
+    lines = [", ".join(s.op for s in box.steps)] if last.is_operation else [last.name or last.op, str(list(last.shape))]
     shown = [("", last.value)] * values
     if gradients and last.index in tape.gradients:
         shown.append(("grad ", tape.gradients[last.index]))
     if not any(_is_small_matrix(a) for _, a in shown):
-        return "\n".join([*lines, *(what + _said(a) for what, a in shown)])
-    rows = [html.escape(line) for line in lines]
+        return _text("\n".join([*lines, *(what + _said(a) for what, a in shown)]))
+    rows = [_cell(line) for line in lines]
     for what, a in shown:
-        rows += [html.escape(what + _said(a)), *([_heat(a)] if _is_small_matrix(a) else [])]
+        rows += [_cell(what + _said(a)), *([_heat(a)] if _is_small_matrix(a) else [])]
     cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
     return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>>'
 

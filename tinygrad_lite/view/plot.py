@@ -5,20 +5,36 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler.program import leaves
 from ..engine.mode import no_grad
-from ..engine.values import unbox
+from ..engine.values import Value, unbox
 from ..nn import Module
+from .refusals import need, whole
 
 
 def _axes(ax: Any) -> Any:
     from matplotlib import pyplot  # an extra: pip install "tinygrad-lite[demo]"
 
+    need(ax is None or hasattr(ax, "plot"), "ax is matplotlib's axes, such as plt.gca()", ax)
     return pyplot.gca() if ax is None else ax
+
+
+def _numbers(expected: str, value: Any, *ndims: int) -> np.ndarray:
+    """The array that Tensors, arrays or lists of them are, of so many dimensions; else an error of what was expected."""
+    try:
+        array = np.asarray([unbox(x) for x in value] if isinstance(value, (list, tuple)) else unbox(value))
+    except ValueError:  # of rows of different lengths
+        array = np.asarray(None)
+    need(array.dtype.kind in "biuf", expected, value)
+    if ndims and array.ndim not in ndims:
+        raise ValueError(f"{expected}, not of shape {array.shape}")
+    return array
 
 
 def loss_curve(losses: Sequence[float], smooth: int = 0, ax: Any = None) -> Any:
     """Losses over steps on a logarithmic scale, with their running mean over `smooth` steps."""
-    ax = _axes(ax)
+    ax, losses = _axes(ax), _numbers("loss_curve: losses are numbers, one a step", losses, 1)
+    smooth = whole("loss_curve: smooth is a number of steps", smooth, 0)
     ax.plot(losses, alpha=0.4 if smooth else 1.0, label="loss")
     if 1 < smooth <= len(losses):
         ax.plot(np.arange(smooth - 1, len(losses)), np.convolve(losses, np.ones(smooth) / smooth, "valid"),
@@ -32,25 +48,32 @@ def loss_curve(losses: Sequence[float], smooth: int = 0, ax: Any = None) -> Any:
 
 def decision_boundary(predict: Callable[[np.ndarray], Any], X: Any, y: Any, points: int = 150, ax: Any = None) -> Any:
     """What predict(points (N, 2)) gives over the plane of X (N, 2): classes, or probabilities of one class (N,)."""
-    ax, X = _axes(ax), np.asarray(unbox(X))
-    if X.ndim != 2 or X.shape[1] != 2:
+    ax, X = _axes(ax), _numbers("decision_boundary: X is (N, 2), and comes after predict", X, 2)
+    if X.shape[1] != 2 or not len(X):
         raise ValueError(f"decision_boundary: X is (N, 2), not of shape {X.shape}")
+    need(callable(predict), "decision_boundary: predict is a function of points (N, 2)", predict)
+    y = _numbers(f"decision_boundary: y is ({len(X)},), as X has rows", y, 1)
+    points = whole("decision_boundary: points is a number from 2 on", points, 2)
     low, high = X.min(0), X.max(0)
     margin = 0.1 * (high - low)
     grid = np.stack(np.meshgrid(*(np.linspace(a, b, points) for a, b in zip(low - margin, high + margin))), -1)
     with no_grad():
-        values = np.asarray(unbox(predict(grid.reshape(-1, 2).astype(X.dtype))), float).reshape(points, points)
-    ax.contourf(grid[..., 0], grid[..., 1], values, levels=20, cmap="coolwarm", alpha=0.6)
-    ax.scatter(*X.T, c=np.asarray(unbox(y)), cmap="coolwarm", edgecolor="black", s=15)
+        values = np.asarray(unbox(predict(grid.reshape(-1, 2).astype(X.dtype))), float)
+    for what, found, count in (("y is", y, len(X)), ("predict gives", values, points**2)):
+        if found.size != count:
+            raise ValueError(f"decision_boundary: {what} one number a point, ({count},), not of shape {found.shape}")
+    ax.contourf(grid[..., 0], grid[..., 1], values.reshape(points, points), levels=20, cmap="coolwarm", alpha=0.6)
+    ax.scatter(*X.T, c=y, cmap="coolwarm", edgecolor="black", s=15)
     return ax
 
 
 def attention_map(weights: Any, queries: Sequence[str] | None = None, keys: Sequence[str] | None = None,
                   ax: Any = None) -> Any:
     """Attention weights (L, S): a row a query."""
-    ax, weights = _axes(ax), np.asarray(unbox(weights))
-    if weights.ndim != 2:
-        raise ValueError(f"attention_map: weights are (L, S), not of shape {weights.shape}; choose a row and a head")
+    ax, weights = _axes(ax), _numbers("attention_map: weights are (L, S), of one row and one head", weights, 2)
+    for what, names, count in zip(("queries", "keys"), (queries, keys), weights.shape):
+        if names is not None and len(names) != count:
+            raise ValueError(f"attention_map: {what} are {count} names, not {len(names)}")
     image = ax.imshow(weights, cmap="magma", vmin=0)
     ax.figure.colorbar(image, ax=ax)
     if keys is not None:
@@ -64,8 +87,9 @@ def attention_map(weights: Any, queries: Sequence[str] | None = None, keys: Sequ
 def histograms(arrays: dict[str, Any], bins: int = 50, ax: Any = None) -> Any:
     """Distributions by name on one scale, with the share of zeros and the standard deviation of each."""
     ax = _axes(ax)
+    need(isinstance(arrays, dict), "histograms: arrays is a dict of names with arrays", arrays)
     for name, array in arrays.items():
-        values = np.asarray(unbox(array)).ravel()
+        values = _numbers(f"histograms: {name!r} is an array of numbers", array).ravel()
         ax.hist(values, bins=bins, histtype="step", density=True,
                 label=f"{name}: {np.mean(values == 0):.0%} zeros, std {values.std():.2g}")
     ax.legend(fontsize="small")
@@ -74,8 +98,14 @@ def histograms(arrays: dict[str, Any], bins: int = 50, ax: Any = None) -> Any:
 
 def activations(model: Module, x: Any, bins: int = 50, ax: Any = None) -> Any:
     """`histograms` of what each module without children gives for x: dead ReLUs show as zeros."""
+    need(isinstance(model, Module), "activations: model is a Module, and comes before x", model)
     seen: dict[str, Any] = {}
-    handles = [m.register_forward_hook(lambda module, args, out, name=name: seen.update({name: unbox(out)}))
+
+    def note(name: str, out: Any) -> None:
+        arrays = [part.array for part in leaves(out) if isinstance(part, Value)]
+        seen.update({f"{name}[{i}]" if len(arrays) > 1 else name: array for i, array in enumerate(arrays)})
+
+    handles = [m.register_forward_hook(lambda module, args, out, name=name: note(name or type(module).__name__, out))
                for name, m in model.named_modules() if not list(m.children())]
     try:
         with no_grad():
@@ -88,6 +118,7 @@ def activations(model: Module, x: Any, bins: int = 50, ax: Any = None) -> Any:
 
 def gradients(model: Module, bins: int = 50, ax: Any = None) -> Any:
     """`histograms` of the parameters' gradients: vanishing ones show as a small standard deviation."""
+    need(isinstance(model, Module), "gradients: model is a Module", model)
     found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     if not found:
         raise RuntimeError("gradients: no parameter has a gradient; call backward() first")
@@ -96,8 +127,10 @@ def gradients(model: Module, bins: int = 50, ax: Any = None) -> Any:
 
 def weight_images(weight: Any, shape: tuple[int, int], columns: int = 8, ax: Any = None) -> Any:
     """The rows of a weight (units, H * W) as pictures of shape (H, W), side by side on one scale."""
-    ax, weight = _axes(ax), np.asarray(unbox(weight))
-    if weight.ndim != 2 or weight.shape[1] != shape[0] * shape[1]:
+    ax, weight = _axes(ax), _numbers("weight_images: a weight is (units, H * W)", weight, 2)
+    need(isinstance(shape, (tuple, list)) and len(shape) == 2, "weight_images: shape is (H, W)", shape)
+    columns = whole("weight_images: columns is a number from 1 on", columns, 1)
+    if weight.shape[1] != shape[0] * shape[1]:
         raise ValueError(f"weight_images: a weight of shape {weight.shape} has no rows of {shape} pictures")
     rows = -(-len(weight) // columns)
     sheet = np.full((rows * (shape[0] + 1) - 1, columns * (shape[1] + 1) - 1), np.nan)

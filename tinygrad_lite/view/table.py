@@ -69,7 +69,7 @@ def summary(a: np.ndarray, short: bool = False) -> str:
 # ---------------------------------------------------------------- rows
 def forward_half(tape: Any, limit: int, module: str | None = None) -> Half:
     """The steps; parameters and numbers stand in the rows that read them."""
-    steps = [s for s in tape if s.index == tape.output or s.label == f"v{s.index}"]
+    steps = [s for s in tape if s.index in tape.outputs or s.label == f"v{s.index}"]
 
     def group_row(group: list, path: str) -> Row:
         text = f"{group[0].label} … {group[-1].label}: {_totals(group)}"
@@ -88,8 +88,8 @@ def forward_half(tape: Any, limit: int, module: str | None = None) -> Half:
 
 def backward_half(tape: Any, limit: int, module: str | None = None) -> Half:
     """What each step sends back, in the order in which it ran."""
-    last, g = tape[tape.output], tape.gradients[tape.output]
-    seed = [Row(f"{last.label}.grad = {g.tolist() if g.size <= 3 else f'array{list(g.shape)}'}")]
+    seeds = [Row(f"{tape[i].label}.grad = {g.tolist() if g.size <= 3 else f'array{list(g.shape)}'}")
+             for i, g in tape.seeds.items()]
     ran: dict[int, list[int]] = {}
     for index, argument in tape.contributions:
         ran.setdefault(index, []).append(argument)
@@ -119,7 +119,7 @@ def backward_half(tape: Any, limit: int, module: str | None = None) -> Half:
         shown = {s.index for s in tape.find(module=module)}
         return Half([row for s in steps if s.index in shown for row in step_rows(s)])
     rows, note = _rows(steps, step_rows, group_row, limit)
-    return Half(seed + rows, note.removeprefix("; "))
+    return Half(seeds + rows, note.removeprefix("; "))
 
 
 def _rows(steps: list, rows_of: Callable[[Any], list[Row]], group_row: Callable[[list, str], Row], limit: int

@@ -4,6 +4,7 @@ import difflib
 import dis
 import functools
 import inspect
+import keyword
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from ..nn import Module, Parameter
 from ..nn import functional as F
 from ..ops import PRIMITIVES, VOCABULARY
 from ..textbook.rules import rule_lines
+from .refusals import nearest, need, whole
 from .table import LIMIT, Half, as_html, as_text, backward_half, forward_half, shape_of
 
 
@@ -70,8 +72,15 @@ class Step:
         number by its value, all else by v and the index."""
         if self.is_number:
             return str(self.value)
-        written = re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", f"model.{self.name}" if self.name[:1].isdigit() else self.name)
-        return written if self.op == "parameter" and IS_PATH(written) else f"v{self.index}"
+        parts = self.name.split(".")
+        if self.op != "parameter" or IS_LABEL(self.name) or not all(map(_is_written, parts)):
+            return f"v{self.index}"
+        return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", f"model.{self.name}" if parts[0].isdigit() else self.name)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The modules that it was recorded in, outermost first."""
+        return tuple(self.module.split(".")) if self.module else ()
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -142,13 +151,19 @@ class Step:
         return text if len(text) <= 24 else text[:21] + "..."
 
 
-IS_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*|\[\d+\])*").fullmatch
+IS_LABEL = re.compile(r"v\d+").fullmatch
+IS_PLACE = re.compile(r"0|[1-9][0-9]*").fullmatch
 VIEWS = frozenset({"reshape", "permute", "broadcast_to", "getitem"})
 FLOPS: dict[str, Callable[..., int]] = {  # of what takes more than one operation an element
     "matmul": lambda out, x, y: 2 * out.size * x.shape[-1],
     "linear": lambda out, x, w, b, *_: out.size * (2 * x.shape[-1] + (b is not None)),
     "scaled_dot_product_attention": lambda out, q, k, v, *_: 2 * q.size * k.shape[-2] + 2 * out.size * k.shape[-2],
 }
+
+
+def _is_written(part: str) -> bool:
+    """Whether a part of a parameter's name can be written after a dot or as an index."""
+    return bool(IS_PLACE(part)) or part.isidentifier() and not keyword.iskeyword(part)
 
 
 @functools.cache
@@ -219,32 +234,51 @@ def _copy(node: Node, inputs: tuple) -> Node:
     return copy
 
 
+def _tensors(view: str, output: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[str, Value]]:
+    """The Tensors in nested tuples, lists and dicts (None is passed over), with their places such as `0.loss`."""
+    if isinstance(output, Value):
+        yield ".".join(place), output
+        return
+    several = isinstance(output, (tuple, list, dict)) and len(output) > 0
+    need(several, f"{view}: it takes the Tensor that was computed, or several in a tuple, list or dict, and then the "
+                  "names", output)
+    for key, part in output.items() if isinstance(output, dict) else enumerate(output):
+        if part is not None:
+            yield from _tensors(view, part, (*place, str(key)))
+
+
 class Tape:
     """The steps that lead to a Tensor, leaves and constants first, operations in the order they ran.
 
-    It keeps the values, so that it can be read after backward() has freed the nodes. Index, slice, iterate, `find`;
-    print it for the table; `backward()` runs the rules and keeps every gradient; print `forward` or `backward` for one
-    half of the table.
+    Several Tensors may be given in tuples, lists and dicts: those that were not recorded are left out. It keeps the
+    values, so that it can be read after backward() has freed the nodes. Index, slice, iterate, `find`; print it for the
+    table; `backward()` runs the rules and keeps every gradient; print `forward` or `backward` for one half of the table.
     """
 
-    def __init__(self, output: Any, names: Any = None) -> None:
-        if not isinstance(output, Value):
-            raise TypeError(f"tape: it takes the Tensor that was computed, not a {type(output).__name__}")
-        if output.node is None:
-            raise RuntimeError("tape: the tensor was not recorded: no input requires grad, or it was made under "
+    def __init__(self, output: Any, names: Any = None, *, view: str = "tape") -> None:
+        """names: a Module, or a dict of names with their Tensors. view: what errors say was called."""
+        found = [(name, tensor) for name, tensor in _tensors(view, output) if tensor.node is not None]
+        if not found:
+            raise RuntimeError(f"{view}: the tensor was not recorded: no input requires grad, or it was made under "
                                "no_grad()")
         if isinstance(names, Module):
             names = dict(names.named_parameters())
-        if names and not (isinstance(names, dict) and all(isinstance(t, Value) for t in names.values())):
-            raise TypeError("tape: names is a Module, or a dict of names with their Tensors")
+        need(names is None or isinstance(names, dict) and all(
+            isinstance(name, str) and isinstance(t, Value) for name, t in names.items()),
+             f"{view}: names is a Module, or a dict of names with their Tensors, and comes after the output", names)
         called = {t.node or id(t.array): (name, t) for name, t in (names or {}).items()}
-        refuse_stale("tape", [output])
-        nodes, starts = tape_of([output.node])
-        self._made_from = output.node
+        refuse_stale(view, [tensor for _, tensor in found])
+        self._made_from = [tensor.node for _, tensor in found]
+        try:
+            nodes, starts = tape_of(dict.fromkeys(self._made_from))
+        except RuntimeError:
+            raise RuntimeError(f"{view}: backward() has freed the values of this graph: {view} before backward, or keep "
+                               "the tape with tl.tape") from None
         self._places: dict[Any, int] = {}
         self.steps: list[Step] = []
         self.gradients: dict[int, np.ndarray] = {}  # after backward(): the adjoint of each step
         self.contributions: dict[tuple[int, int], np.ndarray] = {}  # (step, argument): what it sent back
+        self.seeds: dict[int, np.ndarray] = {}  # what the backward pass began with, at the outputs
         before = {source: x for node in nodes for x, source in zip(node.args, node.inputs)
                   if source is not None and x is not source.array}  # values that were changed in place later
         own: dict[Any, Node] = {None: None}  # type: ignore[dict-item]
@@ -270,7 +304,9 @@ class Tape:
             line, module = getattr(node, "origin", ("", ""))
             self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, args, before.get(node, node.array),
                                       "", line, module, own[node], read))
-        self.output = self._places[own[output.node]]
+        self.outputs = [self._places[own[node]] for node in self._made_from]
+        self.output = self.outputs[0]
+        self.output_names = [name for name, _ in found]  # of each its place among several
 
     def _add(self, key: Any, step: Step) -> None:
         self._places[key] = step.index
@@ -291,20 +327,23 @@ class Tape:
         ValueError, with the names of its parts, for a function that is recorded as the operations it is made of; and
         for a module that has no step.
         """
-        inside = [s for s in self.steps if module is None or s.module == module or s.module.startswith(module + ".")]
+        need(op is None or isinstance(op, str), "find: op is the name of an operation, such as 'linear'", op)
+        need(module is None or isinstance(module, str), "find: module is a path, such as 'blocks.0'", module)
+        modules = {s.module for s in self.steps} - {""}
+        inside = [s for s in self.steps if module is None or f"{s.module}.".startswith(f"{module}.")]
         if module is not None and not inside:
-            near = ", ".join(difflib.get_close_matches(module, sorted({s.module for s in self.steps} - {""}), 5, 0))
+            near = ", ".join(difflib.get_close_matches(module, sorted(modules), 5, 0))
             raise ValueError(f"find: no step is in a module {module!r}" + (
                 f"; the nearest are {near}" if near else ": record the model inside `with tl.study():`"))
-        if op is not None and not any(s.op == op for s in self.steps):
+        ops = {s.op for s in self.steps}
+        if op is not None and op not in ops:
             parts, names = parts_of(op), known_names()
             if op not in names:
-                near = ", ".join(difflib.get_close_matches(op, sorted(names)))
-                raise ValueError(f"find: no operation is called {op!r}" + f"; do you mean {near}?" * bool(near))
-            here = parts & {s.op for s in self.steps}
+                hint = f"; do you mean module={op!r}?" if op in modules else nearest(op, names | ops)
+                raise ValueError(f"find: no operation is called {op!r}{hint}")
             if parts:
-                raise ValueError(f"find: {op} is recorded as its parts, so look for those: "
-                                 + (f"here {', '.join(sorted(here))}" if here else "none of them is on this tape"))
+                here = ", ".join(sorted(parts & ops)) or "none of them"
+                raise ValueError(f"find: {op} is recorded as its parts, so look for those: on this tape {here}")
         return [s for s in inside if op is None or s.op == op]
 
     @property
@@ -319,9 +358,9 @@ class Tape:
 
     # ---- backward
     @property
-    def forward(self) -> "Forward":
+    def forward(self) -> "Printed":
         """The steps, to print."""
-        return Forward(self)
+        return Printed(self)
 
     @property
     def backward(self) -> "Backward":
@@ -330,7 +369,11 @@ class Tape:
 
     def run_backward(self, gradient: Any = None) -> dict[int, np.ndarray]:
         """What calling `backward` does."""
-        last = self.steps[self.output]
+        given = gradient if len(self.outputs) > 1 and gradient is not None else [gradient] * len(self.outputs)
+        need(isinstance(given, (tuple, list)) and len(given) == len(self.outputs),
+             f"tape.backward: gradient is a list with one for each of the {len(self.outputs)} outputs", given)
+        ends = [Value(self.steps[i].value, self.steps[i].node) for i in self.outputs]
+        seeds = seeds_for(ends, [g if g is None else np.asarray(unbox(g)) for g in given])
         gradients: dict[int, np.ndarray] = {}
         contributions: dict[tuple[int, int], np.ndarray] = {}
 
@@ -341,13 +384,22 @@ class Tape:
                 if d is not None:
                     contributions[index, argument] = np.asarray(unbox(d))
 
-        backpropagate(seeds_for([Value(last.value, last.node)], [gradient]), retain_graph=True, observe=observe)
+        backpropagate(seeds, retain_graph=True, observe=observe)
         self.gradients, self.contributions = gradients, contributions
+        self.seeds = {self._places[node]: unbox(g) for node, g in seeds.items()}
         return gradients
+
+    def ensure_gradients(self) -> None:
+        """Run a backward pass from gradients of ones, unless one has run."""
+        if not self.gradients:
+            ones = [np.ones_like(self.steps[i].value) for i in self.outputs]
+            self.run_backward(ones if len(ones) > 1 else ones[0])
 
     def check(self, eps: float = 1e-6, tol: float = 1e-4) -> None:
         """Compare each step's rules with central differences along a random direction, in float64; RuntimeError names
         the first step (in the order of the forward pass) whose rule is wrong."""
+        if not (eps > 0 and tol > 0):
+            raise ValueError(f"check: eps and tol are above 0, not {eps} and {tol}")
         rng = np.random.default_rng(0)
         for step in self.steps:
             op = getattr(step.node, "op", None)
@@ -394,13 +446,16 @@ class Tape:
         width: columns, the terminal's unless given. A half of more than `limit` rows has a row a module instead, with
         totals; module: all the rows of that one.
         """
+        limit = whole("table: limit is a number of rows from 1 on", limit, 1)
+        if width is not None:
+            width = whole("table: width is a number of columns from 1 on", width, 1)
         return as_text(self._halves(limit, module), width, color)
 
     def _halves(self, limit: int, module: str | None = None) -> list[Half]:
         """The forward half, and the backward one or why there is none."""
-        last = self.steps[self.output]
         halves = [forward_half(self, limit, module)]
-        if not self.gradients and last.value.size == 1 and self._made_from.inputs is None:
+        numbers = all(self.steps[i].value.size == 1 for i in self.outputs)
+        if not self.gradients and numbers and any(node.inputs is None for node in self._made_from):
             try:
                 self.run_backward()  # the nodes were freed, so a backward pass ran
             except Exception as error:  # its values have been changed since, by an optimizer say, or a hook raised it
@@ -408,38 +463,14 @@ class Tape:
         return [*halves, backward_half(self, limit, module)] if self.gradients else halves
 
 
-@dataclass(frozen=True, repr=False)
-class Forward:
-    """The forward half of a tape's table."""
+class Printed:
+    """Half of a tape's table."""
 
-    tape: Tape
-
-    def __str__(self) -> str:
-        return as_text([forward_half(self.tape, LIMIT)])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return as_html([forward_half(self.tape, LIMIT)])
-
-
-@dataclass(frozen=True, repr=False)
-class Backward:
-    """The backward half of a tape's table, and the pass itself."""
-
-    tape: Tape
-
-    def __call__(self, gradient: Any = None) -> dict[int, np.ndarray]:
-        """The gradient of every step (by its index), from the tape's own values; `.grad` is not touched.
-
-        Hooks are run, as in any backward pass. gradient: of the output, needed unless that is a single number.
-        """
-        return self.tape.run_backward(gradient)
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
 
     def _half(self) -> Half:
-        if not self.tape.gradients:
-            self()
-        return backward_half(self.tape, LIMIT)
+        return forward_half(self.tape, LIMIT)
 
     def __str__(self) -> str:
         return as_text([self._half()])
@@ -448,3 +479,29 @@ class Backward:
 
     def _repr_html_(self) -> str:
         return as_html([self._half()])
+
+
+class Backward(Printed):
+    """The backward half of a tape's table, and the pass itself."""
+
+    def __call__(self, gradient: Any = None) -> dict[int, np.ndarray]:
+        """The gradient of every step (by its index), from the tape's own values; `.grad` is not touched.
+
+        Hooks are run, as in any backward pass. gradient: of the output, needed unless that is a single number; of
+        several outputs a list.
+        """
+        return self.tape.run_backward(gradient)
+
+    def _half(self) -> Half:
+        if not self.tape.gradients:
+            self()
+        return backward_half(self.tape, LIMIT)
+
+
+def tape_for(view: str, output: Any, names: Any) -> Tape:
+    """The Tape that a view was given, or of the Tensors that it was given."""
+    if not isinstance(output, Tape):
+        return Tape(output, names, view=view)
+    if names is not None:
+        raise TypeError(f"{view}: a Tape has its names already: give them to tl.tape")
+    return output
