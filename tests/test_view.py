@@ -1,6 +1,7 @@
 """The views of the tape, and the demo that draws it."""
 
 import _thread
+import signal
 import subprocess
 import sys
 import threading
@@ -92,7 +93,8 @@ def test_a_tape_whose_values_have_changed_says_so_instead_of_wrong_gradients():
     tape = tl.tape(loss, model)
     loss.backward()
     tl.optim.SGD(model.parameters(), lr=0.1).step()
-    assert "no backward rows" in str(tape) and "changed in place" in str(tape) and ".grad +=" not in str(tape)
+    printed = " ".join(str(tape).split())  # wherever the terminal breaks its lines
+    assert "no backward rows" in printed and "changed in place" in printed and ".grad +=" not in printed
     with pytest.raises(RuntimeError, match="changed in place"):
         tape.backward()
 
@@ -219,7 +221,7 @@ def test_a_module_that_is_not_there_is_an_error():
 
 
 def test_what_is_no_tensor_has_no_tape():
-    for thing in (3.0, len, [tl.ones(2)]):
+    for thing in (3.0, len, [len]):
         with pytest.raises(TypeError, match="it takes the Tensor"):
             tl.tape(thing)
 
@@ -369,6 +371,7 @@ def test_the_demo_reaches_its_accuracy_and_writes_its_files(tmp_path, capsys):
 
 
 def test_ctrl_c_keeps_what_was_learnt(tmp_path, capsys, monkeypatch):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is started without
     steps = iter(range(40))
     monkeypatch.setattr(tl.optim.Adam, "step", lambda self: None if next(steps) < 30 else _thread.interrupt_main())
     assert main(["demo", "--out", str(tmp_path)]) == 0

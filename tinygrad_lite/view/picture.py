@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .refusals import nearest, need, whole
+from .refusals import nearest, told, whole
 from .table import summary
 from .tape import Step, Tape, tape_for
 
@@ -60,10 +60,8 @@ class Box:
 
 def use_any_dot() -> None:
     """Let graphviz call the system's `dot`, or else graphviz-pure; with neither, RuntimeError."""
-    command = next((c for c in ("dot", "graphviz-pure") if shutil.which(c)), None)
-    beside = Path(sys.executable).with_name("graphviz-pure")
-    if command is None and beside.exists():
-        command = str(beside)
+    beside = str(Path(sys.executable).with_name("graphviz-pure"))
+    command = next(filter(shutil.which, ("dot", "graphviz-pure", beside)), None)
     if command is None:
         raise RuntimeError("drawing needs the dot command: pip install graphviz-pure")
     import graphviz  # here, and not with every import of the library: it takes long
@@ -81,10 +79,8 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
     they run, by default as many as bring the picture under 300. fold: chains of elementwise operations as one box.
     direction: "TB" or "LR". A tensor without a tape is a RuntimeError.
     """
-    expected = f"draw: direction is one of {', '.join(DIRECTIONS)}"
-    need(isinstance(direction, str), expected, direction)
     if direction not in DIRECTIONS:
-        raise ValueError(f"{expected}, not {direction!r}{nearest(direction, DIRECTIONS)}")
+        raise ValueError(f"draw: direction is TB, LR, BT or RL, not {told(direction)}{nearest(direction, DIRECTIONS)}")
     if depth is not None:
         depth = whole("draw: depth is a whole number from 0 on, where 0 draws the outermost modules as boxes", depth, 0)
     tape = tape_for("draw", output, names)
@@ -104,8 +100,7 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
         for source in step.reads:
             ends = boxes[source].name, boxes[step.index].name
             if ends[0] != ends[1]:
-                made = tape[source]
-                edges.setdefault(ends, str(list(made.shape)) if made.is_operation else "")
+                edges.setdefault(ends, str(list(tape[source].shape)) if tape[source].is_operation else "")
     for (tail, head), label in edges.items():
         graph.edge(tail, head, label=label or None)
     for i, (name, index) in enumerate(zip(tape.output_names, tape.outputs)):
@@ -123,7 +118,6 @@ def _boxes(tape: Tape, depth: int | None, fold: bool) -> dict[int, Box]:
         for source in s.reads:
             readers[source].append(s)
     deepest = max(len(s.path) for s in tape)
-    boxes: dict[int, Box] = {}
     for level in [depth] if depth is not None else [None, *range(deepest - 1, -1, -1)]:
         boxes = _runs(tape, level)
         for s in tape:  # what only a collapsed module reads is part of it

@@ -1,5 +1,6 @@
 """Curves and maps with matplotlib: each helper draws into `ax`, or the current axes, and gives the axes back."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,19 +20,19 @@ def _axes(ax: Any) -> Any:
     return pyplot.gca() if ax is None else ax
 
 
-def _numbers(expected: str, value: Any, *ndims: int) -> np.ndarray:
+def _numbers(expected: str, value: Any, ndim: int | None = None) -> np.ndarray:
     """The array that Tensors, arrays or lists of them are, of so many dimensions; else an error of what was expected."""
     try:
         array = np.asarray([unbox(x) for x in value] if isinstance(value, (list, tuple)) else unbox(value))
     except ValueError:  # of rows of different lengths
         array = np.asarray(None)
     need(array.dtype.kind in "biuf", expected, value)
-    if ndims and array.ndim not in ndims:
+    if ndim not in (None, array.ndim):
         raise ValueError(f"{expected}, not of shape {array.shape}")
     return array
 
 
-def loss_curve(losses: Sequence[float], smooth: int = 0, ax: Any = None) -> Any:
+def loss_curve(losses: Any, smooth: int = 0, ax: Any = None) -> Any:
     """Losses over steps on a logarithmic scale, with their running mean over `smooth` steps."""
     ax, losses = _axes(ax), _numbers("loss_curve: losses are numbers, one a step", losses, 1)
     smooth = whole("loss_curve: smooth is a number of steps", smooth, 0)
@@ -52,7 +53,7 @@ def decision_boundary(predict: Callable[[np.ndarray], Any], X: Any, y: Any, poin
     if X.shape[1] != 2 or not len(X):
         raise ValueError(f"decision_boundary: X is (N, 2), not of shape {X.shape}")
     need(callable(predict), "decision_boundary: predict is a function of points (N, 2)", predict)
-    y = _numbers(f"decision_boundary: y is ({len(X)},), as X has rows", y, 1)
+    y = _numbers("decision_boundary: y is (N,), one number a row of X", y, 1)
     points = whole("decision_boundary: points is a number from 2 on", points, 2)
     low, high = X.min(0), X.max(0)
     margin = 0.1 * (high - low)
@@ -71,15 +72,14 @@ def attention_map(weights: Any, queries: Sequence[str] | None = None, keys: Sequ
                   ax: Any = None) -> Any:
     """Attention weights (L, S): a row a query."""
     ax, weights = _axes(ax), _numbers("attention_map: weights are (L, S), of one row and one head", weights, 2)
-    for what, names, count in zip(("queries", "keys"), (queries, keys), weights.shape):
-        if names is not None and len(names) != count:
-            raise ValueError(f"attention_map: {what} are {count} names, not {len(names)}")
     image = ax.imshow(weights, cmap="magma", vmin=0)
     ax.figure.colorbar(image, ax=ax)
-    if keys is not None:
-        ax.set_xticks(range(len(keys)), keys, rotation=90)
-    if queries is not None:
-        ax.set_yticks(range(len(queries)), queries)
+    for what, names, count, show, turned in (("queries", queries, len(weights), ax.set_yticks, 0),
+                                             ("keys", keys, weights.shape[1], ax.set_xticks, 90)):
+        if names is not None:
+            if len(names) != count:
+                raise ValueError(f"attention_map: {what} are {count} names, not {len(names)}")
+            show(range(count), names, rotation=turned, parse_math=False)  # a token may be $
     ax.set(xlabel="key", ylabel="query")
     return ax
 
@@ -90,9 +90,10 @@ def histograms(arrays: dict[str, Any], bins: int = 50, ax: Any = None) -> Any:
     need(isinstance(arrays, dict), "histograms: arrays is a dict of names with arrays", arrays)
     for name, array in arrays.items():
         values = _numbers(f"histograms: {name!r} is an array of numbers", array).ravel()
-        ax.hist(values, bins=bins, histtype="step", density=True,
-                label=f"{name}: {np.mean(values == 0):.0%} zeros, std {values.std():.2g}")
-    ax.legend(fontsize="small")
+        label = f"{name}: {np.mean(values == 0):.0%} zeros, std {values.std():.2g}"
+        ax.hist(values, bins=bins, histtype="step", density=True, label=re.sub("^_", " _", label))  # _... is left out
+    for text in ax.legend(fontsize="small").get_texts():
+        text.set_parse_math(False)
     return ax
 
 

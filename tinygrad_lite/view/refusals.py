@@ -30,8 +30,8 @@ def whole(expected: str, value: Any, least: int) -> int:
     return number
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: object, known: Iterable[str]) -> str:
     """The known names that were probably meant, as the end of a message; empty where none is near."""
     spelt = {other.lower(): other for other in sorted(known)}
-    near = ", ".join(spelt[other] for other in difflib.get_close_matches(name.lower(), spelt))
+    near = ", ".join(spelt[other] for other in difflib.get_close_matches(str(name).lower(), spelt))
     return f"; do you mean {near}?" if near else ""

@@ -227,7 +227,7 @@ def _lines(rows: list[Row], width: int, color: bool) -> list[str]:
 
 def _wrapped(row: tuple[str, ...], widths: list[int], color: bool, bad: bool) -> list[str]:
     first, *more = textwrap.wrap(row[0], widths[0], subsequent_indent="    ") or [""]
-    cells = [cell.ljust(w) for cell, w in zip((first, *row[1:]), widths)]
+    cells = [" ".join(cell.split()).ljust(w) for cell, w in zip((first, *row[1:]), widths)]  # names may hold newlines
     colors = (*COLORS[:2], RED if bad else COLORS[2], COLORS[3])
     painted = [f"{c}{cell}\x1b[0m" if color else cell for c, cell, w in zip(colors, cells, widths) if w]
     return ["  ".join(painted).rstrip(), *(f"{COLORS[0]}{line}\x1b[0m" if color else line for line in more)]

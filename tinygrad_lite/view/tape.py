@@ -1,7 +1,6 @@
 """The tape as a sequence of steps, and as a table: the Wengert list, forward and backward."""
 
 import difflib
-import dis
 import functools
 import inspect
 import keyword
@@ -73,7 +72,7 @@ class Step:
         if self.is_number:
             return str(self.value)
         parts = self.name.split(".")
-        if self.op != "parameter" or IS_LABEL(self.name) or not all(map(_is_written, parts)):
+        if self.op != "parameter" or re.fullmatch(r"v\d+", self.name) or not all(map(_is_written, parts)):
             return f"v{self.index}"
         return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", f"model.{self.name}" if parts[0].isdigit() else self.name)
 
@@ -151,7 +150,6 @@ class Step:
         return text if len(text) <= 24 else text[:21] + "..."
 
 
-IS_LABEL = re.compile(r"v\d+").fullmatch
 IS_PLACE = re.compile(r"0|[1-9][0-9]*").fullmatch
 VIEWS = frozenset({"reshape", "permute", "broadcast_to", "getitem"})
 FLOPS: dict[str, Callable[..., int]] = {  # of what takes more than one operation an element
@@ -181,43 +179,6 @@ def _parameters(op: Any, count: int) -> list[inspect.Parameter]:
     return found + found[-1:] * (count - len(found))
 
 
-# ---------------------------------------------------------------- compositions
-OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow", "@": "matmul", "//": "floor_divide",
-             "%": "remainder", "&": "bitwise_and", "|": "bitwise_or", "^": "bitwise_xor"}
-
-
-def known_names() -> set[str]:
-    """What a step may be called, and the functions that are recorded as their parts."""
-    recorded = {op.__name__ for op in (*PRIMITIVES, *BY_HAND.values())}
-    return {"parameter", "leaf", "constant", *recorded, *VOCABULARY, *(n for n in vars(F) if not n.startswith("_"))}
-
-
-def parts_of(name: str) -> set[str]:
-    """The operations that a function of the library may be recorded as; empty where it is one itself, or unknown."""
-    functions: list[Any] = [VOCABULARY.get(name, getattr(F, name, None))]
-    parts: set[str] = set()
-    for f in functions:  # grows as it is read
-        f = inspect.unwrap(f, stop=lambda f: hasattr(f, "rules")) if callable(f) else f
-        if hasattr(f, "rules"):
-            parts.add(f.__name__)
-        elif inspect.isfunction(f) and f.__module__.startswith("tinygrad_lite."):
-            for code in _codes(f.__code__):
-                steps = list(dis.get_instructions(code))
-                parts |= {OPERATORS[s.argrepr] for s in steps if s.opname == "BINARY_OP" and s.argrepr in OPERATORS}
-                parts |= {"neg" for s in steps if s.opname == "UNARY_NEGATIVE"}
-                parts |= {"abs"} & ({*code.co_names} - f.__globals__.keys())  # Python's own
-                functions += [g for g in map(f.__globals__.get, code.co_names) if g not in functions]
-    return set() if name in parts else parts
-
-
-def _codes(code: Any) -> Iterator[Any]:
-    """A function's code, and that of the functions and generators inside it."""
-    yield code
-    for constant in code.co_consts:
-        if inspect.iscode(constant):
-            yield from _codes(constant)
-
-
 # ---------------------------------------------------------------- the tape
 def _copy(node: Node, inputs: tuple) -> Node:
     """A node of the view's own, which no backward pass of others frees; hooks are those of the node it shows."""
@@ -239,9 +200,8 @@ def _tensors(view: str, output: Any, place: tuple[str, ...] = ()) -> Iterator[tu
     if isinstance(output, Value):
         yield ".".join(place), output
         return
-    several = isinstance(output, (tuple, list, dict)) and len(output) > 0
-    need(several, f"{view}: it takes the Tensor that was computed, or several in a tuple, list or dict, and then the "
-                  "names", output)
+    need(isinstance(output, (tuple, list, dict)) and len(output) > 0,
+         f"{view}: it takes the Tensor that was computed, or several in a tuple, list or dict, and then names", output)
     for key, part in output.items() if isinstance(output, dict) else enumerate(output):
         if part is not None:
             yield from _tensors(view, part, (*place, str(key)))
@@ -261,12 +221,11 @@ class Tape:
         if not found:
             raise RuntimeError(f"{view}: the tensor was not recorded: no input requires grad, or it was made under "
                                "no_grad()")
-        if isinstance(names, Module):
-            names = dict(names.named_parameters())
-        need(names is None or isinstance(names, dict) and all(
-            isinstance(name, str) and isinstance(t, Value) for name, t in names.items()),
+        if names is None or isinstance(names, Module):
+            names = dict(names.named_parameters()) if names else {}
+        need(isinstance(names, dict) and all(isinstance(n, str) and isinstance(t, Value) for n, t in names.items()),
              f"{view}: names is a Module, or a dict of names with their Tensors, and comes after the output", names)
-        called = {t.node or id(t.array): (name, t) for name, t in (names or {}).items()}
+        called = {t.node or id(t.array): (name, t) for name, t in names.items()}
         refuse_stale(view, [tensor for _, tensor in found])
         self._made_from = [tensor.node for _, tensor in found]
         try:
@@ -324,8 +283,8 @@ class Tape:
     def find(self, op: str | None = None, module: str | None = None) -> list[Step]:
         """The steps of an operation, or in a module (and below it).
 
-        ValueError, with the names of its parts, for a function that is recorded as the operations it is made of; and
-        for a module that has no step.
+        ValueError, with the names that are there, for a function that is recorded as the operations it is made of,
+        for what is no operation, and for a module that has no step.
         """
         need(op is None or isinstance(op, str), "find: op is the name of an operation, such as 'linear'", op)
         need(module is None or isinstance(module, str), "find: module is a path, such as 'blocks.0'", module)
@@ -335,15 +294,15 @@ class Tape:
             near = ", ".join(difflib.get_close_matches(module, sorted(modules), 5, 0))
             raise ValueError(f"find: no step is in a module {module!r}" + (
                 f"; the nearest are {near}" if near else ": record the model inside `with tl.study():`"))
-        ops = {s.op for s in self.steps}
-        if op is not None and op not in ops:
-            parts, names = parts_of(op), known_names()
-            if op not in names:
-                hint = f"; do you mean module={op!r}?" if op in modules else nearest(op, names | ops)
-                raise ValueError(f"find: no operation is called {op!r}{hint}")
-            if parts:
-                here = ", ".join(sorted(parts & ops)) or "none of them"
-                raise ValueError(f"find: {op} is recorded as its parts, so look for those: on this tape {here}")
+        recorded = {s.op for s in self.steps} | {"parameter", "leaf", "constant"}
+        recorded |= {f.__name__ for f in (*PRIMITIVES, *BY_HAND.values())}
+        if op is not None and op not in recorded:
+            functions = {*VOCABULARY, *(name for name in vars(F) if not name.startswith("_"))}
+            if op in functions:
+                here = ", ".join(sorted({s.op for s in self.steps if s.is_operation}))
+                raise ValueError(f"find: {op} is recorded as its parts: the operations on this tape are {here}")
+            hint = f"; do you mean module={op!r}?" if op in modules else nearest(op, recorded | functions)
+            raise ValueError(f"find: no operation is called {op!r}{hint}")
         return [s for s in inside if op is None or s.op == op]
 
     @property

@@ -1,0 +1,244 @@
+"""Pictures of names and outputs of any kind, and what wrong arguments of the views are told."""
+
+import graphlib
+import re
+import xml.etree.ElementTree as ET
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tl
+from tinygrad_lite import nn
+
+NAMES = ["a:b", "a::b:n", ":", "::", "\\", "a\\", "\\\\", "\\N", "\\G", "\\l", "\\n", '"', 'a"b', '\\"', "'", "<b>", "<b>x</b>", "<", ">", "<BR/>",
+         "{a|b}", "|", "a\nb", "\na", "a\n", "é", "日本語", "😀", "&", "&amp;", "&lt;", "&#65;", "a&b;", "a  b", "node", "Graph", "1", "-1.5",
+         "v3", "output", "module", "// c", "/* c */", "# c", "a;b", "a->b", "--", "-->", "]]>", "[x]", "a=b", "%d", "x" * 200, "lambda", "007", "_"]
+UNDRAWN = {"\t": "\\t", "a\x00": "a\\x00", "\x1b[1m": "\\x1b[1m", "\r": "\\r", "\x7f": "\\x7f", "\ud800": "\\ud800", "\ufffe": "\\ufffe"}
+
+
+class Picture(NamedTuple):
+    boxes: dict[str, str]
+    frames: list[str]
+    edges: list[tuple[str, str]]
+
+
+def lines(text):
+    """Without what a picture does not tell: empty lines, and the widths of spaces."""
+    return "\n".join(filter(None, (" ".join(line.split()) for line in text.split("\n"))))
+
+
+def rendered(graph, tmp_path):
+    """What is drawn, read from the SVG. Every edge ends at boxes, and none run in a loop."""
+    path = graph.render(outfile=tmp_path / "picture.svg", quiet=True)
+    groups = {kind: [] for kind in ("node", "cluster", "edge")}
+    for group in ET.parse(path).getroot().iter("{http://www.w3.org/2000/svg}g"):
+        texts = [t.text or "" for t in group.iter("{http://www.w3.org/2000/svg}text")]
+        groups.get(group.get("class"), []).append((group.find("{*}title").text if group.find("{*}title") is not None else "", lines("\n".join(texts))))
+    boxes, edges = dict(groups["node"]), [tuple(title.split("->")) for title, _ in groups["edge"]]
+    assert len(boxes) == len(groups["node"]) and {end for edge in edges for end in edge} <= boxes.keys()
+    tuple(graphlib.TopologicalSorter({head: [t for t, h in edges if h == head] for head in boxes}).static_order())
+    return Picture(boxes, [text for _, text in groups["cluster"]], edges)
+
+
+# ---------------------------------------------------------------- names
+@pytest.mark.parametrize("values", [False, True])
+def test_inputs_parameters_and_outputs_are_called_as_they_are(values, tmp_path):
+    called = {name: name for name in NAMES} | UNDRAWN
+    leaves = {name: (nn.Parameter if i % 2 else tl.tensor)(np.ones((2, 3)), requires_grad=True) for i, name in enumerate(called)}
+    outputs = {name: x.sum() for name, x in leaves.items()}
+    found = rendered(tl.draw(outputs, leaves, values=values), tmp_path)
+    assert len(found.boxes) == len(found.edges) + len(called) == 3 * len(called)
+    for i, (name, drawn) in enumerate(called.items()):
+        assert found.boxes[f"v{i}"].removesuffix("\n1 +- 0 in [1, 1]") == lines(f"{lines(drawn) or ('parameter' if i % 2 else 'leaf') * (not name)}\n[2, 3]")
+        assert found.boxes[f"output{i or ''}"] == lines(f"output {drawn}\n[]")
+
+
+@pytest.mark.parametrize("options", [{}, {"fold": True}, {"values": True}])
+def test_operations_are_called_as_they_are(options, tmp_path):
+    x = tl.zeros(2, 3, requires_grad=True)
+    outputs = []
+    for name in NAMES:
+        operation = tl.primitive(np.sin, lambda g, out, x: g * x.cos())
+        operation.__name__ = name
+        outputs.append(operation(x))
+    found = rendered(tl.draw(outputs, **options), tmp_path)
+    assert [found.boxes[f"v{i + 1}"].removesuffix("\n0 +- 0 in [0, 0]") for i in range(len(NAMES))] == [lines(name) for name in NAMES]
+
+
+def test_modules_are_called_as_they_are(tmp_path):
+    names = [name for name in NAMES if "." not in name]
+    model = nn.Sequential({name: nn.Sequential(nn.Linear(2, 2), nn.Tanh()) for name in names})
+    with tl.study():
+        out = model(tl.ones(1, 2)).sum()
+    whole, outer = (rendered(tl.draw(out, model, depth=depth), tmp_path) for depth in (2, 0))
+    assert [text for text in whole.frames if text not in "01" or not text] == [lines(name) for name in names if name not in "01"]
+    assert {lines(f"{name}.0.weight\n[2, 2]") for name in names} <= set(whole.boxes.values())
+    assert [text for text in outer.boxes.values() if "operations" in text] == [lines(f"{name}\n2 operations") for name in names]
+
+
+def test_names_do_no_harm_in_the_table_and_the_explorer(tmp_path):
+    for i, name in enumerate([*NAMES, *UNDRAWN, "None"]):
+        if "." not in name:
+            model = nn.Sequential({name: nn.Linear(2, 1, bias=False)})
+            with tl.study():
+                tape = tl.tape(model(tl.ones(1, 2)).sum(), model)
+            assert len(tape.table(width=1000).splitlines()) == 4 + (tape[0].label == "v0") and tape.find(module=name) == tape.find("linear")
+            assert name in tape._repr_html_() or re.search("[&<>'\"]", name)
+            assert tl.explore(tape, tmp_path / f"{i} a:b é.html").exists()
+
+
+@pytest.mark.parametrize("name, label", [("fc.weight", "fc.weight"), ("0.weight", "model[0].weight"), ("blocks.10.w", "blocks[10].w"), ("größe", "größe"),
+                                         ("lambda.weight", "v0"), ("blocks.007", "v0"), ("a:b", "v0"), ("v3", "v0"), ("a b", "v0"), ("²", "v0"), ("a[0]", "v0")])
+def test_rules_write_a_parameter_by_its_name_where_python_would(name, label):
+    w = nn.Parameter(np.ones(2))
+    tape = tl.tape((w * 2).sum(), {name: w})
+    assert tape[0].label == label and str(tape.backward).splitlines()[-1].startswith(f"{label}.grad += ")
+
+
+# ---------------------------------------------------------------- modules that run again, and several outputs
+class Again(nn.Module):
+    """Runs its block three times, with something in between and with nothing."""
+
+    def __init__(self):
+        self.block = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+
+    def forward(self, x):
+        return self.block(self.block(self.block(x).exp())).sum()
+
+
+@pytest.mark.parametrize("depth, boxes", [(0, 2), (1, 6), (None, 0)])
+def test_a_module_that_runs_again_is_a_box_more(depth, boxes, tmp_path):
+    model = Again()
+    with tl.study():
+        loss = model(tl.ones(1, 2))
+    found = rendered(tl.draw(loss, model, depth=depth, fold=True), tmp_path)
+    assert sum(name.startswith("module") for name in found.boxes) == boxes
+    shared = [head for tail, head in found.edges if found.boxes[tail].startswith("block.0.weight")]
+    assert len(shared) == (2 if depth == 0 else 3)  # which the runs read alike
+
+
+def test_several_outputs_are_drawn(tmp_path):
+    x = tl.tensor([1.0, 2.0], requires_grad=True)
+    y = x.exp()
+    z = y.tanh()
+    for outputs, names in [((y, z), ["output 0", "output 1"]), ([y, (z, None)], ["output 0", "output 1.0"]), ({"all": {"y": y}, "loss": z}, ["output all.y", "output loss"]),
+                           ((z, tl.ones(2)), ["output 0"]), (z, ["output"]), ((z, z), ["output 0", "output 1"]), (z.max(0), ["output 0"])]:
+        found = rendered(tl.draw(outputs, fold=True, gradients=True), tmp_path)
+        assert [text.split("\n")[0] for box, text in found.boxes.items() if box.startswith("output")] == names
+    found = rendered(tl.draw((y, z), fold=True), tmp_path)
+    assert "exp" in found.boxes.values() and "tanh" in found.boxes.values()  # a chain does not swallow an output
+
+
+def test_the_tape_of_several_outputs_adds_up_their_gradients(tmp_path):
+    x = tl.tensor(2.0, requires_grad=True)
+    y = x * 3
+    z = y * y
+    tape = tl.tape({"y": y, "z": z}, {"x": x})
+    assert tape.backward([10.0, None])[0] == 66 and tape.backward()[0] == 39
+    assert [row.split("  ")[0] for row in str(tape.backward).splitlines()] == [
+        "v1.grad = 1.0", "v2.grad = 1.0", "v1.grad += v2.grad * v1", "v1.grad += v2.grad * v1", "v0.grad += v1.grad * 3"]
+    assert '"total":{"summary":"7."' in tl.explore(tape, tmp_path / "page.html").read_text()
+    assert tl.tape((y, z)).find("mul") and tl.explore([y, z], tmp_path / "page.html").exists()
+
+
+def test_the_row_of_a_seed_is_what_was_given_and_not_what_hooks_made_of_it():
+    y = tl.ones(1, requires_grad=True) * 2
+    y.register_hook(lambda g: g * 10)
+    assert str(tl.tape(y).backward).splitlines()[0] == "v1.grad = [1.0]"
+
+
+# ---------------------------------------------------------------- what is refused
+x = tl.ones(2, 3, requires_grad=True)
+y = (x * 2).sum()
+linear = nn.Linear(3, 1)
+plot = tl.view.plot
+WRONG = [
+    ("array", lambda: tl.draw(np.ones(2)), TypeError, "draw: it takes the Tensor that was computed.*not a ndarray"),
+    ("array among several", lambda: tl.tape((y, np.ones(2))), TypeError, "tape: it takes the Tensor that was computed.*not a ndarray"),
+    ("nothing", lambda: tl.draw(()), TypeError, "draw: it takes the Tensor"),
+    ("list of names", lambda: tl.draw(["x"]), TypeError, "draw: it takes the Tensor.*not 'x'"),
+    ("names as a list", lambda: tl.draw(y, ["x"]), TypeError, "draw: names is a Module, or a dict of names with their Tensors.*not a list"),
+    ("names as arrays", lambda: tl.explore(y, "page.html", {"x": np.ones(2)}), TypeError, "explore: names is a Module, or a dict"),
+    ("names as numbers", lambda: tl.tape(y, {1: x}), TypeError, "tape: names is a Module, or a dict"),
+    ("swapped", lambda: tl.draw(linear, y), TypeError, "draw: it takes the Tensor.*and then names, not a Linear"),
+    ("swapped dict", lambda: tl.draw({"x": x}, y), TypeError, "draw: names is .*comes after the output, not a Tensor"),
+    ("names of a tape", lambda: tl.draw(tl.tape(y), {"x": x}), TypeError, "draw: a Tape has its names already"),
+    ("not recorded", lambda: tl.draw((tl.ones(2), tl.ones(2))), RuntimeError, "draw: the tensor was not recorded"),
+    ("depth", lambda: tl.draw(y, depth=-1), ValueError, "draw: depth is a whole number from 0 on.*not -1"),
+    ("depth as text", lambda: tl.draw(y, depth="all"), TypeError, "draw: depth is a whole number.*not 'all'"),
+    ("direction", lambda: tl.draw(y, direction="lr"), ValueError, "direction is TB, LR, BT or RL, not 'lr'; do you mean LR"),
+    ("direction as a number", lambda: tl.draw(y, direction=1), ValueError, "direction is TB, LR, BT or RL, not 1"),
+    ("path", lambda: tl.explore(y, linear), TypeError, "explore: path is the name of an HTML file, and the names come after it, not a Linear"),
+    ("format", lambda: tl.explore(y, "graph.svg"), ValueError, "explore: it writes HTML.*'.svg'"),
+    ("unwritable", lambda: tl.explore(y, "/nowhere/at/all.html"), FileNotFoundError, "/nowhere/at/all.html"),
+    ("operation", lambda: tl.tape(y).find(op="mull"), ValueError, "no operation is called 'mull'; do you mean mul"),
+    ("operation in capitals", lambda: tl.tape(y).find(op="ReLU"), ValueError, "no operation is called 'ReLU'; do you mean relu"),
+    ("operation as a function", lambda: tl.tape(y).find(tl.exp), TypeError, "find: op is the name of an operation"),
+    ("module as a module", lambda: tl.tape(y).find(module=linear), TypeError, "find: module is a path.*not a Linear"),
+    ("limit", lambda: tl.tape(y).table(limit=0), ValueError, "table: limit is a number of rows from 1 on, not 0"),
+    ("width", lambda: tl.tape(y).table(width=-4), ValueError, "table: width is a number of columns from 1 on, not -4"),
+    ("width as text", lambda: tl.tape(y).table(width="wide"), TypeError, "table: width is a number.*not 'wide'"),
+    ("gradients", lambda: tl.tape((y, y * 2)).backward(1.0), TypeError, "gradient is a list with one for each of the 2 outputs, not 1.0"),
+    ("number of gradients", lambda: tl.tape((y, y * 2)).backward([1.0]), TypeError, "gradient is a list with one for each of the 2 outputs"),
+    ("shape of a gradient", lambda: tl.tape(y).backward([1.0, 2.0]), RuntimeError, "the gradient has shape"),
+    ("step of a check", lambda: tl.tape(y).check(eps=0), ValueError, "check: eps and tol are above 0, not 0"),
+    ("losses", lambda: plot.loss_curve("losses"), TypeError, "loss_curve: losses are numbers, one a step, not 'losses'"),
+    ("losses of several runs", lambda: plot.loss_curve([[1.0, 2.0]]), ValueError, "loss_curve: losses are numbers, one a step, not of shape"),
+    ("smooth", lambda: plot.loss_curve([1.0], smooth=-1), ValueError, "loss_curve: smooth is a number of steps"),
+    ("axes", lambda: plot.loss_curve([1.0], ax="left"), TypeError, "ax is matplotlib's axes, such as plt.gca.., not 'left'"),
+    ("boundary, swapped", lambda: plot.decision_boundary(np.ones((3, 2)), len, np.ones(3)), TypeError, "X is .N, 2., and comes after predict, not a builtin"),
+    ("boundary of no function", lambda: plot.decision_boundary(linear.weight, np.ones((3, 2)), np.ones(3)), TypeError, "predict is a function of points"),
+    ("too few labels", lambda: plot.decision_boundary(lambda p: p[:, 0], np.ones((3, 2)), np.ones(2)), ValueError, "y is one number a point, .3,., not of shape"),
+    ("two columns", lambda: plot.decision_boundary(lambda p: p, np.ones((3, 2)), np.ones(3)), ValueError, "predict gives one number a point"),
+    ("too few keys", lambda: plot.attention_map(np.eye(3), keys=["a"]), ValueError, "attention_map: keys are 3 names, not 1"),
+    ("histograms of a list", lambda: plot.histograms([1.0]), TypeError, "histograms: arrays is a dict of names with arrays, not a list"),
+    ("histogram of a text", lambda: plot.histograms({"a": "b"}), TypeError, "histograms: 'a' is an array of numbers, not 'b'"),
+    ("activations, swapped", lambda: plot.activations(tl.ones(1, 3), linear), TypeError, "activations: model is a Module, and comes before x, not a Tensor"),
+    ("gradients of an array", lambda: plot.gradients(np.ones(2)), TypeError, "gradients: model is a Module, not a ndarray"),
+    ("shape of images", lambda: plot.weight_images(np.ones((2, 4)), 2), TypeError, "weight_images: shape is .H, W., not 2"),
+    ("columns of images", lambda: plot.weight_images(np.ones((2, 4)), (2, 2), columns=0), ValueError, "weight_images: columns is a number from 1 on"),
+]
+
+
+@pytest.mark.parametrize("call, error, said", [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
+def test_what_is_wrong_is_told_what_was_expected(call, error, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=said):
+        call()
+
+
+@pytest.mark.parametrize("view", [tl.draw, tl.tape, tl.explore])
+def test_after_backward_the_graph_is_gone(view):
+    y = (tl.ones(2, requires_grad=True) * 2).sum()
+    z = y * 3
+    y.backward()
+    for output in (y, z, (y, z)):
+        with pytest.raises(RuntimeError, match=f"{view.__name__.lower()} before backward, or keep the tape with tl.tape"):
+            view(output)
+    y = (tl.ones(2, requires_grad=True) * 2).sum()
+    y.backward(retain_graph=True)
+    assert tl.draw(y).source == tl.draw(tl.tape(y)).source
+
+
+# ---------------------------------------------------------------- names in curves and maps
+def test_names_are_written_as_they_are_on_axes():
+    from matplotlib.figure import Figure
+
+    ax = Figure().subplots()
+    labels = [text.get_text().strip() for text in plot.histograms({"_a": np.ones(3), "$$": np.ones(3)}, ax=ax).get_legend().get_texts()]
+    assert [label.split(":")[0] for label in labels] == ["_a", "$$"]
+    ax = plot.attention_map(np.eye(2), ["$$", "_"], ["$", "\\"], ax=Figure().subplots())
+    ax.figure.canvas.draw()
+    assert [t.get_text() for t in (*ax.get_yticklabels(), *ax.get_xticklabels())] == ["$$", "_", "$", "\\"]
+
+
+def test_activations_of_a_layer_that_gives_several():
+    class Two(nn.Module):
+        def forward(self, x):
+            return x, (x * 0, None)
+
+    from matplotlib.figure import Figure
+
+    ax = plot.activations(nn.Sequential({"two": Two()}), tl.ones(2), ax=Figure().subplots())
+    assert re.findall(r"two\[\d\]: \d+%", " ".join(t.get_text() for t in ax.get_legend().get_texts())) == ["two[0]: 0%", "two[1]: 100%"]
