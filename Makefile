@@ -2,13 +2,20 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test conformance browser lint bench docs size clean
+.PHONY: demo test lowest conformance browser lint bench docs size clean
 
 demo: $(VENV)/demo
 	$(BIN)/tinygrad-lite demo
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest
+
+# the same with the lowest version of everything that setup.cfg declares
+lowest: .lowest.txt
+	PIP_CONSTRAINT=$(CURDIR)/.lowest.txt $(MAKE) test VENV=.venv-lowest
+
+.lowest.txt: setup.cfg
+	sed -n 's/^ *\([a-z-]*\)>=\([0-9.]*\)$$/\1==\2/p' setup.cfg | sort -u >$@
 
 # PyTorch is an oracle here only: no user's install needs it
 conformance: $(VENV)/conformance
@@ -49,4 +56,4 @@ $(VENV)/%: setup.cfg pyproject.toml
 	touch $@
 
 clean:
-	rm -rf .venv* .wheel build *.egg-info
+	rm -rf .venv* .lowest.txt .wheel build *.egg-info

@@ -112,8 +112,12 @@ def test_dlpack_shares_memory_both_ways():
     x = tl.from_dlpack(a)
     a[0] = 9
     assert x.tolist() == [9, 1, 2] and np.shares_memory(np.from_dlpack(x), a)
+    tl.from_dlpack(x)[0] = 8
+    assert a[0] == 8
     with pytest.raises(BufferError, match="detach"):
         np.from_dlpack(tl.ones(1, requires_grad=True))
+    with pytest.raises(BufferError, match="detach"):
+        tl.from_dlpack(tl.ones(1, requires_grad=True))
 
 
 def test_copies_are_leaves_with_memory_of_their_own():

@@ -77,7 +77,8 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 def from_dlpack(source: Any) -> Tensor:
     """A Tensor that shares memory with any tensor or array that has `__dlpack__`."""
-    return Tensor(np.from_dlpack(source))
+    source = source.array if isinstance(source, Tensor) and not source.requires_grad else source
+    return Tensor(source if isinstance(source, np.ndarray) else np.from_dlpack(source))  # numpy 2.0's are read-only
 
 
 @makes
