@@ -31,7 +31,7 @@ def explore(output: Any, path: str | Path = "graph.html", names: Any = None) -> 
          path)
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm", ""):
-        raise ValueError(f"explore: it writes HTML, so path ends in .html, not in {path.suffix!r}: tl.draw makes pictures")
+        raise ValueError(f"explore: it writes HTML, so path ends in .html, not {path.suffix!r}: tl.draw draws pictures")
     tape = tape_for("explore", output, names)
     tape.ensure_gradients()
     totals = _running_totals(tape)

@@ -21,7 +21,7 @@ def _axes(ax: Any) -> Any:
 
 
 def _numbers(expected: str, value: Any, ndim: int | None = None) -> np.ndarray:
-    """The array that Tensors, arrays or lists of them are, of so many dimensions; else an error of what was expected."""
+    """The array that Tensors, arrays or lists of them make, of so many dimensions; else an error: what is expected."""
     try:
         array = np.asarray([unbox(x) for x in value] if isinstance(value, (list, tuple)) else unbox(value))
     except ValueError:  # of rows of different lengths

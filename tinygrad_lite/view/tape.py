@@ -211,8 +211,8 @@ class Tape:
     """The steps that lead to a Tensor, leaves and constants first, operations in the order they ran.
 
     Several Tensors may be given in tuples, lists and dicts: those that were not recorded are left out. It keeps the
-    values, so that it can be read after backward() has freed the nodes. Index, slice, iterate, `find`; print it for the
-    table; `backward()` runs the rules and keeps every gradient; print `forward` or `backward` for one half of the table.
+    values, so that it can be read after backward() has freed the nodes. Index, slice, iterate, `find`; print it for
+    the table; `backward()` runs the rules and keeps every gradient; print `forward` or `backward` for one half of it.
     """
 
     def __init__(self, output: Any, names: Any = None, *, view: str = "tape") -> None:
@@ -231,8 +231,8 @@ class Tape:
         try:
             nodes, starts = tape_of(dict.fromkeys(self._made_from))
         except RuntimeError:
-            raise RuntimeError(f"{view}: backward() has freed the values of this graph: {view} before backward, or keep "
-                               "the tape with tl.tape") from None
+            raise RuntimeError(f"{view}: backward() has freed the values of this graph: {view} before backward, or "
+                               "keep the tape with tl.tape") from None
         self._places: dict[Any, int] = {}
         self.steps: list[Step] = []
         self.gradients: dict[int, np.ndarray] = {}  # after backward(): the adjoint of each step
