@@ -47,5 +47,6 @@ from .view import Tape, draw, explore, study
 bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(
     _np.dtype, ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"))
 short, int, long, half, float, double = int16, int32, int64, float16, float32, float64
+del svd  # type: ignore[name-defined]  # noqa: F821 - torch.svd gives v, tl.linalg.svd its transpose
 tape = Tape  # tl.tape(loss); the engine is in tinygrad_lite.engine
 inf, nan, pi, newaxis = _np.inf, _np.nan, _np.pi, None

@@ -22,18 +22,20 @@ OTHERS = "cumsum cumprod index_add index_put lerp masked_fill scatter scatter_ad
 
 # ---------------------------------------------------------------- dtype and device
 def to(self: Tensor, *targets: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
-       copy: bool = False) -> Tensor:
+       copy: bool = False, memory_format: Any = None) -> Tensor:
     """The values in another dtype, or in that of another tensor; self where it has that already, unless `copy`.
 
-    A device is accepted where it is the cpu.
+    A device is accepted where it is the cpu; non_blocking and memory_format change nothing here.
     """
     for target in targets:
         if isinstance(target, Value):
             dtype = target.array.dtype
         elif isinstance(target, str) and not hasattr(np, target):
             device = target
-        elif not isinstance(target, bool):  # that would be non_blocking
+        elif not isinstance(target, bool):
             dtype = target
+    flags = [target for target in targets if isinstance(target, bool)]  # non_blocking, copy
+    copy = copy or flags[1:] == [True]
     if device is not None:
         on_cpu(device)
     dtype = self.array.dtype if dtype is None else np.dtype(dtype)
@@ -53,7 +55,7 @@ def cuda(self: Tensor, device: Any = "cuda") -> Tensor:
 
 
 def _as(name: str) -> Callable:
-    def convert(self: Tensor) -> Tensor:
+    def convert(self: Tensor, memory_format: Any = None) -> Tensor:
         return self.to(DTYPES[name])
 
     convert.__name__ = name
@@ -140,6 +142,8 @@ def equal(self: Tensor, other: Tensor) -> bool:
 
 def isclose(self: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Which elements differ by at most atol + rtol * |other|."""
+    if rtol < 0 or atol < 0:
+        raise RuntimeError(f"isclose: rtol and atol are at least 0, not {rtol} and {atol}")
     return Tensor(np.isclose(self.array, other.array, rtol, atol, equal_nan))
 
 

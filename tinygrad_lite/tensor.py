@@ -60,7 +60,7 @@ class Tensor(Value):
         """Of an array: a tensor that shares its memory. As PyTorch's old way: float32 of a list, or of sizes."""
         array = data[0] if len(data) == 1 else None
         if not isinstance(array, np.ndarray):
-            array = _floats(data)
+            array = np.asarray(array) if isinstance(array, np.generic) else _floats(data)
         super().__init__(array)
 
     # ---- what it is
@@ -341,7 +341,7 @@ class Tensor(Value):
 
 FUNCTIONS_ONLY = frozenset(  # what does not take a tensor first, or is no method in PyTorch
     "where cat stack hstack vstack meshgrid einsum tensordot place getitem pad one_hot matrix_norm "
-    "vector_norm".split())
+    "vector_norm svd svdvals cofactors var_mean std_mean".split())
 for _name in ops.VOCABULARY.keys() - FUNCTIONS_ONLY - vars(Tensor).keys():
     setattr(Tensor, _name, ops.VOCABULARY[_name])
 

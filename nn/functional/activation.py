@@ -157,6 +157,10 @@ def softsign(x):
 
 def hardtanh(x, min_val=-1.0, max_val=1.0):
     """x held within [min_val, max_val]; at the bounds the gradient is 0."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val {min_val} is greater than max_val {max_val}")
+    if x.dtype.kind != "f":  # whole numbers stay whole
+        min_val, max_val = x.dtype.type(int(min_val)), x.dtype.type(int(max_val))
     return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
 
 

@@ -53,6 +53,13 @@ images = primitive(_images, lambda g, out, x, shape, kernel, stride, dilation: c
                    name="fold")
 
 
+def check_positive(name, **settings):
+    """RuntimeError unless all the numbers of the settings are above 0."""
+    for setting, values in settings.items():
+        if min(values) < 1:
+            raise RuntimeError(f"{name}: {setting} is above 0, not {values if len(values) > 1 else values[0]}")
+
+
 def padded(name, x, kernel, padding, dilation, value=0.0, extra=(0, 0)):
     """x with its border; a kernel that does not fit is refused."""
     (ph, pw), (eh, ew) = padding, extra
@@ -105,6 +112,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     padding: zeros at the border, or "same" (stride 1) or "valid".
     """
     kernel, stride, dilation = weight.shape[2:], pair(stride), pair(dilation)
+    check_positive("conv2d", kernel_size=kernel, stride=stride, dilation=dilation, groups=(groups,))
     if padding == "same":
         if stride != (1, 1):
             raise ValueError("conv2d: padding='same' needs a stride of 1")
@@ -128,6 +136,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The adjoint of `conv2d`: x (N, C, H, W), weight (C, O / groups, KH, KW), bias (O,) -> (N, O, OH, OW)."""
     kernel, stride, dilation = weight.shape[2:], pair(stride), pair(dilation)
+    check_positive("conv_transpose2d", kernel_size=kernel, stride=stride, dilation=dilation, groups=(groups,))
     padding, output_padding = pair(padding), pair(output_padding)
     _checked_channels("conv_transpose2d", x, weight, bias, groups)
     if any(e >= s and e >= d for e, s, d in zip(output_padding, stride, dilation)):
@@ -162,6 +171,7 @@ def one(value):
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     """The windows of x (N, C, H, W) as columns: (N, C * KH * KW, OH * OW)."""
     kernel, dilation, stride = pair(kernel_size), pair(dilation), pair(stride)
+    check_positive("unfold", kernel_size=kernel, dilation=dilation, stride=stride)
     x = padded("unfold", x, kernel, pair(padding), dilation)
     windows = columns(x, kernel, stride, dilation)
     count = math.prod(out_size(*a) for a in zip(x.shape[2:], kernel, stride, dilation))
@@ -173,6 +183,7 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
 def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """The adjoint of `unfold`: columns added where their windows lie, (N, C, H, W)."""
     kernel, dilation, stride, (ph, pw) = pair(kernel_size), pair(dilation), pair(stride), pair(padding)
+    check_positive("fold", kernel_size=kernel, dilation=dilation, stride=stride)
     h, w = (size + 2 * p for size, p in zip(pair(output_size), (ph, pw)))
     count = math.prod(out_size(*a) for a in zip((h, w), kernel, stride, dilation))
     if x.shape[2] != count or x.shape[1] % math.prod(kernel):

@@ -27,16 +27,18 @@ def linear(x, weight, bias=None):
     return x @ weight.mT if bias is None else x @ weight.mT + bias
 
 
-@by_hand(None, lambda g, out, index, weight, padding_idx: place(
-    g if padding_idx is None else g * (index != padding_idx)[..., None], index, weight.shape))
-def _embedding(index, weight, padding_idx):
+@by_hand(None, lambda g, out, index, weight, share: place(
+    g if share is None else g * share[..., None], index, weight.shape))
+def _embedding(index, weight, share):
+    """share: how much of its gradient each of the rows that are read takes, all unless given."""
     return getitem(weight, index)
 
 
-def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0):
+def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
     """The rows of weight (V, D) that whole numbers (…) name: (…, D); row padding_idx gets no gradient.
 
-    max_norm: rows that are named and longer are first cut to that length, in place.
+    max_norm: rows that are named and longer are first cut to that length, in place. scale_grad_by_freq: a row's
+    gradient is divided by how often it is named. sparse changes nothing: gradients are dense.
     """
     index = as_array(input)
     if weight.ndim != 2:
@@ -51,7 +53,11 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0):
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of bounds for {rows} rows")
     if max_norm is not None:
         _cut(unbox(weight), np.unique(index), max_norm, norm_type)
-    return _embedding(index, weight, padding_idx if padding_idx is None else padding_idx % rows)
+    share = None if padding_idx is None else index != padding_idx % rows
+    if scale_grad_by_freq:
+        counts = np.bincount(index.reshape(-1), minlength=rows)[index]
+        share = (1 / counts if share is None else share / counts).astype(weight.dtype)
+    return _embedding(index, weight, share)
 
 
 def _cut(weight, rows, longest, p):
@@ -93,7 +99,7 @@ def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True):
         xc = x - mean(x, dims, True)
     rstd = 1 / sqrt(mean(xc * xc, dims, True) + eps)
     xhat = xc * rstd
-    if not mode.as_text and not np.minimum.reduce(unbox(rstd), None) > 0:
+    if 0 not in x.shape and not mode.as_text and not np.minimum.reduce(unbox(rstd), None) > 0:
         xhat, rstd = _normalized_in_range(xc, dims, eps)
     out = clone(xhat) if weight is None else xhat * weight  # what is kept must outlast a change of the result
     return out if bias is None else out + bias, xhat, rstd
@@ -163,7 +169,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
         out = hat if weight is None else hat * weight
         return out if bias is None else out + bias
     count = math.prod(x.shape[d] for d in dims)
-    if training and count < 2:
+    if training and count == 1:
         raise ValueError(f"batch_norm: training needs more than one value a channel, not shape {x.shape}")
     if training and running_mean is not None:
         plain = unbox(x)

@@ -253,6 +253,8 @@ def smooth_l1_loss(input, target, reduction="mean", beta=1.0):
 @in_float32
 def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, reduction="mean"):
     """max(0, margin + |anchor - positive| - |anchor - negative|) of rows (Schroff et al., 2015)."""
+    if not margin > 0:
+        raise ValueError(f"triplet_margin_loss: the margin is above 0, not {margin}")
     near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
     if swap:
         other = pairwise_distance(positive, negative, p, eps)

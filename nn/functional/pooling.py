@@ -7,7 +7,7 @@ import numpy as np
 
 from tinygrad_lite.ops import div, matmul, max, permute, reshape, squeeze, sum, unsqueeze
 
-from .convolution import batched, columns, one, out_size, padded, pair, windows_of
+from .convolution import batched, check_positive, columns, one, out_size, padded, pair, windows_of
 
 
 def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
@@ -16,6 +16,7 @@ def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
         raise RuntimeError(f"{name}: an image of shape {x.shape[1:]} has no elements")
     kernel, padding, dilation = pair(kernel_size), pair(padding), pair(dilation)
     stride = kernel if stride in (None, ()) else pair(stride)
+    check_positive(name, kernel_size=kernel, stride=stride, dilation=dilation)
     if any(2 * p > k for p, k in zip(padding, kernel)):
         raise RuntimeError(f"{name}: a padding of {padding} is more than half of the kernel {kernel}")
     extra = [0, 0]

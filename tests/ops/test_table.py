@@ -83,8 +83,9 @@ def test_every_public_operation_is_documented():
 def test_operations_are_methods_too():
     x = tl.tensor([[1.0, -2.0], [3.0, 4.0]])
     assert x.exp().log().sub(x).abs().amax(axis=1, keepdims=True).shape == (2, 1)
-    for name, function in tl.ops.VOCABULARY.items() - {("view", tl.ops.view)}:  # tl.view is the tape's views
-        assert getattr(tl, name) is function
+    for name, function in tl.ops.VOCABULARY.items():
+        if name not in ("view", "svd"):  # tl.view is the tape's views; torch.svd is not torch.linalg.svd
+            assert getattr(tl, name) is function
     assert all(hasattr(x, name) for name in ("relu", "softmax", "sort")) and not hasattr(x, "einsum")
 
 

@@ -14,7 +14,7 @@ from .shape import reshape, unsqueeze
 
 def _cumsum(x, dim):
     if x.dtype == np.float16:  # accumulated in float32
-        return np.cumsum(x, dim, np.float32).astype(np.float16)
+        return np.cumsum(x, dim if x.ndim else None, np.float32).astype(np.float16).reshape(x.shape)
     return np.cumsum(x, dim if x.ndim else None, WIDER.get(x.dtype.kind)).reshape(x.shape)
 
 
