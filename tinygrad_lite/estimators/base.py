@@ -1,16 +1,12 @@
-"""What estimators share: parameters, input checks, scores."""
+"""What estimators share: parameters, what they know of the data that fit saw, scores."""
 
 import inspect
 from typing import Any
 
 import numpy as np
 
-from ..engine.values import unbox
 from ..ops import softmax
-
-
-class NotFittedError(ValueError, AttributeError):
-    """predict and its like before fit."""
+from . import checks
 
 
 class Estimator:
@@ -24,10 +20,10 @@ class Estimator:
 
     def set_params(self, **params: Any) -> Any:
         """Change parameters by name; gives self."""
-        known = self.get_params()
+        names = self.get_params()
         for name, value in params.items():
-            if name not in known:
-                raise ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(known)}")
+            if name not in names:
+                raise ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(names)}")
             setattr(self, name, value)
         return self
 
@@ -37,48 +33,81 @@ class Estimator:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in changed.items())})"
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags  # only it asks for this
+        from sklearn import utils  # only scikit-learn asks for this
 
-        return Tags(estimator_type=self.kind, target_tags=TargetTags(required=self.kind in ("classifier", "regressor")),
-                    classifier_tags=ClassifierTags() if self.kind == "classifier" else None,
-                    regressor_tags=RegressorTags() if self.kind == "regressor" else None, input_tags=InputTags())
+        is_classifier, is_regressor = self.kind == "classifier", self.kind == "regressor"
+        return utils.Tags(
+            estimator_type=self.kind, input_tags=utils.InputTags(),
+            target_tags=utils.TargetTags(required=is_classifier or is_regressor, multi_output=is_regressor),
+            classifier_tags=utils.ClassifierTags() if is_classifier else None,
+            regressor_tags=utils.RegressorTags() if is_regressor else None,
+            transformer_tags=utils.TransformerTags(preserves_dtype=["float64", "float32"])
+            if hasattr(self, "transform") else None)
 
-    # ---- checks
+    # ---- what methods ask of their arguments
+    def _check_parameters(self) -> None:
+        """Refuse parameters of values that they cannot have; fit calls it, so that set_params may come between."""
+        checks.check_parameters(type(self).__name__, self.get_params())
+
     def _features(self, X: Any, fitting: bool = False) -> np.ndarray:
-        """X as a float64 matrix; when predicting, of as many features as fit saw."""
+        """X (N, D) in float32 or float64. Fitting learns its features; all else wants as many, of the same names."""
         name = type(self).__name__
         if not fitting and not hasattr(self, "n_features_in_"):
-            raise NotFittedError(f"This {name} instance is not fitted yet: call fit before this method.")
-        X = np.asarray(unbox(X))
-        if X.dtype.kind not in "biuf":
-            raise ValueError(f"{name}: X holds numbers, not {X.dtype}")
-        X = X.astype(np.float64, copy=False)
+            not_fitted = checks.known(checks.NotFittedError)
+            raise not_fitted(f"This {name} instance is not fitted yet: call fit before this method.")
+        columns = checks.column_names(X)
+        X = checks.numbers(X, f"{name}: X")
         if X.ndim != 2:
-            raise ValueError(f"{name}: expected a 2D array (samples, features), got shape {X.shape}; reshape(-1, 1) "
-                             "makes one feature of it, reshape(1, -1) one sample")
+            raise ValueError(f"{name}: expected a 2D array (samples, features), got shape {X.shape}. Reshape your "
+                             "data: X.reshape(-1, 1) is one feature, X.reshape(1, -1) one sample")
+        for size, what in zip(X.shape, ("sample", "feature")):
+            if size == 0:
+                raise ValueError(f"{name}: X has no {what}s: 0 {what}(s) (shape={X.shape}) while a minimum of 1 is "
+                                 "required.")
         if fitting:
-            if not X.shape[0] or not X.shape[1]:
-                raise ValueError(f"{name}: X of shape {X.shape} has no samples or no features")
             self.n_features_in_ = X.shape[1]
+            vars(self).pop("feature_names_in_", None)  # of the fit before
+            if columns is not None:
+                self.feature_names_in_ = columns
         elif X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {X.shape[1]} features, but {name} is expecting {self.n_features_in_} features as "
                              "input")
-        if not np.isfinite(X).all():
-            at = tuple(int(i) for i in np.argwhere(~np.isfinite(X))[0])
-            raise ValueError(f"{name}: X contains NaN or infinity, the first at {at}")
+        elif columns is not None and list(columns) != list(getattr(self, "feature_names_in_", columns)):
+            raise ValueError(f"{name}: the feature names should match those that were passed during fit, in order: "
+                             f"{list(self.feature_names_in_)}, not {list(columns)}")
         return X
 
     def _targets(self, X: np.ndarray, y: Any) -> np.ndarray:
-        """y of as many rows as X."""
+        """y of as many rows as X: a classifier's labels (N,), a regressor's numbers (N,) or (N, outputs)."""
+        name = type(self).__name__
         if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
-        y = np.asarray(unbox(y))
-        if y.ndim == 0 or len(y) != len(X):
-            raise ValueError(f"Found input variables with inconsistent numbers of samples: X has {len(X)}, y has "
-                             f"{len(y) if y.ndim else 'none'}")
-        if y.dtype.kind == "f" and not np.isfinite(y).all():
-            raise ValueError(f"{type(self).__name__}: y contains NaN or infinity")
+            raise ValueError(f"{name} requires y to be passed, but the target y is None")
+        is_classifier = self.kind == "classifier"
+        y = (checks.labels if is_classifier else checks.numbers)(y, f"{name}: y")
+        if is_classifier and y.ndim == 2 and y.shape[1] == 1:
+            checks.warn(checks.DataConversionWarning,
+                        "A column-vector y was passed when a 1d array was expected; y.ravel() is one.")
+            y = y[:, 0]
+        if y.ndim not in ((1,) if is_classifier else (1, 2)):
+            raise ValueError(f"{name}: y is (N,){'' if is_classifier else ' or (N, outputs)'}, not of shape {y.shape}")
+        if len(y) != len(X):
+            raise ValueError(f"{name}: found inconsistent numbers of samples: X has {len(X)}, y has {len(y)}")
         return y
+
+    def _weights(self, X: np.ndarray, weight: Any) -> np.ndarray:
+        """A weight a sample (N,); None weighs all alike."""
+        if weight is None:
+            return np.ones(len(X))
+        name = type(self).__name__
+        weight = checks.numbers(weight, f"{name}: sample_weight").astype(np.float64)
+        if weight.shape != (len(X),):
+            raise ValueError(f"{name}: sample_weight has shape {weight.shape}, and {(len(X),)} is expected")
+        if (weight < 0).any() or not weight.any():
+            raise ValueError(f"{name}: sample_weight holds numbers from 0, and not zero alone")
+        return weight
+
+    def _not_converged(self, why: str) -> None:
+        checks.warn(checks.ConvergenceWarning, f"{type(self).__name__} {why}")
 
 
 class Classifier(Estimator):
@@ -86,15 +115,22 @@ class Classifier(Estimator):
 
     kind = "classifier"
 
-    def _classes(self, y: np.ndarray) -> np.ndarray:
+    def _learn_classes(self, y: np.ndarray) -> np.ndarray:
         """Learn classes_ from y (N,); gives y as places in it."""
-        if y.ndim != 1:
-            raise ValueError(f"{type(self).__name__}: y is (N,), not of shape {y.shape}")
-        self.classes_, places = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
+        classes, places = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
             raise ValueError(f"{type(self).__name__} needs samples of at least 2 classes, but the data contains only "
-                             f"one: {self.classes_[0]!r}")
+                             f"one class: {classes.tolist()[0]!r}")
+        self.classes_ = classes
         return places
+
+    def _places(self, y: np.ndarray) -> np.ndarray:
+        """y (N,) as places in the classes that are known already."""
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(f"{type(self).__name__}: y holds {unknown.tolist()[:5]}, which are not among the classes "
+                             f"{self.classes_.tolist()}")
+        return np.searchsorted(self.classes_, y)
 
     def _logits(self, X: Any) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} defines no _logits()")
@@ -108,13 +144,8 @@ class Classifier(Estimator):
         places = self._logits(X).argmax(1)
         return self.classes_[places]
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of samples that are predicted right."""
-        return float((self.predict(X) == np.asarray(unbox(y))).mean())
-
-
-def generator(random_state: Any) -> np.random.Generator:
-    """numpy's generator of a seed, of one, or a fresh one."""
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31))
-    return np.random.default_rng(random_state)
+        predicted = self.predict(X)
+        right = predicted == self._targets(predicted, y)
+        return float(np.average(right, weights=self._weights(predicted, sample_weight)))

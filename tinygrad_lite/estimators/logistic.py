@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.values import unbox
 from ..nn.by_hand import logistic_backward, logistic_forward
 from .base import Classifier
+from .checks import is_above_zero, numbers
 
 
 def logistic_regression(X: Any, y: Any, lr: float = 0.01, n_iter: int = 1000,
@@ -17,13 +17,11 @@ def logistic_regression(X: Any, y: Any, lr: float = 0.01, n_iter: int = 1000,
 
     The gradient is X.T @ (p - y) / N + 2 * l2 * w, that of the mean loss plus l2 * sum(w**2).
     """
-    X, y = np.asarray(unbox(X), np.float64), np.asarray(unbox(y), np.float64)
+    X, y = (numbers(a, f"logistic_regression: {what}").astype(np.float64) for a, what in ((X, "X"), (y, "y")))
     if X.ndim != 2 or y.shape != X.shape[:1]:
         raise ValueError(f"logistic_regression: X (N, D) and y (N,) are expected, not shapes {X.shape} and {y.shape}")
     if not np.isin(y, (0, 1)).all():
         raise ValueError(f"logistic_regression: y holds 0 and 1, not {np.unique(y)[:5]}")
-    if not np.isfinite(X).all():
-        raise ValueError("logistic_regression: X contains NaN or infinity")
     w, b = np.zeros(X.shape[1]), 0.0
     for _ in range(n_iter):
         _, p = logistic_forward(X, w, b, y)
@@ -93,8 +91,10 @@ class LogisticRegression(Classifier):
 
     penalty: "l2" (half the sum of squares), "l1" (the sum of sizes) or None; the intercept is not penalized.
     solver: "lbfgs", or "gd" (proximal gradient descent with Nesterov's momentum and a backtracking step; the one for
-    l1, where "lbfgs" cannot go). class_weight: None, "balanced" or a dict. Two classes give one row of coefficients.
-    Learns classes_, coef_ (1 or C, D), intercept_ (1 or C,), n_iter_ (an array of one), loss_ (of the objective).
+    l1, where "lbfgs" cannot go). class_weight: None, "balanced" or a dict of classes, which multiplies sample_weight.
+    Two classes give one row of coefficients.
+    Learns classes_, coef_ (1 or C, D), intercept_ (1 or C,), n_iter_ (an array of one), loss_ (of the objective) and
+    converged_; warns where it did not.
     """
 
     def __init__(self, penalty: str | None = "l2", *, C: float = 1.0, tol: float = 1e-6, fit_intercept: bool = True,
@@ -102,26 +102,33 @@ class LogisticRegression(Classifier):
         self.penalty, self.C, self.tol, self.fit_intercept = penalty, C, tol, fit_intercept
         self.class_weight, self.solver, self.max_iter = class_weight, solver, max_iter
 
-    def fit(self, X: Any, y: Any) -> "LogisticRegression":
-        """Learn from X (N, D) and y (N,) of any labels; gives self."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LogisticRegression":
+        """Learn from X (N, D) and y (N,) of any labels, a sample of weight n counting as n samples; gives self."""
         X = self._features(X, fitting=True)
-        places = self._classes(self._targets(X, y))
+        y, weight, dtype = self._targets(X, y), self._weights(X, sample_weight), X.dtype
+        self._check_parameters()
+        used = weight > 0  # a weight of 0 is as if the sample were not there
+        X, weight = X[used].astype(np.float64, copy=False), weight[used]
+        places = self._learn_classes(y[used])
+        weight *= self._class_weights(places, weight)[places]
         solver = self._solver()
-        weight = self._weights(places)
         k = 1 if len(self.classes_) == 2 else len(self.classes_)
         half = 0.5 if self.penalty == "l2" else 0.0
         shrink = 1 / (self.C * weight.sum())
         # the unknowns are scaled so that the objective bends about alike in all of them: the same minimum in far fewer
         # steps. A loss bends by at most a quarter of the feature's variance, the penalty by `shrink`.
-        middle = X.mean(0) if self.fit_intercept else np.zeros(X.shape[1])
-        scale = np.sqrt(((X - middle) ** 2).mean(0) / 4 + 2 * half * shrink)
+        share = weight / weight.sum()
+        middle = share @ X if self.fit_intercept else np.zeros(X.shape[1])
+        peak = np.abs(X - middle).max(0)
+        peak[peak == 0] = 1.0
+        scale = np.hypot(peak * np.sqrt(share @ ((X - middle) / peak) ** 2) / 2, math.sqrt(2 * half * shrink))
         scale[scale == 0] = 1.0
         Z = (X - middle) / scale
 
         def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
             """The objective over C * sum(weight), and its gradient, without the l1 part."""
             u, b = theta[: k * Z.shape[1]].reshape(k, -1), theta[k * Z.shape[1] :]
-            value, dlogits = _loss(Z @ u.T + (b if self.fit_intercept else 0.0), places, weight)  # (N, k)
+            value, dlogits = _loss(Z @ u.T + (b if self.fit_intercept else 0.0), places, share)  # (N, k)
             w = u / scale
             du = dlogits.T @ Z + 2 * half * shrink * w / scale
             db = dlogits.sum(0) if self.fit_intercept else np.zeros(0)
@@ -129,35 +136,39 @@ class LogisticRegression(Classifier):
 
         start = np.zeros(k * Z.shape[1] + (k if self.fit_intercept else 0))
         if solver == "lbfgs":
-            theta, steps, done = lbfgs(objective, start, self.max_iter, self.tol * 1e-2)
+            theta, steps, self.converged_ = lbfgs(objective, start, self.max_iter, self.tol * 1e-2)
         else:
             sizes = shrink / scale if self.penalty == "l1" else np.zeros(Z.shape[1])
             limits = np.concatenate([np.tile(sizes, k), np.zeros(len(start) - k * Z.shape[1])])
-            theta, steps, done = _proximal_descent(objective, start, limits, self.max_iter, self.tol * 1e-2)
-        self.coef_ = theta[: k * Z.shape[1]].reshape(k, -1) / scale
-        self.intercept_ = theta[k * Z.shape[1] :] - self.coef_ @ middle if self.fit_intercept else np.zeros(k)
-        self.n_iter_, self.converged_ = np.array([steps]), done
-        self.loss_ = objective(theta)[0] / shrink
+            theta, steps, self.converged_ = _proximal_descent(objective, start, limits, self.max_iter, self.tol * 1e-2)
+        coef = theta[: k * Z.shape[1]].reshape(k, -1) / scale
+        intercept = theta[k * Z.shape[1] :] - coef @ middle if self.fit_intercept else np.zeros(k)
+        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
+        self.n_iter_, self.loss_ = np.array([steps]), objective(theta)[0] / shrink
+        if not self.converged_:
+            self._not_converged(f"did not converge in {steps} iterations (max_iter={self.max_iter}): raise max_iter or "
+                                "tol, or scale X")
         return self
 
     def _solver(self) -> str:
-        if self.penalty not in ("l1", "l2", None):
-            raise ValueError(f"LogisticRegression: penalty is 'l1', 'l2' or None, not {self.penalty!r}")
-        if not 0 < self.C < math.inf:
-            raise ValueError(f"LogisticRegression: C is a number above 0, not {self.C}")
         solver = ("gd" if self.penalty == "l1" else "lbfgs") if self.solver == "auto" else self.solver
-        if solver not in ("gd", "lbfgs") or (solver, self.penalty) == ("lbfgs", "l1"):
-            raise ValueError(f"LogisticRegression: solver {self.solver!r} does not do penalty {self.penalty!r}; "
-                             "'gd' does all, 'lbfgs' all but 'l1'")
+        if (solver, self.penalty) == ("lbfgs", "l1"):
+            raise ValueError("LogisticRegression: solver 'lbfgs' does not do penalty 'l1', 'gd' does all")
         return solver
 
-    def _weights(self, places: np.ndarray) -> np.ndarray:
-        counts = np.bincount(places)
+    def _class_weights(self, places: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """The weight of each class (C,)."""
         if self.class_weight == "balanced":
-            return (len(places) / (len(counts) * counts))[places]
+            counts = np.bincount(places, weight)
+            return weight.sum() / (len(counts) * counts)
         if self.class_weight is None:
-            return np.ones(len(places))
-        return np.array([self.class_weight.get(c, 1.0) for c in self.classes_.tolist()], np.float64)[places]
+            return np.ones(len(self.classes_))
+        classes = self.classes_.tolist()
+        for label, value in self.class_weight.items():
+            if label not in classes or not is_above_zero(value):
+                raise ValueError(f"LogisticRegression: class_weight gives each of the classes {classes} a number above "
+                                 f"0, not {label!r}: {value!r}")
+        return np.array([self.class_weight.get(label, 1.0) for label in classes], np.float64)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """The logits: (N,) of the second class where there are two, else (N, C)."""
@@ -170,10 +181,11 @@ class LogisticRegression(Classifier):
         return np.stack([np.zeros(len(logits)), logits], 1) if logits.ndim == 1 else logits
 
 
-def _loss(logits: np.ndarray, places: np.ndarray, weight: np.ndarray) -> tuple[float, np.ndarray]:
-    """The weighted mean of -log p[place], and its derivative by the logits (N, k); k = 1 is the second of two."""
+def _loss(logits: np.ndarray, places: np.ndarray, share: np.ndarray) -> tuple[float, np.ndarray]:
+    """The mean of -log p[place], by shares that add up to 1, and its derivative by the logits (N, k); k = 1 is the
+    second of two."""
     full = np.concatenate([np.zeros_like(logits), logits], 1) if logits.shape[1] == 1 else logits
-    rows, share = np.arange(len(full)), weight / weight.sum()
+    rows = np.arange(len(full))
     shifted = full - full.max(1, keepdims=True)
     p = np.exp(shifted)
     total = p.sum(1)
@@ -188,7 +200,7 @@ def _proximal_descent(f: Objective, x: np.ndarray, limits: np.ndarray, max_iter:
                       tol: float) -> tuple[np.ndarray, int, bool]:
     """The minimum of f(x) + sum(limits * |x|) (FISTA, Beck and Teboulle, 2009, restarted where momentum misleads)."""
     size, momentum, ahead = 1.0, 1.0, x
-    for iteration in range(1, max_iter * 10 + 1):
+    for iteration in range(1, max_iter + 1):
         value, g = f(ahead)
         while True:
             point = ahead - size * g
@@ -204,4 +216,4 @@ def _proximal_descent(f: Objective, x: np.ndarray, limits: np.ndarray, max_iter:
         later = (1 + math.sqrt(1 + 4 * momentum * momentum)) / 2
         ahead = new + (momentum - 1) / later * (new - x)
         x, momentum, size = new, later, size * 1.1
-    return x, max_iter * 10, False
+    return x, max_iter, False
