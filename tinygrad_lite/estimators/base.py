@@ -47,7 +47,10 @@ class Estimator:
     # ---- what methods ask of their arguments
     def _check_parameters(self) -> None:
         """Refuse parameters of values that they cannot have; fit calls it, so that set_params may come between."""
-        checks.check_parameters(type(self).__name__, self.get_params())
+        for parameter, value in self.get_params().items():
+            what, valid = checks.PARAMETERS.get(parameter, ("anything", lambda v: True))
+            if not valid(value):
+                raise ValueError(f"{type(self).__name__}: {parameter} is {what}, not {value!r}")
 
     def _features(self, X: Any, fitting: bool = False) -> np.ndarray:
         """X (N, D) in float32 or float64. Fitting learns its features; all else wants as many, of the same names."""
@@ -95,11 +98,10 @@ class Estimator:
         return y
 
     def _weights(self, X: np.ndarray, weight: Any) -> np.ndarray:
-        """A weight a sample (N,); None weighs all alike."""
-        if weight is None:
-            return np.ones(len(X))
+        """A weight a sample (N,); None, or one number, weighs all alike."""
         name = type(self).__name__
-        weight = checks.numbers(weight, f"{name}: sample_weight").astype(np.float64)
+        weight = checks.numbers(1.0 if weight is None else weight, f"{name}: sample_weight").astype(np.float64)
+        weight = np.full(len(X), weight) if weight.ndim == 0 else weight
         if weight.shape != (len(X),):
             raise ValueError(f"{name}: sample_weight has shape {weight.shape}, and {(len(X),)} is expected")
         if (weight < 0).any() or not weight.any():

@@ -81,14 +81,6 @@ PARAMETERS: dict[str, Rule] = {
 }
 
 
-def check_parameters(name: str, parameters: dict[str, Any]) -> None:
-    """Refuse a value that its parameter cannot have."""
-    for parameter in PARAMETERS.keys() & parameters.keys():
-        what, valid = PARAMETERS[parameter]
-        if not valid(parameters[parameter]):
-            raise ValueError(f"{name}: {parameter} is {what}, not {parameters[parameter]!r}")
-
-
 def generator(random_state: Any) -> np.random.Generator:
     """numpy's generator of a seed, of one of numpy's two kinds of generators, or a fresh one."""
     if isinstance(random_state, np.random.RandomState):
@@ -105,7 +97,10 @@ def _dense(data: Any, what: str) -> np.ndarray:
     data = unbox(data)
     if hasattr(data, "toarray"):  # scipy's
         raise TypeError(f"{what} is sparse, and dense data is required: give {what.split()[-1]}.toarray()")
-    array = np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:  # rows of several lengths
+        raise ValueError(f"{what} is no array: {error}") from error
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {what} is {array.dtype}")
     return array

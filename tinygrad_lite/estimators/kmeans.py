@@ -196,10 +196,6 @@ class KMeans(Estimator):
         """fit(X).transform(X)"""
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """What the columns of `transform` are called."""
-        return np.array([f"kmeans{k}" for k in range(len(self.cluster_centers_))], object)
-
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Minus the weighted sum of squared distances to the nearest centers."""
         X = self._features(X)

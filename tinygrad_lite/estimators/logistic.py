@@ -107,32 +107,33 @@ class LogisticRegression(Classifier):
         X = self._features(X, fitting=True)
         y, weight, dtype = self._targets(X, y), self._weights(X, sample_weight), X.dtype
         self._check_parameters()
+        solver = ("gd" if self.penalty == "l1" else "lbfgs") if self.solver == "auto" else self.solver
+        if (solver, self.penalty) == ("lbfgs", "l1"):
+            raise ValueError("LogisticRegression: solver 'lbfgs' does not do penalty 'l1', 'gd' does all")
         used = weight > 0  # a weight of 0 is as if the sample were not there
         X, weight = X[used].astype(np.float64, copy=False), weight[used]
         places = self._learn_classes(y[used])
         weight *= self._class_weights(places, weight)[places]
-        solver = self._solver()
         k = 1 if len(self.classes_) == 2 else len(self.classes_)
-        half = 0.5 if self.penalty == "l2" else 0.0
         shrink = 1 / (self.C * weight.sum())
+        half = shrink / 2 if self.penalty == "l2" else 0.0
         # the unknowns are scaled so that the objective bends about alike in all of them: the same minimum in far fewer
         # steps. A loss bends by at most a quarter of the feature's variance, the penalty by `shrink`.
         share = weight / weight.sum()
         middle = share @ X if self.fit_intercept else np.zeros(X.shape[1])
-        peak = np.abs(X - middle).max(0)
+        peak = np.abs(X - middle).max(0)  # the squares of what is divided by it stay in range
         peak[peak == 0] = 1.0
-        scale = np.hypot(peak * np.sqrt(share @ ((X - middle) / peak) ** 2) / 2, math.sqrt(2 * half * shrink))
+        scale = np.hypot(peak * np.sqrt(share @ ((X - middle) / peak) ** 2) / 2, math.sqrt(2 * half))
         scale[scale == 0] = 1.0
-        Z = (X - middle) / scale
+        Z, ridge = (X - middle) / scale, math.sqrt(half) / scale
 
         def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
             """The objective over C * sum(weight), and its gradient, without the l1 part."""
             u, b = theta[: k * Z.shape[1]].reshape(k, -1), theta[k * Z.shape[1] :]
             value, dlogits = _loss(Z @ u.T + (b if self.fit_intercept else 0.0), places, share)  # (N, k)
-            w = u / scale
-            du = dlogits.T @ Z + 2 * half * shrink * w / scale
+            du = dlogits.T @ Z + 2 * ridge**2 * u
             db = dlogits.sum(0) if self.fit_intercept else np.zeros(0)
-            return value + half * shrink * float((w * w).sum()), np.concatenate([du.ravel(), db])
+            return value + float(((ridge * u) ** 2).sum()), np.concatenate([du.ravel(), db])
 
         start = np.zeros(k * Z.shape[1] + (k if self.fit_intercept else 0))
         if solver == "lbfgs":
@@ -150,12 +151,6 @@ class LogisticRegression(Classifier):
                                 "tol, or scale X")
         return self
 
-    def _solver(self) -> str:
-        solver = ("gd" if self.penalty == "l1" else "lbfgs") if self.solver == "auto" else self.solver
-        if (solver, self.penalty) == ("lbfgs", "l1"):
-            raise ValueError("LogisticRegression: solver 'lbfgs' does not do penalty 'l1', 'gd' does all")
-        return solver
-
     def _class_weights(self, places: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """The weight of each class (C,)."""
         if self.class_weight == "balanced":
@@ -166,8 +161,8 @@ class LogisticRegression(Classifier):
         classes = self.classes_.tolist()
         for label, value in self.class_weight.items():
             if label not in classes or not is_above_zero(value):
-                raise ValueError(f"LogisticRegression: class_weight gives each of the classes {classes} a number above "
-                                 f"0, not {label!r}: {value!r}")
+                raise ValueError("LogisticRegression: class_weight holds numbers above 0 for some of the classes "
+                                 f"{classes}; {label!r}: {value!r} is not that")
         return np.array([self.class_weight.get(label, 1.0) for label in classes], np.float64)
 
     def decision_function(self, X: Any) -> np.ndarray:

@@ -34,45 +34,6 @@ class _MLP(Estimator):
         self.validation_fraction, self.n_iter_no_change = validation_fraction, n_iter_no_change
         self.warm_start, self.random_state = warm_start, random_state
 
-    def fit(self, X: Any, y: Any) -> Any:
-        """Learn from X (N, D) and y (N,), a regressor's also (N, outputs), until the loss (with early_stopping, the
-        validation score) no longer improves; gives self."""
-        X, y = self._begin(X, y, once=False)
-        if self.early_stopping:
-            kept, held = self._split(y)
-            (X, X_held), (y, y_held) = ((a[kept], a[held]) for a in (X, y))
-        start, best, since, state = len(self.loss_curve_), -np.inf, 0, None
-        for epoch in range(1, self.max_iter + 1):
-            self.n_iter_ = epoch
-            score = -self._epoch(X, y)
-            if self.early_stopping:
-                score = self._validation_score(X_held, y_held)
-                self.validation_scores_ = [*(self.validation_scores_ or []), score]
-            since = 0 if score > best + self.tol else since + 1
-            if score > best:
-                best, state = score, {k: v.array.copy() for k, v in self.model_.state_dict().items()}
-            if since > self.n_iter_no_change:
-                break
-        else:
-            what = "validation score" if self.early_stopping else "loss"
-            self._not_converged(f"did not converge: after max_iter={self.max_iter} epochs the {what} may still improve")
-        first = self.loss_curve_[start]
-        if self.loss_ > 2 * first + self.tol:
-            self._not_converged(f"diverged: its loss rose from {first:.3g} to {self.loss_:.3g}. {REMEDY}")
-        if self.early_stopping and state is not None:
-            self.model_.load_state_dict(state)
-        return self
-
-    def _once(self, X: Any, y: Any, classes: Any = None) -> Any:
-        """One epoch with the model and the optimizer that are there; gives self."""
-        if self.early_stopping:
-            raise ValueError(f"{type(self).__name__}: partial_fit does not support early_stopping=True, which looks at "
-                             "many epochs")
-        X, y = self._begin(X, y, True, classes)
-        self._epoch(X, y)
-        self.n_iter_ = 1
-        return self
-
     def _begin(self, X: Any, y: Any, once: bool, classes: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """X and y as the model takes them. Build it, or see that the one to go on with is what the parameters say."""
         goes_on = hasattr(self, "model_") and (once or self.warm_start)
@@ -110,6 +71,44 @@ class _MLP(Estimator):
     def _predicted(self, X: np.ndarray) -> np.ndarray:
         with no_grad():
             return self._outputs(X).array
+
+    def fit(self, X: Any, y: Any) -> Any:
+        """Learn from X (N, D) and y (N,), a regressor's also (N, outputs), until the loss (with early_stopping, the
+        validation score) no longer improves; gives self."""
+        X, y = self._begin(X, y, once=False)
+        if self.early_stopping:
+            kept, held = self._split(y)
+            (X, X_held), (y, y_held) = ((a[kept], a[held]) for a in (X, y))
+        start, best, since, state = len(self.loss_curve_), -np.inf, 0, None
+        for epoch in range(1, self.max_iter + 1):
+            self.n_iter_: int = epoch
+            score = -self._epoch(X, y)
+            if self.early_stopping:
+                score = self._validation_score(X_held, y_held)
+                self.validation_scores_ = [*(self.validation_scores_ or []), score]
+            since = 0 if score > best + self.tol else since + 1
+            if score > best:
+                best, state = score, {k: v.array.copy() for k, v in self.model_.state_dict().items()}
+            if since > self.n_iter_no_change:
+                break
+        else:
+            what = "validation score" if self.early_stopping else "loss"
+            self._not_converged(f"did not converge: after max_iter={self.max_iter} epochs the {what} may still improve")
+        first = self.loss_curve_[start]
+        if self.loss_ > 2 * first + self.tol:
+            self._not_converged(f"diverged: its loss rose from {first:.3g} to {self.loss_:.3g}. {REMEDY}")
+        if self.early_stopping and state is not None:
+            self.model_.load_state_dict(state)
+        return self
+
+    def _once(self, X: Any, y: Any, classes: Any = None) -> Any:
+        """One epoch with the model and the optimizer that are there; gives self."""
+        if self.early_stopping:
+            raise ValueError(f"{type(self).__name__}: partial_fit does not support early_stopping=True")
+        X, y = self._begin(X, y, True, classes)
+        self._epoch(X, y)
+        self.n_iter_ = 1
+        return self
 
     def _epoch(self, X: np.ndarray, y: np.ndarray) -> float:
         """One pass over the samples in random order; gives their mean loss."""
