@@ -12,6 +12,7 @@ import numpy as np
 from ..engine.values import unbox
 
 LIBRARY = __name__.split(".")[0] + "."
+NUMBER = (int, float, np.integer, np.floating)
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -56,7 +57,7 @@ def is_whole(v: Any) -> bool:
 
 def is_above_zero(v: Any) -> bool:
     """Whether v is a finite number above 0, Python's or numpy's."""
-    return isinstance(v, (int, float, np.integer, np.floating)) and bool(0 < v < math.inf)
+    return isinstance(v, NUMBER) and bool(0 < v < math.inf)
 
 
 def _one_of(*words: str | None) -> Callable[[Any], bool]:
@@ -66,7 +67,7 @@ def _one_of(*words: str | None) -> Callable[[Any], bool]:
 WHOLE: Rule = "a whole number above 0", is_whole
 WHOLE_OR_AUTO: Rule = "a whole number above 0 or 'auto'", lambda v: is_whole(v) or _one_of("auto")(v)
 ABOVE_ZERO: Rule = "a number above 0", is_above_zero
-FROM_ZERO: Rule = "a number from 0", lambda v: is_above_zero(v) or (isinstance(v, (int, float)) and v == 0)
+FROM_ZERO: Rule = "a number from 0", lambda v: isinstance(v, NUMBER) and bool(0 <= v < math.inf)
 PARAMETERS: dict[str, Rule] = {
     "n_clusters": WHOLE, "max_iter": WHOLE, "n_iter_no_change": WHOLE, "n_init": WHOLE_OR_AUTO,
     "batch_size": WHOLE_OR_AUTO, "C": ABOVE_ZERO, "learning_rate_init": ABOVE_ZERO, "tol": FROM_ZERO,
@@ -88,8 +89,7 @@ def generator(random_state: Any) -> np.random.Generator:
     try:
         return np.random.default_rng(random_state)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"random_state is None, a whole number from 0 or a generator of numpy's, not {random_state!r}"
-                         ) from error
+        raise ValueError(f"random_state is None, a seed from 0 or numpy's generator, not {random_state!r}") from error
 
 
 # ---- data
@@ -133,8 +133,7 @@ def labels(data: Any, what: str) -> np.ndarray:
         if not np.isfinite(array).all():
             raise ValueError(f"{what} contains NaN or infinity")
         if (array != np.floor(array)).any():
-            raise ValueError(f"Unknown label type: {what} is continuous, and a classifier's targets are classes; "
-                             "a regressor is for continuous targets")
+            raise ValueError(f"Unknown label type: {what} is continuous, and a classifier's targets are classes")
     return array
 
 

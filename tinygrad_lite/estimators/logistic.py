@@ -98,7 +98,7 @@ class LogisticRegression(Classifier):
     """
 
     def __init__(self, penalty: str | None = "l2", *, C: float = 1.0, tol: float = 1e-6, fit_intercept: bool = True,
-                 class_weight: Any = None, solver: str = "auto", max_iter: int = 2000) -> None:
+                 class_weight: Any = None, solver: str = "auto", max_iter: int = 10_000) -> None:
         self.penalty, self.C, self.tol, self.fit_intercept = penalty, C, tol, fit_intercept
         self.class_weight, self.solver, self.max_iter = class_weight, solver, max_iter
 
@@ -173,7 +173,7 @@ class LogisticRegression(Classifier):
 
     def _logits(self, X: Any) -> np.ndarray:
         logits = self.decision_function(X)
-        return np.stack([np.zeros(len(logits)), logits], 1) if logits.ndim == 1 else logits
+        return np.stack([np.zeros_like(logits), logits], 1) if logits.ndim == 1 else logits
 
 
 def _loss(logits: np.ndarray, places: np.ndarray, share: np.ndarray) -> tuple[float, np.ndarray]:

@@ -41,8 +41,7 @@ class _MLP(Estimator):
         y = self._targets(X, y)
         self._check_parameters()
         y, outputs = self._encoded(y, goes_on, classes)
-        hidden = self.hidden_layer_sizes
-        hidden = list(hidden) if np.ndim(hidden) else [hidden]
+        hidden = list(np.atleast_1d(self.hidden_layer_sizes))
         if not all(map(is_whole, hidden)):
             raise ValueError(f"{type(self).__name__}: hidden_layer_sizes holds whole numbers above 0, not "
                              f"{self.hidden_layer_sizes!r}")
@@ -68,6 +67,10 @@ class _MLP(Estimator):
         """What the model, in its dtype, makes of X."""
         return self.model_(from_numpy(X.astype(self.model_[0].weight.dtype, copy=False)))
 
+    def _loss_now(self, X: np.ndarray, y: np.ndarray) -> float:
+        with no_grad(), np.errstate(over="ignore"):
+            return self._loss(self._outputs(X), y).item()
+
     def _predicted(self, X: np.ndarray) -> np.ndarray:
         with no_grad():
             return self._outputs(X).array
@@ -79,7 +82,7 @@ class _MLP(Estimator):
         if self.early_stopping:
             kept, held = self._split(y)
             (X, X_held), (y, y_held) = ((a[kept], a[held]) for a in (X, y))
-        start, best, since, state = len(self.loss_curve_), -np.inf, 0, None
+        untrained, best, since, state = self._loss_now(X, y), -np.inf, 0, None
         for epoch in range(1, self.max_iter + 1):
             self.n_iter_: int = epoch
             score = -self._epoch(X, y)
@@ -94,11 +97,11 @@ class _MLP(Estimator):
         else:
             what = "validation score" if self.early_stopping else "loss"
             self._not_converged(f"did not converge: after max_iter={self.max_iter} epochs the {what} may still improve")
-        first = self.loss_curve_[start]
-        if self.loss_ > 2 * first + self.tol:
-            self._not_converged(f"diverged: its loss rose from {first:.3g} to {self.loss_:.3g}. {REMEDY}")
         if self.early_stopping and state is not None:
             self.model_.load_state_dict(state)
+        trained = self._loss_now(X, y)
+        if trained > 2 * untrained + self.tol:
+            self._not_converged(f"diverged: its loss rose from {untrained:.3g} to {trained:.3g}. {REMEDY}")
         return self
 
     def _once(self, X: Any, y: Any, classes: Any = None) -> Any:
