@@ -58,7 +58,7 @@ def test_the_extremes_of_k():
     np.testing.assert_allclose(one.cluster_centers_[0], points.mean(0))
     assert KMeans(6, random_state=0).fit(points).inertia_ < 1e-20
     twice = np.repeat(points[:2], 3, 0)
-    with pytest.warns(ConvergenceWarning, match="found 2 distinct clusters and n_clusters is 4"):
+    with pytest.warns(ConvergenceWarning, match="found 2 distinct clusters of n_clusters=4"):
         model = KMeans(4, random_state=0).fit(twice)
     assert model.inertia_ < 1e-20 and np.isfinite(model.cluster_centers_).all()
     with pytest.raises(ValueError, match="n_samples=6 should be >= n_clusters=7"):
@@ -100,6 +100,12 @@ def test_a_weight_is_so_many_copies_in_any_order(init):
 def test_distances_out_of_range_are_refused(scale):
     with pytest.raises(ValueError, match="leave the range of float64: scale X"):
         KMeans(3).fit(BLOBS * scale)
+
+
+def test_a_weight_of_0_makes_no_cluster():
+    model = KMeans(1).fit(BLOBS, sample_weight=np.eye(len(BLOBS))[7])
+    np.testing.assert_allclose(model.cluster_centers_[0], BLOBS[7])
+    assert model.inertia_ < 1e-20 and len(model.labels_) == len(BLOBS)
 
 
 # ---------------------------------------------------------------- logistic regression

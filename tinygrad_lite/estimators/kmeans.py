@@ -132,7 +132,7 @@ class KMeans(Estimator):
         rng, middle = generator(self.random_state), weight @ X / weight.sum()
         with np.errstate(over="ignore"):
             spread = float(weight @ _exact(X, middle[None], np.zeros(len(X), np.int8)))
-        if not spread < np.inf or (spread < SMALLEST and (X != X[0]).any()):
+        if not spread < np.inf or (spread < SMALLEST and np.ptp(X[weight > 0], 0).any()):
             raise ValueError("KMeans: the squares of the distances in X leave the range of float64: scale X")
         starts = self.n_init if isinstance(self.init, str) else 1  # those of an array would all be alike
         if starts == "auto":
@@ -144,8 +144,7 @@ class KMeans(Estimator):
             self._not_converged(f"did not converge: after max_iter={self.max_iter} iterations the centers still move")
         found = len(np.unique(self.labels_))
         if found < self.n_clusters:
-            self._not_converged(f"found {found} distinct clusters and n_clusters is {self.n_clusters}: X has too few "
-                                "distinct points")
+            self._not_converged(f"found {found} distinct clusters of n_clusters={self.n_clusters}: X may repeat points")
         return self
 
     def _start(self, X: np.ndarray, weight: np.ndarray, rng: np.random.Generator, middle: np.ndarray) -> np.ndarray:

@@ -65,7 +65,7 @@ class _MLP(Estimator):
 
     def _outputs(self, X: np.ndarray) -> Any:
         """What the model, in its dtype, makes of X."""
-        return self.model_(from_numpy(X.astype(self.model_[0].weight.dtype, copy=False)))
+        return self.model_(from_numpy(X.astype(next(iter(self.model_.parameters())).dtype, copy=False)))
 
     def _loss_now(self, X: np.ndarray, y: np.ndarray) -> float:
         with no_grad(), np.errstate(over="ignore"):
