@@ -23,7 +23,22 @@ from .creation import (
 )
 from .engine.mode import enable_grad, expanded, is_grad_enabled, no_grad, set_grad_enabled
 from .engine.tape import by_hand, primitive
-from .methods import allclose, equal, is_floating_point, is_nonzero, isclose, t
+from .methods import TYPED, allclose, equal, is_floating_point, is_nonzero, is_tensor, isclose, numel, t
+from .nn.functional import (
+    avg_pool1d,
+    cdist,
+    conv1d,
+    conv2d,
+    cosine_similarity,
+    dropout,
+    group_norm,
+    layer_norm,
+    max_pool1d,
+    max_pool2d,
+    pairwise_distance,
+    rms_norm,
+    selu,
+)
 from .ops import *  # noqa: F403
 from .ops.arguments import device, result_type
 from .random import (
@@ -48,5 +63,6 @@ bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(
     _np.dtype, ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"))
 short, int, long, half, float, double = int16, int32, int64, float16, float32, float64
 del svd  # type: ignore[name-defined]  # noqa: F821 - torch.svd gives v, tl.linalg.svd its transpose
+globals().update(TYPED)
 tape = Tape  # tl.tape(loss); the engine is in tinygrad_lite.engine
 inf, nan, pi, newaxis = _np.inf, _np.nan, _np.pi, None

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
+from .creation import tensor, zeros
 from .engine import tape
 from .engine.values import Value
 from .inplace import in_place
@@ -91,11 +92,6 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
     return self.expand(other.shape)
 
 
-def nelement(self: Tensor) -> int:
-    """How many elements."""
-    return self.array.size
-
-
 def ndimension(self: Tensor) -> int:
     """How many dimensions."""
     return self.array.ndim
@@ -152,7 +148,28 @@ def allclose(self: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
     return bool(self.isclose(other, rtol, atol, equal_nan).array.all())
 
 
-for _method in (to, cpu, cuda, type_as, is_floating_point, t, view_as, expand_as, nelement, ndimension, is_contiguous,
+def numel(self: Tensor) -> int:
+    """How many elements."""
+    return self.array.size
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether it is a Tensor."""
+    return isinstance(value, Tensor)
+
+
+def _typed(dtype: str) -> Callable[..., Tensor]:
+    def make(*data: Any) -> Tensor:
+        """As PyTorch's old way: a tensor of a list, or zeros of sizes, in the dtype of the name."""
+        sizes = not data or isinstance(data[0], int)
+        return zeros(*data, dtype=dtype) if sizes else tensor(data[0], dtype=dtype)
+
+    return make
+
+
+TYPED = {f"{name.capitalize()}Tensor": _typed(dtype) for name, dtype in DTYPES.items()}  # FloatTensor, LongTensor, …
+
+for _method in (to, cpu, cuda, type_as, is_floating_point, t, view_as, expand_as, numel, ndimension, is_contiguous,
                 element_size, stride, data_ptr, detach_, is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
     setattr(Tensor, _method.__name__, _method)
 for _name, _op in ops.VOCABULARY.items():
@@ -162,9 +179,12 @@ for _alias, _name in ops.ALIASES.items():
     setattr(Tensor, _alias, getattr(Tensor, _name, None) or ops.VOCABULARY[_name])
     if hasattr(Tensor, _name + "_"):
         setattr(Tensor, _alias + "_", getattr(Tensor, _name + "_"))
-Tensor.type = to
-Tensor.reshape_as = view_as
-Tensor.device = property(lambda self: on_cpu("cpu"), doc="Where it is: the cpu.")
-Tensor.nbytes = property(lambda self: self.array.nbytes, doc="The bytes of its elements.")
-Tensor.itemsize = property(element_size, doc="The bytes of one element.")
-Tensor.is_cuda = property(lambda self: False, doc="Whether it is on a GPU: never.")
+PROPERTIES = {
+    "device": (lambda self: on_cpu("cpu"), "Where it is: the cpu."),
+    "is_cuda": (lambda self: False, "Whether it is on a GPU: never."),
+    "nbytes": (lambda self: self.array.nbytes, "The bytes of its elements."),
+    "itemsize": (element_size, "The bytes of one element.")}
+for _name, (_get, _doc) in PROPERTIES.items():
+    setattr(Tensor, _name, property(_get, doc=_doc))
+for _alias, _method in {"type": to, "nelement": numel, "reshape_as": view_as}.items():
+    setattr(Tensor, _alias, _method)

@@ -99,10 +99,6 @@ class Tensor(Value):
         """The shape, or the size of one dimension."""
         return self.array.shape if dim is None else self.array.shape[dim]
 
-    def numel(self) -> int:
-        """How many elements."""
-        return self.array.size
-
     # ---- gradients
     @property
     def requires_grad(self) -> bool:
@@ -303,7 +299,8 @@ class Tensor(Value):
     __neg__, __abs__, __invert__ = ops.neg, ops.abs, ops.bitwise_not
     __pos__ = lambda self: self  # noqa: E731
 
-    __iadd__, __isub__, __imul__, __itruediv__ = map(in_place, (ops.add, ops.sub, ops.mul, ops.div))
+    __iadd__, __isub__ = in_place(ops.add), in_place(ops.sub)
+    __imul__, __itruediv__ = in_place(ops.mul), in_place(ops.div)
     __ipow__, __ifloordiv__, __imod__ = map(in_place, (ops.pow, ops.floor_divide, ops.remainder))
     __iand__, __ior__, __ixor__ = map(in_place, (ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor))
 

@@ -36,7 +36,8 @@ ALIASES = {  # PyTorch's and numpy's second names, what they mean the same in bo
     "absolute": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan", "arctan2": "atan2", "clip": "clamp",
     "concat": "cat", "concatenate": "cat", "divide": "div", "fix": "trunc", "greater": "gt", "greater_equal": "ge",
     "inverse": "inv", "less": "lt", "less_equal": "le", "moveaxis": "movedim", "multiply": "mul", "negative": "neg",
-    "not_equal": "ne", "sgn": "sign", "subtract": "sub", "swapdims": "swapaxes", "true_divide": "div"}
+    "not_equal": "ne", "ravel": "flatten", "sgn": "sign", "subtract": "sub", "swapdims": "swapaxes",
+    "true_divide": "div"}
 globals().update({alias: VOCABULARY[name] for alias, name in ALIASES.items()})
 
 __all__ = [*VOCABULARY, *ALIASES]  # type: ignore[misc]

@@ -64,7 +64,7 @@ def promote_float(*operands):
     return [as_array(x).astype(np.float32) for x in operands]
 
 
-promote_float.keeps_whole_numbers = False
+promote_float.keeps_whole_numbers = False  # type: ignore[attr-defined]
 
 
 def sizes_of(shape):
