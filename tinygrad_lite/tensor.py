@@ -307,7 +307,7 @@ class Tensor(Value):
     def __getitem__(self, index: Any) -> "Tensor":
         if type(index) is int:
             return ops.getitem(self, index)
-        numbers, index = numbers_first(plain(index), self.ndim)
+        numbers, index = numbers_first(plain(index), self.array.ndim)
         return ops.getitem(self if numbers is None else ops.getitem(self, numbers), index)
 
     def __setitem__(self, index: Any, value: Any) -> None:

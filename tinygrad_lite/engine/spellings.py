@@ -57,12 +57,12 @@ def _converted(x: Any, dtype: Any) -> Any:
 def spelt(function: Callable) -> Callable:
     """A function that takes its arguments under PyTorch's and numpy's names too, and says what it does not take."""
     parameters = inspect.signature(function).parameters.values()
-    own = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+    own = {p.name: None for p in parameters if p.kind is not p.VAR_POSITIONAL}
     rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
+        if kwargs and not kwargs.keys() <= own.keys():
             if takes_dtype(function.__name__, kwargs):
                 return in_dtype(call, *args, **kwargs)
             args, kwargs = respelt(function.__name__, own, rest, args, kwargs)

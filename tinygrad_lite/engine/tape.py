@@ -119,7 +119,6 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
     most = arity if len(fixed) == len(parameters) else math.inf
 
     def bind(args: tuple, kwargs: dict) -> tuple:
-        args, kwargs = respelt(op.__name__, slots, None, args, kwargs)
         bound = [*args, *defaults[len(args):]]
         for name, value in kwargs.items():
             if name not in slots:
@@ -135,15 +134,15 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
     def general(*args: Any, **kwargs: Any) -> Any:
         count = len(args)
         if kwargs or count < needed:
-            if takes_dtype(op.__name__, kwargs):
-                return in_dtype(op, *args, **kwargs)
+            if not kwargs.keys() <= slots.keys():
+                if takes_dtype(op.__name__, kwargs):
+                    return in_dtype(op, *args, **kwargs)
+                args, kwargs = respelt(op.__name__, slots, None, args, kwargs)
             args = bind(args, kwargs)
         elif count < arity:
             args += defaults[count:]
         elif count > most:
             raise TypeError(f"{op.__name__}() takes {arity} arguments, but {len(args)} were given")
-        if expands and any(map(is_half, args)):
-            return rounded_once(op, args, {})
         inputs, arrays, boxed, tracked = [], [], False, False
         for a, rule in zip(args, ruled):
             node = None
@@ -152,6 +151,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
                 if rule and a.node is not None:  # a tracked tensor where a parameter goes gets no gradient
                     tracked, node = True, a.node
                 a = a.array
+            if expands and isinstance(a, ndarray) and a.dtype is HALF:
+                return rounded_once(op, args, {})
             inputs.append(node)
             arrays.append(a)
         fast = mode.fast
@@ -171,7 +172,7 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         try:
             if promote is not None:
                 arrays = promote(*arrays)
-            array = quietly(forward, *arrays)
+            array = forward(*arrays) if silent.get() else mode.quietly(forward, *arrays)
         except REFUSALS as error:
             raise _failed(op, arrays, error) from None
         if type(array) is tuple:
@@ -256,7 +257,7 @@ def _unary(forward: Callable, promote: Callable | None, general: Callable) -> An
         try:
             if promote is not None and a.dtype.kind != "f":
                 (a,) = promote(a)
-            array = quietly(forward, a)
+            array = forward(a) if silent.get() else mode.quietly(forward, a)
         except REFUSALS as error:
             raise _failed(op, (a,), error) from None
         return box(array) if node is None else recorded(op, (node,), (a,), array, True)

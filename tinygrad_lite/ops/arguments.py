@@ -93,7 +93,7 @@ def dim_of(x, dim, extra=0):
 
 def dims_of(x, dim):
     """The dimensions that a reduction over `dim` (None: all) takes away, counted from the front."""
-    if dim is None or not np.size(dim):  # PyTorch: sum(x, ()) is the sum of all
+    if dim is None or dim == () or dim == []:  # PyTorch: sum(x, ()) is the sum of all
         return tuple(range(x.ndim))
     dims = tuple(dim_of(x, d) for d in ((dim,) if isinstance(dim, (int, np.integer)) else dim))
     if len(set(dims)) < len(dims):
@@ -158,8 +158,8 @@ def numbers_first(index, ndim):
     Where a slice stands between numbers and arrays, numpy takes the numbers for arrays too, and puts the dimensions of
     arrays first; PyTorch reads at the numbers before. An ellipsis of no dimensions stands between nothing.
     """
-    parts = index if type(index) is tuple else ()
-    if not any(isinstance(p, (np.ndarray, list)) for p in parts):
+    parts = index
+    if type(index) is not tuple or not any(isinstance(p, (np.ndarray, list)) for p in parts):
         return None, index
     widths = [_dims_read(p) for p in parts]
     if sum(widths) == ndim:
