@@ -9,8 +9,9 @@ import math
 import numpy as np
 
 from tinygrad_lite import random
+from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
-from tinygrad_lite.engine.tape import by_hand, in_float32, primitive
+from tinygrad_lite.engine.tape import by_hand, primitive
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import (
     abs,

@@ -6,8 +6,9 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import opaque
-from tinygrad_lite.engine.tape import in_float32, primitive
+from tinygrad_lite.engine.tape import primitive
 from tinygrad_lite.ops import matmul, pad, permute, reshape, squeeze, unsqueeze
 
 

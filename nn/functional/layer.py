@@ -6,8 +6,9 @@ import numpy as np
 
 from tinygrad_lite import random
 from tinygrad_lite.engine.changes import stamp
+from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
-from tinygrad_lite.engine.tape import by_hand, in_float32
+from tinygrad_lite.engine.tape import by_hand
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import abs, amax, clone, flatten, getitem, mean, outer, place, reshape, sqrt, var, vector_norm
 from tinygrad_lite.ops.arguments import all_inside, outside

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
+from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
-from tinygrad_lite.engine.tape import by_hand, in_float32
+from tinygrad_lite.engine.tape import by_hand
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import (
     amax,

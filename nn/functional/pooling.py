@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.ops import div, matmul, max, permute, reshape, squeeze, sum, unsqueeze
 
 from .convolution import batched, check_positive, columns, one, out_size, padded, pair, windows_of
@@ -52,6 +53,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
 
 
 @batched(4)
+@in_float32
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
     """The mean of each window; with count_include_pad=False over the elements that are not border; or the sum divided
     by divisor_override."""

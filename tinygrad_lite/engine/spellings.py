@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .values import converted
+
 SPELLINGS = {  # as people write it: as it may be called here
     "input": ("x", "start", "index"), "other": ("y",), "a": ("x",), "b": ("y",), "A": ("x",), "B": ("y",),
     "tensor": ("x", "y", "index"), "mat2": ("y",), "vec": ("y",), "vec2": ("y",), "axis": ("dim", "dims"),
@@ -46,12 +48,8 @@ def in_dtype(function: Callable, *args: Any, dtype: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
     if not args:
         args = (kwargs.pop("input", None) if "input" in kwargs else kwargs.pop("x"),)
-    out = function(_converted(args[0], dtype), *args[1:], **kwargs)
-    return _converted(out, dtype)
-
-
-def _converted(x: Any, dtype: Any) -> Any:
-    return x.to(dtype) if hasattr(x, "to") else x.astype(dtype)
+    out = function(converted(args[0], dtype), *args[1:], **kwargs)
+    return converted(out, dtype)
 
 
 def spelt(function: Callable) -> Callable:

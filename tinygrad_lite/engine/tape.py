@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .changes import next_place, refuse_changed, refuse_stale, rewritten
+from .halves import HALF, rounded_once, widened
 from .mode import Switch, mode, quiet, quietly, silent
 from .reductions import add_up
 from .spellings import in_dtype, respelt, takes_dtype
@@ -370,7 +371,7 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
                     args, out = _reboxed(node)
                 given = g
                 if g.dtype is HALF:  # what a rule computes is rounded once, as it is given
-                    g, out, *args = map(_widened, (g, out, *args))
+                    g, out, *args = map(widened, (g, out, *args))
                 if observers:
                     sent = [d if d is None else _give(grads, source, d)
                             for source, d in zip(inputs, pull(node.op, inputs, g, out, args))]
@@ -502,42 +503,6 @@ def accumulate(grads: dict[Node, Any]) -> None:
                 with Switch("recording", g.node is not None):
                     g = node.grad + g
             node.grad = g
-
-
-# ---------------------------------------------------------------- float16
-HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
-
-
-def is_half(x: Any) -> bool:
-    """Whether x is an array or a Tensor of float16."""
-    return getattr(x, "dtype", None) is HALF
-
-
-def _widened(x: Any) -> Any:
-    return cast(x, SINGLE) if is_half(x) else x
-
-
-def rounded_once(function: Callable, args: tuple, kwargs: dict) -> Any:
-    """What a function gives for float32 in the place of float16; float16 again unless a wider dtype decides."""
-    floats = [a for a in map(unbox, (*args, *kwargs.values())) if isinstance(a, ndarray) and a.dtype.kind == "f"]
-    deciding = [a for a in floats if a.ndim] or floats
-    found = function(*map(_widened, args), **{k: _widened(v) for k, v in kwargs.items()})
-    if any(a.dtype is not HALF for a in deciding):
-        return found
-    several = isinstance(found, tuple)
-    parts = [cast(f, HALF) if f.dtype is SINGLE else f for f in (found if several else (found,))]
-    return tuple(parts) if several else parts[0]
-
-
-def in_float32(function: Callable) -> Callable:
-    """Decorator: a function of float16 computes in float32, and rounds its results and their gradients once."""
-    @functools.wraps(function)
-    def computed(*args: Any, **kwargs: Any) -> Any:
-        if any(map(is_half, args)) or kwargs and any(map(is_half, kwargs.values())):
-            return rounded_once(function, args, kwargs)
-        return function(*args, **kwargs)
-
-    return computed
 
 
 # ---------------------------------------------------------------- what the engine itself computes

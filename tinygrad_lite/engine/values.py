@@ -60,6 +60,11 @@ def unbox(x: Any) -> Any:
     return x.array if isinstance(x, Value) else x
 
 
+def converted(x: Any, dtype: Any) -> Any:
+    """A Tensor or an array in another dtype; a Tensor's gradient passes."""
+    return x.to(dtype) if hasattr(x, "to") else x.astype(dtype)
+
+
 def as_array(x: Any) -> Any:
     """The array of a Tensor, an array as it is, and of anything else what numpy makes of it."""
     x = unbox(x)

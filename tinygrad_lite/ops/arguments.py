@@ -93,7 +93,7 @@ def dim_of(x, dim, extra=0):
 
 def dims_of(x, dim):
     """The dimensions that a reduction over `dim` (None: all) takes away, counted from the front."""
-    if dim is None or dim == () or dim == []:  # PyTorch: sum(x, ()) is the sum of all
+    if dim is None or isinstance(dim, (tuple, list)) and not dim:  # PyTorch: sum(x, ()) is the sum of all
         return tuple(range(x.ndim))
     dims = tuple(dim_of(x, d) for d in ((dim,) if isinstance(dim, (int, np.integer)) else dim))
     if len(set(dims)) < len(dims):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..engine.tape import cast, in_float32, primitive
+from ..engine.halves import in_float32
+from ..engine.tape import cast, primitive
 from ..engine.values import unbox
 from .arguments import promote, promote_float
 

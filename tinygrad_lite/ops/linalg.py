@@ -5,7 +5,8 @@ import string
 
 import numpy as np
 
-from ..engine.tape import broadcast_to, cast, in_float32, primitive
+from ..engine.halves import in_float32
+from ..engine.tape import broadcast_to, cast, primitive
 from .arguments import dim_of, promote, result_type
 from .index import diagonal
 from .reduce import sum

@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 
+from ..engine.halves import in_float32
 from ..engine.mode import opaque
 from ..engine.reductions import add_up, has_short_rows
-from ..engine.tape import broadcast_to, by_hand, cast, in_float32, primitive
+from ..engine.tape import broadcast_to, by_hand, cast, primitive
 from ..engine.values import unbox
 from .arguments import WIDER, axis_of, count_of, dim_of, dims_of, lost_dims
 from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..engine.halves import in_float32
 from ..engine.mode import mode
-from ..engine.tape import cast, in_float32, primitive
+from ..engine.tape import cast, primitive
 from ..engine.values import unbox
 from .arguments import WIDER, all_in_range, axis_of, dim_of, lost_dims
 from .elementwise import clamp, exp, where
