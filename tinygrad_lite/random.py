@@ -124,6 +124,8 @@ def bernoulli(p: Tensor, generator: Any = None) -> Tensor:
 
 def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, generator: Any = None) -> Tensor:
     """Places drawn in proportion to weights (C,) or (N, C): (num_samples,) or (N, num_samples)."""
+    if np.asarray(unbox(weights)).dtype.kind != "f":
+        raise RuntimeError(f"multinomial: the weights are floating-point numbers, not {weights.dtype}")
     values = np.asarray(unbox(weights), np.float64)
     if values.ndim not in (1, 2) or not np.isfinite(values).all() or (values < 0).any() or \
             (values.sum(-1) <= 0).any():
