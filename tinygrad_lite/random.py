@@ -124,9 +124,10 @@ def bernoulli(p: Tensor, generator: Any = None) -> Tensor:
 
 def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, generator: Any = None) -> Tensor:
     """Places drawn in proportion to weights (C,) or (N, C): (num_samples,) or (N, num_samples)."""
-    if np.asarray(unbox(weights)).dtype.kind != "f":
-        raise RuntimeError(f"multinomial: the weights are floating-point numbers, not {weights.dtype}")
-    values = np.asarray(unbox(weights), np.float64)
+    values = np.asarray(unbox(weights))
+    if values.dtype.kind != "f":
+        raise RuntimeError(f"multinomial: the weights are floating-point numbers, not {values.dtype}")
+    values = values.astype(np.float64)
     if values.ndim not in (1, 2) or not np.isfinite(values).all() or (values < 0).any() or \
             (values.sum(-1) <= 0).any():
         raise RuntimeError(f"multinomial: needs 1 or 2 dimensions of finite weights >= 0 with a sum above 0, "

@@ -1,0 +1,118 @@
+"""What PyTorch's users type: names of arguments, second names, methods, constructors, dtypes of results."""
+
+import numpy as np
+import pytest
+from tinygrad_lite.nn import functional as F
+
+import tinygrad_lite as tl
+
+X = tl.arange(6, dtype=tl.float32).reshape(2, 3)
+BY_NAME = {  # as people write it: as it is called here
+    "tl.exp(input=X)": "tl.exp(X)", "tl.mul(input=X, other=X)": "tl.mul(X, X)", "tl.add(input=X, other=X)": "X + X",
+    "tl.sum(input=X, axis=0, keepdims=True)": "X.sum(0, True)", "X.sum(dim=())": "X.sum()", "X.mean(dim=[])": "X.mean()",
+    "tl.flip(X, dims=(0,))": "X.flip(0)", "X.roll(shifts=1, dims=1)": "X.roll(1, 1)", "X.roll(1, axis=0)": "X.roll(1, 0)",
+    "X.permute(dims=(1, 0))": "X.T", "X.reshape(shape=(3, 2))": "X.reshape(3, 2)", "tl.reshape(input=X, shape=(6,))": "X.reshape(6)",
+    "X[:1].expand(size=(2, 3))": "X[:1].expand(2, 3)", "tl.tile(X, dims=(2, 1))": "X.tile(2, 1)",
+    "tl.mm(input=X, mat2=X.T)": "X @ X.T", "tl.where(X > 1, input=X, other=X)": "X", "tl.split(X, split_size=1)[1]": "X[1:]",
+    "tl.linalg.solve(A=tl.eye(2), B=X)": "X", "tl.max(X, other=X)": "X", "tl.lerp(input=X, end=X + 1, weight=0.5)": "X + 0.5",
+    "tl.zeros(size=(2, 3))": "X * 0", "tl.zeros((2, 3))": "X * 0", "tl.zeros([2, 3], device='cpu')": "X * 0",
+    "tl.full(size=(2,), fill_value=1.0)": "tl.ones(2)", "tl.full(2, 1.0)": "tl.ones(2)", "tl.arange(start=0, end=6, step=2)": "tl.tensor([0, 2, 4])",
+    "tl.zeros_like(input=X)": "X * 0", "F.softmax(input=X, dim=1)": "X.softmax(1)", "F.linear(input=X, weight=tl.eye(3))": "X",
+    "F.one_hot(tensor=tl.tensor([1]), num_classes=2)": "tl.tensor([[0, 1]])", "X.scatter(0, tl.tensor([[0]]), value=9.0)[0, 0]": "tl.tensor(9.0)",
+    "tl.sum(X, 0, out=None)": "X.sum(0)", "X.softmax(0, dtype=tl.float64)": "X.double().softmax(0)", "X.cumsum(0, dtype=tl.int64)": "X.long().cumsum(0)",
+    "tl.tensor([300, 300]).sum(dtype=tl.int32)": "tl.tensor(600, dtype=tl.int32)", "tl.prod(X, dtype=tl.float64)": "X.double().prod()",
+    "X.clip(1, 2)": "X.clamp(1, 2)", "tl.concat([X, X])": "tl.cat([X, X])", "X.absolute().negative()": "-abs(X)", "tl.sgn(X)": "X.sign()",
+    "X.var(True)": "X.var()", "X.std(False)": "X.std(unbiased=False)", "tl.where(X > 4)[1]": "tl.tensor([2])", "+X": "X",
+}
+
+
+@pytest.mark.parametrize("said", BY_NAME)
+def test_arguments_and_functions_under_their_other_names(said):
+    names = {"tl": tl, "F": F, "X": X}
+    found, expected = eval(said, names), eval(BY_NAME[said], names)
+    assert found.dtype == expected.dtype and found.shape == expected.shape and np.array_equal(found.array, expected.array)
+
+
+METHODS = {
+    "X.nelement()": 6, "X.numel()": 6, "X.device": "cpu", "X.device.type": "cpu", "X.is_cuda": False, "X.ndimension()": 2, "X.stride()": (3, 1),
+    "X.element_size()": 4, "X.nbytes": 24, "X.is_contiguous()": True, "X.T.is_contiguous()": False, "X.is_floating_point()": True,
+    "X.cpu() is X": True, "X.to('cpu') is X": True, "X.to(X) is X": True, "X.to(tl.float64, copy=True).dtype": np.float64,
+    "X.to('cpu', tl.float64).dtype": np.float64, "X.to(dtype=tl.int64, device='cpu').dtype": np.int64, "X.to(tl.float32, False, True) is X": False,
+    "X.bool().sum().item()": 5, "X.int().dtype": np.int32, "X.byte().dtype": np.uint8, "X.type_as(tl.arange(2)).dtype": np.int64, "X.type(tl.half).dtype": np.float16,
+    "X.t().shape": (3, 2), "X.view_as(tl.ones(6)).shape": (6,), "X[0].expand_as(X).shape": (2, 3), "X.reshape_as(X.T).shape": (3, 2),
+    "X.new_zeros(2, 1).shape": (2, 1), "X.long().new_ones((2,)).dtype": np.int64, "X.new_full((1,), 7).tolist()": [7.0], "X.new_tensor([1]).dtype": np.float32,
+    "X.new_zeros(1, dtype=tl.int64, requires_grad=False).dtype": np.int64, "X.equal(X.clone())": True, "X.allclose(X + 1e-9)": True, "tl.isclose(X, X + 1).any().item()": False,
+    "tl.Tensor([-4.0]).tolist()": [-4.0], "tl.Tensor(2, 3).shape": (2, 3), "tl.Tensor([1, 2]).dtype": np.float32, "tl.LongTensor([2**40]).item()": 2**40,
+    "tl.FloatTensor(2, 3).dtype": np.float32, "tl.BoolTensor([1, 0]).tolist()": [True, False], "tl.is_tensor(X)": True, "tl.numel(X)": 6,
+    "tl.tensor(1.0).is_nonzero()": True, "tl.device('cpu')": "cpu",
+}
+
+
+@pytest.mark.parametrize("said", METHODS)
+def test_methods_and_constructors_that_people_type_without_thinking(said):
+    assert eval(said, {"tl": tl, "X": X}) == METHODS[said]
+
+
+@pytest.mark.parametrize("name", ["exp", "sqrt", "neg", "clamp", "pow", "remainder", "relu", "sigmoid", "lerp", "addcmul", "tril", "index_add"])
+def test_operations_have_a_method_in_place(name):
+    args = {"clamp": (1, 2), "pow": (2,), "remainder": (2,), "lerp": (X, 0.5), "addcmul": (X, X), "index_add": (0, tl.tensor([0]), tl.ones(1, 3))}
+    x = X.clone()
+    expected = getattr(X, name)(*args.get(name, ()))
+    assert getattr(x, name + "_")(*args.get(name, ())) is x and np.array_equal(x.array, expected.array)
+
+
+U, I, L, B, H = (tl.ones(3, dtype=d) for d in (tl.uint8, tl.int32, tl.int64, tl.bool, tl.float16))
+DTYPES = {
+    "L / L": "float32", "U / U": "float32", "B / B": "float32", "L / 2": "float32", "H / L": "float16", "tl.atan2(L, L)": "float32",
+    "tl.logsumexp(L, 0)": "float32", "F.softsign(L)": "float32", "tl.logaddexp(I, I)": "float32", "tl.sqrt(L)": "float32", "tl.sigmoid(U)": "float32",
+    "U.any()": "uint8", "U.all(0)": "uint8", "L.any()": "bool", "F.hardtanh(L, -0.5, 2.5)": "int64", "U @ U": "uint8", "I[None] @ I": "int32",
+    "tl.dot(I, I)": "int32", "tl.baddbmm(I.reshape(1, 1, 3), tl.ones(1, 1, 1, dtype=tl.int32), I.reshape(1, 1, 3))": "int32", "U.sum()": "int64", "B.cumsum(0)": "int64",
+    "tl.cumprod(tl.ones((), dtype=tl.int32), 0)": "int64", "B.square()": "int64", "B.sign()": "bool", "B.masked_fill(B, 10)": "bool", "L.masked_fill(B, 2.5)": "int64",
+    "H.sum()": "float16", "H.softmax(0)": "float16", "tl.where(B, L, 0.5)": "float32", "L.clamp(0.5)": "float32", "tl.tensor([2]) ** tl.tensor([-1])": "int64",
+    "F.avg_pool1d(L[None, None], 2)": "int64", "F.pad(L, (1, 1))": "int64", "tl.full((1,), 0.1, dtype='float64')": "float64",
+}
+
+
+@pytest.mark.parametrize("said", DTYPES)
+def test_results_have_pytorchs_dtype(said):
+    found = eval(said, {"tl": tl, "F": F, "U": U, "I": I, "L": L, "B": B, "H": H})
+    assert isinstance(found, tl.Tensor) and found.dtype == DTYPES[said]
+
+
+def test_whole_numbers_change_in_place_within_their_dtype():
+    u = tl.tensor([250, 1], dtype=tl.uint8)
+    u += tl.tensor([10, 1])
+    assert u.tolist() == [4, 2] and u.dtype == np.uint8
+    for wrong in (lambda: u.add_(1.5), lambda: tl.tensor([True]).add_(1)):
+        with pytest.raises(RuntimeError, match="can't be cast"):
+            wrong()
+
+
+S = tl.tensor(5.0)
+ZERO_DIMS = {
+    "S.gather(0, tl.tensor(0))": ((), 5), "S.gather(0, tl.tensor([0]))": ((1,), 5), "S.scatter(0, tl.tensor(0), 2.0)": ((), 2), "S.scatter_add(0, tl.tensor([0]), S)": ((), 10),
+    "S.index_select(0, tl.tensor([0]))": ((), 5), "S.index_add(0, tl.tensor(0), S, alpha=2)": ((), 15), "S.prod(0)": ((), 5), "S.topk(1)[0]": ((), 5), "S.sort()[0]": ((), 5),
+    "S.nonzero(as_tuple=True)[0]": ((1,), 0), "tl.meshgrid(S, tl.ones(2))[0]": ((1, 2), 5), "S.softmax(0)": ((), 1), "S.cumsum(0)": ((), 5), "S.flip(0)": ((), 5),
+    "tl.zeros(3, 0).softmax(1)": ((3, 0), 0), "tl.zeros(3, 0).log_softmax(1)": ((3, 0), 0), "tl.zeros(3, 0).logsumexp(1)": ((3,), -np.inf), "S.repeat_interleave(2)": ((2,), 5),
+    "tl.cat([tl.zeros(0), tl.ones(2, 2)], 1)": ((2, 2), 1), "S.roll(1)": ((), 5), "S.unique()": ((1,), 5), "S.argsort()": ((), 0),
+}
+
+
+@pytest.mark.parametrize("said", ZERO_DIMS)
+def test_tensors_of_no_dimensions_and_of_no_elements(said):
+    shape, value = ZERO_DIMS[said]
+    found = eval(said, {"tl": tl, "S": S})
+    assert found.shape == shape and (found.array == value).all()
+
+
+@pytest.mark.parametrize("index, shape", [
+    ((0, slice(None), [0, 2]), (3, 2)), ((slice(None), 1, [[0, 1]]), (2, 1, 2)), (([0, 1], slice(None), 2), (2, 3)), ((0, Ellipsis, [1]), (3, 1)),
+    ((0, None, [0, 2]), (1, 2, 4)), ((slice(None), [0, 1], Ellipsis, [0, 1]), (2, 2)), ((1, [True, False, True], 0), (2,)), ((Ellipsis, 0, [0]), (2, 1))])
+def test_an_index_reads_its_whole_numbers_first(index, shape):
+    x = tl.tensor(np.arange(24.0).reshape(2, 3, 4), requires_grad=True)
+    assert x[index].shape == shape
+    y = x.detach().clone()
+    y[index] = tl.full(shape, -1.0, dtype=tl.float64)
+    assert (y[index].array == -1).all() and (y.array == -1).sum() == np.prod(shape)
+    x[index].sum().backward()
+    assert np.array_equal(x.grad.array != 0, y.array == -1)
