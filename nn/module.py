@@ -9,6 +9,7 @@ import numpy as np
 from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.mode import Switch, mode
 from tinygrad_lite.engine.values import unbox
+from tinygrad_lite.methods import dtype_asked
 from tinygrad_lite.tensor import Handle, Tensor
 
 
@@ -158,15 +159,21 @@ class Module:
         for p in self.parameters():
             p.grad = None
 
-    def to(self, dtype: Any) -> "Module":
-        """Change the dtype of floating-point parameters, their gradients and buffers, in place."""
-        dtype = np.dtype(dtype)
+    def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> "Module":
+        """Change the dtype of floating-point parameters, their gradients and buffers, in place; a device is the cpu."""
+        dtype = dtype_asked(targets, dtype, device)
+        if dtype is None:
+            return self
         if dtype.kind != "f":
             raise TypeError(f"{type(self).__name__}.to: a module's dtype is floating-point, not {dtype}")
         for t in (*self.parameters(), *self.buffers()):
             if t.dtype.kind == "f" and t.dtype != dtype:
                 grad, t.data = t.grad, t.detach().to(dtype)
                 t.grad = None if grad is None else grad.to(dtype)
+        return self
+
+    def cpu(self) -> "Module":
+        """Itself: it is on the cpu."""
         return self
 
     def float(self) -> "Module":

@@ -248,3 +248,11 @@ ERRORS = [
 def test_bad_input_gets_a_clear_error(wrong, kind, message):
     with pytest.raises(kind, match=message):
         wrong()
+
+
+def test_a_module_goes_to_a_dtype_or_to_the_cpu():
+    layer = nn.Linear(2, 1)
+    assert layer.to("cpu") is layer.cpu() is layer.to(tl.device("cpu")) is layer and layer.weight.dtype == np.float32
+    assert layer.to("cpu", tl.float64).weight.dtype == layer.to(dtype=np.float64).weight.dtype == np.float64
+    with pytest.raises(RuntimeError, match="device 'cuda'"):
+        layer.to("cuda")

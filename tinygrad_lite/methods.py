@@ -22,12 +22,8 @@ OTHERS = "cumsum cumprod index_add index_put lerp masked_fill scatter scatter_ad
 
 
 # ---------------------------------------------------------------- dtype and device
-def to(self: Tensor, *targets: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
-       copy: bool = False, memory_format: Any = None) -> Tensor:
-    """The values in another dtype, or in that of another tensor; self where it has that already, unless `copy`.
-
-    A device is accepted where it is the cpu; non_blocking and memory_format change nothing here.
-    """
+def dtype_asked(targets: tuple, dtype: Any = None, device: Any = None) -> Any:
+    """The dtype among what `to` is given: a dtype, a device, which is the cpu, or a tensor; None where there is none."""
     for target in targets:
         if isinstance(target, Value):
             dtype = target.array.dtype
@@ -35,11 +31,20 @@ def to(self: Tensor, *targets: Any, dtype: Any = None, device: Any = None, non_b
             device = target
         elif not isinstance(target, bool):
             dtype = target
-    flags = [target for target in targets if isinstance(target, bool)]  # non_blocking, copy
-    copy = copy or flags[1:] == [True]
     if device is not None:
         on_cpu(device)
-    dtype = self.array.dtype if dtype is None else np.dtype(dtype)
+    return None if dtype is None else np.dtype(dtype)
+
+
+def to(self: Tensor, *targets: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
+       copy: bool = False, memory_format: Any = None) -> Tensor:
+    """The values in another dtype, or in that of another tensor; self where it has that already, unless `copy`.
+
+    A device is accepted where it is the cpu; non_blocking and memory_format change nothing here.
+    """
+    flags = [target for target in targets if isinstance(target, bool)]  # non_blocking, copy
+    copy = copy or flags[1:] == [True]
+    dtype = dtype_asked(targets, dtype, device) or self.array.dtype
     if self.array.dtype == dtype:
         return self.clone() if copy else self
     return tape.cast(self if dtype.kind == "f" else self.detach(), dtype)  # whole numbers have no gradient
