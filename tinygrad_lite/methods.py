@@ -23,7 +23,7 @@ OTHERS = "cumsum cumprod index_add index_put lerp masked_fill scatter scatter_ad
 
 # ---------------------------------------------------------------- dtype and device
 def dtype_asked(targets: tuple, dtype: Any = None, device: Any = None) -> Any:
-    """The dtype among what `to` is given: a dtype, a device, which is the cpu, or a tensor; None where there is none."""
+    """The dtype among what `to` is given: dtypes, tensors, a device (the cpu); None where there is none."""
     for target in targets:
         if isinstance(target, Value):
             dtype = target.array.dtype
