@@ -79,6 +79,18 @@ def test_results_have_pytorchs_dtype(said):
     assert isinstance(found, tl.Tensor) and found.dtype == DTYPES[said]
 
 
+VALUES = {  # a number first, numbers that a dtype does not hold, nothing to divide
+    "2 ** tl.tensor([2.0, -1.0])": [4, 0.5], "2.5 ** tl.tensor(2.0)": 6.25, "True ** tl.tensor([2.0])": [1], "tl.tensor([True, False]) ** True": [True, False],
+    "tl.tensor([2, 4], dtype=tl.uint8) / -1": [-2, -4], "-1 / tl.tensor([2], dtype=tl.uint8)": [-0.5], "tl.tensor([2], dtype=tl.uint8) / tl.tensor(-2)": [-1],
+    "tl.zeros(0, dtype=tl.int64) // 0": [], "tl.tensor([-7, 7]) // tl.tensor([2, -2])": [-4, -4], "tl.tensor([2, -1, 3]) ** tl.tensor([-1, -3, 2])": [0, -1, 9],
+}
+
+
+@pytest.mark.parametrize("said", VALUES)
+def test_values_of_mixed_numbers(said):
+    assert eval(said, {"tl": tl}).tolist() == VALUES[said]
+
+
 def test_whole_numbers_change_in_place_within_their_dtype():
     u = tl.tensor([250, 1], dtype=tl.uint8)
     u += tl.tensor([10, 1])

@@ -55,13 +55,12 @@ def promote(*operands):
 
 def promote_float(*operands):
     """As `promote`, but whole numbers become float32, as PyTorch's division and exp do."""
-    operands = operands if len(operands) == 1 else promote(*operands)
-    dtypes = [x.dtype for x in operands if isinstance(x, (np.ndarray, np.generic))]
-    if dtypes[0].kind == "f":
-        return operands
-    if dtypes[0].kind not in RANK:
-        raise TypeError(f"{dtypes[0]} is no dtype of real numbers")
-    return [as_array(x).astype(np.float32) for x in operands]
+    for x in operands:
+        if x.__class__ is np.ndarray and x.dtype.kind == "f":
+            return promote(*operands)
+    if result_type(*operands).kind == "f":
+        return promote(*operands)
+    return [as_array(x).astype(np.float32) for x in operands]  # not by way of uint8, where -1 is 255
 
 
 promote_float.keeps_whole_numbers = False  # type: ignore[attr-defined]

@@ -28,7 +28,11 @@ def _pow_(x, p):
 
 
 def _pow_each(x, y):
-    if x.dtype.kind != "i" or (y >= 0).all():
+    if not _all_whole(x, y):
+        return x**y
+    if x.dtype.kind == "b":
+        return x | ~y
+    if (y >= 0).all():
         return x**y
     return np.where((y >= 0) | (np.abs(x) == 1), x ** np.abs(y), 0)  # PyTorch's whole numbers: 1 / x cut off
 
@@ -49,7 +53,7 @@ def _all_whole(*numbers):
 
 def _refuse_zero(x, y):
     """Whole numbers divided by 0 are an error, as in PyTorch; numpy gives 0."""
-    if _all_whole(x, y) and not np.all(y):
+    if _all_whole(x, y) and not np.all(y) and 0 not in getattr(x, "shape", ()):
         raise ValueError("a whole number is divided by zero")
 
 
@@ -137,7 +141,9 @@ def div(x, y, *, rounding_mode=None):
 
 def pow(x, exponent):
     """x to the power of a number or a tensor; 0 to the 0 is 1, and has gradient 0."""
-    if isinstance(exponent, (bool, int, float)):
+    if isinstance(exponent, bool):
+        exponent = np.asarray(exponent)
+    if isinstance(exponent, (int, float)):
         return _pow_scalar(x, exponent)
     return _pow(x, exponent)
 
