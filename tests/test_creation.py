@@ -77,6 +77,11 @@ def test_draws_without_replacement_are_distinct_and_in_proportion():
     np.testing.assert_allclose(then, np.where(np.arange(5) == 3, 0, p) / (1 - p[3]), atol=0.02)
 
 
+def test_normal_numbers_of_numbers_and_of_tensors():
+    assert tl.normal(0.0, 1.0, (2, 3)).shape == (2, 3) and tl.normal(0.0, 1.0, size=(2,)).dtype == np.float32
+    assert tl.normal(t([1.0, 2.0]), 0.5).shape == (2,) and tl.normal(0.0, tl.ones(3, dtype=tl.float64)).dtype == np.float64
+
+
 def test_the_same_seed_gives_the_same_numbers_and_a_generator_its_own():
     tl.manual_seed(5)
     first = tl.randn(3)

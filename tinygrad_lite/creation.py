@@ -30,7 +30,7 @@ def makes(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
             checked_device(device)
         if kwargs:
             kwargs = {k: v for k, v in kwargs.items() if k not in WITHOUT_EFFECT}
-        return named(*args, **kwargs).requires_grad_(requires_grad)
+        return quietly(named, *args, **kwargs).requires_grad_(requires_grad)
 
     signature = inspect.signature(function)
     make.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *SETTINGS])  # type: ignore
@@ -42,7 +42,7 @@ def _default(data: Any, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"a tensor holds real numbers or bools, not {array.dtype}")
     typed = isinstance(data, (np.ndarray, np.generic))
-    return quietly(array.astype, np.float32) if array.dtype == np.float64 and not typed else array
+    return array.astype(np.float32) if array.dtype == np.float64 and not typed else array
 
 
 @makes
@@ -50,8 +50,7 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
     """A Tensor with a copy of `data`: numbers, nested lists, arrays or Tensors."""
     data = unbox(data)
     try:
-        array = quietly(data.astype, dtype or data.dtype) if isinstance(data, np.ndarray) else \
-            quietly(np.array, data, dtype)
+        array = data.astype(dtype or data.dtype) if isinstance(data, np.ndarray) else np.array(data, dtype)
     except ValueError as error:
         raise ValueError(f"tensor: the data have no common shape or are no numbers: {error}") from None
     return Tensor(array if dtype is not None else _default(data, array))
@@ -104,7 +103,7 @@ def full(size: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """A tensor of one value, of the value's own dtype unless given."""
     value = np.asarray(unbox(fill_value))
     dtype = _default(fill_value, value).dtype if dtype is None else dtype
-    return Tensor(quietly(np.full, sizes_of((size,)), value, dtype))
+    return Tensor(np.full(sizes_of((size,)), value, dtype))
 
 
 @makes

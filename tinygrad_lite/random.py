@@ -110,7 +110,8 @@ def normal(mean: Any, std: Any, size: Any = None, generator: Any = None) -> Tens
     if (np.asarray(std) < 0).any():
         raise RuntimeError(f"normal: std is at least 0, not {std}")
     shape = np.broadcast_shapes(np.shape(mean), np.shape(std)) if size is None else tuple(size)
-    dtype = np.result_type(*(a.dtype for a in (mean, std) if isinstance(a, np.ndarray)) or (np.float32,))
+    dtypes = [a.dtype for a in (mean, std) if isinstance(a, np.ndarray)] or [np.float32]
+    dtype = np.result_type(*dtypes)
     return _real(mean + std * rng(generator).standard_normal(shape), dtype)
 
 

@@ -207,8 +207,11 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
 
 
 @in_float32
-def cdist(x1, x2, p=2.0):
-    """The p-norm distance of each row of x1 (…, P, M) to each of x2 (…, R, M): (…, P, R)."""
+def cdist(x1, x2, p=2.0, compute_mode=None):
+    """The p-norm distance of each row of x1 (…, P, M) to each of x2 (…, R, M): (…, P, R).
+
+    PyTorch's compute_mode changes nothing: differences are always taken, which is exact.
+    """
     if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
         raise RuntimeError(f"cdist: needs rows of one length, not shapes {x1.shape} and {x2.shape}")
     return vector_norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)

@@ -167,3 +167,14 @@ def test_compiled_programs_and_conversions_are_silent():
 def test_a_whole_number_divided_by_zero_is_refused(divide):
     with pytest.raises(RuntimeError, match="divided by zero"):
         divide(tl.tensor([1, 2]))
+
+
+@pytest.mark.parametrize("make", [
+    lambda: tl.tensor([1e300]), lambda: tl.full((1,), 1e300), lambda: tl.linspace(0, 1e300, 3), lambda: tl.arange(0, 1e300, 1e299),
+    lambda: tl.as_tensor(np.array([1e300]), dtype=tl.float32), lambda: tl.tensor([1e300], dtype=tl.float64).float(), lambda: tl.tensor([INF]).long(),
+    lambda: tl.zeros(1).fill_(1e300), lambda: tl.zeros(1).copy_(np.array([1e300])), lambda: tl.ones(1).div_(0), lambda: np.multiply(tl.tensor([3e38]), tl.tensor([3e38])),
+    lambda: tl.tensor([3e38]) @ tl.tensor([3e38]), lambda: tl.nn.by_hand.sigmoid(np.array([-1e4, 1e4]))])
+def test_making_and_changing_tensors_does_not_warn(make):
+    with warnings.catch_warnings(), np.errstate(all="warn"):
+        warnings.simplefilter("error")
+        make()

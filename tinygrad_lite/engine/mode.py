@@ -63,9 +63,9 @@ class _Mode(threading.local):
 mode = _Mode()
 
 
-def quietly(function: Callable, *args: Any) -> Any:
+def quietly(function: Callable, *args: Any, **kwargs: Any) -> Any:
     """function(*args), in which numpy does not warn of overflow, 1 / 0 or 0 / 0: inf and NaN are results."""
-    return function(*args) if silent.get() else mode.quietly(function, *args)
+    return function(*args, **kwargs) if silent.get() else mode.quietly(function, *args, **kwargs)
 
 
 def quiet(function: Callable) -> Callable:
