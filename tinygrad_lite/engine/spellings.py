@@ -52,6 +52,13 @@ def in_dtype(function: Callable, *args: Any, dtype: Any, **kwargs: Any) -> Any:
     return converted(out, dtype)
 
 
+def no_tensor(name: str, args: Iterable, error: AttributeError) -> Exception:
+    """A TypeError where a list, say, was asked for what only tensors and arrays have; else the error itself."""
+    kinds = {type(a).__name__ for a in args if not hasattr(a, "shape")}
+    kind = next((k for k in kinds if str(error).startswith(f"'{k}' object has no attribute")), None)
+    return error if kind is None else TypeError(f"{name}: takes tensors and arrays, not {kind}; write tl.tensor(…)")
+
+
 def spelt(function: Callable) -> Callable:
     """A function that takes its arguments under PyTorch's and numpy's names too, and says what it does not take."""
     parameters = inspect.signature(function).parameters.values()
@@ -64,7 +71,10 @@ def spelt(function: Callable) -> Callable:
             if takes_dtype(function.__name__, kwargs):
                 return in_dtype(call, *args, **kwargs)
             args, kwargs = respelt(function.__name__, own, rest, args, kwargs)
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except AttributeError as error:
+            raise no_tensor(function.__name__, (*args, *kwargs.values()), error) from None
 
     return call
 

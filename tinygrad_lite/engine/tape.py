@@ -15,7 +15,7 @@ from .changes import next_place, refuse_changed, refuse_stale, rewritten
 from .halves import HALF, rounded_once, widened
 from .mode import Switch, mode, quiet, quietly, silent
 from .reductions import add_up
-from .spellings import in_dtype, respelt, takes_dtype
+from .spellings import in_dtype, no_tensor, respelt, takes_dtype
 from .values import RETAIN, Node, Value, as_array, ndarray, unbox
 from .watch import where_from
 
@@ -161,7 +161,10 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             if not fast and mode.tracing is not None:
                 out = mode.tracing.whole(op, args)
             else:
-                out = forward(*args) if silent.get() else mode.quietly(forward, *args)
+                try:
+                    out = forward(*args) if silent.get() else mode.quietly(forward, *args)
+                except AttributeError as error:
+                    raise no_tensor(op.__name__, args, error) from None
             return out[0] if type(out) is tuple else out
         if not fast:
             tracked = tracked and mode.recording
