@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_lite.engine.changes import stamp
-from tinygrad_lite.engine.mode import Switch, mode
+from tinygrad_lite.engine.mode import Switch, mode, quietly
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.methods import dtype_asked
 from tinygrad_lite.tensor import Handle, Tensor
@@ -193,8 +193,8 @@ class Module:
         return {name: t.detach() for name, t in _tensors(self, "", "parameter", "buffer", saved=True)}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Keys:
-        """Copy values in. Mis-shaped entries, those that are no array, and unless strict=False missing and
-        unexpected ones are a RuntimeError that names them all, and then nothing is changed."""
+        """Copy values in. Mis-shaped entries, those that are no array or that the dtype does not hold, and unless
+        strict=False missing and unexpected ones are a RuntimeError that names them all, and then nothing is changed."""
         if not isinstance(state, Mapping):
             raise TypeError(f"load_state_dict: a state dict is a dict, as tl.load gives, not {type(state).__name__}")
         own = dict(_tensors(self, "", "parameter", "buffer", saved=True))
@@ -203,6 +203,7 @@ class Module:
         found = [k for k in own if k in given]
         wrong = [f"missing '{k}'" for k in keys.missing_keys if strict]
         wrong += [f"unexpected '{k}'" for k in keys.unexpected_keys if strict]
+        new: dict[str, np.ndarray] = {}
         for k in found:
             if not isinstance(given[k], np.ndarray | np.generic):
                 wrong.append(f"'{k}' is {type(given[k]).__name__}, neither a Tensor nor an array")
@@ -210,10 +211,16 @@ class Module:
                 wrong.append(f"'{k}' has dtype {given[k].dtype}, no real numbers")
             elif given[k].shape != own[k].shape:
                 wrong.append(f"'{k}' has shape {given[k].shape}, the model's is {own[k].shape}")
+            elif not own[k].array.flags.writeable:
+                wrong.append(f"'{k}' of the model cannot be written to")
+            else:
+                new[k] = quietly(np.asarray(given[k]).astype, own[k].dtype)
+                if own[k].dtype.kind != "f" and not (new[k] == given[k]).all():
+                    wrong.append(f"'{k}' has values that {own[k].dtype} does not hold")
         if wrong:
             raise RuntimeError(f"loading a state_dict into {type(self).__name__}: " + "; ".join(wrong))
         for k in found:
-            own[k].array[...] = given[k]
+            own[k].array[...] = new[k]
             stamp(own[k].array)
         return keys
 

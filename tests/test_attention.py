@@ -205,3 +205,11 @@ def test_long_causal_attention_with_keys_that_nobody_sees():
     F.scaled_dot_product_attention(q, k, v, is_causal=True).sum().backward()
     assert q.grad.shape == q.shape and k.grad.shape == k.shape and np.isfinite(k.grad.array).all()
     assert (v.grad.array[1024:] == 0).all() and np.isclose(v.grad.array.sum(), 2 * 1024)
+
+
+def test_attention_of_no_queries_is_empty_and_over_no_keys_zero():
+    q, none = tl.ones(1, 2, 4, requires_grad=True), tl.ones(1, 0, 4)
+    assert F.scaled_dot_product_attention(none, none, none).shape == (1, 0, 4)
+    out = F.scaled_dot_product_attention(q, none, none)
+    out.sum().backward()
+    assert not out.array.any() and out.shape == (1, 2, 4) and not q.grad.array.any()

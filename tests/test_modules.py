@@ -269,3 +269,14 @@ def test_of_two_names_of_one_parameter_the_later_is_loaded():
         setattr(tied, name, A.weight if name == "f" else tied.f)
     tied.load_state_dict({name: np.array([ord(name)]) for name in "abcdef"})
     assert tied.f.item() == ord("a")
+
+
+@pytest.mark.parametrize("value", [np.array(3e20), np.array(np.nan), np.array(0.5), np.array(2**63, np.uint64)])
+def test_a_whole_number_is_not_loaded_from_what_is_none_of_its_dtype(value):
+    counter = nn.Module()
+    counter.w, _ = nn.Parameter(np.zeros(1)), counter.register_buffer("count", tl.tensor(7))
+    with pytest.raises(RuntimeError, match="'count' has values that int64 does not hold"):
+        counter.load_state_dict({"w": np.ones(1), "count": value})
+    assert counter.w.item() == 0 and counter.count.item() == 7
+    counter.load_state_dict({"w": np.ones(1), "count": np.array(8.0)})
+    assert counter.count.item() == 8 and counter.count.dtype == np.int64

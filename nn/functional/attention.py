@@ -200,6 +200,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
     if attn_mask is not None:
         attn_mask = fitting_mask(attn_mask, (*batch, rows, columns), query.dtype)
+    if 0 in (*batch, rows, columns):  # nobody who looks, or nothing to look at
+        return matmul(matmul(query, key.mT), value)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     learnt = getattr(attn_mask, "requires_grad", False)
     if rows * columns >= LARGE and not (dropout_p or learnt or mode.as_text):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.changes import next_place
-from ..engine.mode import mode
+from ..engine.mode import mode, quietly
 from ..engine.values import Value, unbox
 from ..ops import erf
 from .names import Line, truth_test, users_line, users_locals, whence
@@ -182,14 +182,14 @@ class Trace:
         if self.spelt_out and not self.reason and function.plain is not None:  # type: ignore[attr-defined]
             args = mapped(lambda a: self.traced(a) if type(a) is np.ndarray else a, args)
             return function.plain(*args)  # type: ignore[attr-defined]
-        real = function(*mapped(plain, args))
+        real = quietly(function, *mapped(plain, args))
         if self.reason or not any(isinstance(a, Traced) for a in leaves(args)):
             return real
         return self.note("put" if function.__name__ == "_put" else self.named(function), args, {}, real)
 
     def run(self, op: str, function: Callable, args: tuple, kwargs: dict) -> Any:
         """Compute, and note the call."""
-        return self.note(op, args, kwargs, function(*mapped(plain, args), **mapped(plain, kwargs)))
+        return self.note(op, args, kwargs, quietly(function, *mapped(plain, args), **mapped(plain, kwargs)))
 
     def run_unknown(self, op: str, function: Callable, args: tuple, kwargs: dict) -> Any:
         """The same for a function that may change its arguments, or give one of them back."""

@@ -1,6 +1,9 @@
 """What estimators share: parameters, what they know of the data that fit saw, scores."""
 
+import copy
+import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,10 +12,30 @@ from ..ops import softmax
 from . import checks
 
 
+def _whole_or_not(learn: Callable) -> Callable:
+    """A fit that fails leaves what the estimator had learnt before as it was."""
+    @functools.wraps(learn)
+    def method(self: "Estimator", *args: Any, **kwargs: Any) -> Any:
+        before = {k: copy.deepcopy(v) if k.endswith("_") else v for k, v in vars(self).items()}
+        try:
+            return learn(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return method
+
+
 class Estimator:
     """Parameters are the arguments of __init__, kept as they are; fit learns attributes that end in `_`."""
 
     kind: str | None = None  # scikit-learn's estimator type
+
+    def __init_subclass__(cls) -> None:
+        for name in ("fit", "partial_fit"):
+            if name in vars(cls):
+                setattr(cls, name, _whole_or_not(vars(cls)[name]))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name."""
