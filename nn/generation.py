@@ -71,8 +71,9 @@ def temperature(T: float) -> Processor:
         return top_k(1)
 
     def process(logits: np.ndarray) -> np.ndarray:
+        top = logits.max(-1, keepdims=True)
         with np.errstate(over="ignore"):  # the largest is 0, and what is too far below it to be held is -inf
-            return (logits - logits.max(-1, keepdims=True)) / T
+            return (logits - np.where(np.isfinite(top), top, 0)) / T
 
     return process
 
@@ -158,6 +159,8 @@ def greedy(logits: Any) -> Any:
 def sample(logits: Any, processors: Sequence[Processor] = (), generator: Any = None, rng: Any = None) -> Any:
     """A token drawn from softmax(logits) after the processors, one after the other, have changed the logits."""
     rows, single = _processed("sample", logits, processors)
+    decided = (rows > -math.inf).sum(-1, keepdims=True) == 1  # one token is left, and drawn whatever its logit is
+    rows = np.where(decided & (rows == math.inf), 0.0, rows)
     if (rows == math.inf).any():
         raise ValueError("sample: a logit is inf, so the probabilities are not defined; greedy takes it")
     source = generator if generator is not None else rng

@@ -118,6 +118,10 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over settings and state; groups of other sizes are a ValueError, and nothing is changed."""
+        groups = state_dict.get("param_groups") if isinstance(state_dict, dict) else None
+        if not isinstance(groups, list) or "state" not in state_dict or any("params" not in g for g in groups):
+            raise ValueError(f"{type(self).__name__}: the state_dict of an optimizer has 'state' and 'param_groups', "
+                             "each group with its 'params'")
         sizes = [len(g["params"]) for g in self.param_groups]
         given = [len(g["params"]) for g in state_dict["param_groups"]]
         if sizes != given:
@@ -134,7 +138,7 @@ class Optimizer:
                                      f"the parameter {order[i].shape}")
         for group, new in zip(self.param_groups, state_dict["param_groups"]):
             group.update({k: v for k, v in new.items() if k != "params"})
-        self.state = {order[i]: {key: copy.deepcopy(unbox(value)) for key, value in state.items()}
+        self.state = {order[i]: {key: _own(value) for key, value in state.items()}
                       for i, state in state_dict["state"].items()}
 
     def __repr__(self) -> str:
@@ -145,6 +149,12 @@ class Optimizer:
     def update(self, p: np.ndarray, g: np.ndarray, state: dict, **settings: Any) -> None:
         """Change the array p by its gradient g; `state` is p's own, empty at first. Every subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} defines no update()")
+
+
+def _own(value: Any) -> Any:
+    """A copy of a state's array; of a count, which others keep as a tensor, the number."""
+    value = unbox(value)
+    return value.item() if isinstance(value, np.ndarray) and not value.ndim else copy.deepcopy(value)
 
 
 class SGD(Optimizer):

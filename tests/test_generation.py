@@ -219,3 +219,10 @@ WRONG = [
 def test_bad_input_gets_a_clear_error(wrong, message):
     with pytest.raises((ValueError, IndexError), match=message):
         wrong()
+
+
+def test_an_infinite_logit_is_taken_by_what_is_greedy_and_refused_by_what_draws():
+    logits = np.array([0.0, np.inf, np.inf])
+    assert G.temperature_sample(logits, 0) == 1 and G.top_k_sample(logits[:2], 1) == 1
+    with pytest.raises(ValueError, match="sample: a logit is inf"):
+        G.temperature_sample(logits, 1.0)

@@ -256,3 +256,9 @@ def test_a_module_goes_to_a_dtype_or_to_the_cpu():
     assert layer.to("cpu", tl.float64).weight.dtype == layer.to(dtype=np.float64).weight.dtype == np.float64
     with pytest.raises(RuntimeError, match="device 'cuda'"):
         layer.to("cuda")
+
+
+@pytest.mark.parametrize("state", [{}, None, {"state": {}}, {"state": {}, "param_groups": [{"lr": 1.0}]}])
+def test_the_state_of_an_optimizer_has_its_parts(state):
+    with pytest.raises(ValueError, match="SGD: the state_dict of an optimizer has 'state' and 'param_groups'"):
+        tl.optim.SGD([nn.Parameter(tl.ones(1))], lr=1.0).load_state_dict(state)
