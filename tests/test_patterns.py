@@ -215,7 +215,8 @@ def test_sparse_matrices_stay_sparse():
     dense = K.toarray()
     expected = F.cosine_sim_matrix(Q, dense)
     np.testing.assert_allclose(F.cosine_sim_matrix(Q, K), expected, atol=1e-15)
-    np.testing.assert_allclose(F.cosine_sim_matrix(sparse.csr_matrix(Q), K), expected, atol=1e-15)
+    for kind in (sparse.csr_matrix, sparse.csr_array, sparse.coo_array):
+        np.testing.assert_allclose(F.cosine_sim_matrix(kind(Q), K), expected, atol=1e-15)
     np.testing.assert_allclose(F.cosine_sim_matrix(K, Q).T, expected, atol=1e-15)
     np.testing.assert_allclose(F.cosine_top_k(Q, K, 2)[0], -np.sort(-expected, 1)[:, :2], atol=1e-15)
 

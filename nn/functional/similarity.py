@@ -21,10 +21,10 @@ def _unit_rows(x, eps):
 
 
 def _sparse_unit_rows(x, eps):
-    largest = abs(x).max(1).toarray()  # (B, 1)
+    largest = abs(x).max(1).toarray().reshape(-1, 1)  # of scipy's arrays it would be (B,)
     unit = np.where(largest == 0, 1.0, largest)
     u = x.multiply(1 / unit)
-    return u.multiply(1 / (np.sqrt(np.asarray(u.multiply(u).sum(1))) + eps / unit)).tocsr()
+    return u.multiply(1 / (np.sqrt(np.asarray(u.multiply(u).sum(1)).reshape(-1, 1)) + eps / unit)).tocsr()
 
 
 def _units(Q, K, eps):
