@@ -114,21 +114,29 @@ class Module:
         """This module and all below, each once."""
         return (m for _, m in self.named_modules())
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Every parameter once, with its path such as `encoder.0.weight`."""
-        return _once(_tensors(self, prefix, "parameter"))
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter once, with its path such as `encoder.0.weight`; without `recurse` this module's own."""
+        return _once(_tensors(self, prefix, "parameter", recurse=recurse))
 
-    def parameters(self) -> Iterator[Parameter]:
-        """Every parameter once."""
-        return (p for _, p in self.named_parameters())
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Every parameter once; without `recurse` this module's own."""
+        return (p for _, p in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Every buffer once, with its path."""
-        return _once(_tensors(self, prefix, "buffer"))
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """Every buffer once, with its path; without `recurse` this module's own."""
+        return _once(_tensors(self, prefix, "buffer", recurse=recurse))
 
-    def buffers(self) -> Iterator[Tensor]:
-        """Every buffer once."""
-        return (b for _, b in self.named_buffers())
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Every buffer once; without `recurse` this module's own."""
+        return (b for _, b in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> "Module":
+        """The module at a path such as `encoder.0`; this one for ""."""
+        return _at(dict(_walk(self, "")), target, "module")
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a path such as `encoder.0.weight`."""
+        return _at(dict(_tensors(self, "", "parameter")), target, "parameter")
 
     # ---- what can be done to it
     def apply(self, function: Callable[["Module"], Any]) -> "Module":
@@ -154,10 +162,10 @@ class Module:
             p.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self) -> None:
-        """Forget every parameter's gradient."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every parameter's gradient, or make it zeros."""
         for p in self.parameters():
-            p.grad = None
+            forget_gradient(p, set_to_none)
 
     def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> "Module":
         """Change the dtype of floating-point parameters, their gradients and buffers, in place; a device is the cpu."""
@@ -192,13 +200,14 @@ class Module:
         """Parameters and persistent buffers by path, detached and sharing memory."""
         return {name: t.detach() for name, t in _tensors(self, "", "parameter", "buffer", saved=True)}
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Keys:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
         """Copy values in. Mis-shaped entries, those that are no array or that the dtype does not hold, and unless
         strict=False missing and unexpected ones are a RuntimeError that names them all, and then nothing is changed."""
-        if not isinstance(state, Mapping):
-            raise TypeError(f"load_state_dict: a state dict is a dict, as tl.load gives, not {type(state).__name__}")
+        if not isinstance(state_dict, Mapping):
+            raise TypeError("load_state_dict: a state dict is a dict, as tl.load gives, not "
+                            f"{type(state_dict).__name__}")
         own = dict(_tensors(self, "", "parameter", "buffer", saved=True))
-        given = {k: unbox(v) for k, v in state.items()}
+        given = {k: unbox(v) for k, v in state_dict.items()}
         keys = Keys([k for k in own if k not in given], [k for k in given if k not in own])
         found = [k for k in own if k in given]
         wrong = [f"missing '{k}'" for k in keys.missing_keys if strict]
@@ -273,9 +282,21 @@ def _kind(module: Module, name: str) -> str:
     return "buffer" if name in module._buffers else "attribute"
 
 
-def _tensors(module: Module, prefix: str, *kinds: str, saved: bool = False) -> Iterator[tuple[str, Any]]:
+def _at(held: dict[str, Any], target: str, kind: str) -> Any:
+    if target not in held:
+        raise AttributeError(f"there is no {kind} at '{target}'")
+    return held[target]
+
+
+def forget_gradient(p: Tensor, set_to_none: bool = True) -> None:
+    """No gradient, or, of a tensor that has one, zeros."""
+    p.grad = None if set_to_none or p.grad is None else Tensor(np.zeros_like(p.array))
+
+
+def _tensors(module: Module, prefix: str, *kinds: str, saved: bool = False,
+             recurse: bool = True) -> Iterator[tuple[str, Any]]:
     """Those of each module, one kind after the other as in PyTorch. saved: without buffers that are not persistent."""
-    for path, part in _walk(module, prefix):
+    for path, part in _walk(module, prefix) if recurse else [(prefix, module)]:
         for kind in kinds:
             for name, value in vars(part).items():
                 skipped = saved and not part._buffers.get(name, True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from tinygrad_lite.nn.module import forget_gradient
 
 from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.mode import enable_grad, quiet
@@ -76,11 +77,11 @@ class Optimizer:
             seen.add(id(p))
         self.param_groups.append(group)
 
-    def zero_grad(self) -> None:
-        """Forget the gradient of every parameter."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradient of every parameter, or make it zeros."""
         for group in self.param_groups:
             for p in group["params"]:
-                p.grad = None
+                forget_gradient(p, set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient, in place; closure() may compute the loss first."""

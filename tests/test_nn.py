@@ -262,3 +262,22 @@ def test_a_module_goes_to_a_dtype_or_to_the_cpu():
 def test_the_state_of_an_optimizer_has_its_parts(state):
     with pytest.raises(ValueError, match="SGD: the state_dict of an optimizer has 'state' and 'param_groups'"):
         tl.optim.SGD([nn.Parameter(tl.ones(1))], lr=1.0).load_state_dict(state)
+
+
+def test_pytorchs_ways_to_look_into_a_module():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 1)))
+    assert model.get_submodule("1.0") is model[1][0] and model.get_submodule("") is model
+    assert model.get_parameter("0.weight") is model[0].weight
+    assert list(model.parameters(recurse=False)) == [] and [n for n, _ in model[0].named_parameters(recurse=False)] == ["weight", "bias"]
+    with pytest.raises(AttributeError, match="no module at '2'"):
+        model.get_submodule("2")
+
+
+@pytest.mark.parametrize("owner", [lambda m: m, lambda m: tl.optim.SGD(m.parameters(), lr=0.1)])
+def test_gradients_are_forgotten_or_made_zeros(owner):
+    model = nn.Linear(2, 1)
+    model(tl.ones(1, 2)).sum().backward()
+    owner(model).zero_grad(set_to_none=False)
+    assert model.weight.grad.tolist() == [[0, 0]]
+    owner(model).zero_grad()
+    assert model.weight.grad is None
