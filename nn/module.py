@@ -266,10 +266,12 @@ def submodules(module: Module) -> dict[str, Module]:
     return {name: m for name, m in vars(module).items() if isinstance(m, Module)}
 
 
-def _walk(module: Module, prefix: str) -> Iterator[tuple[str, Module]]:
+def _walk(module: Module, prefix: str, above: tuple[Module, ...] = ()) -> Iterator[tuple[str, Module]]:
     yield prefix, module
+    above = (*above, module)
     for name, child in submodules(module).items():
-        yield from _walk(child, f"{prefix}.{name}" if prefix else name)
+        if not any(child is m for m in above):  # a child may keep its parent
+            yield from _walk(child, f"{prefix}.{name}" if prefix else name, above)
 
 
 def _kind(module: Module, name: str) -> str:

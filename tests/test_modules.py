@@ -280,3 +280,11 @@ def test_a_whole_number_is_not_loaded_from_what_is_none_of_its_dtype(value):
     assert counter.w.item() == 0 and counter.count.item() == 7
     counter.load_state_dict({"w": np.ones(1), "count": np.array(8.0)})
     assert counter.count.item() == 8 and counter.count.dtype == np.int64
+
+
+def test_a_child_may_keep_its_parent():
+    parent = nn.Module()
+    parent.child = nn.Linear(1, 1)
+    parent.child.parent = parent
+    assert [n for n, _ in parent.named_parameters()] == ["child.weight", "child.bias"] and len(parent.state_dict()) == 2
+    assert parent.train().training
