@@ -45,7 +45,10 @@ def promote(*operands):
     """The operands as arrays of their `result_type`; Python scalars of no higher category stay."""
     if len(operands) == 2:  # the common case, decided fast: numpy keeps a float array's dtype too
         x, y = operands
-        if y.__class__ in SCALARS and x.dtype.kind == "f" or x.__class__ in SCALARS and y.dtype.kind == "f":
+        if y.__class__ in SCALARS:
+            if x.__class__ not in SCALARS and x.dtype.kind == "f":
+                return operands
+        elif x.__class__ in SCALARS and y.dtype.kind == "f":
             return operands
     if any(isinstance(x, np.generic) for x in operands):
         return promote(*[x.item() if isinstance(x, np.generic) else x for x in operands])
