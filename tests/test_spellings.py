@@ -68,7 +68,7 @@ DTYPES = {
     "U.any()": "uint8", "U.all(0)": "uint8", "L.any()": "bool", "F.hardtanh(L, -0.5, 2.5)": "int64", "U @ U": "uint8", "I[None] @ I": "int32",
     "tl.dot(I, I)": "int32", "tl.baddbmm(I.reshape(1, 1, 3), tl.ones(1, 1, 1, dtype=tl.int32), I.reshape(1, 1, 3))": "int32", "U.sum()": "int64", "B.cumsum(0)": "int64",
     "tl.cumprod(tl.ones((), dtype=tl.int32), 0)": "int64", "B.square()": "int64", "B.sign()": "bool", "B.masked_fill(B, 10)": "bool", "L.masked_fill(B, 2.5)": "int64",
-    "H.sum()": "float16", "H.softmax(0)": "float16", "tl.where(B, L, 0.5)": "float32", "L.clamp(0.5)": "float32", "tl.tensor([2]) ** tl.tensor([-1])": "int64",
+    "H.sum()": "float16", "H.softmax(0)": "float16", "tl.where(B, L, 0.5)": "float32", "tl.where(B, 1, 0)": "int64", "tl.where(B, 1.0, 0)": "float32", "tl.where(B, True, False)": "bool", "L.clamp(0.5)": "float32", "tl.tensor([2]) ** tl.tensor([-1])": "int64",
     "F.avg_pool1d(L[None, None], 2)": "int64", "F.pad(L, (1, 1))": "int64", "tl.full((1,), 0.1, dtype='float64')": "float64",
 }
 
@@ -82,6 +82,7 @@ def test_results_have_pytorchs_dtype(said):
 VALUES = {  # a number first, numbers that a dtype does not hold, nothing to divide
     "2 ** tl.tensor([2.0, -1.0])": [4, 0.5], "2.5 ** tl.tensor(2.0)": 6.25, "True ** tl.tensor([2.0])": [1], "tl.tensor([True, False]) ** True": [True, False],
     "tl.tensor([2, 4], dtype=tl.uint8) / -1": [-2, -4], "-1 / tl.tensor([2], dtype=tl.uint8)": [-0.5], "tl.tensor([2], dtype=tl.uint8) / tl.tensor(-2)": [-1],
+    "tl.where(tl.tensor([True, False]), 1, 0)": [1, 0], "tl.where(tl.tensor([True, False]), 1.5, 2)": [1.5, 2.0], "tl.where(tl.tensor([True]), True, False)": [True],
     "tl.zeros(0, dtype=tl.int64) // 0": [], "tl.tensor([-7, 7]) // tl.tensor([2, -2])": [-4, -4], "tl.tensor([2, -1, 3]) ** tl.tensor([-1, -3, 2])": [0, -1, 9],
 }
 
