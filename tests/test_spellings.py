@@ -16,6 +16,7 @@ BY_NAME = {  # as people write it: as it is called here
     "tl.mm(input=X, mat2=X.T)": "X @ X.T", "tl.where(X > 1, input=X, other=X)": "X", "tl.split(X, split_size=1)[1]": "X[1:]",
     "tl.linalg.solve(A=tl.eye(2), B=X)": "X", "tl.max(X, other=X)": "X", "tl.lerp(input=X, end=X + 1, weight=0.5)": "X + 0.5",
     "tl.zeros(size=(2, 3))": "X * 0", "tl.zeros((2, 3))": "X * 0", "tl.zeros([2, 3], device='cpu')": "X * 0",
+    "tl.zeros(size=(2, 3), dtype=tl.float64)": "X.double() * 0", "X.new_zeros(size=(2, 3))": "X * 0",
     "tl.full(size=(2,), fill_value=1.0)": "tl.ones(2)", "tl.full(2, 1.0)": "tl.ones(2)", "tl.arange(start=0, end=6, step=2)": "tl.tensor([0, 2, 4])",
     "tl.zeros_like(input=X)": "X * 0", "F.softmax(input=X, dim=1)": "X.softmax(1)", "F.linear(input=X, weight=tl.eye(3))": "X",
     "F.one_hot(tensor=tl.tensor([1]), num_classes=2)": "tl.tensor([[0, 1]])", "X.scatter(0, tl.tensor([[0]]), value=9.0)[0, 0]": "tl.tensor(9.0)",

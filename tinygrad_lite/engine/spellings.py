@@ -16,8 +16,9 @@ SIZES = {"size", "shape", "dims", "axes", "axis", "repeats"}  # one tuple where 
 TAKES_DTYPE = frozenset("sum nansum mean prod cumsum cumprod softmax log_softmax norm vector_norm matrix_norm".split())
 
 
-def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """The arguments of a call under the function's `own` names; `rest` is the one that takes any number."""
+def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs: dict,
+            first: str | None = None) -> tuple[tuple, dict]:
+    """The arguments of a call under the `own` names of a function; `rest` takes any number of them, after `first`."""
     named: dict[str, Any] = {}
     sizes: tuple = ()
     for word, value in kwargs.items():
@@ -31,9 +32,8 @@ def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs
             if word in named:
                 raise TypeError(f"{name}() got multiple values for argument '{word}'")
             named[word] = value
-    first = next(iter(own))
     if sizes and first in named:
-        args = (named.pop(first), *args)
+        args = (named.pop(str(first)), *args)
     return (*args, *sizes), named
 
 
@@ -64,13 +64,14 @@ def spelt(function: Callable) -> Callable:
     parameters = inspect.signature(function).parameters.values()
     own = {p.name: None for p in parameters if p.kind is not p.VAR_POSITIONAL}
     rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+    first = next((p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD), None)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs and not kwargs.keys() <= own.keys():
             if takes_dtype(function.__name__, kwargs):
                 return in_dtype(call, *args, **kwargs)
-            args, kwargs = respelt(function.__name__, own, rest, args, kwargs)
+            args, kwargs = respelt(function.__name__, own, rest, args, kwargs, first)
         try:
             return function(*args, **kwargs)
         except AttributeError as error:
