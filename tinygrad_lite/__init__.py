@@ -21,6 +21,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .engine.dtypes import result_type
 from .engine.mode import enable_grad, expanded, is_grad_enabled, no_grad, set_grad_enabled
 from .engine.tape import by_hand, primitive
 from .methods import TYPED, allclose, equal, is_floating_point, is_nonzero, is_tensor, isclose, numel, t
@@ -40,7 +41,7 @@ from .nn.functional import (
     selu,
 )
 from .ops import *  # noqa: F403
-from .ops.arguments import device, result_type
+from .ops.arguments import device
 from .random import (
     Generator,
     bernoulli,

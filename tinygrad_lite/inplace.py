@@ -7,10 +7,10 @@ import numpy as np
 
 from . import ops
 from .engine.changes import refuse_stale, rewritten, stamp
+from .engine.dtypes import RANK
 from .engine.mode import mode, quietly
 from .engine.tape import BY_HAND, box, cast
 from .engine.values import RETAIN, Value
-from .ops.arguments import RANK
 
 
 def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:

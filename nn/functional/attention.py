@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from tinygrad_lite.engine.dtypes import in_one_dtype
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.tape import by_hand, cast
 from tinygrad_lite.engine.values import as_array, unbox
@@ -196,6 +197,7 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         raise RuntimeError(f"scaled_dot_product_attention: shapes {query.shape}, {key.shape} and {value.shape} of "
                            "query, key and value do not fit")
     check_probability("scaled_dot_product_attention", dropout_p)
+    query, key, value = in_one_dtype((query, key, value), (True, True, True))
     rows, columns = query.shape[-2], key.shape[-2]
     batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
     if attn_mask is not None:

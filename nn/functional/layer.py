@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_lite import random
 from tinygrad_lite.engine.changes import stamp
+from tinygrad_lite.engine.dtypes import result_type
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.tape import by_hand
@@ -22,7 +23,8 @@ def _linear_weight(g, out, x, weight, bias):
     return flatten(g, 0, -2).mT @ flatten(x, 0, -2)
 
 
-@by_hand(lambda g, out, x, weight, bias: g @ weight, _linear_weight, lambda g, out, x, weight, bias: g)
+@by_hand(lambda g, out, x, weight, bias: g @ weight, _linear_weight, lambda g, out, x, weight, bias: g,
+         keeps_whole_numbers=True)
 def linear(x, weight, bias=None):
     """x @ weight.T + bias: x (…, in), weight (out, in), bias (out,) -> (…, out)."""
     return x @ weight.mT if bias is None else x @ weight.mT + bias
@@ -137,7 +139,7 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
 def rms_norm(x, normalized_shape, weight=None, eps=None):
     """Root mean square 1 over the last dimensions, then weight (Zhang and Sennrich, 2019)."""
     dims = _last_dims("rms_norm", x, normalized_shape)
-    return _rms_norm(x, weight, None, dims, float(np.finfo(x.dtype).eps) if eps is None else eps, False)
+    return _rms_norm(x, weight, None, dims, float(np.finfo(result_type(x, 1.0)).eps) if eps is None else eps, False)
 
 
 def _channels(v, ndim, at=1):
@@ -165,7 +167,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
     dims = tuple(d for d in range(x.ndim) if d != 1)
     weight, bias = _channels(weight, x.ndim), _channels(bias, x.ndim)
     if not training and running_mean is not None:
-        scale = 1 / np.sqrt(unbox(running_var) + x.dtype.type(eps))
+        scale = 1 / np.sqrt(unbox(running_var) + result_type(x, running_var).type(eps))
         hat = (x - _channels(unbox(running_mean), x.ndim)) * _channels(scale, x.ndim)
         out = hat if weight is None else hat * weight
         return out if bias is None else out + bias

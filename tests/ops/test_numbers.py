@@ -178,3 +178,45 @@ def test_making_and_changing_tensors_does_not_warn(make):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make()
+
+
+WHOLE = tl.tensor([[1, 2], [3, 4]])
+FLOATS = tl.tensor([[0.5, 0.25], [0.1, 0.9]])
+
+
+@pytest.mark.parametrize("result", [
+    lambda: F.linear(WHOLE, FLOATS), lambda: F.linear(WHOLE, FLOATS, WHOLE[0]), lambda: nn.Linear(2, 3)(WHOLE),
+    lambda: F.layer_norm(FLOATS, (2,), WHOLE[0]), lambda: F.layer_norm(WHOLE, (2,)), lambda: F.rms_norm(WHOLE, (2,)),
+    lambda: F.batch_norm(WHOLE, tl.zeros(2), tl.ones(2)), lambda: F.group_norm(WHOLE, 1),
+    lambda: F.binary_cross_entropy(FLOATS, WHOLE % 2), lambda: F.binary_cross_entropy_with_logits(FLOATS, WHOLE % 2),
+    lambda: F.binary_cross_entropy_with_logits(FLOATS, WHOLE > 2), lambda: F.cosine_similarity(FLOATS, WHOLE),
+    lambda: F.cross_entropy(WHOLE, tl.tensor([0, 1])), lambda: F.scaled_dot_product_attention(FLOATS, WHOLE, WHOLE),
+    *[lambda f=f: f(WHOLE) for f in (tl.softmax, tl.log_softmax, F.gelu, F.silu, F.mish, F.softplus, F.logsigmoid, tl.std,
+                                     tl.var, tl.norm, tl.linalg.inv, tl.linalg.det, F.normalize, tl.linalg.svdvals)],
+    lambda: tl.linalg.solve(WHOLE, WHOLE), lambda: tl.cdist(WHOLE, FLOATS), lambda: F.pairwise_distance(WHOLE, WHOLE),
+    lambda: FLOATS ** np.float64(2), lambda: F.softplus(FLOATS, np.float64(2)), lambda: tl.pow(FLOATS, np.float64(2)),
+    lambda: F.scaled_dot_product_attention(FLOATS, FLOATS, FLOATS, scale=np.float64(0.5)),
+    lambda: tl.linalg.cholesky(tl.tensor([[4, 1], [1, 3]]))])
+def test_whole_numbers_and_numpys_numbers_widen_nothing(result):
+    assert result().dtype == np.float32
+
+
+def test_float64_decides_among_tensors_of_a_function_with_a_rule_by_hand():
+    x, w = tl.ones(2, 2, requires_grad=True), tl.ones(2, 2, dtype=np.float64, requires_grad=True)
+    F.linear(x, w).sum().backward()
+    assert F.linear(x, w).dtype == w.grad.dtype == np.float64 and x.grad.dtype == np.float32
+    assert F.linear(WHOLE, WHOLE).dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype, alpha", [(np.int64, 2.5), (np.int64, True), (np.float32, True), (np.bool_, 2.5)])
+def test_alpha_is_of_no_higher_kind_than_the_result(dtype, alpha):
+    x = tl.tensor([1, 0]).to(dtype)
+    with pytest.raises(RuntimeError, match="add: alpha"):
+        tl.add(x, x, alpha=alpha)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint8, np.float16])
+def test_alpha_changes_no_dtype(dtype):
+    x, y = (tl.tensor(v).to(dtype) for v in ([7, 9], [1, 2]))
+    assert tl.add(x, y, alpha=2).dtype == tl.sub(x, y, alpha=2).dtype == dtype
+    assert tl.sub(x, y, alpha=2).tolist() == [5, 5]

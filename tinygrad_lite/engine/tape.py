@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .changes import next_place, refuse_changed, refuse_stale, rewritten
+from .dtypes import in_one_dtype
 from .halves import HALF, rounded_once, widened
 from .mode import Switch, mode, quiet, quietly, silent
 from .reductions import add_up
@@ -63,14 +64,16 @@ def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None
     return _finish(op, forward, rules, joint, name)
 
 
-def by_hand(*rules: Callable | None, joint: Callable | None = None,
-            name: str | None = None) -> Callable[[Callable], Callable]:
+def by_hand(*rules: Callable | None, joint: Callable | None = None, name: str | None = None,
+            keeps_whole_numbers: bool = False) -> Callable[[Callable], Callable]:
     """Give a function of the vocabulary a rule derived by hand: one node instead of its parts.
 
-    The definition may return (out, *kept): what the rules want kept comes after their arguments.
+    The definition may return (out, *kept): what the rules want kept comes after their arguments. Tensors that have a
+    rule are first brought to one dtype, a floating-point one unless keeps_whole_numbers.
     """
     def decorate(definition: Callable) -> Callable:
         op = _finish(_general(definition, rules, joint, expands=True), definition, rules, joint, name)
+        op.keeps_whole_numbers = keeps_whole_numbers
         op.__module__ = definition.__module__
         BY_HAND[op.__name__ if op.__name__ not in BY_HAND else definition.__name__] = op
         return op
@@ -145,6 +148,7 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         elif count > most:
             raise TypeError(f"{op.__name__}() takes {arity} arguments, but {len(args)} were given")
         inputs, arrays, boxed, tracked = [], [], False, False
+        common, mixed = None, False
         for a, rule in zip(args, ruled):
             node = None
             if isinstance(a, Value):
@@ -152,10 +156,20 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
                 if rule and a.node is not None:  # a tracked tensor where a parameter goes gets no gradient
                     tracked, node = True, a.node
                 a = a.array
-            if expands and isinstance(a, ndarray) and a.dtype is HALF:
-                return rounded_once(op, args, {})
+            elif isinstance(a, np.generic):  # a number: it widens no tensor
+                a = a.item()
+            if expands and isinstance(a, ndarray):
+                if a.dtype is HALF:
+                    return rounded_once(op, args, {})
+                if rule and not joint:
+                    common = common or a.dtype
+                    mixed = mixed or a.dtype is not common or a.dtype.kind != "f"
             inputs.append(node)
             arrays.append(a)
+        if mixed and boxed:
+            alike = in_one_dtype(args, ruled, op.keeps_whole_numbers)
+            if any(a is not b for a, b in zip(args, alike)):
+                return op(*alike)
         fast = mode.fast
         if not boxed or (not fast and expands and mode.expanded):  # arrays give arrays; by_hand ones run as their parts
             if not fast and mode.tracing is not None:

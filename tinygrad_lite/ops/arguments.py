@@ -1,72 +1,13 @@
 """What the arguments of operations mean: dtypes, sizes, dimensions, indices."""
 
-import functools
 import math
 import operator
 
 import numpy as np
 
-from ..engine.values import as_array, unbox
+from ..engine.values import unbox
 
-RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 WIDER = {"b": np.int64, "i": np.int64, "u": np.int64}  # what sums and products of whole numbers are taken in
-SCALARS = {bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float32)}
-
-
-def _wider(a: np.dtype, b: np.dtype) -> np.dtype:
-    """The common dtype of two; an integer never widens a float (numpy would make float64)."""
-    if RANK[a.kind] != RANK[b.kind]:
-        return a if RANK[a.kind] > RANK[b.kind] else b
-    return np.promote_types(a, b)
-
-
-def result_type(*operands) -> np.dtype:
-    """PyTorch's promotion: tensors with dimensions decide, then 0-d tensors, then Python scalars;
-    a later group counts only where it is of a higher category (bool < integer < float)."""
-    groups: tuple[list, list, list] = ([], [], [])
-    for x in map(unbox, operands):
-        if x.__class__ in SCALARS:
-            groups[2].append(SCALARS[x.__class__])
-        elif isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in RANK:
-            groups[0 if x.ndim else 1].append(x.dtype)
-        else:
-            raise TypeError(f"{getattr(x, 'dtype', type(x).__name__)} is no real number or tensor of real numbers")
-    winner = None
-    for group in groups:
-        if group:
-            dtype = functools.reduce(_wider, group)
-            if winner is None or RANK[dtype.kind] > RANK[winner.kind]:
-                winner = dtype
-    assert winner is not None
-    return winner
-
-
-def promote(*operands):
-    """The operands as arrays of their `result_type`; Python scalars of no higher category stay."""
-    if len(operands) == 2:  # the common case, decided fast: numpy keeps a float array's dtype too
-        x, y = operands
-        if y.__class__ in SCALARS:
-            if x.__class__ not in SCALARS and x.dtype.kind == "f":
-                return operands
-        elif x.__class__ in SCALARS and y.dtype.kind == "f":
-            return operands
-    if any(isinstance(x, np.generic) for x in operands):
-        return promote(*[x.item() if isinstance(x, np.generic) else x for x in operands])
-    dtype = result_type(*operands)
-    return [as_array(x).astype(dtype, copy=False) for x in operands]
-
-
-def promote_float(*operands):
-    """As `promote`, but whole numbers become float32, as PyTorch's division and exp do."""
-    for x in operands:
-        if x.__class__ is np.ndarray and x.dtype.kind == "f":
-            return promote(*operands)
-    if result_type(*operands).kind == "f":
-        return promote(*operands)
-    return [as_array(x).astype(np.float32) for x in operands]  # not by way of uint8, where -1 is 255
-
-
-promote_float.keeps_whole_numbers = False  # type: ignore[attr-defined]
 
 
 def sizes_of(shape):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from ..engine.dtypes import RANK, promote, promote_float, result_type
 from ..engine.halves import in_float32
 from ..engine.tape import cast, primitive
-from ..engine.values import unbox
-from .arguments import promote, promote_float
+from ..engine.values import converted, unbox
 
 
 def _zero(g, out, x):
@@ -111,18 +111,25 @@ where = primitive(_where, None,
                   promote=lambda c, x, y: [c, *promote(x, y)])
 
 
-def _scaled(y, alpha):
-    return y if alpha == 1 else y * alpha
+def _scaled(name, x, y, alpha):
+    """alpha * y, which is added to x: alpha changes no dtype, so it is of no higher kind than the result."""
+    if alpha.__class__ is int and alpha == 1:
+        return y
+    dtype = result_type(x, y)
+    if isinstance(alpha, bool) and dtype.kind != "b" or RANK[np.result_type(alpha).kind] > max(RANK[dtype.kind], 1):
+        raise RuntimeError(f"{name}: alpha is {alpha!r}, a {type(alpha).__name__}, but the result is of {dtype}")
+    alpha = bool(alpha) if dtype.kind == "b" else alpha
+    return (converted(y, dtype) if hasattr(y, "dtype") else y) * alpha
 
 
 def add(x, y, *, alpha=1):
     """x + alpha * y"""
-    return _add(x, _scaled(y, alpha))
+    return _add(x, _scaled("add", x, y, alpha))
 
 
 def sub(x, y, *, alpha=1):
     """x - alpha * y"""
-    return _sub(x, _scaled(y, alpha))
+    return _sub(x, _scaled("sub", x, y, alpha))
 
 
 def div(x, y, *, rounding_mode=None):
@@ -192,13 +199,13 @@ def lerp(start, end, weight):
 @in_float32
 def addcmul(x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 * tensor2"""
-    return x + _scaled(tensor1, value) * tensor2
+    return x + _scaled("addcmul", x, tensor1, value) * tensor2
 
 
 @in_float32
 def addcdiv(x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 / tensor2"""
-    return x + _scaled(tensor1, value) / tensor2
+    return x + _scaled("addcdiv", x, tensor1, value) / tensor2
 
 
 def masked_fill(x, mask, value):

@@ -4,8 +4,9 @@ import itertools
 
 import numpy as np
 
+from ..engine.dtypes import result_type
 from ..engine.tape import broadcast_to, primitive
-from .arguments import dim_of, result_type
+from .arguments import dim_of
 from .index import getitem
 from .shape import reshape
 

@@ -5,9 +5,10 @@ import string
 
 import numpy as np
 
+from ..engine.dtypes import promote, result_type
 from ..engine.halves import in_float32
 from ..engine.tape import broadcast_to, cast, primitive
-from .arguments import dim_of, promote, result_type
+from .arguments import dim_of
 from .index import diagonal
 from .reduce import sum
 from .shape import permute, reshape, squeeze, unsqueeze

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..engine.dtypes import promote_float
 from ..engine.tape import primitive
 from ..engine.values import unbox
 from .arguments import count_of
@@ -35,10 +36,11 @@ def _signdet(x):
     return np.linalg.slogdet(x)[0]
 
 
-inv = primitive(np.linalg.inv, lambda g, out, x: -(out.mT @ g @ out.mT))
-det = primitive(np.linalg.det, _det_rule)
-_logabsdet = primitive(_slogabsdet, lambda g, out, x: g[..., None, None] * inv(x).mT, name="slogdet")
-_detsign = primitive(_signdet, None, name="slogdet")
+inv = primitive(np.linalg.inv, lambda g, out, x: -(out.mT @ g @ out.mT), promote=promote_float)
+det = primitive(np.linalg.det, _det_rule, promote=promote_float)
+_logabsdet = primitive(_slogabsdet, lambda g, out, x: g[..., None, None] * inv(x).mT, promote=promote_float,
+                       name="slogdet")
+_detsign = primitive(_signdet, None, name="slogdet", promote=promote_float)
 
 
 def slogdet(x):
@@ -53,7 +55,7 @@ def _solve(x, y):
 
 _solve_matrices = primitive(_solve,
                             lambda g, out, x, y: -(solve(x.mT, g) @ out.mT),
-                            lambda g, out, x, y: solve(x.mT, g))
+                            lambda g, out, x, y: solve(x.mT, g), promote=promote_float)
 
 
 def solve(x, y, *, left=True):
@@ -81,7 +83,7 @@ def _cholesky_rule(g, out, x):
     return (s + s.mT) / 2
 
 
-_lower = primitive(_cholesky, _cholesky_rule)
+_lower = primitive(_cholesky, _cholesky_rule, promote=promote_float)
 
 
 def cholesky(x, *, upper=False):
@@ -121,8 +123,8 @@ def _right_rule(g, out, x):
     return u @ (s[..., :, None] * turned @ vh + (g - inner.mT @ vh) / s[..., :, None])
 
 
-_left_vectors = primitive(_left, _left_rule, name="svd")
-_right_vectors = primitive(_right, _right_rule, name="svd")
+_left_vectors = primitive(_left, _left_rule, promote=promote_float, name="svd")
+_right_vectors = primitive(_right, _right_rule, promote=promote_float, name="svd")
 
 
 def _singular_rule(g, out, x):
@@ -130,7 +132,7 @@ def _singular_rule(g, out, x):
     return u * g[..., None, :] @ vh
 
 
-svdvals = primitive(_singular, _singular_rule, name="svdvals")
+svdvals = primitive(_singular, _singular_rule, promote=promote_float, name="svdvals")
 
 
 def svd(x, full_matrices=False):

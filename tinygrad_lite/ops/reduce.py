@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from ..engine.dtypes import promote_float
 from ..engine.halves import in_float32
 from ..engine.mode import opaque
 from ..engine.reductions import add_up, has_short_rows
@@ -219,7 +220,8 @@ def _norm_rule(g, out, x, p, dim, keepdim):
     return where((out == 0) | (x == 0), 0.0, g * sign(x) * (size / safe) ** (p - 1))
 
 
-_p_norm = primitive(in_float32(_norm), _norm_rule, name="norm")
+_p_norm = primitive(in_float32(_norm), _norm_rule, promote=lambda x, *order: [*promote_float(x), *order],
+                    name="norm")
 
 
 def vector_norm(x, ord=2, dim=None, keepdim=False):

@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..engine.dtypes import promote_float
 from ..engine.halves import in_float32
 from ..engine.mode import opaque
 from ..engine.tape import primitive
 from ..engine.values import as_array
-from .arguments import promote_float
 from .elementwise import exp, isinf, sqrt, where
 
 
