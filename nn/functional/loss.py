@@ -181,7 +181,7 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
         raise RuntimeError("binary_cross_entropy: the input holds probabilities, and some are outside [0, 1]; "
                            "of logits use binary_cross_entropy_with_logits")
     loss = _bernoulli(input, target)
-    return _reduced(loss if weight is None else loss * weight, reduction)
+    return _reduced(loss if weight is None else _weighted(loss, weight), reduction)
 
 
 @by_hand(lambda g, out, z, y: g * (sigmoid(z) - y), lambda g, out, z, y: g * -z,
@@ -202,7 +202,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
         loss = _logistic(input, target)
     else:
         loss = -_weighted(logsigmoid(input), pos_weight * target) - _weighted(logsigmoid(-input), 1 - target)
-    return _reduced(loss if weight is None else loss * weight, reduction)
+    return _reduced(loss if weight is None else _weighted(loss, weight), reduction)
 
 
 @in_float32

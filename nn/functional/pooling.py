@@ -39,7 +39,8 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
 
     return_indices: the pair of them and where each is in its flat image.
     """
-    windows, _ = _pooled("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, -math.inf)
+    least = -math.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)  # of the border, which is never read
+    windows, _ = _pooled("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, least)
     largest, at = max(windows, 1)
     largest = permute(largest, 1, 0, 2, 3)
     if not return_indices:

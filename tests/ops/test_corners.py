@@ -47,6 +47,11 @@ CASES = {  # what: (function, inputs, value, gradients of the sum); None: not co
     "prod with one zero": (tl.prod, [[2.0, 0.0, 3.0]], 0, [[0, 6, 0]]),
     "prod with two zeros": (tl.prod, [[0.0, 5.0, 0.0]], 0, [[0, 0, 0]]),
     "cumprod with zeros": (lambda x: tl.cumprod(x, 0), [[2.0, 0.0, 3.0]], [2, 0, 0], [[1, 8, 0]]),
+    "bce of logits, weight 0": (lambda x: F.binary_cross_entropy_with_logits(x, tl.tensor([1.0, 0.0]), tl.zeros(2)),
+                                [[-INF, INF]], 0, [[0, 0]]),
+    "bce of logits, weight and pos_weight 0": (
+        lambda x: F.binary_cross_entropy_with_logits(x, tl.ones(2), tl.zeros(2), pos_weight=tl.zeros(2)),
+        [[-INF, -INF]], 0, [[0, 0]]),
     "logcumsumexp from -inf": (lambda x: tl.logcumsumexp(x, 0), [[-INF, 0.0, 0.0]], [-INF, 0, math.log(2)], [[0, 1.5, 0.5]]),
     "std of equal elements": (lambda x: x.std(), [[2.0, 2.0]], 0, [[0, 0]]),
     "var of one element without correction": (lambda x: x.var(unbiased=False), [[2.0]], 0, [[0]]),

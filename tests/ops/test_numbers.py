@@ -9,7 +9,7 @@ from calls import CASES, outputs, parameter, real, run, tensors
 from tinygrad_lite.nn import functional as F
 
 import tinygrad_lite as tl
-from tinygrad_lite import optim
+from tinygrad_lite import nn, optim
 
 INF = math.inf
 
@@ -220,3 +220,8 @@ def test_alpha_changes_no_dtype(dtype):
     x, y = (tl.tensor(v).to(dtype) for v in ([7, 9], [1, 2]))
     assert tl.add(x, y, alpha=2).dtype == tl.sub(x, y, alpha=2).dtype == dtype
     assert tl.sub(x, y, alpha=2).tolist() == [5, 5]
+
+
+def test_the_border_of_a_pool_of_whole_numbers_is_never_the_largest():
+    x = -tl.arange(1, 17).reshape(1, 1, 4, 4)
+    assert F.max_pool2d(x, 2, padding=1).reshape(-1).tolist() == [-1, -2, -4, -5, -6, -8, -13, -14, -16]
