@@ -16,9 +16,11 @@ from .module import Module, Parameter
 class Linear(Module):
     """y = x @ weight.T + bias: x (…, in_features) -> (…, out_features)."""
 
+    bias: Parameter | None
+
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.weight = Parameter(np.empty((out_features, in_features), np.float32))
-        self.bias = Parameter(np.empty(out_features, np.float32)) if bias else None
+        self.register_parameter("bias", Parameter(np.empty(out_features, np.float32)) if bias else None)
         init.kaiming_uniform_(self.weight, math.sqrt(5))  # PyTorch's: uniform within 1 / sqrt(in_features)
         if bias:
             bound = 1 / math.sqrt(in_features) if in_features else 0.0
