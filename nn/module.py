@@ -1,6 +1,7 @@
 """Module: parameters, buffers and submodules are its attributes, found by looking at them."""
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from tinygrad_lite.engine.mode import Switch, mode, quietly
 from tinygrad_lite.engine.values import Value, unbox
 from tinygrad_lite.methods import dtype_asked
 from tinygrad_lite.tensor import Handle, Tensor
+
+CALLS = itertools.count()  # numbers for the calls that somebody watches
 
 
 class Parameter(Tensor):
@@ -73,7 +76,7 @@ class Module:
             return self.forward(*args, **kwargs)
         if not mode.watching:
             return _with_hooks(self, args, kwargs)
-        with Switch("within", (*mode.within, self)):  # whoever watches can ask who is being called
+        with Switch("within", (*mode.within, (self, next(CALLS)))):  # whoever watches can ask who is being called
             return _with_hooks(self, args, kwargs)
 
     def forward(self, *args: Any) -> Any:

@@ -118,6 +118,40 @@ def test_a_module_that_runs_again_is_a_box_more(depth, boxes, tmp_path):
     assert len(shared) == (2 if depth == 0 else 3)  # which the runs read alike
 
 
+class Mixed(nn.Module):
+    """Modules in a list that run with another, which is called each time, in between."""
+
+    def __init__(self):
+        self.layers, self.norm = nn.ModuleList([nn.Linear(2, 2) for _ in range(2)]), nn.Sequential(nn.Tanh())
+
+    def forward(self, x):
+        for layer in (*self.layers, self.layers[0]):
+            x = self.norm(layer(x)) * 2
+        return x.sum()
+
+
+def two_models():
+    first, second = (nn.Sequential(nn.Linear(2, 2)) for _ in range(2))
+    return nn.ModuleList([first, second]), lambda x: (second(first(x)) - first(x)).sum()
+
+
+@pytest.mark.parametrize("make, frames", [
+    (Again, "block 0 1 block (call 2) 0 1 block (call 3) 0 1"),
+    (Mixed, "layers.0 norm 0 layers.1 norm (call 2) 0 layers.0 (call 2) norm (call 3) 0"), (two_models, "0 0 0 (call 2)")])
+@pytest.mark.parametrize("depth", [None, 1, 0])
+def test_each_call_has_a_frame_and_no_arrow_runs_upwards(make, frames, depth, tmp_path):
+    made = make()
+    model, function = made if isinstance(made, tuple) else (made, made)
+    with tl.study():
+        function(tl.ones(1, 2))  # calls that are not on the tape do not count
+        graph = tl.draw(function(tl.ones(1, 2)), model, depth=depth)
+    found = rendered(graph, tmp_path)
+    assert depth is not None or " ".join(found.frames) == frames
+    groups = ET.parse(tmp_path / "picture.svg").getroot().iter("{http://www.w3.org/2000/svg}g")
+    tops = {g.find("{*}title").text: float(g.find("{*}text").get("y")) for g in groups if g.get("class") == "node"}
+    assert all(tops[tail] < tops[head] for tail, head in found.edges)
+
+
 def test_several_outputs_are_drawn(tmp_path):
     x = tl.tensor([1.0, 2.0], requires_grad=True)
     y = x.exp()

@@ -37,6 +37,7 @@ class Step:
     name: str = ""  # of a leaf, where one was given
     line: str = ""  # the source line, where study() was on
     module: str = ""
+    calls: tuple[tuple, ...] = ()  # of modules that it was recorded in, outermost first: name, identity, number
     node: Any = field(default=None, compare=False)
     sources: dict[int, "Step"] = field(default_factory=dict, compare=False)  # by the id of an array: the step it is
 
@@ -75,11 +76,6 @@ class Step:
         if self.op != "parameter" or re.fullmatch(r"v\d+", self.name) or not all(map(_is_written, parts)):
             return f"v{self.index}"
         return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", f"model.{self.name}" if parts[0].isdigit() else self.name)
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The modules that it was recorded in, outermost first."""
-        return tuple(self.module.split(".")) if self.module else ()
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -260,9 +256,9 @@ class Tape:
             read = {key: self.steps[self._places[found]] for key, found in sources[node].items()}
             args = tuple(own[node].args[: len(node.inputs)])
             inputs = tuple(read[id(x)].index if id(x) in read else None for x in args)
-            line, module = getattr(node, "origin", ("", ""))
+            line, module, calls = getattr(node, "origin", ("", "", ()))
             self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, args, before.get(node, node.array),
-                                      "", line, module, own[node], read))
+                                      "", line, module, calls, own[node], read))
         self.outputs = [self._places[own[node]] for node in self._made_from]
         self.output = self.outputs[0]
         self.output_names = [name for name, _ in found]  # of each its place among several
