@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lite.engine.refusals import whole
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import chunk, mean, reshape, transpose
 
@@ -23,6 +24,7 @@ class MultiheadAttention(Module):
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
                  kdim: int | None = None, vdim: int | None = None, batch_first: bool = False) -> None:
+        num_heads = whole("MultiheadAttention: num_heads is a whole number", num_heads, 0)
         if num_heads <= 0 or embed_dim % num_heads:
             raise ValueError(f"MultiheadAttention: embed_dim {embed_dim} does not fall into {num_heads} heads")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .mathml import mathml
-from .refusals import need
+from ..engine.refusals import need
 from .table import summary
 from .tape import Step, Tape, tape_for
 

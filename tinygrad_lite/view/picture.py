@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .refusals import nearest, told, whole
+from ..engine.refusals import nearest, told, whole
 from .table import summary
 from .tape import Step, Tape, tape_for
 
@@ -75,9 +75,9 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
 
     Several Tensors may be given in tuples, lists and dicts. names: a Module, or a dict of names with their leaves.
     values, gradients: say them in the boxes, of small matrices as a heat map (red above 0, blue below). Operations
-    recorded inside study() lie in boxes of their modules, one for each call; modules below `depth` (0: all) are one box
-    each time that they run, by default as many as bring the picture under 300. fold: chains of elementwise operations as one box.
-    direction: "TB" or "LR". A tensor without a tape is a RuntimeError.
+    recorded inside study() lie in frames of their modules, one a call; modules below `depth` (0: all) are one box each
+    time that they run, by default as many as bring the picture under 300. fold: chains of elementwise operations as one
+    box. direction: "TB" or "LR". A tensor without a tape is a RuntimeError.
     """
     if direction not in DIRECTIONS:
         raise ValueError(f"draw: direction is TB, LR, BT or RL, not {told(direction)}{nearest(direction, DIRECTIONS)}")

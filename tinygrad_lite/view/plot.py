@@ -10,7 +10,7 @@ from ..compiler.program import leaves
 from ..engine.mode import no_grad
 from ..engine.values import Value, unbox
 from ..nn import Module
-from .refusals import need, whole
+from ..engine.refusals import need, whole
 
 
 def _axes(ax: Any) -> Any:

@@ -21,7 +21,7 @@ from ..nn import Module, Parameter
 from ..nn import functional as F
 from ..ops import PRIMITIVES, VOCABULARY
 from ..textbook.rules import rule_lines
-from .refusals import nearest, need, whole
+from ..engine.refusals import nearest, need, whole
 from .table import LIMIT, Half, as_html, as_text, backward_half, forward_half, shape_of
 
 

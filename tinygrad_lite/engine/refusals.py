@@ -1,9 +1,12 @@
 """What a wrong argument is told: what was expected, what came, and the nearest name."""
 
 import difflib
+import math
 import operator
 from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 
 def told(value: Any) -> str:
@@ -19,8 +22,9 @@ def need(right: bool, expected: str, value: Any) -> None:
         raise TypeError(f"{expected}, not {told(value)}")
 
 
-def whole(expected: str, value: Any, least: int) -> int:
+def whole(expected: str, value: Any, least: float) -> int:
     """A whole number of at least so much; else a TypeError or ValueError that says what was expected."""
+    need(not isinstance(value, bool), expected, value)
     try:
         number = operator.index(value)
     except TypeError:
@@ -28,6 +32,21 @@ def whole(expected: str, value: Any, least: int) -> int:
     if number < least:
         raise ValueError(f"{expected}, not {number}")
     return number
+
+
+def number(expected: str, value: Any, least: float = -math.inf, most: float = math.inf, above: float = -math.inf) -> Any:
+    """A number from `least` and above `above` to `most`, finite; else a TypeError or ValueError."""
+    if getattr(value, "ndim", None) == 0:
+        value = value.item()
+    need(isinstance(value, (int, float)) and not isinstance(value, bool), expected, value)
+    if not (least <= value <= most and above < value and math.isfinite(value)):
+        raise ValueError(f"{expected}, not {value}")
+    return value
+
+
+def need_bool(expected: str, value: Any) -> None:
+    """TypeError unless the value is True or False, Python's or numpy's: most words would be taken for True."""
+    need(isinstance(value, (bool, np.bool_)), f"{expected} is True or False", value)
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
