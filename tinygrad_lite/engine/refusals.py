@@ -34,7 +34,8 @@ def whole(expected: str, value: Any, least: float) -> int:
     return number
 
 
-def number(expected: str, value: Any, least: float = -math.inf, most: float = math.inf, above: float = -math.inf) -> Any:
+def number(expected: str, value: Any, least: float = -math.inf, most: float = math.inf, above: float = -math.inf
+           ) -> Any:
     """A number from `least` and above `above` to `most`, finite; else a TypeError or ValueError."""
     if getattr(value, "ndim", None) == 0:
         value = value.item()

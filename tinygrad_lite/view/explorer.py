@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .mathml import mathml
 from ..engine.refusals import need
+from .mathml import mathml
 from .table import summary
 from .tape import Step, Tape, tape_for
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..compiler.program import leaves
 from ..engine.mode import no_grad
+from ..engine.refusals import need, whole
 from ..engine.values import Value, unbox
 from ..nn import Module
-from ..engine.refusals import need, whole
 
 
 def _axes(ax: Any) -> Any:

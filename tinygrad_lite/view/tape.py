@@ -14,6 +14,7 @@ import numpy as np
 
 from ..compiler.program import leaves
 from ..engine.changes import refuse_stale
+from ..engine.refusals import nearest, need, whole
 from ..engine.tape import BY_HAND, backpropagate, cast, pull, seeds_for, sum_to, tape_of
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import where_from
@@ -21,7 +22,6 @@ from ..nn import Module, Parameter
 from ..nn import functional as F
 from ..ops import PRIMITIVES, VOCABULARY
 from ..textbook.rules import rule_lines
-from ..engine.refusals import nearest, need, whole
 from .table import LIMIT, Half, as_html, as_text, backward_half, forward_half, shape_of
 
 
