@@ -230,6 +230,21 @@ WRONG = [
     ("histogram of a text", lambda: plot.histograms({"a": "b"}), TypeError, "histograms: 'a' is an array of numbers, not 'b'"),
     ("activations, swapped", lambda: plot.activations(tl.ones(1, 3), linear), TypeError, "activations: model is a Module, and comes before x, not a Tensor"),
     ("gradients of an array", lambda: plot.gradients(np.ones(2)), TypeError, "gradients: model is a Module, not a ndarray"),
+    ("names of a number", lambda: tl.draw(y, {"w": 1}), TypeError, "dict of names with their Tensors.*; it holds 'w': 1"),
+    ("values as a word", lambda: tl.draw(y, values="yes"), TypeError, "draw: values is True or False, not 'yes'"),
+    ("fold as a number", lambda: tl.draw(y, fold=1), TypeError, "draw: fold is True or False, not 1"),
+    ("depth as a bool", lambda: tl.draw(y, depth=True), TypeError, "draw: depth is a whole number.*not True"),
+    ("color as a word", lambda: tl.tape(y).table(color="no"), TypeError, "table: color is True or False"),
+    ("unknown name", lambda: tl.tape(y, {"weight": x})["wieght"], KeyError, "no step is called 'wieght'; do you mean weight"),
+    ("several names", lambda: tl.tape(y, {"x": x})["x", "y"], TypeError, "a step is found by its number, or by a name.*not a tuple"),
+    ("number of a step", lambda: tl.tape(y)[99], IndexError, "there is no step 99: it has 3"),
+    ("no arrays", lambda: plot.histograms({}), ValueError, "there is no array"),
+    ("bins", lambda: plot.histograms({"a": np.ones(2)}, 2.5), TypeError, "bins is a number from 1 on, not 2.5"),
+    ("no weights", lambda: plot.attention_map(np.ones((0, 3))), ValueError, "there are no weights in shape"),
+    ("infinite points", lambda: plot.decision_boundary(len, np.full((2, 2), np.inf), [0, 1]), ValueError, "X holds NaN or infinity"),
+    ("no images", lambda: plot.weight_images(np.ones((0, 4)), (2, 2)), ValueError, "no rows of .2, 2. pictures"),
+    ("sizes of images", lambda: plot.weight_images(np.ones((2, 4)), (2.0, 2.0)), TypeError, "whole numbers from 1 on, not 2.0"),
+    ("negative images", lambda: plot.weight_images(np.ones((2, 4)), (-2, -2)), ValueError, "whole numbers from 1 on, not -2"),
     ("shape of images", lambda: plot.weight_images(np.ones((2, 4)), 2), TypeError, "weight_images: shape is .H, W., not 2"),
     ("columns of images", lambda: plot.weight_images(np.ones((2, 4)), (2, 2), columns=0), ValueError, "weight_images: columns is a number from 1 on"),
 ]
@@ -253,6 +268,35 @@ def test_after_backward_the_graph_is_gone(view):
     y = (tl.ones(2, requires_grad=True) * 2).sum()
     y.backward(retain_graph=True)
     assert tl.draw(y).source == tl.draw(tl.tape(y)).source
+
+
+@pytest.mark.parametrize("array, said", [
+    (np.array([1, np.inf, 2, np.nan]), "a: 0% zeros, std 0.5, 2 NaN or inf"), (np.array([np.inf]), "a: no values, 1 NaN or inf"), (np.zeros(0), "a: no values"),
+    (np.array([60000, -60000], np.float16), "a: 0% zeros, std 6e+04"), (np.array([True, False]), "a: 50% zeros, std 0.5"), (np.zeros(3), "a: 100% zeros, std 0")])
+@pytest.mark.filterwarnings("error")
+def test_histograms_of_anything(array, said):
+    from matplotlib.figure import Figure
+
+    assert [text.get_text() for text in plot.histograms({"a": array}, ax=Figure().subplots()).get_legend().get_texts()] == [said]
+
+
+@pytest.mark.filterwarnings("error")
+def test_maps_of_anything():
+    from matplotlib.figure import Figure
+
+    points, names = np.array([[0, 0], [0, 2], [2, 0], [2, 2]]), np.array(["dog", "dog", "cat", "cat"])
+    ax = plot.decision_boundary(lambda p: np.where(p[:, 0] > 0.9, "cat", "dog"), points, list(names), ax=Figure().subplots())
+    assert ax.collections[-1].get_array().tolist() == [1, 1, 0, 0]
+    for weight in (np.ones((2, 4), bool), np.full((2, 4), -128, np.int8), np.zeros((2, 4)), np.array([[1, np.inf, np.nan, 0.0]])):
+        assert np.isfinite(plot.weight_images(weight, (2, 2), ax=Figure().subplots()).images[0].get_clim()).all()
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    model = nn.Sequential({"\x1b[1m": nn.Linear(2, 1)})
+    with tl.study():
+        tape = tl.tape(model(tl.ones(1, 2)).sum(), model)
+    assert "\x1b" not in tape.table() + repr(tape[-1]) + repr(tape[0]) + str(tape.backward) and "\\x1b[1m" in tape.table(width=200)
+    assert tape["\x1b[1m.weight"] is tape[0]
 
 
 # ---------------------------------------------------------------- names in curves and maps

@@ -2,7 +2,6 @@
 
 import html
 import itertools
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.refusals import nearest, told, whole
-from .table import summary
+from ..engine.refusals import nearest, need_bool, told, whole
+from .table import drawable, summary
 from .tape import Step, Tape, tape_for
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ STYLES = {  # by shape and line too, so that they differ in grey
 ELEMENTWISE = frozenset("add mul sub div pow neg abs exp log sqrt tanh sigmoid relu sin cos where maximum "
                         "minimum square reciprocal erf gelu silu clamp clamp_min clamp_max to".split())
 DIRECTIONS = ("TB", "LR", "BT", "RL")
-UNDRAWN = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # control characters and their like
 
 
 Calls = tuple[tuple[str, int], ...]  # of modules, outermost first: what each is called, and what tells it from others
@@ -83,6 +81,8 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
         raise ValueError(f"draw: direction is TB, LR, BT or RL, not {told(direction)}{nearest(direction, DIRECTIONS)}")
     if depth is not None:
         depth = whole("draw: depth is a whole number from 0 on, where 0 draws the outermost modules as boxes", depth, 0)
+    for option, value in (("values", values), ("gradients", gradients), ("fold", fold)):
+        need_bool(f"draw: {option}", value)
     tape = tape_for("draw", output, names)
     use_any_dot()
     import graphviz
@@ -195,17 +195,12 @@ def _text(text: str) -> str:
     """A label that is drawn as it is: for graphviz, backslashes, <...> and &...; mean something else."""
     import graphviz
 
-    return graphviz.escape(_drawable(text).replace("&", "&amp;"))
+    return graphviz.escape(drawable(text).replace("&", "&amp;"))
 
 
 def _cell(text: str) -> str:
     """The same in a cell of a table."""
-    return html.escape(_drawable(text)).replace("\\", "\\\\").replace("\n", "<BR/>")
-
-
-def _drawable(text: str) -> str:
-    """The text, with what has no sign of its own, or what no SVG can hold, as Python writes it."""
-    return UNDRAWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return html.escape(drawable(text)).replace("\\", "\\\\").replace("\n", "<BR/>")
 
 
 def _label(tape: Tape, box: Box, values: bool, gradients: bool) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..compiler.program import leaves
 from ..engine.changes import refuse_stale
-from ..engine.refusals import nearest, need, whole
+from ..engine.refusals import nearest, need, need_bool, told, whole
 from ..engine.tape import BY_HAND, backpropagate, cast, pull, seeds_for, sum_to, tape_of
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import where_from
@@ -22,7 +22,7 @@ from ..nn import Module, Parameter
 from ..nn import functional as F
 from ..ops import PRIMITIVES, VOCABULARY
 from ..textbook.rules import rule_lines
-from .table import LIMIT, Half, as_html, as_text, backward_half, forward_half, shape_of
+from .table import LIMIT, Half, as_html, as_text, backward_half, drawable, forward_half, shape_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,7 +118,7 @@ class Step:
         return f"v{self.index} = {made}{' ' + self.name if self.name else ''}"
 
     def __repr__(self) -> str:
-        return f"<Step {self}: {shape_of(self)}>"
+        return f"<Step {drawable(str(self))}: {shape_of(self)}>"
 
     def _said(self) -> list[str]:
         """The arguments; without those that are as they are unless given."""
@@ -219,8 +219,11 @@ class Tape:
                                "no_grad()")
         if names is None or isinstance(names, Module):
             names = dict(names.named_parameters()) if names else {}
-        need(isinstance(names, dict) and all(isinstance(n, str) and isinstance(t, Value) for n, t in names.items()),
-             f"{view}: names is a Module, or a dict of names with their Tensors, and comes after the output", names)
+        expected = f"{view}: names is a Module, or a dict of names with their Tensors, and comes after the output"
+        need(isinstance(names, dict), expected, names)
+        for name, tensor in names.items():
+            if not (isinstance(name, str) and isinstance(tensor, Value)):
+                raise TypeError(f"{expected}; it holds {told(name)}: {told(tensor)}")
         called = {t.node or id(t.array): (name, t) for name, t in names.items()}
         refuse_stale(view, [tensor for _, tensor in found])
         self._made_from = [tensor.node for _, tensor in found]
@@ -274,7 +277,18 @@ class Tape:
         return iter(self.steps)
 
     def __getitem__(self, i: Any) -> Any:
-        return self.steps[i]
+        """The step at a place, several at a slice, or the leaf or constant of a name that was given."""
+        if isinstance(i, slice):
+            return self.steps[i]
+        if isinstance(i, str):
+            named = {s.name: s for s in self.steps if s.name}
+            if i not in named:
+                raise KeyError(f"tape: no step is called {i!r}{nearest(i, named)}")
+            return named[i]
+        place = whole("tape: a step is found by its number, or by a name that was given", i, -math.inf)
+        if not -len(self.steps) <= place < len(self.steps):
+            raise IndexError(f"tape: there is no step {place}: it has {len(self.steps)}")
+        return self.steps[place]
 
     def find(self, op: str | None = None, module: str | None = None) -> list[Step]:
         """The steps of an operation, or in a module (and below it).
@@ -401,6 +415,7 @@ class Tape:
         width: columns, the terminal's unless given. A half of more than `limit` rows has a row a module instead, with
         totals; module: all the rows of that one.
         """
+        need_bool("table: color", color)
         limit = whole("table: limit is a number of rows from 1 on", limit, 1)
         if width is not None:
             width = whole("table: width is a number of columns from 1 on", width, 1)
