@@ -22,6 +22,8 @@ class MultiheadAttention(Module):
     A query that may look nowhere gives the output's bias alone, with weights of 0.
     """
 
+    in_proj_bias: Parameter | None
+
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
                  kdim: int | None = None, vdim: int | None = None, batch_first: bool = False) -> None:
         num_heads = whole("MultiheadAttention: num_heads is a whole number", num_heads, 0)

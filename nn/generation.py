@@ -132,7 +132,7 @@ def repetition_penalty(penalty: float, previous: Any) -> Processor:
     """Tokens of `previous` (ids, or a list of them for each row) less likely (Keskar et al., 2019): their positive
     logits divided by the penalty, their negative ones multiplied."""
     penalty = number("repetition_penalty: the penalty is a number above 0", penalty, above=0)
-    need(np.ndim(unbox(previous)) if hasattr(previous, "ndim") else isinstance(previous, Sequence),
+    need(previous.ndim > 0 if hasattr(previous, "ndim") else isinstance(previous, Sequence),
          "repetition_penalty: previous is a list of tokens, or such a list for each row", previous)
 
     def process(logits: np.ndarray) -> np.ndarray:

@@ -159,7 +159,8 @@ def weight_images(weight: Any, shape: tuple[int, int], columns: int = 8, ax: Any
     ax, weight = _axes(ax), _numbers("weight_images: a weight is (units, H * W)", weight, 2)
     need(isinstance(shape, (tuple, list)) and len(shape) == 2, "weight_images: shape is (H, W)", shape)
     columns = whole("weight_images: columns is a number from 1 on", columns, 1)
-    shape = tuple(whole("weight_images: shape is (H, W), whole numbers from 1 on", n, 1) for n in shape)
+    for n in shape:
+        whole("weight_images: shape is (H, W), whole numbers from 1 on", n, 1)
     if not weight.size or weight.shape[1] != shape[0] * shape[1]:
         raise ValueError(f"weight_images: a weight of shape {weight.shape} has no rows of {shape} pictures")
     rows = -(-len(weight) // columns)
