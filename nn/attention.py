@@ -7,6 +7,7 @@ import numpy as np
 from tinygrad_lite.engine.refusals import whole
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import chunk, mean, reshape, transpose
+from tinygrad_lite.settings import get_default_dtype
 
 from . import init
 from .functional.attention import multi_head_attention_forward, narrowed
@@ -32,7 +33,7 @@ class MultiheadAttention(Module):
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
 
         def weight(rows: int, features: int) -> Parameter:
-            return init.xavier_uniform_(Parameter(np.empty((rows, features), np.float32)))
+            return init.xavier_uniform_(Parameter(np.empty((rows, features), get_default_dtype())))
 
         if (kdim or embed_dim) == (vdim or embed_dim) == embed_dim:  # PyTorch's names: one weight, or three
             self.in_proj_weight = weight(3 * embed_dim, embed_dim)
@@ -40,7 +41,8 @@ class MultiheadAttention(Module):
             self.q_proj_weight = weight(embed_dim, embed_dim)
             self.k_proj_weight = weight(embed_dim, kdim or embed_dim)
             self.v_proj_weight = weight(embed_dim, vdim or embed_dim)
-        self.register_parameter("in_proj_bias", Parameter(np.zeros(3 * embed_dim, np.float32)) if bias else None)
+        self.register_parameter(
+            "in_proj_bias", Parameter(np.zeros(3 * embed_dim, get_default_dtype())) if bias else None)
         self.out_proj = Linear(embed_dim, embed_dim, bias)
         if bias:
             init.zeros_(self.out_proj.bias)

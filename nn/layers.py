@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite.ops import flatten
+from tinygrad_lite.settings import get_default_dtype
 
 from . import functional as F
 from . import init
@@ -19,8 +20,8 @@ class Linear(Module):
     bias: Parameter | None
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        self.weight = Parameter(np.empty((out_features, in_features), np.float32))
-        self.register_parameter("bias", Parameter(np.empty(out_features, np.float32)) if bias else None)
+        self.weight = Parameter(np.empty((out_features, in_features), get_default_dtype()))
+        self.register_parameter("bias", Parameter(np.empty(out_features, get_default_dtype())) if bias else None)
         init.kaiming_uniform_(self.weight, math.sqrt(5))  # PyTorch's: uniform within 1 / sqrt(in_features)
         if bias:
             bound = 1 / math.sqrt(in_features) if in_features else 0.0

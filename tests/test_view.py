@@ -66,7 +66,7 @@ def test_what_is_a_composition_is_looked_for_by_its_parts():
     with pytest.raises(ValueError, match="mse_loss is recorded as its parts.*mean, pow, sub"):
         tape.find(op="mse_loss")
     assert [s.op for s in tape.find(op="sub")] == ["sub"] and tape.find(op="div") == tape.find(op="linear") == []
-    with pytest.raises(ValueError, match="no operation is called 'mull'; do you mean mul"):
+    with pytest.raises(ValueError, match="no operation is called 'mull'; did you mean 'mul'"):
         tape.find(op="mull")
     with pytest.raises(TypeError, match="names is a Module"):
         tl.draw(a * b, "model")

@@ -9,6 +9,7 @@ from .creation import makes
 from .engine.mode import mode, no_grad
 from .engine.values import as_array, unbox
 from .ops.arguments import sizes_of
+from .settings import get_default_dtype
 from .tensor import Tensor
 
 
@@ -40,6 +41,16 @@ def manual_seed(seed: int) -> Generator:
     return default_generator.manual_seed(seed)
 
 
+def get_rng_state() -> dict:
+    """Where the generator that is used where none is given is in its sequence."""
+    return default_generator.get_state()
+
+
+def set_rng_state(state: dict) -> None:
+    """Let it go on from where `get_rng_state` was called."""
+    default_generator.set_state(state)
+
+
 @contextlib.contextmanager
 def seeded(seed: int) -> Any:
     """Inside, the library's generator starts from a seed; afterwards it goes on as if nothing had been."""
@@ -58,7 +69,7 @@ def rng(own: Generator | None = None) -> np.random.Generator:
 
 
 def _real(array: Any, dtype: Any) -> Tensor:
-    return Tensor(as_array(array).astype(dtype or np.float32, copy=False))
+    return Tensor(as_array(array).astype(dtype or get_default_dtype(), copy=False))
 
 
 @makes
@@ -98,6 +109,13 @@ def randint(low: int, high: Any = None, size: Any = None, dtype: Any = None, gen
 
 
 @makes
+def randint_like(x: Tensor, low: int, high: Any = None, dtype: Any = None, generator: Any = None) -> Tensor:
+    """`randint` in x's shape and dtype: randint_like(x, low, high) or randint_like(x, high)."""
+    low, high = (0, low) if high is None else (low, high)
+    return randint(low, high, x.shape, dtype=dtype or x.dtype, generator=generator)
+
+
+@makes
 def randperm(n: int, dtype: Any = None, generator: Any = None) -> Tensor:
     """A random permutation of 0 … n-1."""
     return Tensor(as_array(rng(generator).permutation(n)).astype(dtype or np.int64, copy=False))
@@ -110,7 +128,7 @@ def normal(mean: Any, std: Any, size: Any = None, generator: Any = None) -> Tens
     if (np.asarray(std) < 0).any():
         raise RuntimeError(f"normal: std is at least 0, not {std}")
     shape = np.broadcast_shapes(np.shape(mean), np.shape(std)) if size is None else tuple(size)
-    dtypes = [a.dtype for a in (mean, std) if isinstance(a, np.ndarray)] or [np.float32]
+    dtypes = [a.dtype for a in (mean, std) if isinstance(a, np.ndarray)] or [get_default_dtype()]
     dtype = np.result_type(*dtypes)
     return _real(mean + std * rng(generator).standard_normal(shape), dtype)
 
@@ -164,5 +182,29 @@ def bernoulli_(x: Tensor, p: float = 0.5, generator: Any = None) -> Tensor:
     return x.copy_((rng(generator).random(x.shape) < p).astype(x.dtype))
 
 
-for _method in (uniform_, normal_, bernoulli_, bernoulli, multinomial):
+@no_grad()
+def random_(x: Tensor, low: Any = None, high: Any = None, generator: Any = None) -> Tensor:
+    """Fill x with whole numbers in [low, high), in place: random_(low, high) or random_(high).
+
+    random_(): all from 0 on up to where its dtype begins to leave some out.
+    """
+    if low is None:
+        bits = {"b": 1, "u": 8, "i": 8 * x.dtype.itemsize - 1}.get(x.dtype.kind) or np.finfo(x.dtype).nmant + 1
+        low, high = 0, 2**bits
+    elif high is None:
+        low, high = 0, low
+    if low >= high:
+        raise RuntimeError(f"random_: from {low} up to below {high} there is no number")
+    return x.copy_(rng(generator).integers(low, high, x.shape).astype(x.dtype))
+
+
+@no_grad()
+def exponential_(x: Tensor, lambd: float = 1.0, generator: Any = None) -> Tensor:
+    """Fill x with numbers of the exponential distribution of rate lambd, in place."""
+    if not lambd > 0:
+        raise RuntimeError(f"exponential_: lambd is above 0, not {lambd}")
+    return x.copy_((rng(generator).standard_exponential(x.shape) / lambd).astype(x.dtype))
+
+
+for _method in (uniform_, random_, exponential_, normal_, bernoulli_, bernoulli, multinomial):
     setattr(Tensor, _method.__name__, _method)

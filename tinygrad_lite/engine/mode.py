@@ -154,6 +154,11 @@ def enable_grad(function: Callable | None = None) -> Any:
     return _switch("recording", True, function)
 
 
+def inference_mode(mode: Any = True) -> Any:
+    """`no_grad`, or with False `enable_grad`, under PyTorch's name for programs that only compute."""
+    return no_grad(mode) if callable(mode) else _switch("recording", not mode, None)
+
+
 def expanded(function: Callable | None = None) -> Any:
     """Run `by_hand` functions as the parts of their definition, one node a part."""
     return _switch("expanded", True, function)

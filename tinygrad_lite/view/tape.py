@@ -311,7 +311,7 @@ class Tape:
             if op in functions:
                 here = ", ".join(sorted({s.op for s in self.steps if s.is_operation}))
                 raise ValueError(f"find: {op} is recorded as its parts: the operations on this tape are {here}")
-            hint = f"; do you mean module={op!r}?" if op in modules else nearest(op, recorded | functions)
+            hint = f"; did you mean module={op!r}?" if op in modules else nearest(op, recorded | functions)
             raise ValueError(f"find: no operation is called {op!r}{hint}")
         return [s for s in inside if op is None or s.op == op]
 
