@@ -35,7 +35,7 @@ def _sinc(x):
 
 
 def _sinc_rule(g, out, x):
-    return g * where(x == 0, 0.0, (cos(math.pi * x) - out) / where(x == 0, 1.0, x))
+    return g * where(x == 0, 0.0, (cos(math.pi * x) - sinc(x)) / where(x == 0, 1.0, x))
 
 
 @in_float32
@@ -48,7 +48,7 @@ def _logit(x, eps=None):
 def _logit_rule(g, out, x, eps):
     slope = g / (x * (1 - x))
     if eps is None:
-        return where((x < 0) | (x > 1), out, slope)  # which is NaN there
+        return where((x < 0) | (x > 1), logit(x), slope)  # which is NaN there
     return where((x < eps) | (x > 1 - eps), 0.0, slope)
 
 
