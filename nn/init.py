@@ -57,35 +57,36 @@ def eye_(t: Any) -> Any:
     return _fill(t, np.eye(*t.shape, dtype=t.dtype))
 
 
-def uniform_(t: Any, a: float = 0.0, b: float = 1.0) -> Any:
+def uniform_(t: Any, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Any:
     """Uniform in [a, b)."""
-    return random.uniform_(t, a, b)
+    return random.uniform_(t, a, b, generator)
 
 
-def normal_(t: Any, mean: float = 0.0, std: float = 1.0) -> Any:
+def normal_(t: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
     """Normal of a mean and standard deviation."""
-    return random.normal_(t, mean, std)
+    return random.normal_(t, mean, std, generator)
 
 
-def trunc_normal_(t: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Any:
+def trunc_normal_(t: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
+                  generator: Any = None) -> Any:
     """Normal, drawn again wherever it falls outside [a, b]."""
     if not a < b or b < mean - 6 * std or a > mean + 6 * std:
         raise ValueError(f"trunc_normal_: [{a}, {b}] holds next to nothing of a normal of mean {mean} and std {std}")
-    rng, values = random.rng(), np.full(t.shape, np.inf)
+    rng, values = random.rng(generator), np.full(t.shape, np.inf)
     while (outside := (values < a) | (values > b)).any():
         values[outside] = mean + std * rng.standard_normal(outside.sum())
     return _fill(t, values.astype(t.dtype))
 
 
-def xavier_uniform_(t: Any, gain: float = 1.0) -> Any:
+def xavier_uniform_(t: Any, gain: float = 1.0, generator: Any = None) -> Any:
     """Uniform that keeps the variance forward and back (Glorot and Bengio, 2010)."""
     bound = gain * math.sqrt(6 / sum(fans(t)))
-    return uniform_(t, -bound, bound)
+    return uniform_(t, -bound, bound, generator)
 
 
-def xavier_normal_(t: Any, gain: float = 1.0) -> Any:
+def xavier_normal_(t: Any, gain: float = 1.0, generator: Any = None) -> Any:
     """The normal form of `xavier_uniform_`."""
-    return normal_(t, 0.0, gain * math.sqrt(2 / sum(fans(t))))
+    return normal_(t, 0.0, gain * math.sqrt(2 / sum(fans(t))), generator)
 
 
 def _kaiming_std(t: Any, a: float, mode: str, nonlinearity: str) -> float:
@@ -95,22 +96,24 @@ def _kaiming_std(t: Any, a: float, mode: str, nonlinearity: str) -> float:
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
 
 
-def kaiming_uniform_(t: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Any:
+def kaiming_uniform_(t: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+                    generator: Any = None) -> Any:
     """Uniform that keeps the variance through rectifiers (He et al., 2015)."""
     bound = math.sqrt(3) * _kaiming_std(t, a, mode, nonlinearity)
-    return uniform_(t, -bound, bound)
+    return uniform_(t, -bound, bound, generator)
 
 
-def kaiming_normal_(t: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Any:
+def kaiming_normal_(t: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+                    generator: Any = None) -> Any:
     """The normal form of `kaiming_uniform_`."""
-    return normal_(t, 0.0, _kaiming_std(t, a, mode, nonlinearity))
+    return normal_(t, 0.0, _kaiming_std(t, a, mode, nonlinearity), generator)
 
 
-def orthogonal_(t: Any, gain: float = 1.0) -> Any:
+def orthogonal_(t: Any, gain: float = 1.0, generator: Any = None) -> Any:
     """A (half-)orthogonal matrix, uniformly drawn (Saxe et al., 2014); later dimensions are flattened."""
     if t.ndim < 2:
         raise ValueError(f"orthogonal_: needs at least 2 dimensions, not shape {t.shape}")
     rows, columns = t.shape[0], math.prod(t.shape[1:])
-    q, r = np.linalg.qr(random.rng().standard_normal((max(rows, columns), min(rows, columns))))
+    q, r = np.linalg.qr(random.rng(generator).standard_normal((max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diag(r))  # so that the distribution is uniform
     return _fill(t, gain * (q if rows >= columns else q.T).reshape(t.shape).astype(t.dtype))

@@ -67,7 +67,9 @@ from .ops.arguments import device
 from .random import (
     Generator,
     bernoulli,
+    default_generator,
     get_rng_state,
+    initial_seed,
     manual_seed,
     multinomial,
     normal,
@@ -78,6 +80,7 @@ from .random import (
     randn,
     randn_like,
     randperm,
+    seed,
     set_rng_state,
 )
 from .saving import load, save
