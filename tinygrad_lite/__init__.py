@@ -2,7 +2,7 @@
 
 import numpy as _np
 
-from . import autograd, data, estimators, linalg, nn, ops, optim, random
+from . import autograd, data, distributions, estimators, linalg, nn, ops, optim, random
 from .compiler import compile
 from .creation import (
     arange,

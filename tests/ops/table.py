@@ -6,6 +6,7 @@ PyTorch (tests/conformance). Float arrays are differentiated; everything else is
 
 import itertools
 import math
+from statistics import NormalDist
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -374,9 +375,11 @@ TABLE: dict[str, Row] = {
         ("exp2", np.exp2, n), ("asinh", np.arcsinh, n), ("acosh", lambda x: np.arccosh(x), lambda *s: np.asarray(p(*s) + 1)),
         ("atanh", np.arctanh, u), ("deg2rad", np.deg2rad, n), ("rad2deg", np.rad2deg, n), ("sinc", np.sinc, n),
         ("cosh", np.cosh, n), ("tanh", np.tanh, n), ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), n),
-        ("erf", np.vectorize(math.erf, otypes=[float]), n), ("relu", lambda x: x * (x > 0), n))},
+        ("erf", np.vectorize(math.erf, otypes=[float]), n), ("erfc", np.vectorize(math.erfc, otypes=[float]), n), ("relu", lambda x: x * (x > 0), n))},
     "logit": Row(lambda x, eps=None: np.log(x / (1 - x)), [*unary(lambda *s: np.asarray(abs(u(*s)) + 0.05)), S(np.array([0.3, 0.6]), eps=0.1)]),
     "xlogy": Row(lambda x, y: x * np.log(y), binary(n, p)),
+    "ndtri": Row(np.vectorize(NormalDist().inv_cdf, otypes=[float]), [S((u(*s) + 1) / 2) for s in ((2, 3), (), (0,))],
+                 torch="special.ndtri"),
     "logaddexp": Row(np.logaddexp, binary()), "atan2": Row(np.arctan2, binary()), "hypot": Row(np.hypot, binary()),
     # ---- shape
     "reshape": Row(lambda x, *s: x.reshape(*s), [S(n(2, 3), (3, -1)), S(n(3, 2).T, (6,)), S(n(), (1, 1)), S(n(0, 2), (2, 0))]),

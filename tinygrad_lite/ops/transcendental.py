@@ -3,6 +3,7 @@
 import functools
 import math
 from fractions import Fraction
+from statistics import NormalDist
 
 import numpy as np
 
@@ -160,6 +161,26 @@ def _erf(x):
     return np.where(np.abs(work) < 1, near, np.copysign(far, work)).astype(x.dtype, copy=False)
 
 
+@opaque
+def _erfc(x):
+    """1 - erf(x), with all its digits where it is small."""
+    x = as_array(x)
+    return np.vectorize(math.erfc, otypes=[float])(x).astype(x.dtype)
+
+
+@opaque
+def _ndtri(p):
+    """Where the standard normal distribution function is p; outside [0, 1] it is NaN."""
+    p = as_array(p)
+    return np.vectorize(_quantile, otypes=[float])(p).astype(p.dtype)
+
+
+def _quantile(p):
+    return NormalDist().inv_cdf(p) if 0 < p < 1 else {0: -math.inf, 1: math.inf}.get(p, math.nan)
+
+
 sigmoid = _function(_sigmoid, lambda g, out, x: g * out * (1 - out))
 erf = _function(_erf, lambda g, out, x: g * (2 / math.sqrt(math.pi)) * exp(-x * x))
+erfc = _function(_erfc, lambda g, out, x: g * (-2 / math.sqrt(math.pi)) * exp(-x * x))
+ndtri = _function(_ndtri, lambda g, out, p: g * math.sqrt(2 * math.pi) * exp(0.5 * out * out))
 relu = primitive(_relu, lambda g, out, x: g * (out > 0))
