@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tl
-from tinygrad_lite.distributions import Bernoulli, Categorical, Distribution, Normal, Uniform, kl_divergence, register_kl
+from tinygrad_lite.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Normal,
+    Uniform,
+    kl_divergence,
+    register_kl,
+)
 
 t = tl.tensor
 INF, NAN = math.inf, math.nan

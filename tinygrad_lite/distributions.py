@@ -179,8 +179,8 @@ class Distribution:
         try:
             np.broadcast_shapes(value.shape, self._shape(()))
         except ValueError:
-            raise ValueError(f"a value of shape {value.shape} does not broadcast with {self._shape(())}, the batch_shape "
-                             "and event_shape") from None
+            raise ValueError(f"a value of shape {value.shape} does not broadcast with {self._shape(())}, the "
+                             "batch_shape and event_shape") from None
         if self.support is not None:
             _require(self.support, value, "value argument", f"to be within the support ({self.support}) of the "
                      f"distribution {self!r}")

@@ -6,8 +6,8 @@ PyTorch (tests/conformance). Float arrays are differentiated; everything else is
 
 import itertools
 import math
-from statistics import NormalDist
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -42,20 +42,15 @@ def get_worker_info() -> Any:
 
 def _work(tasks: queue.SimpleQueue, info: Any, init: Callable | None) -> None:
     """What a worker's thread does: one task after the other, until it is given None."""
-    failed: BaseException | None = None
     _here.info = info
     with seeded(info.seed):
-        try:
-            if init is not None:
-                init(info.id)
-        except BaseException as error:
-            failed = error
         while (task := tasks.get()) is not None:
             future, recording, read = task
             if future.set_running_or_notify_cancel():
                 try:
-                    if failed is not None:
-                        raise failed
+                    if init is not None:  # here, so that nothing but the future keeps an error and what it holds
+                        init(info.id)
+                        init = None
                     with Switch("recording", recording):
                         future.set_result(read(info.dataset))
                 except BaseException as error:
@@ -74,7 +69,12 @@ class _Workers:
             info = SimpleNamespace(id=i, num_workers=loader.num_workers, seed=seed + i, dataset=own)
             run = functools.partial(contextvars.copy_context().run, _work, tasks, info, loader.worker_init_fn)
             threading.Thread(target=run, name=f"DataLoader worker {i}", daemon=True).start()
-        weakref.finalize(self, lambda all_tasks: [tasks.put(None) for tasks in all_tasks], self.tasks)
+        weakref.finalize(self, _stop, self.tasks)
+
+
+def _stop(tasks: list[queue.SimpleQueue]) -> None:
+    for each in tasks:
+        each.put(None)
 
 
 # ---------------------------------------------------------------- reading
@@ -83,7 +83,8 @@ class _Reader:
 
     def __init__(self, loader: "DataLoader") -> None:
         self.batched, self.drop_last = loader.batch_sampler is not None, loader.drop_last
-        self.collate, self.iterates, self.iterator = loader.collate_fn, loader._iterates, None
+        self.collate, self.iterates = loader.collate_fn, loader._iterates
+        self.iterator: Any = None
 
     def __call__(self, asked: Any, dataset: Any) -> Any:
         try:
