@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from .creation import arange, as_tensor, full_like
+from .engine.dtypes import result_type
 from .engine.mode import no_grad
 from .nn.functional import log_softmax, logsigmoid, softmax
 from .ops import argmax, erfc, exp, gather, log, log1p, ndtri, sigmoid, sqrt, where
-from .ops.arguments import result_type
 from .random import bernoulli, multinomial, rand, randn
 from .tensor import Tensor
 

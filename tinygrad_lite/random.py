@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .creation import makes
-from .engine.mode import mode, no_grad
+from .engine.mode import mode, no_grad, quiet
 from .engine.values import Value, as_array, unbox
 from .ops.arguments import device as checked_device
 from .ops.arguments import sizes_of
@@ -266,6 +266,7 @@ def bernoulli(x: Tensor, p: Any = None, generator: Any = None) -> Tensor:
     return Tensor(as_array(drawn).astype(dtype))
 
 
+@quiet
 def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, generator: Any = None) -> Tensor:
     """Places drawn in proportion to weights (C,) or (N, C): (num_samples,) or (N, num_samples)."""
     values = as_array(weights)
@@ -286,8 +287,7 @@ def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, ge
         ends = np.cumsum(values, -1)
         draws = source.random((*values.shape[:-1], num_samples)) * ends[..., -1:]
         return Tensor((draws[..., None] >= ends[..., None, :]).sum(-1))
-    with np.errstate(divide="ignore"):  # the largest of log w + Gumbel noise are a draw without replacement
-        keys = np.log(values) + source.gumbel(size=values.shape)
+    keys = np.log(values) + source.gumbel(size=values.shape)  # the largest are a draw without replacement
     return Tensor(np.argsort(-keys, axis=-1)[..., :num_samples])
 
 
