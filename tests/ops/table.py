@@ -375,10 +375,11 @@ TABLE: dict[str, Row] = {
         ("exp2", np.exp2, n), ("asinh", np.arcsinh, n), ("acosh", lambda x: np.arccosh(x), lambda *s: np.asarray(p(*s) + 1)),
         ("atanh", np.arctanh, u), ("deg2rad", np.deg2rad, n), ("rad2deg", np.rad2deg, n), ("sinc", np.sinc, n),
         ("cosh", np.cosh, n), ("tanh", np.tanh, n), ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), n),
-        ("erf", np.vectorize(math.erf, otypes=[float]), n), ("erfc", np.vectorize(math.erfc, otypes=[float]), n), ("relu", lambda x: x * (x > 0), n))},
+        ("erf", np.vectorize(math.erf, otypes=[float]), n), ("relu", lambda x: x * (x > 0), n))},
     "logit": Row(lambda x, eps=None: np.log(x / (1 - x)), [*unary(lambda *s: np.asarray(abs(u(*s)) + 0.05)), S(np.array([0.3, 0.6]), eps=0.1)]),
     "xlogy": Row(lambda x, y: x * np.log(y), binary(n, p)),
-    "ndtri": Row(np.vectorize(NormalDist().inv_cdf, otypes=[float]), [S((u(*s) + 1) / 2) for s in ((2, 3), (), (0,))],
+    "erfc": Row(np.vectorize(math.erfc, otypes=[float]), [S(np.linspace(-2, 3, 6).reshape(3, 2).T), S(np.array(0.3)), S(np.zeros((0, 3)))]),
+    "ndtri": Row(np.vectorize(NormalDist().inv_cdf, otypes=[float]), [S(np.linspace(0.01, 0.9, 6).reshape(3, 2).T), S(np.array(0.3)), S(np.ones((0, 3)))],
                  torch="special.ndtri"),
     "logaddexp": Row(np.logaddexp, binary()), "atan2": Row(np.arctan2, binary()), "hypot": Row(np.hypot, binary()),
     # ---- shape
