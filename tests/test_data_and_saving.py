@@ -1,5 +1,6 @@
 """Bundled data, and state dicts on disk."""
 
+import io
 import json
 import math
 import os
@@ -81,13 +82,20 @@ def test_bfloat16_is_read_exactly(tmp_path, shape):
     assert back.dtype == np.float32 and back.shape == values.shape and back.array.tobytes() == values.tobytes()
 
 
+class Foreign:
+    """A tensor of another library."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones(2)
+
+
 @pytest.mark.parametrize("state, kind, message", [
     ({"epoch": 3}, TypeError, r"'epoch' is int, neither a Tensor nor an array.*tl.tensor\(number\)"),
     ({"model": {"w": tl.ones(1)}}, TypeError, "'model' is dict.*'model.weight'"), ({"w": [1.0]}, TypeError, "'w' is list"),
     ({"w": None}, TypeError, "'w' is NoneType"), ({"w": "text"}, TypeError, "'w' is str"),
     ({"__metadata__": tl.ones(1)}, ValueError, "'__metadata__'.*another key"), ({3: tl.ones(1)}, TypeError, "key 3 is int"),
     ({"w": np.array("text")}, TypeError, "'w' has dtype <U4"), ({"w": np.array([1j])}, TypeError, "'w' has dtype complex128"),
-    ({"w": np.array([None])}, TypeError, "'w' has dtype object"), (tl.nn.Linear(1, 1), TypeError, "not Linear"),
+    ({"w": np.array([None])}, TypeError, "'w' has dtype object"), ({"w": Foreign()}, TypeError, "'w' is a Foreign of .*np.asarray"), (tl.nn.Linear(1, 1), TypeError, "not Linear"),
     ([("w", tl.ones(1))], TypeError, "a state dict is a dict, such as model.state_dict")])
 def test_what_cannot_be_saved_is_named_and_no_file_is_made(tmp_path, state, kind, message):
     with pytest.raises(kind, match=message):
@@ -106,7 +114,7 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch, way):
     path = tmp_path / "m.safetensors"
     tl.save({"a": tl.ones(2)}, path)
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match="disk full.*m.safetensors"):
         tl.save({"a": tl.zeros(2)}, path)
     assert tl.load(path)["a"].tolist() == [1.0, 1.0] and len(list(tmp_path.iterdir())) == 1
 
@@ -120,6 +128,14 @@ def test_what_is_being_written_has_no_name_that_could_stay_behind(tmp_path, monk
     monkeypatch.setattr("os.fsync", lambda file: names.extend(tmp_path.iterdir()))
     tl.save({"a": tl.ones(2)}, tmp_path / "m")
     assert names == [] and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name, kind", [("nowhere/m", FileNotFoundError), ("file/m", NotADirectoryError)])
+def test_an_error_names_the_path_that_was_asked_for(tmp_path, way, name, kind):
+    (tmp_path / "file").touch()
+    with pytest.raises(kind) as found:
+        tl.save({"a": tl.ones(2)}, tmp_path / name)
+    assert found.value.filename == str(tmp_path / name) and "saving-" not in str(found.value)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o666])
@@ -160,10 +176,17 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
         tl.save({"a": tl.ones(2)}, tmp_path)
 
 
+def numpys(save):
+    save(file := io.BytesIO(), np.ones(3))
+    return file.getvalue()
+
+
 @pytest.mark.parametrize("content, message", [
     (pickle.dumps({"a": 1}), "pickle"), (b"PK\x03\x04", "pickle"), (b"\x10", "no whole safetensors"), (b"", "no whole"),
     (written_by_hand("F32", [2], b"1234"), "no whole safetensors"),
-    (written_by_hand("F8_E5M2", [1], b"1"), "'w' has dtype F8_E5M2, which no Tensor has")])
+    (written_by_hand("F8_E5M2", [1], b"1"), "'w' has dtype F8_E5M2, which no Tensor has"),
+    (written_by_hand("BF16", [1] * 65, b"12"), "'w' has 65 dimensions"), (written_by_hand("F32", [1] * 65, b"1234"), "'w' has 65 dimensions"),
+    (numpys(np.savez), "archive of numpy's: np.load"), (numpys(np.savez_compressed), "archive of numpy's"), (numpys(np.save), "array of numpy's")])
 def test_what_is_no_safetensors_file_is_refused(tmp_path, content, message):
     path = tmp_path / "m"
     path.write_bytes(content)

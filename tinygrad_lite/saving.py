@@ -15,6 +15,7 @@ from .tensor import Tensor
 
 DTYPES = {"BOOL": np.bool_, "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "I8": np.int8,
           "I16": np.int16, "I32": np.int32, "I64": np.int64, "F16": np.float16, "F32": np.float32, "F64": np.float64}
+MAX_DIMENSIONS = 64  # numpy's own limit
 
 
 def save(state: Mapping[str, Any], path: str | Path) -> None:
@@ -27,11 +28,14 @@ def save(state: Mapping[str, Any], path: str | Path) -> None:
     if not isinstance(state, Mapping):
         raise TypeError(f"save: a state dict is a dict, such as model.state_dict(), not {type(state).__name__}")
     content = to_bytes({key: _array(key, value) for key, value in state.items()})
-    path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)  # a device or a pipe is written to, a directory is an error that names it
-    else:
-        _replace(path, content)
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)  # a device or a pipe is written to, a directory is an error
+        else:
+            _replace(target, content)
+    except OSError as error:  # of a full disk it names no path, else perhaps that of the file beside
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def _array(key: Any, value: Any) -> np.ndarray:
@@ -41,6 +45,9 @@ def _array(key: Any, value: Any) -> np.ndarray:
         raise TypeError(f"save: the key {key!r} is {type(key).__name__}, and must be a string")
     if key == "__metadata__":
         raise ValueError("save: the format keeps '__metadata__' for itself; choose another key")
+    if not isinstance(array, np.ndarray | np.generic) and hasattr(value, "__array__"):
+        raise TypeError(f"save: '{key}' is a {type(value).__name__} of {type(value).__module__.partition('.')[0]}; "
+                        f"save np.asarray of it")
     if not isinstance(array, np.ndarray | np.generic):
         raise TypeError(f"save: '{key}' is {type(array).__name__}, neither a Tensor nor an array; a number is saved as "
                         f"tl.tensor(number), a dict's entries under keys of their own such as 'model.weight'")
@@ -64,7 +71,7 @@ def _replace(path: Path, content: bytes) -> None:
                 os.link(f"/proc/self/fd/{file.fileno()}", beside, src_dir_fd=file.fileno())
         os.replace(beside, path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(beside)
 
 
@@ -89,13 +96,19 @@ def load(path: str | Path) -> dict[str, Tensor]:
         entries = deserialize(content)
     except SafetensorError as error:
         reason = f"is no whole safetensors file: {error}"
-        if content[:1] == b"\x80" or content[:2] == b"PK":
+        if content[:2] == b"PK" and b".npy" in content[:300]:
+            reason = "is an archive of numpy's: np.load reads it"
+        elif content[:1] == b"\x80" or content[:2] == b"PK":
             reason = "is a pickle, and loading one can run any code: save it as safetensors"
+        elif content[:6] == b"\x93NUMPY":
+            reason = "is an array of numpy's: np.load reads it"
         raise RuntimeError(f"{path} {reason}") from None
     return {name: Tensor(_values(f"{path}: '{name}'", **entry)) for name, entry in entries}
 
 
 def _values(where: str, dtype: str, shape: list[int], data: bytearray) -> np.ndarray:
+    if len(shape) > MAX_DIMENSIONS:
+        raise RuntimeError(f"{where} has {len(shape)} dimensions, more than the {MAX_DIMENSIONS} of any array")
     if dtype == "BF16":  # the upper half of a float32
         return (np.frombuffer(data, np.uint16).astype(np.uint32) << 16).view(np.float32).reshape(shape)
     if dtype not in DTYPES:
