@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from tinygrad_lite.nn.module import forget_gradient
+from tinygrad_lite.nn.module import Module, forget_gradient
 
 from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.mode import enable_grad, quiet
@@ -18,10 +18,24 @@ def _at_least_zero(value: Any) -> bool:
     return 0 <= value < math.inf  # NaN fails too
 
 
-VALID: dict[str, Callable[[Any], bool]] = {
-    "lr": _at_least_zero, "weight_decay": _at_least_zero, "momentum": _at_least_zero, "eps": _at_least_zero,
-    "betas": lambda betas: len(betas) == 2 and all(0 <= beta < 1 for beta in betas),
+VALID: dict[str, tuple[Callable[[Any], bool], str]] = {  # what a setting must be, and in words
+    **dict.fromkeys(("lr", "weight_decay", "momentum", "eps"), (_at_least_zero, "a finite number of at least 0")),
+    "dampening": (math.isfinite, "a finite number"),
+    "betas": (lambda betas: len(betas) == 2 and all(0 <= beta < 1 for beta in betas), "two numbers in [0, 1)"),
 }
+
+
+def _refuse_invalid(name: str, group: dict[str, Any]) -> None:
+    """ValueError that names the first setting that is not what it must be."""
+    for key in VALID.keys() & group.keys():
+        valid, wanted = VALID[key]
+        try:
+            right = valid(group[key])
+        except TypeError:  # None, or a string
+            right = False
+        if not right:
+            spoken = "learning rate:" if key == "lr" else f"{key} value:"
+            raise ValueError(f"{name}: Invalid {spoken} {group[key]}; it is {wanted}")
 
 
 def _ordered(name: str, params: Iterable[Any]) -> list[Any]:
@@ -41,9 +55,10 @@ class Optimizer:
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         name = type(self).__name__
-        if isinstance(params, Tensor | dict):
-            one = "dict" if isinstance(params, dict) else "Tensor"
-            raise TypeError(f"{name}: params is a list of Tensors or of dicts, not one {one}")
+        if isinstance(params, Tensor | dict) or not isinstance(params, Iterable):
+            kind = "Tensor" if isinstance(params, Tensor) else type(params).__name__
+            hint = "; give its parameters()" if isinstance(params, Module) else ""
+            raise TypeError(f"{name}: params is a list of Tensors or of dicts, not one {kind}{hint}")
         groups = _ordered(name, params)
         if not groups:
             raise ValueError(f"{name} got an empty parameter list")
@@ -64,9 +79,7 @@ class Optimizer:
         params = [params] if isinstance(params, Tensor) else _ordered(name, params)
         params = [p[1] if _is_named(p) else p for p in params]
         group = {**self.defaults, **group, "params": params}
-        for key, valid in VALID.items():
-            if key in group and not valid(group[key]):
-                raise ValueError(f"{name}: invalid {key} {group[key]}")
+        _refuse_invalid(name, group)
         seen = {id(p) for g in self.param_groups for p in g["params"]}
         for p in params:
             if not isinstance(p, Tensor) or not p.is_leaf:
@@ -103,7 +116,6 @@ class Optimizer:
             state = self.state.setdefault(p, {})
             if array.dtype == np.float16:  # in float32, and so is its state: eps is 0 in float16, and squares are
                 new = array.astype(np.float32)
-                state |= {k: s.astype(np.float32) for k, s in state.items() if getattr(s, "dtype", 0) == np.float16}
                 self.update(new, grad.array.astype(np.float32), state, **group)
                 array[...] = new
             else:
@@ -128,19 +140,38 @@ class Optimizer:
         if sizes != given:
             raise ValueError(f"{type(self).__name__}: the state_dict has groups of {given} parameters, "
                              f"this has {sizes}")
-        order = [p for g in self.param_groups for p in g["params"]]
+        groups = [{**group, **new, "params": group["params"]}
+                  for group, new in zip(self.param_groups, state_dict["param_groups"])]
+        for new in groups:
+            _refuse_invalid(type(self).__name__, new)
+        order = [(p, group) for group in groups for p in group["params"]]
+        found = {}
         for i, state in state_dict["state"].items():
             if i not in range(len(order)):
                 raise ValueError(f"{type(self).__name__}: the state_dict has state of parameter {i!r}, "
                                  f"this has {len(order)} parameters")
-            for key, value in state.items():
-                if np.ndim(value) and np.shape(value) != order[i].shape:
-                    raise ValueError(f"{type(self).__name__}: '{key}' of parameter {i} has shape {np.shape(value)}, "
-                                     f"the parameter {order[i].shape}")
-        for group, new in zip(self.param_groups, state_dict["param_groups"]):
-            group.update({k: v for k, v in new.items() if k != "params"})
-        self.state = {order[i]: {key: _own(value) for key, value in state.items()}
-                      for i, state in state_dict["state"].items()}
+            p, group = order[i]
+            found[p] = self._loaded(i, p, {key: _own(value) for key, value in state.items()}, group)
+        self.state = found
+        for group, new in zip(self.param_groups, groups):
+            group.update(new)
+
+    @quiet
+    def _loaded(self, i: int, p: Tensor, state: dict[str, Any], group: dict[str, Any]) -> dict[str, Any]:
+        """A parameter's state, with the dtypes that a step gives it; ValueError unless it has its parts and shapes."""
+        name, fresh = type(self).__name__, dict[str, Any]()
+        zeros = np.zeros(p.shape, np.float32 if p.dtype == np.float16 else p.dtype)
+        self.update(zeros, zeros.copy(), fresh, **group)  # that is how the parts are known
+        for key, value in fresh.items():
+            if state and key not in state:
+                raise ValueError(f"{name}: the state of parameter {i} has no '{key}', only {list(state)}: is it "
+                                 "another optimizer's?")
+            if state and np.shape(state[key]) != np.shape(value):
+                raise ValueError(f"{name}: '{key}' of parameter {i} has shape {np.shape(state[key])}, and "
+                                 f"{np.shape(value)} is needed")
+            if state and isinstance(value, np.ndarray):
+                state[key] = np.asarray(state[key], value.dtype)
+        return state
 
     def __repr__(self) -> str:
         groups = "".join(f"\n  {len(g['params'])} parameters: " + ", ".join(
@@ -154,8 +185,8 @@ class Optimizer:
 
 def _own(value: Any) -> Any:
     """A copy of a state's array; of a count, which others keep as a tensor, the number."""
-    value = unbox(value)
-    return value.item() if isinstance(value, np.ndarray) and not value.ndim else copy.deepcopy(value)
+    value = np.array(unbox(value)) if hasattr(value, "__array__") else copy.deepcopy(value)
+    return value.item() if isinstance(value, np.ndarray) and not value.ndim else value
 
 
 class SGD(Optimizer):
