@@ -2,6 +2,11 @@
 
 from tinygrad_lite.engine.spellings import hinting as _hinting
 
-from .optimizer import SGD, Adam, AdamW, Optimizer
+from .adam import Adam, Adamax, AdamW, NAdam, RAdam
+from .adaptive import Adadelta, Adafactor, Adagrad, RMSprop
+from .lbfgs import LBFGS
+from .muon import Muon
+from .optimizer import Optimizer
+from .sgd import ASGD, SGD, Lion, Rprop
 
 __getattr__ = _hinting(globals())

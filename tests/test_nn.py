@@ -231,17 +231,17 @@ ERRORS = [
     (lambda: nn.Linear(2, 3)(tl.zeros(4, 5)), RuntimeError, r"linear.*\[4, 5\]"),
     (lambda: tl.optim.SGD([], lr=0.1), ValueError, "empty parameter list"),
     (lambda: tl.optim.SGD([nn.Parameter(np.ones(1))], lr=float("nan")), ValueError, "SGD: Invalid learning rate: nan; it is a finite number of at least 0"),
-    (lambda: tl.optim.Adam([nn.Parameter(np.ones(1))], betas=(0.9, 1.0)), ValueError, "betas"),
+    (lambda: tl.optim.Adam([nn.Parameter(np.ones(1))], betas=(0.9, 1.0)), ValueError, "Invalid beta parameter at index 1: 1.0"),
     (lambda: tl.optim.SGD(P, lr=0.1), TypeError, "not one Tensor"),
-    (lambda: tl.optim.SGD([P * 2], lr=0.1), TypeError, "leaf Tensors, not a result"),
-    (lambda: tl.optim.SGD([P, P], lr=0.1), ValueError, "appears twice"),
-    (lambda: tl.optim.SGD([{"params": [P, Q, P]}]), ValueError, "appears twice"),
-    (lambda: tl.optim.SGD([{"params": [P]}, {"params": [Q, P]}]), ValueError, "appears twice"),
-    (lambda: tl.optim.SGD([P]).add_param_group({"params": P}), ValueError, "appears twice"),
+    (lambda: tl.optim.SGD([P * 2], lr=0.1), ValueError, "leaf Tensors, not a result"),
+    (lambda: tl.optim.SGD([P, P], lr=0.1), UserWarning, "group with duplicate parameters"),
+    (lambda: tl.optim.SGD([{"params": [P, Q, P]}]), UserWarning, "group with duplicate parameters"),
+    (lambda: tl.optim.SGD([{"params": [P]}, {"params": [Q, P]}]), ValueError, "appear in more than one parameter group"),
+    (lambda: tl.optim.SGD([P]).add_param_group({"params": P}), ValueError, "appear in more than one parameter group"),
     (lambda: tl.optim.SGD({P, Q}), TypeError, "another order in every run.*use a list"),
     (lambda: tl.optim.SGD([{"params": {P, Q}}]), TypeError, "another order in every run.*use a list"),
     (lambda: tl.optim.SGD([{"params": frozenset([P])}]), TypeError, "another order in every run.*use a list"),
-    (lambda: tl.optim.SGD({"params": [P]}), TypeError, "a list of Tensors or of dicts, not one dict"),
+    (lambda: tl.optim.SGD({"params": [P]}), TypeError, "an iterable of Tensors or dicts, not one dict"),
     (lambda: tl.optim.SGD([{"params": [P]}, Q]), TypeError, "a group is a dict with 'params', not Parameter"),
     (lambda: tl.optim.SGD([{"lr": 0.1}]), KeyError, r"no 'params', only \['lr'\]"),
     (lambda: tl.optim.SGD([(P, Q)]), TypeError, "leaf Tensors, not tuple"),
@@ -253,7 +253,7 @@ ERRORS = [
     (lambda: tl.optim.SGD([P], lr=None), ValueError, "Invalid learning rate: None"), (lambda: tl.optim.SGD([P], lr="1"), ValueError, "rate: 1;"),
     (lambda: tl.optim.SGD(nn.Linear(1, 1)), TypeError, r"not one Linear; give its parameters\(\)"), (lambda: tl.optim.SGD(3), TypeError, "not one int"),
     (lambda: loads(tl.optim.SGD([P]), {}, lr=-1), ValueError, "Invalid learning rate: -1"),
-    (lambda: loads(tl.optim.Adam([P]), {}, betas=(0.9, 2.0)), ValueError, r"Invalid betas value: \(0.9, 2.0\)"),
+    (lambda: loads(tl.optim.Adam([P]), {}, betas=(0.9, 2.0)), ValueError, "Invalid beta parameter at index 1: 2.0"),
     (lambda: loads(tl.optim.Adam([P]), {"momentum_buffer": np.ones(1)}), ValueError, r"no 'step', only \['momentum_buffer'\]: is it another optimizer's"),
     (lambda: loads(tl.optim.Adam([P]), {"step": 1, "exp_avg": np.ones(2), "exp_avg_sq": np.ones(1)}), ValueError, r"'exp_avg' of parameter 0 has shape \(2,\)"),
     (lambda: tl.optim.SGD([P]).load_state_dict(tl.optim.SGD([P, Q]).state_dict()), ValueError, r"\[2\] parameters"),
@@ -266,6 +266,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("wrong, kind, message", ERRORS)
+@pytest.mark.filterwarnings("error")
 def test_bad_input_gets_a_clear_error(wrong, kind, message):
     with pytest.raises(kind, match=message):
         wrong()
