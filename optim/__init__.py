@@ -2,6 +2,7 @@
 
 from tinygrad_lite.engine.spellings import hinting as _hinting
 
+from . import lr_scheduler, swa_utils
 from .adam import Adam, Adamax, AdamW, NAdam, RAdam
 from .adaptive import Adadelta, Adafactor, Adagrad, RMSprop
 from .lbfgs import LBFGS

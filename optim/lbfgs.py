@@ -41,7 +41,7 @@ class LBFGS(Optimizer):
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         if closure is None:
             raise TypeError("LBFGS: step(closure) needs a closure that computes the loss and its gradients anew")
-        group = self.param_groups[0]
+        self._opt_called, group = True, self.param_groups[0]
         params, lr = group["params"], float(group["lr"])
         state = self.state[params[0]]
         state.setdefault("func_evals", 0)

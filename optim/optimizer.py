@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from tinygrad_lite.nn.module import Module, forget_gradient
 
+from tinygrad_lite.creation import tensor
 from tinygrad_lite.engine.changes import owner, stamp
 from tinygrad_lite.engine.mode import enable_grad, mode, no_grad, quiet
 from tinygrad_lite.engine.values import unbox
@@ -128,6 +129,7 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Any]] = collections.defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         self._hooks: dict[str, dict[int, Callable]] = {}
+        self._opt_called = False  # schedulers ask
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -188,7 +190,7 @@ class Optimizer:
         return loss
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
-        loss = None
+        self._opt_called, loss = True, None
         if closure is not None:
             with enable_grad():
                 loss = closure()
@@ -197,7 +199,7 @@ class Optimizer:
             for group in self.param_groups:
                 ready = [(p, p.array, grad.array) for p in group["params"] if (grad := p.grad) is not None]
                 changed += [array for _, array, _ in ready]
-                self._update_group(ready, {key: _number(value) for key, value in group.items() if key != "params"})
+                self._update_group(ready, {key: number_of(value) for key, value in group.items() if key != "params"})
         finally:
             stamp(*changed)
         return loss
@@ -330,7 +332,7 @@ class Optimizer:
         sizes, given = ([len(g["params"]) for g in groups] for groups in (self.param_groups, new))
         if sizes != given:
             raise ValueError(f"{name}: the state_dict has groups of {given} parameters, this has {sizes}")
-        groups = [{**ours, **{key: Tensor(value) if isinstance(value, np.ndarray) else value
+        groups = [{**ours, **{key: tensor(value) if isinstance(value, np.ndarray) else value
                               for key, value in _own(theirs).items()}, "params": ours["params"]}
                   for ours, theirs in zip(self.param_groups, new)]
         for group in groups:
@@ -354,7 +356,7 @@ class Optimizer:
         """A parameter's state, with the dtypes that a step gives it; ValueError unless it has its parts and shapes."""
         name, fresh = type(self).__name__, dict[str, Any]()
         nothing = np.zeros_like(p.array)
-        self._update_one(nothing, nothing.copy(), fresh, {key: _number(value) for key, value in group.items()})
+        self._update_one(nothing, nothing.copy(), fresh, {key: number_of(value) for key, value in group.items()})
         for key, value in fresh.items() if state else ():  # what a first step makes is what it needs
             if key not in state:
                 raise ValueError(f"{name}: the state of {which} has no '{key}', only {list(state)}: is it another "
@@ -377,10 +379,10 @@ def _form(state: dict[str, Any]) -> tuple:
     return tuple((key, value.dtype if isinstance(value, np.ndarray) else value) for key, value in state.items())
 
 
-def _number(setting: Any) -> Any:
+def number_of(setting: Any) -> Any:
     """A setting as formulas take it, which is a number of Python's: others would widen float32."""
     if isinstance(setting, tuple):
-        return tuple(map(_number, setting))
+        return tuple(map(number_of, setting))
     if isinstance(setting, Tensor):
         return setting.array.reshape(-1)[0].item()
     return setting.item() if isinstance(setting, np.generic) else setting

@@ -20,6 +20,7 @@ from ..engine.changes import owner
 from ..engine.values import Value
 from ..nn import Module
 from ..optim import Optimizer
+from ..optim.lr_scheduler import LRScheduler
 from ..random import Generator, default_generator
 from .holders import Holder, has_attributes, holders_of, is_full, slots_of
 from .program import leaves, strides_of
@@ -183,7 +184,7 @@ class State:
         plain = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else ()
         if isinstance(x, (dict, list, tuple)) and not (len(x) > LARGE and all(isinstance(v, ATOMS) for v in plain)):
             return type(x), self._entries(name, Holder(x))
-        if isinstance(x, Module) or id(x) in self._opened or dataclasses.is_dataclass(x) and not isinstance(x, type):
+        if isinstance(x, (Module, LRScheduler)) or id(x) in self._opened or dataclasses.is_dataclass(x) and not isinstance(x, type):
             self._unset += [(x, s) for cls in type(x).__mro__ for s in slots_of(cls) if not hasattr(x, s)]
             if id(x) in self._arguments:
                 inside = [value for holder in holders_of(x) for _, value in holder.entries()]
