@@ -69,6 +69,14 @@ def shared(values: list, first: int | None = None) -> tuple:
     return tuple(found)
 
 
+def _numbers_in(path: str, x: Any) -> Iterator[tuple[str, Any]]:
+    """The numbers in a dict, in lists and tuples, with their paths."""
+    if type(x) in COUNTED:
+        yield path, x
+    for key, value in x.items() if isinstance(x, dict) else enumerate(x) if isinstance(x, (list, tuple)) else ():
+        yield from _numbers_in(f"{path}.{key}", value)
+
+
 class Watched(Holder):
     """A holder in the state, with its entries that must stay the same objects."""
 
@@ -184,7 +192,10 @@ class State:
         plain = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else ()
         if isinstance(x, (dict, list, tuple)) and not (len(x) > LARGE and all(isinstance(v, ATOMS) for v in plain)):
             return type(x), self._entries(name, Holder(x))
-        if isinstance(x, (Module, LRScheduler)) or id(x) in self._opened or dataclasses.is_dataclass(x) and not isinstance(x, type):
+        if isinstance(x, LRScheduler):
+            self._changing.update(path for path, value in _numbers_in(name, vars(x)))
+        record = dataclasses.is_dataclass(x) and not isinstance(x, type)
+        if isinstance(x, (Module, LRScheduler)) or id(x) in self._opened or record:
             self._unset += [(x, s) for cls in type(x).__mro__ for s in slots_of(cls) if not hasattr(x, s)]
             if id(x) in self._arguments:
                 inside = [value for holder in holders_of(x) for _, value in holder.entries()]
@@ -232,7 +243,7 @@ class State:
         self._same_objects(groups, range(len(groups)))
         for i, group in enumerate(groups):
             parts.append(self._entries(f"{name}.{i}" if i else name, Holder(group, [k for k in group if k != "params"]),
-                                       lambda key: key == "lr"))
+                                       lambda key: key == "lr" or key == "momentum" and bool(group[key])))
             self._same_objects(group, ("params",))
             parts.append(self._entries("param", Holder(group["params"])))
         params = [p for group in groups for p in group["params"] if p in state]
