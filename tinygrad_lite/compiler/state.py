@@ -191,7 +191,8 @@ class State:
             return type(x)
         plain = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else ()
         if isinstance(x, (dict, list, tuple)) and not (len(x) > LARGE and all(isinstance(v, ATOMS) for v in plain)):
-            return type(x), self._entries(name, Holder(x))
+            of = (holder, key) if type(x) is tuple and holder is not None else None
+            return type(x), self._entries(name, Holder(x, of=of))
         if isinstance(x, LRScheduler):
             self._changing.update(path for path, value in _numbers_in(name, vars(x)))
         record = dataclasses.is_dataclass(x) and not isinstance(x, type)
@@ -242,8 +243,10 @@ class State:
         self._same_objects(own, ("state", "param_groups"))
         self._same_objects(groups, range(len(groups)))
         for i, group in enumerate(groups):
-            parts.append(self._entries(f"{name}.{i}" if i else name, Holder(group, [k for k in group if k != "params"]),
-                                       lambda key: key == "lr" or key == "momentum" and bool(group[key])))
+            path = f"{name}.{i}" if i else name
+            cycled = ("momentum", "betas") if "max_momentum" in group else ()  # by a scheduler
+            self._changing.update(p for p, _ in _numbers_in(path, {k: group[k] for k in cycled if k in group}))
+            parts.append(self._entries(path, Holder(group, [k for k in group if k != "params"]), lambda key: key == "lr"))
             self._same_objects(group, ("params",))
             parts.append(self._entries("param", Holder(group["params"])))
         params = [p for group in groups for p in group["params"] if p in state]
@@ -303,7 +306,7 @@ class State:
             return all(map(operator.is_, now, self._known)) and self._complete \
                 and (not self.loose or all(isinstance(holder[key], Value) for holder, key in self.loose)) \
                 and not (self._unset and any(hasattr(x, slot) for x, slot in self._unset))
-        except (LookupError, ValueError, AttributeError):
+        except (LookupError, ValueError, AttributeError, TypeError):
             return False
 
     def replace(self, holder: Watched, key: Any, value: Any) -> None:
