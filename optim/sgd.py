@@ -23,7 +23,7 @@ class SGD(Optimizer):
     def update(self, p, g, state, *, lr, momentum, dampening, nesterov, **_):
         if momentum:
             if "momentum_buffer" not in state:
-                state["momentum_buffer"] = g.copy()  # the first step is not dampened
+                state["momentum_buffer"] = np.array(g)  # the first step is not dampened
             else:
                 state["momentum_buffer"] *= momentum
                 state["momentum_buffer"] += g * (1 - dampening) if dampening else g
