@@ -31,7 +31,7 @@ def _refuse_tensors(name: str, lr: Any, betas: Any, foreach: bool) -> None:
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba, 2015, algorithm 1), and AMSGrad (Reddi et al., 2018); weight decay is added to the gradient."""
+    """Adam (Kingma and Ba, 2015, algorithm 1) and AMSGrad (Reddi et al., 2018); weight decay is added to g."""
 
     elementwise = True
 

@@ -13,7 +13,7 @@ from .optimizer import Optimizer, settings_of
 
 
 class LBFGS(Optimizer):
-    """LBFGS (Nocedal and Wright, Numerical Optimization, algorithms 7.4 and 7.5); line_search_fn "strong_wolfe" or None.
+    """LBFGS (Nocedal and Wright, Numerical Optimization, algorithms 7.4 and 7.5); with or without a line search.
 
     step(closure) calls the closure, which computes the loss and its gradients anew, up to max_eval times. There is one
     group; the state is that of its first parameter.
@@ -34,7 +34,8 @@ class LBFGS(Optimizer):
 
     def _loaded(self, which: str, p: Tensor, state: dict[str, Any], group: dict[str, Any]) -> dict[str, Any]:
         if state and "n_iter" not in state:
-            raise ValueError(f"LBFGS: the state of {which} has no 'n_iter', only {list(state)}: is it another optimizer's?")
+            raise ValueError(f"LBFGS: the state of {which} has no 'n_iter', only {list(state)}: is it another "
+                             "optimizer's?")
         return _with_numbers(state)
 
     @quiet

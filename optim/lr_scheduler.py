@@ -1,6 +1,6 @@
 """Learning rates that change with the number of the step, as in PyTorch.
 
-Formulas choose with `_where`, not with `if`: so a step of a scheduler inside a compiled function is part of its program.
+Formulas choose with `_where`, not with `if`: a scheduler's step in a compiled function is then part of its program.
 """
 
 import bisect
@@ -101,8 +101,8 @@ class LRScheduler:
     def _set_rates(self, rates: list[Any]) -> None:
         groups = self.optimizer.param_groups
         if len(rates) != len(groups):
-            raise ValueError(f"{type(self).__name__}: it gives {len(rates)} learning rates, the optimizer has {len(groups)} "
-                             "groups: were some added since?")
+            raise ValueError(f"{type(self).__name__}: it gives {len(rates)} learning rates, the optimizer has "
+                             f"{len(groups)} groups: were some added since?")
         for group, rate in zip(groups, rates):
             _set(group, "lr", rate)
         self._note_rates()
@@ -197,7 +197,8 @@ class StepLR(LRScheduler):
 class MultiStepLR(LRScheduler):
     """Times gamma at each of the milestones."""
 
-    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
+    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1,
+                 last_epoch: int = -1) -> None:
         self.milestones, self.gamma = collections.Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
@@ -216,7 +217,8 @@ class MultiStepLR(LRScheduler):
 class ConstantLR(LRScheduler):
     """Times a factor until total_iters."""
 
-    def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
+    def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5,
+                 last_epoch: int = -1) -> None:
         if not 0 <= factor <= 1:
             raise ValueError("Constant multiplicative factor expected to be between 0 and 1.")
         self.factor, self.total_iters = factor, total_iters
@@ -224,7 +226,8 @@ class ConstantLR(LRScheduler):
 
     def get_lr(self) -> list[Any]:
         start, end = np.equal(self.last_epoch, 0), np.equal(self.last_epoch, self.total_iters)
-        return [_where(start, rate * self.factor, _where(end, rate * (1.0 / self.factor) if self.factor else base, rate))
+        up = 1.0 / self.factor if self.factor else 0.0
+        return [_where(start, rate * self.factor, _where(end, rate * up if up else base, rate))
                 for rate, base in zip(self._rates(), self.base_lrs)]
 
     def _get_closed_form_lr(self) -> list[Any]:
@@ -305,8 +308,9 @@ class CosineAnnealingLR(LRScheduler):
         t, angle = self.last_epoch, math.pi / self.T_max
         lowest = np.equal((t - 1 - self.T_max) % (2 * self.T_max), 0)
         ratio = (1 + _cos(angle * t)) / _where(lowest, 1.0, 1 + _cos(angle * (t - 1)))
-        return [_where(lowest, rate + (base - self.eta_min) * (1 - math.cos(angle)) / 2,
-                       ratio * (rate - self.eta_min) + self.eta_min) for rate, base in zip(self._rates(), self.base_lrs)]
+        up, low = (1 - math.cos(angle)) / 2, self.eta_min
+        return [_where(lowest, rate + (base - low) * up, ratio * (rate - low) + low)
+                for rate, base in zip(self._rates(), self.base_lrs)]
 
     def _get_closed_form_lr(self) -> list[Any]:
         height = (1 + _cos(math.pi * self.last_epoch / self.T_max)) / 2
@@ -319,7 +323,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     From Loshchilov and Hutter, 2017; step(epoch) takes fractions of epochs.
     """
 
-    def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+    def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0,
+                 last_epoch: int = -1) -> None:
         if not isinstance(T_0, int) or T_0 <= 0:
             raise ValueError(f"Expected positive integer T_0, but got {T_0}")
         if not isinstance(T_mult, int) or T_mult < 1:
@@ -556,8 +561,8 @@ def _refuse_unlike(name: str, schedulers: Sequence[Any], optimizer: Optimizer | 
         if not hasattr(scheduler, "optimizer"):
             raise TypeError(f"{name} at index {i} should have `optimizer` as its attribute.")
         if isinstance(scheduler, ReduceLROnPlateau):
-            raise ValueError(f"{name} does not support `ReduceLROnPlateau` scheduler, whose step() takes a measure, but "
-                             f"got one at index {i} in the given schedulers sequence.")
+            raise ValueError(f"{name} does not support `ReduceLROnPlateau` scheduler, whose step() takes a measure, "
+                             f"but got one at index {i} in the given schedulers sequence.")
         if scheduler.optimizer is not optimizer:
             raise ValueError(f"{name} expects all schedulers to belong to the same optimizer, but got scheduler "
                              f"{type(scheduler).__name__} at index {i} has another")
@@ -586,9 +591,9 @@ class SequentialLR(LRScheduler):
                  last_epoch: int = -1) -> None:
         self.optimizer = _refuse_unlike("SequentialLR", schedulers, optimizer)
         if len(milestones) != len(schedulers) - 1:
-            raise ValueError("Sequential Schedulers expects number of schedulers provided to be one more than the number "
-                             f"of milestone points, but got number of schedulers {len(schedulers)} and the number of "
-                             f"milestones to be equal to {len(milestones)}")
+            raise ValueError("Sequential Schedulers expects number of schedulers provided to be one more than the "
+                             f"number of milestone points, but got number of schedulers {len(schedulers)} and the "
+                             f"number of milestones to be equal to {len(milestones)}")
         self._schedulers, self._milestones, self.last_epoch = schedulers, milestones, last_epoch + 1
         for group in optimizer.param_groups:
             _set(group, "lr", group["initial_lr"])

@@ -21,8 +21,8 @@ from tinygrad_lite.engine.mode import enable_grad, mode, no_grad, quiet
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.tensor import Handle, Tensor
 
-SMALL = 2048  # elements up to which arrays are updated together, as one
-FEWEST = 4  # arrays for which that pays
+SMALL = 512  # elements up to which arrays are updated together, as one
+FEWEST, MOST = 8, 128  # arrays for which that pays: halves the time of AdamW's steps; longer ones leave the cache
 
 
 def _at_least_zero(value: Any) -> bool:
@@ -110,7 +110,7 @@ def zeros(p: np.ndarray, state: dict[str, Any], *names: str) -> None:
 class Optimizer:
     """Holds groups of parameters with their settings, and each parameter's state."""
 
-    elementwise = False  # whether update() computes each element by itself: then small arrays are updated as one
+    elementwise = False  # whether update() is many operations that compute each element by itself: see _update_as_one
     decoupled: bool | None = False  # weight decay shrinks p instead of being added to g; None: update() does it
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
@@ -118,8 +118,8 @@ class Optimizer:
         if isinstance(params, Tensor | dict) or not isinstance(params, Iterable):
             kind = "Tensor" if isinstance(params, Tensor) else type(params).__name__
             hint = "; give its parameters()" if isinstance(params, Module) else ""
-            raise TypeError(f"{name}: params argument given to the optimizer should be an iterable of Tensors or dicts, "
-                            f"not one {kind}{hint}")
+            raise TypeError(f"{name}: params argument given to the optimizer should be an iterable of Tensors or "
+                            f"dicts, not one {kind}{hint}")
         _refuse_conflicts(name, defaults)
         _refuse_wrong(name, defaults)
         groups = _ordered(name, params)
@@ -212,7 +212,7 @@ class Optimizer:
                 if array.size <= SMALL and array.dtype != np.float16:
                     together.setdefault((array.dtype, g.dtype, *_form(self.state[p])), []).append((p, array, g))
         as_one = set()
-        for batch in together.values():
+        for batch in [some[i : i + MOST] for some in together.values() for i in range(0, len(some), MOST)]:
             if len(batch) >= FEWEST and len({id(owner(array)) for _, array, _ in batch}) == len(batch):
                 self._update_as_one(batch, settings)
                 as_one.update(id(p) for p, _, _ in batch)
@@ -221,7 +221,7 @@ class Optimizer:
                 self._update_one(array, g, self.state[p], settings)
 
     def _update_as_one(self, batch: list, settings: dict[str, Any]) -> None:
-        """Update arrays as one long one, with the same result to the bit: numpy's time for a small array is the call's."""
+        """Update small arrays as one, with the same result to the bit: numpy's time for each is that of the call."""
         states = [self.state[p] for p, _, _ in batch]
         joined = np.concatenate([array for _, array, _ in batch], axis=None)
         state = {key: np.concatenate([s[key] for s in states], axis=None) if isinstance(value, np.ndarray) else value
@@ -280,7 +280,7 @@ class Optimizer:
         return self._register("state_dict_post", hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
-        """Call hook(optimizer, state_dict) before each load_state_dict(), with a shallow copy; it may return another."""
+        """Call hook(optimizer, state_dict) before each load_state_dict(); it may return another."""
         return self._register("load_state_dict_pre", hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> Handle:
@@ -342,7 +342,8 @@ class Optimizer:
         found: dict[Tensor, dict[str, Any]] = collections.defaultdict(dict)
         for i, state in state_dict["state"].items():
             if i not in known:
-                raise ValueError(f"{name}: the state_dict has state of parameter {i!r}, this has {len(known)} parameters")
+                raise ValueError(f"{name}: the state_dict has state of parameter {i!r}, this has {len(known)} "
+                                 "parameters")
             p, group = known[i]
             found[p] = self._loaded(f"parameter {i}", p, _own(state), group)
         self.state = found

@@ -11,8 +11,6 @@ from .optimizer import Optimizer, counted, settings_of, zeros
 class SGD(Optimizer):
     """Stochastic gradient descent with momentum (Sutskever et al., 2013), as in PyTorch."""
 
-    elementwise = True
-
     def __init__(self, params: Iterable[Any], lr: Any = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
                  weight_decay: float = 0.0, nesterov: bool = False, *, maximize: bool = False,
                  foreach: bool | None = None, differentiable: bool = False, fused: bool | None = None) -> None:
@@ -34,8 +32,6 @@ class SGD(Optimizer):
 
 class ASGD(Optimizer):
     """Averaged stochastic gradient descent (Polyak and Juditsky, 1992); the average is state["ax"]."""
-
-    elementwise = True
 
     def __init__(self, params: Iterable[Any], lr: Any = 1e-2, lambd: float = 1e-4, alpha: float = 0.75,
                  t0: float = 1e6, weight_decay: float = 0.0, foreach: bool | None = None, maximize: bool = False,

@@ -1,7 +1,6 @@
 """Averages of models over training: stochastic weight averaging, and moving averages."""
 
 import copy
-import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -54,8 +53,8 @@ def get_swa_multi_avg_fn() -> Callable:
 class AveragedModel(Module):
     """A copy of a model, `module`, whose parameters are averages: update_parameters(model) adds to them.
 
-    avg_fn(averaged, current, n_averaged) gives one tensor's average, multi_avg_fn(lists, lists, n_averaged) changes all;
-    without them it is their mean. Buffers are copied, or with use_buffers averaged too.
+    avg_fn(averaged, current, n_averaged) gives the average of one tensor, multi_avg_fn(lists, lists, n_averaged)
+    changes all; without them it is their mean. Buffers are copied, or with use_buffers averaged too.
     """
 
     def __init__(self, model: Module, device: Any = None, avg_fn: Callable | None = None,

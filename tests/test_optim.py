@@ -119,7 +119,7 @@ def asgd(p, lr=0.1, lambd=1e-4, alpha=0.75):
         yield p
 
 
-def adafactor(p, lr=0.1, eps1=np.finfo(np.float64).eps, eps2=1e-3, d=1.0):
+def adafactor(p, lr=0.1, eps2=1e-3, d=1.0):  # a matrix: eps1 is for where there are no gradients
     rows = columns = 0
     for t, g in enumerate(GRADIENTS, 1):
         new = t**-0.8

@@ -82,7 +82,9 @@ def _unpacked(x: Any, arrays: dict[str, Tensor]) -> Any:
     (kind, held), = x.items()
     if kind == "dict":
         return {_unpacked(key, arrays): _unpacked(value, arrays) for key, value in held}
-    return {"float": float, "tuple": lambda parts: tuple(_unpacked(parts, arrays)), "array": arrays.__getitem__}[kind](held)
+    if kind == "tuple":
+        return tuple(_unpacked(held, arrays))
+    return {"float": float, "array": arrays.__getitem__}[kind](held)
 
 
 def _array(key: Any, value: Any) -> np.ndarray:
@@ -94,8 +96,8 @@ def _array(key: Any, value: Any) -> np.ndarray:
         raise TypeError(f"save: '{key}' is a {type(value).__name__} of {type(value).__module__.partition('.')[0]}; "
                         f"save np.asarray of it")
     if not isinstance(array, np.ndarray | np.generic):
-        raise TypeError(f"save: '{key}' is {type(array).__name__}; a file holds Tensors, arrays, numbers, strings, None, "
-                        "and lists, tuples and dicts of them")
+        raise TypeError(f"save: '{key}' is {type(array).__name__}; a file holds Tensors, arrays, numbers, strings, "
+                        "None, and lists, tuples and dicts of them")
     dtype = array.dtype.newbyteorder("=")
     if dtype not in DTYPES.values():
         raise TypeError(f"save: '{key}' has dtype {dtype}, which safetensors does not hold")

@@ -246,7 +246,8 @@ class State:
             path = f"{name}.{i}" if i else name
             cycled = ("momentum", "betas") if "max_momentum" in group else ()  # by a scheduler
             self._changing.update(p for p, _ in _numbers_in(path, {k: group[k] for k in cycled if k in group}))
-            parts.append(self._entries(path, Holder(group, [k for k in group if k != "params"]), lambda key: key == "lr"))
+            parts.append(self._entries(path, Holder(group, [k for k in group if k != "params"]),
+                                       lambda key: key == "lr"))
             self._same_objects(group, ("params",))
             parts.append(self._entries("param", Holder(group["params"])))
         params = [p for group in groups for p in group["params"] if p in state]
