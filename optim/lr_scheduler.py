@@ -457,7 +457,7 @@ class OneCycleLR(_MomentumCycle):
             rates.insert(2, "initial_lr")
             momentums.append("max_momentum")
             ends.insert(1, 2 * pct_start * total - 2)
-        self._schedule_phases = [
+        self._schedule_phases: list[dict[str, Any]] = [
             {"end_step": end, "start_lr": rates[i], "end_lr": rates[i + 1], "start_momentum": momentums[i],
              "end_momentum": momentums[i + 1]} for i, end in enumerate(ends)]
         for rate, group in zip(_each("max_lr", optimizer, max_lr), optimizer.param_groups) if last_epoch == -1 else ():

@@ -211,7 +211,7 @@ class Optimizer:
             for p, array, g in ready:
                 if array.size <= SMALL and array.dtype != np.float16:
                     together.setdefault((array.dtype, g.dtype, *_form(self.state[p])), []).append((p, array, g))
-        as_one = set()
+        as_one = set[int]()
         for batch in [some[i : i + MOST] for some in together.values() for i in range(0, len(some), MOST)]:
             if len(batch) >= FEWEST and len({id(owner(array)) for _, array, _ in batch}) == len(batch):
                 self._update_as_one(batch, settings)

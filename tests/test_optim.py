@@ -6,13 +6,13 @@ import warnings
 
 import numpy as np
 import pytest
-
-import tinygrad_lite as tl
 from compiling import no_warning  # noqa: F401
-from tinygrad_lite import nn, optim
-from tinygrad_lite.compiler import Fallback
 from tinygrad_lite.optim import lr_scheduler as S
 from tinygrad_lite.optim import swa_utils
+
+import tinygrad_lite as tl
+from tinygrad_lite import nn, optim
+from tinygrad_lite.compiler import Fallback
 
 START = np.array([[1.0, -2.0, 0.5], [0.1, 0.0, -0.3]])
 GRADIENTS = [np.array([[0.5, -1.0, 0.0], [2.0, 1e-3, -0.2]]) * math.cos(i) + 0.1 * i for i in range(12)]

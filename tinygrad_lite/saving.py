@@ -84,7 +84,8 @@ def _unpacked(x: Any, arrays: dict[str, Tensor]) -> Any:
         return {_unpacked(key, arrays): _unpacked(value, arrays) for key, value in held}
     if kind == "tuple":
         return tuple(_unpacked(held, arrays))
-    return {"float": float, "array": arrays.__getitem__}[kind](held)
+    kinds: dict[str, Any] = {"float": float, "array": arrays.__getitem__}
+    return kinds[kind](held)
 
 
 def _array(key: Any, value: Any) -> np.ndarray:
