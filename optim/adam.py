@@ -12,9 +12,11 @@ from .optimizer import Optimizer, counted, settings_of, zeros
 
 def _moments(p: np.ndarray, g: np.ndarray, state: dict, b1: Any, b2: Any) -> tuple[np.ndarray, np.ndarray, Any]:
     """The moving averages of g and of its square, and the number of the step."""
-    t = counted(state)
-    zeros(p, state, "exp_avg", "exp_avg_sq")
-    m, v = state["exp_avg"], state["exp_avg_sq"]
+    if not state:
+        state["step"] = 0
+        zeros(p, state, "exp_avg", "exp_avg_sq")
+    m, v, t = state["exp_avg"], state["exp_avg_sq"], state["step"] + 1
+    state["step"] = t
     m += (g - m) * (1 - b1)
     v *= b2
     v += (1 - b2) * g * g
@@ -43,11 +45,12 @@ class Adam(Optimizer):
         super().__init__(params, settings_of(locals()))
 
     def update(self, p, g, state, *, lr, betas, eps, amsgrad=False, **_):
-        m, v, t = _moments(p, g, state, *betas)
+        b1, b2 = betas
+        m, v, t = _moments(p, g, state, b1, b2)
         if amsgrad:
             zeros(p, state, "max_exp_avg_sq")
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
-        p -= lr / (1 - betas[0] ** t) * m / (np.sqrt(v) / (1 - betas[1] ** t) ** 0.5 + eps)
+        p -= lr / (1 - b1**t) * m / (np.sqrt(v) / (1 - b2**t) ** 0.5 + eps)
 
 
 class AdamW(Adam):

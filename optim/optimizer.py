@@ -22,6 +22,7 @@ from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.tensor import Handle, Tensor
 
 SMALL = 512  # elements up to which arrays are updated together, as one
+IGNORED = ("params", "foreach", "fused", "capturable", "differentiable")  # no settings of a formula
 FEWEST, MOST = 8, 128  # arrays for which that pays: halves the time of AdamW's steps; longer ones leave the cache
 
 
@@ -96,8 +97,8 @@ def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def counted(state: dict[str, Any]) -> Any:
     """The number of this step, the first is 1."""
-    state["step"] = state.get("step", 0) + 1
-    return state["step"]
+    state["step"] = t = state.get("step", 0) + 1
+    return t
 
 
 def zeros(p: np.ndarray, state: dict[str, Any], *names: str) -> None:
@@ -199,26 +200,31 @@ class Optimizer:
             for group in self.param_groups:
                 ready = [(p, p.array, grad.array) for p in group["params"] if (grad := p.grad) is not None]
                 changed += [array for _, array, _ in ready]
-                self._update_group(ready, {key: number_of(value) for key, value in group.items() if key != "params"})
+                self._update_group(ready, _settings(group))
         finally:
             stamp(*changed)
         return loss
 
     @quiet
     def _update_group(self, ready: list[tuple[Tensor, np.ndarray, np.ndarray]], settings: dict[str, Any]) -> None:
-        together: dict[Any, list] = {}
         if self.elementwise and len(ready) >= FEWEST and mode.tracing is None:  # a program has its own ways
-            for p, array, g in ready:
-                if array.size <= SMALL and array.dtype != np.float16:
-                    together.setdefault((array.dtype, g.dtype, *_form(self.state[p])), []).append((p, array, g))
-        as_one = set[int]()
-        for batch in [some[i : i + MOST] for some in together.values() for i in range(0, len(some), MOST)]:
+            ready = self._update_small(ready, settings)
+        for p, array, g in ready:
+            self._update_one(array, g, self.state[p], settings)
+
+    def _update_small(self, ready: list, settings: dict[str, Any]) -> list:
+        """Update small arrays whose states look alike, as one; gives those that are left."""
+        alike: dict[Any, list] = {}
+        for p, array, g in ready:
+            small = array.size <= SMALL and array.dtype != np.float16
+            alike.setdefault((array.dtype, g.dtype, *_form(self.state[p])) if small else None, []).append((p, array, g))
+        left = alike.pop(None, [])
+        for batch in [some[i : i + MOST] for some in alike.values() for i in range(0, len(some), MOST)]:
             if len(batch) >= FEWEST and len({id(owner(array)) for _, array, _ in batch}) == len(batch):
                 self._update_as_one(batch, settings)
-                as_one.update(id(p) for p, _, _ in batch)
-        for p, array, g in ready:
-            if id(p) not in as_one:
-                self._update_one(array, g, self.state[p], settings)
+            else:
+                left += batch
+        return left
 
     def _update_as_one(self, batch: list, settings: dict[str, Any]) -> None:
         """Update small arrays as one, with the same result to the bit: numpy's time for each is that of the call."""
@@ -357,7 +363,7 @@ class Optimizer:
         """A parameter's state, with the dtypes that a step gives it; ValueError unless it has its parts and shapes."""
         name, fresh = type(self).__name__, dict[str, Any]()
         nothing = np.zeros_like(p.array)
-        self._update_one(nothing, nothing.copy(), fresh, {key: number_of(value) for key, value in group.items()})
+        self._update_one(nothing, nothing.copy(), fresh, _settings(group))
         for key, value in fresh.items() if state else ():  # what a first step makes is what it needs
             if key not in state:
                 raise ValueError(f"{name}: the state of {which} has no '{key}', only {list(state)}: is it another "
@@ -378,6 +384,12 @@ class Optimizer:
 def _form(state: dict[str, Any]) -> tuple:
     """What must be equal for two states to be joined: the parts, and all numbers."""
     return tuple((key, value.dtype if isinstance(value, np.ndarray) else value) for key, value in state.items())
+
+
+def _settings(group: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a group as formulas take them."""
+    return {key: value if type(value) in (float, bool) else number_of(value) for key, value in group.items()
+            if key not in IGNORED}
 
 
 def number_of(setting: Any) -> Any:
