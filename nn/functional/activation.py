@@ -141,7 +141,7 @@ def leaky_relu(x, negative_slope=0.01):
 @in_float32
 def elu(x, alpha=1.0):
     """x where it is above 0, else alpha * (exp(x) - 1)."""
-    return where(x > 0, x, alpha * expm1(clamp(x, max=0)))
+    return where(x <= 0, alpha * expm1(clamp(x, max=0)), x)
 
 
 @in_float32

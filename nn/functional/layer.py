@@ -8,7 +8,7 @@ from tinygrad_lite import random
 from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.dtypes import result_type
 from tinygrad_lite.engine.halves import in_float32
-from tinygrad_lite.engine.mode import mode
+from tinygrad_lite.engine.mode import mode, quiet
 from tinygrad_lite.engine.tape import by_hand
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import abs, amax, clone, flatten, getitem, mean, outer, place, reshape, sqrt, var, vector_norm
@@ -56,7 +56,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of bounds for {rows} rows")
     if max_norm is not None:
         _cut(unbox(weight), np.unique(index), max_norm, norm_type)
-    share = None if padding_idx is None else index != padding_idx % rows
+    share = None if padding_idx is None else np.asarray(index != padding_idx % rows)
     if scale_grad_by_freq:
         counts = np.bincount(index.reshape(-1), minlength=rows)[index]
         share = (1 / counts if share is None else share / counts).astype(weight.dtype)
@@ -158,6 +158,7 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     return reshape(_group_norm(grouped, weight, bias, tuple(range(2, grouped.ndim)), eps, True), x.shape)
 
 
+@quiet
 def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """Mean 0 and variance 1 of each channel of x (N, C, …) over the batch (Ioffe and Szegedy, 2015).
 
@@ -174,7 +175,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
     count = math.prod(x.shape[d] for d in dims)
     if training and count == 1:
         raise ValueError(f"batch_norm: training needs more than one value a channel, not shape {x.shape}")
-    if training and running_mean is not None:
+    if training and running_mean is not None and count:
         plain = unbox(x)
         for running, now in ((running_mean, mean(plain, dims)), (running_var, var(plain, dims))):
             running.array[...] += momentum * (now - running.array)
