@@ -189,7 +189,7 @@ _median_of_all = primitive(_middle, _share, name="median")
 def median(x, dim=None, keepdim=False):
     """The middle value, the lower of two, or NaN; along `dim` the pair (values, indices)."""
     if dim is None:
-        return _median_of_all(x, None, False) if 0 not in x.shape else sum(x) * math.nan
+        return sum(x) * math.nan if 0 in x.shape and x.dtype.kind == "f" else _median_of_all(x, None, False)
     return _one_of(x, _median_at(x, dim_of(x, dim)) if x.ndim else _median_at(reshape(x, 1), 0), dim, keepdim)
 
 
