@@ -1,7 +1,8 @@
 """Layers and functions of neural networks."""
 
-from . import batching, by_hand, functional, generation, init
+from . import batching, by_hand, functional, generation, init, utils
 from .attention import MultiheadAttention
 from .containers import ModuleDict, ModuleList, Sequential
 from .layers import CrossEntropyLoss, Dropout, Flatten, Linear, MSELoss, ReLU, Sigmoid, Tanh
 from .module import Module, Parameter
+from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase

@@ -1,0 +1,3 @@
+"""What training loops need around modules: PyTorch's torch.nn.utils."""
+
+from . import rnn
