@@ -2,7 +2,7 @@
 
 from . import batching, by_hand, functional, generation, init, utils
 from .attention import MultiheadAttention
-from .containers import ModuleDict, ModuleList, Sequential
+from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .layers import CrossEntropyLoss, Dropout, Flatten, LayerNorm, Linear, MSELoss, ReLU, Sigmoid, Tanh
 from .module import Module, Parameter
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
