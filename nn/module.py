@@ -34,6 +34,19 @@ class Keys(NamedTuple):
     unexpected_keys: list[str]
 
 
+class _Own:
+    """A module's own submodules, parameters or buffers by name, to read; an attribute of that name takes its place."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __get__(self, module: Any, cls: type) -> Any:
+        if module is None:
+            return self
+        return MappingProxyType({name: x for name, x in vars(module).items() if isinstance(x, Tensor | Module)
+                                 and _kind(module, name) == self.kind})
+
+
 class Module:
     """Base of layers and models: define forward(), hold Parameters and Modules as attributes."""
 
@@ -42,6 +55,7 @@ class Module:
     _vacant: dict[str, str] = {}  # name that holds None -> whether a parameter or a module has its place there
     _forward_pre_hooks: dict[int, Callable] = {}
     _forward_hooks: dict[int, Callable] = {}
+    _modules, _parameters, _buffers = _Own("module"), _Own("parameter"), _Own("buffer")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -173,21 +187,6 @@ class Module:
     def get_buffer(self, target: str) -> Tensor:
         """The buffer at a path such as `encoder.0.running_mean`."""
         return _at(dict(_tensors(self, "", "buffer")), target, "buffer")
-
-    @property
-    def _modules(self) -> Mapping[str, "Module"]:
-        """This module's own submodules by name, to read."""
-        return MappingProxyType(submodules(self))
-
-    @property
-    def _parameters(self) -> Mapping[str, Parameter]:
-        """This module's own parameters by name, to read."""
-        return MappingProxyType(dict(_tensors(self, "", "parameter", recurse=False)))
-
-    @property
-    def _buffers(self) -> Mapping[str, Tensor]:
-        """This module's own buffers by name, to read."""
-        return MappingProxyType(dict(_tensors(self, "", "buffer", recurse=False)))
 
     # ---- what can be done to it
     def apply(self, function: Callable[["Module"], Any]) -> "Module":

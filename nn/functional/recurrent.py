@@ -1,7 +1,5 @@
 """Recurrent layers, a layer and direction at a time: one node, and one loop over the steps for every cell."""
 
-import itertools
-
 import numpy as np
 
 from tinygrad_lite.autograd import grad
@@ -17,8 +15,10 @@ GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}  # rows of the weigh
 
 def steps_of(rows, batch, sizes, reverse):
     """The rows of each step in the order of computing; sizes: how many sequences each step has, `batch` unless given."""
-    sizes = [batch] * (rows // batch) if sizes is None else sizes
-    steps = [slice(end - n, end) for n, end in zip(sizes, itertools.accumulate(sizes))]
+    steps, start = [], 0
+    for n in [batch] * (rows // batch) if sizes is None else sizes:
+        steps.append(slice(start, start + n))
+        start += n
     return steps[::-1] if reverse else steps
 
 
@@ -61,46 +61,56 @@ def _defined(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse):
 
 
 # ---------------------------------------------------------------- the same on arrays, in place, and its derivative
-def _sigmoid_(x):
-    """1 / (1 + exp(-x)), in place; exp may overflow, and 1 / inf is 0."""
-    np.negative(x, out=x)
+def _sigmoid_of_minus_(x):
+    """1 / (1 + exp(x)), in place; exp may overflow, and 1 / inf is 0."""
     np.exp(x, out=x)
     x += 1
     np.reciprocal(x, out=x)
 
 
-def _lstm_step(z, zh, h, c, aside):
-    """z becomes the gates, c the new cell, aside its tanh; gives the new hidden state."""
+def _lstm_step(z, zh, h, c, aside, scale):
+    """z becomes the gates, c the new cell, aside its tanh; gives the new hidden state.
+
+    Of g, whose tanh is 2 sigmoid(2 g) - 1, z holds the sigmoid: one piece of memory, and half as many exponentials.
+    """
     n = c.shape[1]
     z += zh
-    _sigmoid_(z[:, :2 * n])
-    np.tanh(z[:, 2 * n:3 * n], out=z[:, 2 * n:3 * n])
-    _sigmoid_(z[:, 3 * n:])
+    z *= scale  # -1, and -2 for g
+    _sigmoid_of_minus_(z)
+    new = z[:, 2 * n:3 * n] * 2
+    new -= 1
+    new *= z[:, :n]
     c *= z[:, n:2 * n]
-    c += z[:, :n] * z[:, 2 * n:3 * n]
+    c += new
     np.tanh(c, out=aside)
     return z[:, 3 * n:] * aside
 
 
-def _lstm_back(d, dc, z, before, cells, aside, dz, dzh):
+def _lstm_back(d, dc, z, before, cells, aside, dz, dzh, factor):
     """From the gradients of the new hidden state and cell: dz, and dc becomes that of the cell before."""
     n = dc.shape[1]
-    i, f, g, o = z[:, :n], z[:, n:2 * n], z[:, 2 * n:3 * n], z[:, 3 * n:]
-    do = d * o
-    dc += do * (1 - aside * aside)
+    slope = 1 - aside * aside
+    slope *= d
+    slope *= z[:, 3 * n:]
+    dc += slope
+    g = z[:, 2 * n:3 * n] * 2
+    g -= 1
+    np.multiply(dc, g, out=factor[:, :n])
+    np.multiply(dc, cells, out=factor[:, n:2 * n])
+    np.multiply(dc * 4, z[:, :n], out=factor[:, 2 * n:3 * n])
+    np.multiply(d, aside, out=factor[:, 3 * n:])
     np.subtract(1, z, out=dz)
-    dz[:, :2 * n] *= z[:, :2 * n]
-    dz[:, :n] *= dc * g
-    dz[:, n:2 * n] *= dc * cells
-    np.multiply(dc * i, 1 - g * g, out=dz[:, 2 * n:3 * n])
-    dz[:, 3 * n:] *= do * aside
-    dc *= f
+    dz *= z
+    dz *= factor
+    dc *= z[:, n:2 * n]
 
 
-def _gru_step(z, zh, h, c, aside):
+def _gru_step(z, zh, h, c, aside, scale):
     n = h.shape[1]
     z[:, :2 * n] += zh[:, :2 * n]
-    _sigmoid_(z[:, :2 * n])
+    gates = -z[:, :2 * n]
+    _sigmoid_of_minus_(gates)
+    z[:, :2 * n] = gates
     aside[...] = zh[:, 2 * n:]
     new = z[:, 2 * n:]
     new += z[:, :n] * aside
@@ -108,7 +118,7 @@ def _gru_step(z, zh, h, c, aside):
     return new + z[:, n:2 * n] * (h - new)
 
 
-def _gru_back(d, dc, z, before, cells, aside, dz, dzh):
+def _gru_back(d, dc, z, before, cells, aside, dz, dzh, factor):
     n = d.shape[1]
     r, u, new = z[:, :n], z[:, n:2 * n], z[:, 2 * n:]
     dn = d * (1 - u) * (1 - new * new)
@@ -120,60 +130,61 @@ def _gru_back(d, dc, z, before, cells, aside, dz, dzh):
     return d * u
 
 
-def _tanh_step(z, zh, h, c, aside):
+def _tanh_step(z, zh, h, c, aside, scale):
     z += zh
     return np.tanh(z, out=z)
 
 
-def _tanh_back(d, dc, z, before, cells, aside, dz, dzh):
+def _tanh_back(d, dc, z, before, cells, aside, dz, dzh, factor):
     np.multiply(d, 1 - z * z, out=dz)
 
 
-def _relu_step(z, zh, h, c, aside):
+def _relu_step(z, zh, h, c, aside, scale):
     z += zh
     return np.maximum(z, 0, out=z)
 
 
-def _relu_back(d, dc, z, before, cells, aside, dz, dzh):
+def _relu_back(d, dc, z, before, cells, aside, dz, dzh, factor):
     np.multiply(d, z > 0, out=dz)
 
 
 @opaque
-def _run(z, h, c, w_hh, b_hh, w_hr, cell, sizes, reverse):
-    """Out as `_defined` gives it, and for the way back: the gates, and before each step the hidden state and the cell."""
+def _run(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse):
+    """Out as `_defined` gives it, and for the way back: the gates, and what each step started from and put aside."""
     step = {"lstm": _lstm_step, "gru": _gru_step, "rnn_tanh": _tanh_step, "rnn_relu": _relu_step}[cell]
-    rows, batch, width = len(z), len(h), w_hh.shape[0] // GATES[cell]
-    z, h, c = z.copy(), h.copy(), None if c is None else c.copy()
-    out = np.zeros((rows if c is None else rows + batch, h.shape[1] if c is None else width), z.dtype)
-    before = np.empty((rows, h.shape[1]), z.dtype)
-    cells = None if c is None else np.empty((rows, width), z.dtype)
-    aside = np.empty((rows if cell in ("lstm", "gru") else 0, width), z.dtype)
+    z = x @ w_ih.T
+    for b in (b_ih, None if cell == "gru" else b_hh):
+        if b is not None:
+            z += b
+    rows, batch, width = len(z), len(h), z.shape[1] // GATES[cell]
+    h, c = h.copy(), np.empty((0, width), z.dtype) if c is None else c.copy()
+    out = np.zeros((rows + len(c), width if len(c) else h.shape[1]), z.dtype)
+    room = np.empty((4, rows, width), z.dtype)  # in one piece: from 4 MB on numpy asks for large pages
+    before, cells, aside = room[0][:, :h.shape[1]], room[1][:rows if len(c) else 0], room[2]
     zh = np.empty((batch, z.shape[1]), z.dtype)
+    scale = np.repeat(np.array([-1, -1, -2, -1], z.dtype), width)
     for at in steps_of(rows, batch, sizes, reverse):
         n = at.stop - at.start
         before[at] = h[:n]
-        if c is not None:
-            cells[at] = c[:n]
+        cells[at] = c[:n]
         np.matmul(h[:n], w_hh.T, out=zh[:n])
-        if b_hh is not None:
+        if cell == "gru" and b_hh is not None:
             zh[:n] += b_hh
-        new = step(z[at], zh[:n], h[:n], None if c is None else c[:n], aside[at])
+        new = step(z[at], zh[:n], h[:n], c[:n], aside[at], scale)
         h[:n] = new if w_hr is None else new @ w_hr.T
         out[at, :h.shape[1]] = h[:n]
-    if c is not None:
-        out[rows:] = c
+    out[rows:] = c
     return out, z, before, cells, aside
 
 
 @opaque
 def _run_back(g, w_hh, w_hr, z, before, cells, aside, cell, sizes, reverse, batch):
-    """Gradients of z and of what the hidden state adds to it, of the initial states, and of the states before w_hr."""
+    """Gradients of z, of what a GRU's hidden state adds to it, of the initial states, and of the states before w_hr."""
     back = {"lstm": _lstm_back, "gru": _gru_back, "rnn_tanh": _tanh_back, "rnn_relu": _relu_back}[cell]
-    dz = np.empty_like(z)
-    dzh = np.empty_like(z) if cell == "gru" else dz
-    dh = np.zeros((batch, before.shape[1]), z.dtype)
-    dc = None if cells is None else g[len(z):].copy()
-    dout = None if w_hr is None else np.empty_like(before)
+    dz, dzh = np.empty_like(z), np.empty_like(z if cell == "gru" else z[:0])
+    dh, dc = np.zeros((batch, before.shape[1]), z.dtype), g[len(z):].copy()
+    dout = np.empty_like(before if w_hr is not None else before[:0])
+    factor = np.empty((batch, z.shape[1]), z.dtype)
     for at in steps_of(len(z), batch, sizes, not reverse):
         n = at.stop - at.start
         d = dh[:n]
@@ -181,9 +192,8 @@ def _run_back(g, w_hh, w_hr, z, before, cells, aside, cell, sizes, reverse, batc
         if w_hr is not None:
             dout[at] = d
             d = d @ w_hr
-        direct = back(d, dc if dc is None else dc[:n], z[at], before[at], cells if cells is None else cells[at],
-                      aside[at], dz[at], dzh[at])
-        np.matmul(dzh[at], w_hh, out=dh[:n])
+        direct = back(d, dc[:n], z[at], before[at], cells[at], aside[at], dz[at], dzh[at], factor[:n])
+        np.matmul((dzh if cell == "gru" else dz)[at], w_hh, out=dh[:n])
         if direct is not None:
             dh[:n] += direct
     return dz, dzh, dh, dc, dout
@@ -194,8 +204,10 @@ def _rule(g, out, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse, z
         return _rule_of_definition(g, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse)
     before, cells, aside = kept
     dz, dzh, dh, dc, dout = _run_back(g, w_hh, w_hr, z, before, cells, aside, cell, sizes, reverse, h.shape[0])
-    return (lambda: dz @ w_ih, dh, dc, lambda: dz.mT @ x, lambda: dzh.mT @ before, lambda: sum(dz, 0),
-            lambda: sum(dzh, 0), lambda: dout.mT @ (z[:, -aside.shape[1]:] * aside), None, None, None)
+    dzh = dzh if cell == "gru" else dz
+    db = None if b_ih is None else sum(dz, 0)
+    return (lambda: dz @ w_ih, dh, dc, lambda: dz.mT @ x, lambda: dzh.mT @ before, db,
+            db if dzh is dz else lambda: sum(dzh, 0), lambda: dout.mT @ (z[:, -aside.shape[1]:] * aside), None, None, None)
 
 
 def _rule_of_definition(g, *args):
@@ -210,7 +222,7 @@ def _rule_of_definition(g, *args):
 def _recurrence(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse):
     if any(isinstance(a, Value) for a in (x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr)):
         return (_defined(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse),)
-    return _run(linear(x, w_ih, b_ih), h, c, w_hh, b_hh, w_hr, cell, sizes, reverse)
+    return _run(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse)
 
 
 _NODES = {cell: by_hand(joint=_rule, name=cell)(_recurrence) for cell in GATES}
