@@ -2,16 +2,14 @@
 
 import numpy as np
 
-from tinygrad_lite.autograd import grad
-from tinygrad_lite.engine.mode import Switch, opaque
-from tinygrad_lite.engine.tape import by_hand
-from tinygrad_lite.engine.values import Value
+from tinygrad_lite.engine.mode import Switch, mode, opaque
+from tinygrad_lite.engine.tape import backpropagate, box, by_hand, seeds_for
+from tinygrad_lite.engine.values import Value, leaf
 from tinygrad_lite.ops import cat, chunk, clone, flatten, pad, relu, reshape, sigmoid, sum, tanh
 
 from .layer import linear
 
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}  # rows of the weights for a unit of the hidden state
-
 
 def steps_of(rows, batch, sizes, reverse):
     """The rows of each step in the order of computing; sizes: how many sequences each step has, `batch` unless given."""
@@ -149,7 +147,7 @@ def _relu_back(d, dc, z, before, cells, aside, dz, dzh, factor):
 
 
 @opaque
-def _run(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse):
+def recurrent_steps(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse):
     """Out as `_defined` gives it, and for the way back: the gates, and what each step started from and put aside."""
     step = {"lstm": _lstm_step, "gru": _gru_step, "rnn_tanh": _tanh_step, "rnn_relu": _relu_step}[cell]
     z = x @ w_ih.T
@@ -178,7 +176,7 @@ def _run(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse):
 
 
 @opaque
-def _run_back(g, w_hh, w_hr, z, before, cells, aside, cell, sizes, reverse, batch):
+def recurrent_steps_back(g, w_hh, w_hr, z, before, cells, aside, cell, sizes, reverse, batch):
     """Gradients of z, of what a GRU's hidden state adds to it, of the initial states, and of the states before w_hr."""
     back = {"lstm": _lstm_back, "gru": _gru_back, "rnn_tanh": _tanh_back, "rnn_relu": _relu_back}[cell]
     dz, dzh = np.empty_like(z), np.empty_like(z if cell == "gru" else z[:0])
@@ -201,28 +199,31 @@ def _run_back(g, w_hh, w_hr, z, before, cells, aside, cell, sizes, reverse, batc
 
 def _rule(g, out, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse, z=None, *kept):
     if z is None:
-        return _rule_of_definition(g, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse)
+        return rule_of_definition(g, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse)
     before, cells, aside = kept
-    dz, dzh, dh, dc, dout = _run_back(g, w_hh, w_hr, z, before, cells, aside, cell, sizes, reverse, h.shape[0])
+    dz, dzh, dh, dc, dout = recurrent_steps_back(g, w_hh, w_hr, z, before, cells, aside, cell, sizes, reverse, h.shape[0])
     dzh = dzh if cell == "gru" else dz
     db = None if b_ih is None else sum(dz, 0)
     return (lambda: dz @ w_ih, dh, dc, lambda: dz.mT @ x, lambda: dzh.mT @ before, db,
             db if dzh is dz else lambda: sum(dzh, 0), lambda: dout.mT @ (z[:, -aside.shape[1]:] * aside), None, None, None)
 
 
-def _rule_of_definition(g, *args):
-    """Of Tensors: what is recorded for a derivative of the derivative is that of the parts."""
-    with Switch("expanded", True):
-        args = [clone(a) if isinstance(a, Value) else a for a in args]  # apart from what they may depend on
-        wrt = [a for a in args if isinstance(a, Value) and a.requires_grad]
-        found = iter(grad(_defined(*args), wrt, g, create_graph=True, allow_unused=True))
-    return [next(found) if isinstance(a, Value) and a.requires_grad else None for a in args]
+def rule_of_definition(g, *args):
+    """For a derivative of the derivative, or for who reads the rule as text: the derivative of the parts."""
+    text = mode.as_text
+    with Switch("expanded", True), Switch("recording", True):
+        args = [box(a, leaf(a)) if text and isinstance(a, np.ndarray) else
+                clone(a) if isinstance(a, Value) else a for a in args]  # apart from what they may depend on
+        nodes = [a.node if isinstance(a, Value) else None for a in args]
+        out = _defined(*args)
+        found = backpropagate(seeds_for([out], [g]), not text, True, [node for node in nodes if node is not None])
+    return [found.get(node) for node in nodes]
 
 
 def _recurrence(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse):
-    if any(isinstance(a, Value) for a in (x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr)):
+    if mode.as_text or any(isinstance(a, Value) for a in (x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr)):
         return (_defined(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse),)
-    return _run(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse)
+    return recurrent_steps(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse)
 
 
 _NODES = {cell: by_hand(joint=_rule, name=cell)(_recurrence) for cell in GATES}
