@@ -34,17 +34,9 @@ class Keys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class _Own:
-    """A module's own submodules, parameters or buffers by name, to read; an attribute of that name takes its place."""
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-
-    def __get__(self, module: Any, cls: type) -> Any:
-        if module is None:
-            return self
-        return MappingProxyType({name: x for name, x in vars(module).items() if isinstance(x, Tensor | Module)
-                                 and _kind(module, name) == self.kind})
+def _own(kind: str) -> property:
+    """A module's own submodules, parameters or buffers by name, to read."""
+    return property(lambda module: MappingProxyType({n: x for n, x in vars(module).items() if _kind(module, n) == kind}))
 
 
 class Module:
@@ -55,7 +47,7 @@ class Module:
     _vacant: dict[str, str] = {}  # name that holds None -> whether a parameter or a module has its place there
     _forward_pre_hooks: dict[int, Callable] = {}
     _forward_hooks: dict[int, Callable] = {}
-    _modules, _parameters, _buffers = _Own("module"), _Own("parameter"), _Own("buffer")
+    _modules, _parameters, _buffers = _own("module"), _own("parameter"), _own("buffer")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -386,7 +378,7 @@ def _tensors(module: Module, prefix: str, *kinds: str, saved: bool = False,
 
 # ---- what it may hold under which name
 KEPT = {"_persistent", "_vacant", "_forward_pre_hooks", "_forward_hooks"}  # dicts in which a Module keeps its books
-PYTORCHS = {"_modules", "_parameters"}  # PyTorch's, which are not there: a module looks at its attributes
+PYTORCHS = {"_modules", "_parameters", "_buffers"}  # to read only: a module looks at its attributes
 REPLACED_BY: dict[str, tuple[Any, str]] = {  # each also by None
     "parameter": (Parameter, "nn.Parameter"), "module": ((Module, Parameter), "a Module"),
     "buffer": ((Tensor, Module), "a Tensor"), "attribute": (object, "anything")}
