@@ -74,7 +74,7 @@ class MultiheadAttention(Module):
         return (out if self.batch_first else transpose(out, 0, 1)), weights
 
     def extra_repr(self) -> str:
-        return f"{self.embed_dim}, num_heads={self.num_heads}"
+        return ""
 
 
 def _visible(query: Any, key: Any, padding: Any, hidden: Any, heads: int, causal: bool) -> Any:

@@ -1,12 +1,13 @@
 """Modules that hold modules: Sequential, ModuleList, ModuleDict; or parameters: ParameterList, ParameterDict."""
 
+import itertools
 import operator
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from tinygrad_lite.tensor import Tensor
 
-from .module import Module, Parameter, submodules
+from .module import Module, Parameter, framed, submodules
 
 
 class _Row(Module):
@@ -72,6 +73,14 @@ class ModuleList(_Row):
 
     def __iadd__(self, other: Iterable[Module]) -> "ModuleList":
         return self.extend(other)
+
+    def __repr__(self) -> str:
+        alike, place = [], 0
+        for text, group in itertools.groupby(map(repr, self)):
+            count = len(list(group))
+            alike.append((f"({place}): " if count == 1 else f"({place}-{place + count - 1}): {count} x ", text))
+            place += count
+        return framed(self, alike)
 
 
 class Sequential(_Row):

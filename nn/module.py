@@ -282,9 +282,15 @@ class Module:
         return ", ".join(f"{n} {list(p.shape)}" for n, p in vars(self).items() if isinstance(p, Parameter))
 
     def __repr__(self) -> str:
-        lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in submodules(self).items()]
-        body = "".join(f"\n  {line}" for line in lines) + "\n" if lines else ""
-        return f"{type(self).__name__}({self.extra_repr()}{body})"
+        return framed(self, [(f"({name}): ", repr(child)) for name, child in submodules(self).items()])
+
+
+def framed(module: Module, children: list[tuple[str, str]]) -> str:
+    """A module as PyTorch prints it: what it says of itself, and its children, each with what stands before it."""
+    lines = [extra] if (extra := module.extra_repr()) else []
+    lines += [f"{label}{text}".replace("\n", "\n  ") for label, text in children]
+    body = extra if not children else "".join(f"\n  {line}" for line in lines) + "\n"
+    return f"{type(module).__name__}({body})"
 
 
 def _once(named: Iterator[tuple[str, Any]], remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:

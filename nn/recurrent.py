@@ -173,8 +173,8 @@ class RNNBase(_Recurrent):
         return x, stack(ends), None if c is None else stack(cells)
 
     def extra_repr(self) -> str:
-        shown = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False,
-                 "proj_size": 0}
+        shown = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0,
+                 "bidirectional": False}
         differing = {name: getattr(self, name) for name, usual in shown.items() if getattr(self, name) != usual}
         return ", ".join([f"{self.input_size}, {self.hidden_size}", *(f"{k}={v}" for k, v in differing.items())])
 
@@ -248,7 +248,8 @@ class RNNCellBase(_Recurrent):
         return [s if batched else s[0] for s in (h, c)[:len(states)]]
 
     def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+        activation = ", nonlinearity=relu" if self._cell == "rnn_relu" else ""
+        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False") + activation
 
 
 class RNNCell(RNNCellBase):
