@@ -233,9 +233,13 @@ _NODES = {cell: by_hand(joint=_rule, name=cell)(_recurrence) for cell in GATES}
 def recurrence(cell, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch_sizes, reverse):
     """The hidden state of every step, and the last one and the last cell of each sequence."""
     batch, width = h.shape
-    if x.ndim != (3 if batch_sizes is None else 2) or batch != (x.shape[1] if batch_sizes is None else batch_sizes[0]):
-        raise RuntimeError(f"{cell}: x is (T, B, F), or (rows, F) with batch_sizes, and the state (B, H), not of "
-                           f"shapes {x.shape} and {h.shape}")
+    sizes = [batch] * x.shape[0] if batch_sizes is None else list(batch_sizes)
+    fits = x.ndim == 3 and x.shape[1] == batch if batch_sizes is None else x.ndim == 2 and (
+        sizes == sorted(sizes, reverse=True) and sizes[:1] == [batch] and sizes[-1] > 0
+        and steps_of(0, 0, sizes, False)[-1].stop == x.shape[0])
+    if not fits:
+        raise RuntimeError(f"{cell}: x is (T, B, F), or rows (N, F) with batch_sizes that sum to N and do not grow, and "
+                           f"the state (B, H), not of shapes {x.shape} and {h.shape}")
     rows = x if batch_sizes is not None else flatten(x, 0, 1)
     out = _NODES[cell](rows, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, batch_sizes, reverse)
     count = rows.shape[0]
@@ -247,7 +251,7 @@ def recurrence(cell, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch_sizes, reverse
         h_n = out[count - batch:]
     else:
         last = np.empty(batch, int)
-        for at in steps_of(count, batch, batch_sizes, False):
+        for at in steps_of(0, 0, sizes, False):
             last[:at.stop - at.start] = range(at.start, at.stop)
         h_n = out[last]
     return out if batch_sizes is not None else reshape(out, *x.shape[:2], width), h_n, c_n
