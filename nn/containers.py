@@ -236,6 +236,12 @@ class ParameterDict(Module, MutableMapping):
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._names))
 
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """What is held by that name; a default that is held from now on where nothing is."""
+        if name not in self:
+            self[name] = default
+        return self[name]
+
     def copy(self) -> "ParameterDict":
         """Another dict of the same parameters."""
         return ParameterDict(dict(self))
