@@ -36,7 +36,8 @@ class Keys(NamedTuple):
 
 def _own(kind: str) -> property:
     """A module's own submodules, parameters or buffers by name, to read."""
-    return property(lambda module: MappingProxyType({n: x for n, x in vars(module).items() if _kind(module, n) == kind}))
+    return property(lambda module: MappingProxyType(
+        {name: x for name, x in vars(module).items() if _kind(module, name) == kind}))
 
 
 class Module:
@@ -151,8 +152,8 @@ class Module:
 
     def named_parameters(self, prefix: str = "", recurse: bool = True,
                          remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter with its path such as `encoder.0.weight`, once unless remove_duplicate=False; without `recurse`
-        this module's own."""
+        """Every parameter with its path such as `encoder.0.weight`, once unless remove_duplicate=False;
+        without `recurse` this module's own."""
         return _once(_tensors(self, prefix, "parameter", recurse=recurse), remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
@@ -321,8 +322,8 @@ def _with_hooks(module: Module, args: tuple, kwargs: dict[str, Any]) -> Any:
         if isinstance(hook, _WithKeywords):
             new = hook.hook(module, args, kwargs)
             if new is not None and not (isinstance(new, tuple) and len(new) == 2):
-                raise RuntimeError(f"{type(module).__name__}: a forward pre-hook with kwargs gives None or (args, kwargs), "
-                                   f"not {type(new).__name__}")
+                raise RuntimeError(f"{type(module).__name__}: a forward pre-hook with kwargs gives None or (args, "
+                                   f"kwargs), not {type(new).__name__}")
             args, kwargs = (args, kwargs) if new is None else new
         else:
             new = hook(module, args)

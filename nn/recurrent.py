@@ -50,18 +50,19 @@ class _Recurrent(Module):
         """Exceptions as PyTorch's, where the input does not fit."""
         name = type(self).__name__
         if x.dtype != weight.dtype:
-            raise ValueError(f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). Convert input: "
-                             f"input.to({weight.dtype}), or convert model: model.to({x.dtype})")
+            raise ValueError(f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). Convert "
+                             f"input: input.to({weight.dtype}), or convert model: model.to({x.dtype})")
         if x.shape[-1] != weight.shape[1]:
-            raise RuntimeError(f"{name}: input has inconsistent input_size: got {x.shape[-1]} expected {weight.shape[1]}")
+            raise RuntimeError(f"{name}: input has inconsistent input_size: got {x.shape[-1]} expected "
+                               f"{weight.shape[1]}")
 
 
 class RNNBase(_Recurrent):
     """Layers of a cell (mode: "LSTM", "GRU", "RNN_TANH", "RNN_RELU"), in one direction or both.
 
-    Input (T, B, input_size), (B, T, …) with batch_first, (T, …) without a batch, or a PackedSequence; hx: initial states
-    (layers * directions, B, hidden_size), zeros unless given. Gives the hidden states of the last layer, directions side
-    by side, and h_n, the last ones of every layer and direction. Dropout is applied between layers. ValueError and
+    Input (T, B, input_size), (B, T, …) with batch_first, (T, …) without a batch, or a PackedSequence; hx: initial
+    states (layers * directions, B, hidden_size), zeros unless given. Gives the hidden states of the last layer,
+    directions side by side, and h_n, the last ones of every layer and direction. Dropout is applied between layers. ValueError and
     RuntimeError where sizes or dtypes do not fit.
     """
 
@@ -79,7 +80,7 @@ class RNNBase(_Recurrent):
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
             raise ValueError(f"{name}: dropout should be a number in range [0, 1], not {dropout}")
         if dropout and num_layers == 1:
-            warnings.warn(f"{name}: dropout is applied between layers, and there is one: dropout={dropout} does nothing",
+            warnings.warn(f"{name}: dropout is applied between layers, and there is one: {dropout} does nothing",
                           stacklevel=3)
         if proj_size and mode != "LSTM":
             raise ValueError(f"{name}: proj_size is only supported for LSTM")

@@ -50,9 +50,9 @@ class _Layer(Module):
 
 
 class TransformerEncoderLayer(_Layer):
-    """Self-attention and a feed-forward network, with residual connections: src (S, B, D), or (B, S, D) with batch_first.
+    """Self-attention and a feed-forward network, with residual connections.
 
-    activation: "relu", "gelu" or a function. Masks as in `MultiheadAttention`.
+    src (S, B, D), or (B, S, D) with batch_first; activation: "relu", "gelu" or a function. Masks as in `MultiheadAttention`.
     """
 
     def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
@@ -68,7 +68,7 @@ class TransformerEncoderLayer(_Layer):
 
 
 class TransformerDecoderLayer(_Layer):
-    """Self-attention, attention to memory, and a feed-forward network: tgt (T, B, D), memory (S, B, D), or batch first."""
+    """Self-attention, attention to memory, a feed-forward network: tgt (T, B, D), memory (S, B, D), or batch first."""
 
     def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
                  activation: str | Callable = F.relu, layer_norm_eps: float = 1e-5, batch_first: bool = False,

@@ -12,7 +12,7 @@ from .layer import linear
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}  # rows of the weights for a unit of the hidden state
 
 def steps_of(rows, batch, sizes, reverse):
-    """The rows of each step in the order of computing; sizes: how many sequences each step has, `batch` unless given."""
+    """The rows of each step in the order of computing; sizes: of how many sequences, `batch` unless given."""
     steps, start = [], 0
     for n in [batch] * (rows // batch) if sizes is None else sizes:
         steps.append(slice(start, start + n))
@@ -201,11 +201,13 @@ def _rule(g, out, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse, z
     if z is None:
         return rule_of_definition(g, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse)
     before, cells, aside = kept
-    dz, dzh, dh, dc, dout = recurrent_steps_back(g, w_hh, w_hr, z, before, cells, aside, cell, sizes, reverse, h.shape[0])
+    dz, dzh, dh, dc, dout = recurrent_steps_back(g, w_hh, w_hr, z, before, cells, aside, cell, sizes, reverse,
+                                                 h.shape[0])
     dzh = dzh if cell == "gru" else dz
     db = None if b_ih is None else sum(dz, 0)
     return (lambda: dz @ w_ih, dh, dc, lambda: dz.mT @ x, lambda: dzh.mT @ before, db,
-            db if dzh is dz else lambda: sum(dzh, 0), lambda: dout.mT @ (z[:, -aside.shape[1]:] * aside), None, None, None)
+            db if dzh is dz else lambda: sum(dzh, 0), lambda: dout.mT @ (z[:, -aside.shape[1]:] * aside),
+            None, None, None)
 
 
 def rule_of_definition(g, *args):
@@ -238,8 +240,8 @@ def recurrence(cell, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch_sizes, reverse
         sizes == sorted(sizes, reverse=True) and sizes[:1] == [batch] and sizes[-1] > 0
         and steps_of(0, 0, sizes, False)[-1].stop == x.shape[0])
     if not fits:
-        raise RuntimeError(f"{cell}: x is (T, B, F), or rows (N, F) with batch_sizes that sum to N and do not grow, and "
-                           f"the state (B, H), not of shapes {x.shape} and {h.shape}")
+        raise RuntimeError(f"{cell}: x is (T, B, F), or rows (N, F) with batch_sizes that sum to N and do not grow, "
+                           f"and the state (B, H), not of shapes {x.shape} and {h.shape}")
     rows = x if batch_sizes is not None else flatten(x, 0, 1)
     out = _NODES[cell](rows, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, batch_sizes, reverse)
     count = rows.shape[0]
@@ -261,8 +263,8 @@ def lstm(x, h, c, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, batch_sizes=None,
     """A layer of long short-term memory (Hochreiter and Schmidhuber, 1997) in one direction: (out, h_n, c_n).
 
     x (T, B, F), or rows (N, F) of which step t has batch_sizes[t]; states h (B, P) and c (B, H); out (T, B, P) or
-    (N, P). The weights w_ih (4H, F), w_hh (4H, P), b_ih and b_hh (4H,) are those of the gates i, f, g and o; w_hr (P, H)
-    projects the hidden state.
+    (N, P). The weights w_ih (4H, F), w_hh (4H, P), b_ih and b_hh (4H,) are those of the gates i, f, g and o; w_hr
+    (P, H) projects the hidden state.
     """
     return recurrence("lstm", x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch_sizes, reverse)
 

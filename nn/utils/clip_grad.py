@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,8 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, e
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not tensors:
         return Tensor(np.zeros((), np.float32))
-    total = vector_norm(stack([vector_norm(t, float(norm_type)).to(tensors[0].dtype) for t in tensors]), float(norm_type))
+    norms = [vector_norm(t, float(norm_type)).to(tensors[0].dtype) for t in tensors]
+    total = vector_norm(stack(norms), float(norm_type))
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(f"the norm of order {norm_type} of the gradients is {total.item()}: nothing is clipped; "
                            "error_if_nonfinite=False scales them all the same")

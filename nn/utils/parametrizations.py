@@ -53,7 +53,7 @@ def _scaled(weight: Any, dim: int, u: Tensor, v: Tensor) -> Any:
 
 
 class _SpectralNorm(Module):
-    """The weight divided by its largest singular value (Miyato et al., 2018); in training, of a power iteration a read."""
+    """The weight over its largest singular value (Miyato et al., 2018); in training a read is a power iteration."""
 
     def __init__(self, weight: Tensor, n_power_iterations: int = 1, dim: int = 0, eps: float = 1e-12) -> None:
         if n_power_iterations <= 0:
@@ -99,7 +99,7 @@ def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int 
     return register_parametrization(module, name, norm)
 
 
-# ---------------------------------------------------------------- the older names: weight_g, weight_v; weight_orig, weight_u
+# ---------------------------------------------------------------- the older names: weight_g, weight_v; weight_orig …
 def weight_norm_by_name(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """`parametrizations.weight_norm` with the parameters `weight_g` and `weight_v` of the module itself."""
     norm = _WeightNorm(dim)

@@ -59,16 +59,16 @@ class ParametrizationList(ModuleList):
             return
         found = self()
         if (found.shape, found.dtype) != (like.shape, like.dtype):
-            raise ValueError(f"register_parametrization: the parametrization gives {found.dtype}{list(found.shape)} for "
-                             f"{like.dtype}{list(like.shape)}; unsafe=True allows that")
+            raise ValueError(f"register_parametrization: the parametrization gives {found.dtype}{list(found.shape)} "
+                             f"for {like.dtype}{list(like.shape)}; unsafe=True allows that")
 
     @no_grad()
     def right_inverse(self, value: Tensor) -> None:
         """Set the originals to what gives this value; a module without right_inverse() is a RuntimeError."""
         for module in self:
             if not hasattr(module, "right_inverse"):
-                raise RuntimeError(f"parametrization {type(module).__name__} does not implement right_inverse: the tensor "
-                                   "that it computes cannot be set")
+                raise RuntimeError(f"parametrization {type(module).__name__} does not implement right_inverse: the "
+                                   "tensor that it computes cannot be set")
         new = self._inverse(value)
         for name, part in {"original": new}.items() if self.is_tensor else zip(self._names(new), new):
             getattr(self, name).copy_(part)
@@ -106,7 +106,8 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
         return module
     original = getattr(module, tensor_name, None)
     if not isinstance(original, Tensor) or tensor_name not in vars(module):
-        raise ValueError(f"register_parametrization: {type(module).__name__} has no parameter or buffer '{tensor_name}'")
+        raise ValueError(f"register_parametrization: {type(module).__name__} has no parameter or buffer "
+                         f"'{tensor_name}'")
     held = ParametrizationList([parametrization], original, unsafe)
     delattr(module, tensor_name)
     if not is_parametrized(module):
@@ -129,8 +130,8 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
         raise ValueError(f"remove_parametrizations: '{tensor_name}' of {type(module).__name__} has no parametrization")
     held = module.parametrizations[tensor_name]
     if not (leave_parametrized or held.is_tensor):
-        raise ValueError(f"remove_parametrizations: '{tensor_name}' is computed from several tensors, so there is none to "
-                         "leave unparametrized")
+        raise ValueError(f"remove_parametrizations: '{tensor_name}' is computed from several tensors, so there is none "
+                         "to leave unparametrized")
     with no_grad():
         value = getattr(module, tensor_name) if leave_parametrized else None
     tensor = held.original if held.is_tensor else Parameter(value, held.original0.requires_grad)

@@ -20,7 +20,7 @@ class _Packed(NamedTuple):
 class PackedSequence(_Packed):
     """The rows of the first step of all sequences, then those of the second, …: data (rows, …).
 
-    batch_sizes: how many sequences each step has; sorted_indices: which sequence of the batch is the longest, the next …
+    batch_sizes: how many sequences each step has; sorted_indices: which sequence of the batch is longest, the next …
     """
 
     __slots__ = ()
@@ -68,7 +68,7 @@ def pack_padded_sequence(input: Any, lengths: Any, batch_first: bool = False,
 
 def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0,
                         total_length: int | None = None) -> tuple[Any, Tensor]:
-    """What was packed, padded (T, B, …) and in its first order, and the lengths (B,); total_length: of how many steps."""
+    """What was packed, padded (T, B, …) and in its first order, and the lengths (B,); total_length: how many steps."""
     sizes = unbox(sequence.batch_sizes)
     steps, batch = len(sizes), int(sizes[0])
     if total_length is not None and total_length < steps:
