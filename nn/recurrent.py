@@ -62,7 +62,8 @@ class RNNBase(_Recurrent):
 
     Input (T, B, input_size), (B, T, …) with batch_first, (T, …) without a batch, or a PackedSequence; hx: initial
     states (layers * directions, B, hidden_size), zeros unless given. Gives the hidden states of the last layer,
-    directions side by side, and h_n, the last ones of every layer and direction. Dropout is applied between layers. ValueError and
+    directions side by side, and h_n, the last ones of every layer and direction. Dropout is applied between layers.
+    ValueError and
     RuntimeError where sizes or dtypes do not fit.
     """
 
@@ -113,10 +114,9 @@ class RNNBase(_Recurrent):
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
         packed = isinstance(input, PackedSequence)
         x = input.data if packed else input
-        sizes, order, back = None, None, None
-        if packed:
-            sizes, order, back = tuple(unbox(input.batch_sizes).tolist()), input.sorted_indices, input.unsorted_indices
-        elif x.ndim not in (2, 3):
+        sizes: Any = tuple(unbox(input.batch_sizes).tolist()) if packed else None
+        order, back = (input.sorted_indices, input.unsorted_indices) if packed else (None, None)
+        if not packed and x.ndim not in (2, 3):
             raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {x.ndim}D tensor instead")
         batched = packed or x.ndim == 3
         if not batched:
@@ -124,12 +124,12 @@ class RNNBase(_Recurrent):
         elif self.batch_first and not packed:
             x = transpose(x, 0, 1)
         self._refuse(x, self.weight_ih_l0)
-        states = self._states(x, hx, sizes[0] if packed else x.shape[1], batched)
+        h, c = self._states(x, hx, sizes[0] if packed else x.shape[1], batched)
         if order is not None and hx is not None:
-            states = [s if s is None else s[:, order] for s in states]
+            h, c = h[:, order], c if c is None else c[:, order]
         if not packed and not x.shape[0]:
             raise RuntimeError(f"{type(self).__name__}: Expected sequence length to be larger than 0 in RNN")
-        x, h_n, c_n = self._layers(x, *states, sizes)
+        x, h_n, c_n = self._layers(x, h, c, sizes)
         if back is not None:
             h_n, c_n = h_n[:, back], c_n if c_n is None else c_n[:, back]
         if not batched:
@@ -163,11 +163,13 @@ class RNNBase(_Recurrent):
             outs = []
             for reverse in range(1 + self.bidirectional):
                 at, suffix = layer * (1 + self.bidirectional) + reverse, self._suffix(layer, reverse)
-                weights = [getattr(self, name + suffix, None) for name in
-                           ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")]
-                out, end, cell = recurrence(self.mode.lower(), x, h[at], c if c is None else c[at], *weights, sizes,
-                                            bool(reverse))
-                outs.append(out), ends.append(end), cells.append(cell)
+                w_ih, w_hh, b_ih, b_hh, w_hr = (getattr(self, name + suffix, None) for name in (
+                    "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
+                out, end, cell = recurrence(self.mode.lower(), x, h[at], None if c is None else c[at], w_ih, w_hh, b_ih,
+                                            b_hh, w_hr, sizes, bool(reverse))
+                outs.append(out)
+                ends.append(end)
+                cells.append(cell)
             x = cat(outs, -1) if self.bidirectional else outs[0]
             if self.dropout and layer < self.num_layers - 1:
                 x = F.dropout(x, self.dropout, self.training)
@@ -244,8 +246,8 @@ class RNNCellBase(_Recurrent):
             if s.shape[0] != x.shape[0]:
                 raise RuntimeError(f"{name}: Input batch size {x.shape[0]} doesn't match hidden{i} batch size "
                                    f"{s.shape[0]}")
-        h, _, c = recurrence(self._cell, x, *states, *[None] * (2 - len(states)), self.weight_ih, self.weight_hh,
-                             self.bias_ih, self.bias_hh, None, (x.shape[0],), True)
+        h, _, c = recurrence(self._cell, x, states[0], states[1] if len(states) > 1 else None, self.weight_ih,
+                             self.weight_hh, self.bias_ih, self.bias_hh, None, (x.shape[0],), True)
         return [s if batched else s[0] for s in (h, c)[:len(states)]]
 
     def extra_repr(self) -> str:

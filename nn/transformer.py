@@ -52,7 +52,8 @@ class _Layer(Module):
 class TransformerEncoderLayer(_Layer):
     """Self-attention and a feed-forward network, with residual connections.
 
-    src (S, B, D), or (B, S, D) with batch_first; activation: "relu", "gelu" or a function. Masks as in `MultiheadAttention`.
+    src (S, B, D), or (B, S, D) with batch_first; activation: "relu", "gelu" or a function. Masks as in
+    `MultiheadAttention`.
     """
 
     def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
