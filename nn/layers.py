@@ -80,6 +80,20 @@ class Dropout(Module):
         return f"p={self.p}"
 
 
+class LayerNorm(Module):
+    """Mean 0 and variance 1 over the last dimensions, then weight and bias (Ba et al., 2016)."""
+
+    def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True,
+                 bias: bool = True) -> None:
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.weight = Parameter(np.ones(self.normalized_shape, np.float32)) if elementwise_affine else None
+        self.bias = Parameter(np.zeros(self.normalized_shape, np.float32)) if elementwise_affine and bias else None
+
+    def forward(self, x: Any) -> Any:
+        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+
 class Flatten(Module):
     """Merge the dimensions from start_dim to end_dim: by default all but the batch's."""
 

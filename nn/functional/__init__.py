@@ -52,6 +52,7 @@ from .loss import (
     triplet_margin_loss,
 )
 from .pooling import adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
+from .recurrent import gru, lstm, rnn_relu, rnn_tanh
 from .similarity import cosine_sim_matrix, cosine_top_k
 
 spellings.spell(globals())
