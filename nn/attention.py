@@ -42,7 +42,8 @@ class MultiheadAttention(Module):
         self.register_parameter("in_proj_weight", weight(3 * embed_dim, embed_dim) if one else None)
         for name, width in (("q", embed_dim), ("k", self.kdim), ("v", self.vdim)):
             self.register_parameter(f"{name}_proj_weight", None if one else weight(embed_dim, width))
-        self.register_parameter("in_proj_bias", Parameter(np.zeros(3 * embed_dim, get_default_dtype())) if bias else None)
+        zeros = Parameter(np.zeros(3 * embed_dim, get_default_dtype())) if bias else None
+        self.register_parameter("in_proj_bias", zeros)
         for name in ("bias_k", "bias_v"):
             row = Parameter(np.empty((1, 1, embed_dim), get_default_dtype()))
             self.register_parameter(name, init.xavier_normal_(row) if add_bias_kv else None)

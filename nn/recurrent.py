@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import cat, stack, transpose
+from tinygrad_lite.settings import get_default_dtype
 
 from . import functional as F
 from . import init
@@ -26,7 +27,7 @@ def _weights(module: Module, suffix: str, cell: str, inputs: int, hidden: int, b
             if not suffix:
                 module.register_parameter(name, None)
         elif projected or name != "weight_hr":
-            setattr(module, name + suffix, Parameter(np.empty(shape, np.float32)))
+            setattr(module, name + suffix, Parameter(np.empty(shape, get_default_dtype())))
 
 
 def _cell_of(name: str, nonlinearity: str) -> str:
