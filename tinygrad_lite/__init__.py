@@ -2,7 +2,7 @@
 
 import numpy as _np
 
-from . import autograd, data, distributions, estimators, linalg, nn, ops, optim, random
+from . import autograd, data, distributions, estimators, linalg, nn, ops, optim, random, sparse
 from .compiler import compile
 from .creation import (
     arange,
@@ -25,6 +25,25 @@ from .creation import (
     triu_indices,
     zeros,
     zeros_like,
+)
+from .devices import (
+    accelerator,
+    amp,
+    are_deterministic_algorithms_enabled,
+    autocast,
+    backends,
+    cpu,
+    cuda,
+    get_default_device,
+    get_float32_matmul_precision,
+    is_autocast_enabled,
+    mps,
+    set_default_device,
+    set_float32_matmul_precision,
+    set_num_interop_threads,
+    set_num_threads,
+    use_deterministic_algorithms,
+    xpu,
 )
 from .engine import return_types
 from .engine.dtypes import result_type
@@ -94,6 +113,7 @@ from .settings import (
     set_default_dtype,
     set_printoptions,
 )
+from .sparse import sparse_coo_tensor
 from .tensor import Tensor
 from .textbook import derive
 from .view import Tape, draw, explore, study

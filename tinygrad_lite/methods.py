@@ -58,6 +58,11 @@ def cpu(self: Tensor) -> Tensor:
     return self
 
 
+def to_dense(self: Tensor) -> Tensor:
+    """The tensor itself: all are dense (see sparse.py)."""
+    return self
+
+
 def cuda(self: Tensor, device: Any = "cuda") -> Tensor:
     """A RuntimeError: there is no other device than the cpu."""
     return self.to(device=device)
@@ -228,6 +233,8 @@ for _method in (
         is_same_size, is_contiguous, element_size, stride, data_ptr, get_device, pin_memory, fill_diagonal_, detach_,
         is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
     setattr(Tensor, _method.__name__, _method)
+for _name in ("to_dense", "to_sparse", "coalesce"):
+    setattr(Tensor, _name, to_dense)
 for _name, _op in ops.VOCABULARY.items():
     if _op.__module__ in (elementwise.__name__, transcendental.__name__) and _name not in NO_CHANGE or _name in OTHERS:
         setattr(Tensor, _name + "_", in_place(_op))
@@ -243,6 +250,7 @@ PROPERTIES = {
     "is_cpu": (lambda self: True, "Whether it is on the cpu: always."),
     "H": (lambda self: self.t(), "A matrix transposed: its numbers are real."),
     "mH": (lambda self: self.mT, "The last two dimensions swapped: its numbers are real."),
+    "is_sparse": (lambda self: False, "Whether it is kept without its zeros: never."),
     "is_cuda": (lambda self: False, "Whether it is on a GPU: never."),
     "nbytes": (lambda self: self.array.nbytes, "The bytes of its elements."),
     "itemsize": (element_size, "The bytes of one element.")}

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .engine.values import unbox
+from .ops.arguments import device
 from .tensor import Tensor
 
 DTYPES = {"BOOL": np.bool_, "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "I8": np.int8,
@@ -133,12 +134,15 @@ def _nameless(folder: Path) -> BinaryIO | None:
         return None
 
 
-def load(path: str | Path) -> dict[Any, Any]:
+def load(path: str | Path, map_location: Any = None, weights_only: bool = True) -> dict[Any, Any]:
     """Read a state dict: arrays as Tensors, everything else as it was saved; bfloat16 becomes float32, exactly.
 
-    A pickle, a truncated or damaged file, and a dtype that no Tensor has are RuntimeErrors that say so.
+    A pickle, a truncated or damaged file, and a dtype that no Tensor has are RuntimeErrors that say so. PyTorch's
+    map_location is the CPU; weights_only changes nothing, for a file holds data alone.
     """
     from safetensors import SafetensorError, deserialize
+    if isinstance(map_location, str):
+        device(map_location)
     content = Path(path).read_bytes()
     try:
         entries = deserialize(content)

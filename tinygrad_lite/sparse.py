@@ -1,0 +1,50 @@
+"""PyTorch's names for sparse tensors of toy graph models; underneath they are dense, and take a dense one's memory."""
+
+from typing import Any
+
+import numpy as np
+
+from . import ops
+from .creation import tensor
+from .engine.values import as_array
+from .ops import index_put, matmul
+from .tensor import Tensor
+
+
+def sparse_coo_tensor(indices: Any, values: Any, size: Any = None, dtype: Any = None,
+                      requires_grad: bool = False) -> Tensor:
+    """The dense tensor of that size that holds values (n, …) at indices (d, n), summed where one is named twice.
+
+    size: as small as holds them unless given. A place outside is an IndexError.
+    """
+    places = as_array(indices)
+    if not isinstance(values, Tensor) or dtype is not None or requires_grad:
+        values = tensor(values, dtype=dtype, requires_grad=requires_grad)
+    if places.ndim != 2 or values.ndim < 1 or places.shape[1] != values.shape[0]:
+        raise ValueError(f"sparse_coo_tensor: indices (d, n) and values (n, …) belong together, not shapes "
+                         f"{places.shape} and {values.shape}")
+    shape = (*(places.max(1, initial=-1) + 1), *values.shape[1:]) if size is None else tuple(size)
+    outside = (places < 0) | (places >= np.array(shape[: len(places)]).reshape(-1, 1))
+    if outside.any():
+        raise IndexError(f"sparse_coo_tensor: {places[outside][0]} is outside of the size {shape}")
+    return index_put(np.zeros(shape, values.dtype), tuple(places.astype(np.int64)), values, True)
+
+
+def mm(x: Any, y: Any) -> Any:
+    """The matrix product, as `matmul`."""
+    return matmul(x, y)
+
+
+def addmm(x: Any, mat1: Any, mat2: Any) -> Any:
+    """x + mat1 @ mat2"""
+    return x + matmul(mat1, mat2)
+
+
+def sum(x: Any, dim: Any = None) -> Any:
+    """The sum, as of any tensor."""
+    return x.sum(dim)
+
+
+def softmax(x: Any, dim: int) -> Any:
+    """exp(x) / sum(exp(x)) along dim over what is not 0; 0 elsewhere."""
+    return ops.where(x == 0, 0.0, ops.softmax(ops.where(x == 0, -np.inf, x), dim))
