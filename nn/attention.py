@@ -9,7 +9,7 @@ from tinygrad_lite.ops import chunk, mean, reshape, transpose
 
 from . import init
 from .functional.attention import multi_head_attention_forward, narrowed
-from .layers import Linear
+from .linear import Linear
 from .module import Module, Parameter
 
 

@@ -106,6 +106,15 @@ def kaiming_normal_(t: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: 
     return normal_(t, 0.0, _kaiming_std(t, a, mode, nonlinearity))
 
 
+def within_fan_(weight: Any, bias: Any = None) -> None:
+    """PyTorch's beginning of linear maps and convolutions: uniform within 1 / sqrt(fan in), the bias too."""
+    kaiming_uniform_(weight, math.sqrt(5))
+    if bias is not None:
+        fan_in = fans(weight)[0]
+        bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+        uniform_(bias, -bound, bound)
+
+
 def orthogonal_(t: Any, gain: float = 1.0) -> Any:
     """A (half-)orthogonal matrix, uniformly drawn (Saxe et al., 2014); later dimensions are flattened."""
     if t.ndim < 2:

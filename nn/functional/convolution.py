@@ -164,6 +164,15 @@ def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
                           groups), 2)
 
 
+@batched(3)
+def conv_transpose1d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """`conv_transpose2d` along one dimension: x (N, C, L), weight (C, O / groups, K) -> (N, O, OL)."""
+    if weight.ndim != 3:
+        raise RuntimeError(f"conv_transpose1d: needs a weight of 3 dimensions, not of shape {weight.shape}")
+    return squeeze(conv_transpose2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, (1, one(stride)), (0, one(padding)),
+                                    (0, one(output_padding)), groups, (1, one(dilation))), 2)
+
+
 def one(value):
     return value if isinstance(value, int) else value[0]
 
