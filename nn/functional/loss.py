@@ -100,6 +100,9 @@ def _rows(name, input, target, ignore_index):
 
 def _nll(rows, target, counted, shape, weight, reduction):
     """Of log-probabilities (M, C): minus the one of the target, weighted; the mean is over the weights."""
+    if weight is not None and (weight.shape != rows.shape[1:] or weight.dtype != rows.dtype):
+        raise RuntimeError(f"nll_loss: the weight has the {rows.shape[1]} classes and the dtype {rows.dtype} of the input, "
+                           f"not shape {weight.shape} and {weight.dtype}")
     if counted is not None:
         target = np.where(counted, target, 0)
     w = np.ones(len(target), rows.dtype) if weight is None else unbox(weight)[target]
@@ -229,8 +232,8 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
         empty = (unbox(target) == -math.inf) & ~np.isnan(unbox(input))
         loss = weighted(where(empty, 0.0, target - input), exp(target))
     else:
-        logs = log(where(target > 0, target, 1.0))
-        loss = where(target > 0, target * logs, 0.0) - weighted(input, target)
+        logs = log(where(target == 0, 1.0, target))  # NaN of what is no probability
+        loss = where(target == 0, 0.0, target * logs) - weighted(input, target)
     if reduction == "batchmean" and size_average is reduce is None:
         return sum(loss) / input.shape[0] if input.ndim else sum(loss)
     return reduced(loss, reduction, size_average, reduce)

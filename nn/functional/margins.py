@@ -6,7 +6,7 @@ import numpy as np
 
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.values import as_array, unbox
-from tinygrad_lite.ops import abs, clamp, exp, getitem, log, mean, minimum, reshape, sum, unsqueeze, where
+from tinygrad_lite.ops import clamp, exp, getitem, log, mean, minimum, reshape, sum, unsqueeze, where
 
 from .activation import cosine_similarity, logsigmoid, pairwise_distance
 from .loss import reduced, same_shape
@@ -33,7 +33,7 @@ def margin_ranking_loss(input1, input2, target, margin=0.0, size_average=None, r
     if not input1.ndim == input2.ndim == target.ndim:
         raise RuntimeError(f"margin_ranking_loss: inputs of shapes {input1.shape} and {input2.shape} and a target of "
                            f"shape {target.shape} differ in dimensions")
-    return reduced(clamp(margin - target * (input1 - input2), min=0), reduction, size_average, reduce)
+    return reduced(clamp(margin + -target * (input1 - input2), min=0), reduction, size_average, reduce)
 
 
 @in_float32
@@ -79,18 +79,17 @@ def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_fu
 
 # ---------------------------------------------------------------- several classes
 def _rows_of(name, input, target, several):
-    """input as (N, C), target as an array (N,), or (N, C) for several classes; and whether there is a batch."""
-    target = as_array(target)
+    """input as (N, C), target as an array (N,), or (N, C) for several classes."""
+    target, classes = as_array(target), input.shape[-1] if input.ndim else 1
     expected = input.shape if several else input.shape[:-1]
-    if input.ndim not in (1, 2) or not input.shape[-1] or target.shape != expected:
+    if input.ndim > 2 or not classes or target.shape not in (expected, expected or (1,)):
         raise RuntimeError(f"{name}: an input (N, C) or (C,) needs a target of shape {expected}, not {target.shape}; "
                            f"the input's shape is {input.shape}")
     if target.dtype.kind not in "iu":
         raise TypeError(f"{name}: the target holds class indices, so whole numbers, not {target.dtype}")
-    if target.size and not -several <= target.min() <= target.max() < input.shape[-1]:
-        raise IndexError(f"{name}: the target holds an index outside the {input.shape[-1]} classes")
-    rows = input if input.ndim == 2 else unsqueeze(input, 0)
-    return rows, target.reshape(-1, input.shape[-1]) if several else target.reshape(-1)
+    if target.size and not -several <= target.min() <= target.max() < classes:
+        raise IndexError(f"{name}: the target holds an index outside the {classes} classes")
+    return reshape(input, -1, classes), target.reshape(-1, classes) if several else target.reshape(-1)
 
 
 @in_float32

@@ -96,6 +96,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
     In training the batch's statistics are used, and moved into the running ones by `momentum` (in place);
     otherwise the running ones.
     """
+    if not eps > 0:
+        raise ValueError(f"batch_norm: eps is above 0, not {eps}")
     dims = tuple(d for d in range(x.ndim) if d != 1)
     weight, bias = _channels(weight, x.ndim), _channels(bias, x.ndim)
     if not training and running_mean is not None:
@@ -106,7 +108,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
     count = math.prod(x.shape[d] for d in dims)
     if training and count == 1:
         raise ValueError(f"batch_norm: training needs more than one value a channel, not shape {x.shape}")
-    if training and running_mean is not None:
+    if training and running_mean is not None and count:
         _move(running_mean, mean(unbox(x), dims), momentum)
         _move(running_var, var(unbox(x), dims), momentum)
     return _batch_norm(x, weight, bias, dims, eps, True)
@@ -136,7 +138,7 @@ def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
     if x.ndim < 3:
         raise ValueError(f"local_response_norm: needs an input of at least 3 dimensions, not of shape {x.shape}")
     if 0 in x.shape:
-        return x * 1.0
+        return x
     squares = reshape(x * x, x.shape[0], 1, x.shape[1], -1)  # (N, 1, C, the rest)
     squares = pad(squares, (0, 0, size // 2, (size - 1) // 2))
     means = reshape(avg_pool2d(squares, (size, 1), 1), x.shape)
