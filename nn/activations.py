@@ -8,6 +8,11 @@ from .functional.activation import implicit_dim
 from .layer import Layer, weights
 from .module import Module
 
+__all__ = [
+    "CELU", "ELU", "GELU", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid",
+    "Mish", "ReLU", "ReLU6", "RReLU", "SELU", "SiLU", "Sigmoid", "Softmin", "Softplus", "Softshrink", "Softsign",
+    "Tanh", "Tanhshrink", "Threshold", "Softmax", "LogSoftmax", "Softmax2d", "PReLU"]
+
 
 class CELU(Layer, function=F.celu): ...
 class ELU(Layer, function=F.elu): ...

@@ -8,6 +8,8 @@ from . import init
 from .layer import weights
 from .module import Module
 
+__all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
+
 MODES = ("zeros", "reflect", "replicate", "circular")
 
 
@@ -97,7 +99,8 @@ class _ConvTranspose(_Conv):
 
     def forward(self, input: Any, output_size: Any = None) -> Any:
         extra = self.output_padding if output_size is None else self._extra(input, tuple(output_size))
-        return self._function(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
+        return self._function(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
+                              self.dilation)
 
     def _extra(self, input: Any, asked: tuple[int, ...]) -> tuple[int, ...]:
         """The output_padding that gives an output_size, with or without batch and channels."""

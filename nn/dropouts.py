@@ -4,6 +4,8 @@ from . import functional as F
 from .functional.dropouts import check_probability
 from .layer import Layer
 
+__all__ = ["Dropout", "Dropout1d", "Dropout2d", "AlphaDropout", "FeatureAlphaDropout"]
+
 
 class _Dropout(Layer, shown="p={p}, inplace={inplace}"):
     def settle(self) -> None:

@@ -7,38 +7,47 @@ from . import init
 from .layer import weights
 from .module import Module, Parameter
 
+__all__ = ["Embedding", "EmbeddingBag"]
+
 
 class _Table(Module):
     """Rows that whole numbers name: what embeddings have in common."""
 
+    num_embeddings: int
+    embedding_dim: int
     padding_idx: int | None
+    max_norm: float | None
+    norm_type: float
+    scale_grad_by_freq: bool
+    sparse: bool
     mode: str | None = None
 
-    def _hold(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None, max_norm: float | None,
-              norm_type: float, scale_grad_by_freq: bool, sparse: bool, weight: Any, frozen: bool, device: Any,
-              dtype: Any) -> None:
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(f"{type(self).__name__}: padding_idx {padding_idx} is not one of {num_embeddings} rows")
-        if weight is not None and weight.shape != (num_embeddings, embedding_dim):
-            raise ValueError(f"{type(self).__name__}: a weight of shape {weight.shape} is not "
-                             f"{(num_embeddings, embedding_dim)}")
-        if sparse:
+    def _hold(self, weight: Any, device: Any, dtype: Any, **settings: Any) -> None:
+        for name, value in settings.items():
+            setattr(self, name, value)
+        shape, row = (self.num_embeddings, self.embedding_dim), self.padding_idx
+        if row is not None and not -shape[0] <= row < shape[0]:
+            raise ValueError(f"{type(self).__name__}: padding_idx {row} is not one of {shape[0]} rows")
+        if weight is not None and weight.shape != shape:
+            raise ValueError(f"{type(self).__name__}: a weight of shape {weight.shape} is not {shape}")
+        if self.sparse:
             raise NotImplementedError(f"{type(self).__name__}: gradients are dense; leave sparse=True out")
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
-        self.max_norm, self.norm_type, self.scale_grad_by_freq = max_norm, norm_type, scale_grad_by_freq
-        self.sparse = sparse
+        self.padding_idx = None if row is None else row % shape[0]
+        self.weight = weights(*shape, device=device, dtype=dtype) if weight is None else Parameter(weight)
         if weight is None:
-            self.weight = weights(num_embeddings, embedding_dim, device=device, dtype=dtype)
             self.reset_parameters()
-        else:
-            self.weight = Parameter(weight, requires_grad=not frozen)
 
     def reset_parameters(self) -> None:
         """Normal numbers; zeros in the row padding_idx."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             init.zeros_(self.weight.detach()[self.padding_idx])
+
+    @classmethod
+    def _of(cls, embeddings: Any, freeze: bool, **settings: Any) -> Any:
+        if embeddings.ndim != 2:
+            raise ValueError(f"from_pretrained: the table has 2 dimensions, not shape {embeddings.shape}")
+        return cls(*embeddings.shape, _weight=embeddings, **settings).requires_grad_(not freeze)
 
     def extra_repr(self) -> str:
         defaults = {"padding_idx": None, "max_norm": None, "norm_type": 2.0, "scale_grad_by_freq": False, "mode": None}
@@ -57,15 +66,18 @@ class Embedding(_Table):
                  max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
                  sparse: bool = False, _weight: Any = None, _freeze: bool = False, device: Any = None,
                  dtype: Any = None) -> None:
-        self._hold(num_embeddings, embedding_dim, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, _weight,
-                   _freeze, device, dtype)
+        self._hold(_weight, device, dtype, num_embeddings=num_embeddings, embedding_dim=embedding_dim,
+                   padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type,
+                   scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
+        self.weight.requires_grad_(not _freeze)
 
     @classmethod
     def from_pretrained(cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None,
                         max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
                         sparse: bool = False) -> "Embedding":
         """Of a table (num_embeddings, embedding_dim), which is not trained unless freeze=False."""
-        return cls(*_sizes(embeddings), padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
+        return cls._of(embeddings, freeze, padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type,
+                       scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
 
     def forward(self, input: Any) -> Any:
         return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq)
@@ -78,25 +90,20 @@ class EmbeddingBag(_Table):
                  scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, _weight: Any = None,
                  include_last_offset: bool = False, padding_idx: int | None = None, device: Any = None,
                  dtype: Any = None) -> None:
-        self.mode, self.include_last_offset = mode, include_last_offset
-        self._hold(num_embeddings, embedding_dim, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, _weight,
-                   False, device, dtype)
+        self.include_last_offset = include_last_offset
+        self._hold(_weight, device, dtype, num_embeddings=num_embeddings, embedding_dim=embedding_dim,
+                   padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type,
+                   scale_grad_by_freq=scale_grad_by_freq, sparse=sparse, mode=mode)
 
     @classmethod
-    def from_pretrained(cls, embeddings: Any, freeze: bool = True, max_norm: float | None = None, norm_type: float = 2.0,
-                        scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
-                        include_last_offset: bool = False, padding_idx: int | None = None) -> "EmbeddingBag":
+    def from_pretrained(cls, embeddings: Any, freeze: bool = True, max_norm: float | None = None,
+                        norm_type: float = 2.0, scale_grad_by_freq: bool = False, mode: str = "mean",
+                        sparse: bool = False, include_last_offset: bool = False,
+                        padding_idx: int | None = None) -> "EmbeddingBag":
         """Of a table (num_embeddings, embedding_dim), which is not trained unless freeze=False."""
-        made = cls(*_sizes(embeddings), max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings,
-                   include_last_offset, padding_idx)
-        return made.requires_grad_(not freeze)  # type: ignore[return-value]
+        return cls._of(embeddings, freeze, max_norm=max_norm, norm_type=norm_type, mode=mode, padding_idx=padding_idx,
+                       scale_grad_by_freq=scale_grad_by_freq, sparse=sparse, include_last_offset=include_last_offset)
 
     def forward(self, input: Any, offsets: Any = None, per_sample_weights: Any = None) -> Any:
         return F.embedding_bag(input, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq,
                                self.mode, False, per_sample_weights, self.include_last_offset, self.padding_idx)
-
-
-def _sizes(embeddings: Any) -> tuple[int, int]:
-    if embeddings.ndim != 2:
-        raise ValueError(f"from_pretrained: the table has 2 dimensions, not shape {embeddings.shape}")
-    return embeddings.shape

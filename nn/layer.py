@@ -18,9 +18,9 @@ class Layer(Module):
 
         class ELU(Layer, function=F.elu): ...
 
-    is made by ELU(alpha=1.0, inplace=False), as F.elu is called, and gives F.elu(input, alpha=…, inplace=…). `inputs` is
-    how many of the function's arguments forward() takes; the others are settings, in this order unless `settings` names
-    them. `training` is the module's own. `shown` is what repr shows in the parentheses.
+    is made by ELU(alpha=1.0, inplace=False) and gives F.elu(input, alpha=…, inplace=…). `inputs` is how many of the
+    function's arguments forward() takes; the others are settings, in this order unless `settings` names them.
+    `training` is the module's own. `shown` is what repr shows in the parentheses.
     """
 
     _function: Callable

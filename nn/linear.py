@@ -8,6 +8,8 @@ from . import init
 from .layer import weights
 from .module import Module
 
+__all__ = ["Identity", "Linear", "Bilinear"]
+
 
 class Identity(Module):
     """The input itself, whatever the arguments."""
@@ -62,5 +64,5 @@ class Bilinear(Module):
         return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
-                f"bias={self.bias is not None}")
+        return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+                f"out_features={self.out_features}, bias={self.bias is not None}")

@@ -11,6 +11,10 @@ from . import init
 from .layer import Layer, weights
 from .module import Module, Parameter
 
+__all__ = [
+    "LocalResponseNorm", "LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm1d", "BatchNorm2d", "InstanceNorm1d",
+    "InstanceNorm2d"]
+
 
 class LocalResponseNorm(Layer, function=F.local_response_norm, shown="{size}, alpha={alpha}, beta={beta}, k={k}"): ...
 
@@ -117,8 +121,8 @@ class _Running(_Norm):
 
     def _check(self, input: Any) -> None:
         if input.ndim not in self._dims:
-            raise ValueError(f"{type(self).__name__}: needs an input of {' or '.join(map(str, self._dims))} dimensions, "
-                             f"not of shape {input.shape}")
+            raise ValueError(f"{type(self).__name__}: needs an input of {' or '.join(map(str, self._dims))} "
+                             f"dimensions, not of shape {input.shape}")
 
     def extra_repr(self) -> str:
         return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
@@ -152,7 +156,8 @@ class BatchNorm2d(_BatchNorm):
 
 class _InstanceNorm(_Running):
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = False,
-                 track_running_stats: bool = False, device: Any = None, dtype: Any = None, *, bias: bool = True) -> None:
+                 track_running_stats: bool = False, device: Any = None, dtype: Any = None, *,
+                 bias: bool = True) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def forward(self, input: Any) -> Any:

@@ -6,6 +6,10 @@ from typing import Any
 from . import functional as F
 from .layer import Layer
 
+__all__ = [
+    "CircularPad1d", "CircularPad2d", "ConstantPad1d", "ConstantPad2d", "ReflectionPad1d", "ReflectionPad2d",
+    "ReplicationPad1d", "ReplicationPad2d", "ZeroPad1d", "ZeroPad2d"]
+
 
 def _constant(x: Any, padding: Any, value: Any) -> Any:
     """A border of one value: padding is (left, right) of the last dimension, then of the one before, or one number."""
@@ -17,15 +21,18 @@ def _zero(x: Any, padding: Any) -> Any:
     return F.pad(x, padding)
 
 
+WIDTHS = "(left, right) of the last dimension, then of the one before, or one number"
+
+
 def _mode(mode: str, border: str) -> Callable:
     def pad(x: Any, padding: Any) -> Any:
         dims = len(padding) // 2
         if x.ndim not in (dims + 1, dims + 2):
-            raise ValueError(f"pad: {mode} padding {padding} needs an input of {dims + 1} or {dims + 2} dimensions, not "
-                             f"of shape {x.shape}")
+            raise ValueError(f"pad: {mode} padding {padding} needs an input of {dims + 1} or {dims + 2} dimensions, "
+                             f"not of shape {x.shape}")
         return F.pad(x, padding, mode)
 
-    pad.__doc__ = f"A border of {border}: padding is (left, right) of the last dimension, then of the one before, or one number."
+    pad.__doc__ = f"A border of {border}: padding is {WIDTHS}."
     return pad
 
 

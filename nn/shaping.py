@@ -5,6 +5,8 @@ from tinygrad_lite.ops import flatten, unflatten
 from . import functional as F
 from .layer import Layer
 
+__all__ = ["Flatten", "Unflatten", "Fold", "Unfold", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle"]
+
 
 def _flatten(x, start_dim=1, end_dim=-1):  # type: ignore[no-untyped-def]
     """Merge the dimensions from start_dim to end_dim: by default all but the batch's."""

@@ -36,6 +36,11 @@ from tinygrad_lite.ops import (
 )
 from tinygrad_lite.ops.arguments import along
 
+__all__ = [
+    "cdist", "celu", "cosine_similarity", "elu", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid",
+    "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish", "normalize", "pairwise_distance", "prelu", "relu",
+    "relu6", "rrelu", "selu", "silu", "softmin", "softplus", "softshrink", "softsign", "tanhshrink", "threshold"]
+
 TILE = 1 << 14  # elements: a few arrays of them stay in the second-level cache
 
 

@@ -11,6 +11,8 @@ from tinygrad_lite.engine.mode import opaque
 from tinygrad_lite.engine.tape import primitive
 from tinygrad_lite.ops import matmul, pad, permute, reshape, squeeze, unsqueeze
 
+__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "fold", "unfold"]
+
 
 def pair(value):
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)

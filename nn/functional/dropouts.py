@@ -6,6 +6,8 @@ import inspect
 from tinygrad_lite import random
 from tinygrad_lite.inplace import or_in_place
 
+__all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_alpha_dropout"]
+
 
 def check_probability(name, p):
     """ValueError unless 0 <= p <= 1."""
@@ -59,7 +61,7 @@ def dropout1d(x, p):
 
 @_dropout(True)
 def dropout2d(x, p):
-    """Whole channels of x (N, C, H, W) 0 with probability p; of three dimensions the first is the batch, as in PyTorch."""
+    """Whole channels of x (N, C, H, W) 0 with probability p; of three dimensions the first is the batch."""
     return x * dropout_factor(_channels("dropout2d", x, 2, 2), p, x.dtype)
 
 

@@ -8,6 +8,8 @@ from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import einsum, flatten, getitem, index_add, max, outer, place, vector_norm, where
 from tinygrad_lite.ops.arguments import all_inside, outside
 
+__all__ = ["bilinear", "embedding", "embedding_bag", "linear"]
+
 
 def _linear_weight(g, out, x, weight, bias):
     if x.ndim == 2:

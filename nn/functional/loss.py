@@ -30,6 +30,10 @@ from tinygrad_lite.ops.arguments import all_inside, outside
 
 from .activation import hardtanh, logsigmoid
 
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div", "l1_loss",
+    "mse_loss", "nll_loss", "smooth_l1_loss"]
+
 
 def reduction_of(reduction, size_average, reduce):
     """The reduction that is asked for; PyTorch's former arguments go before where they are given."""
@@ -101,8 +105,8 @@ def _rows(name, input, target, ignore_index):
 def _nll(rows, target, counted, shape, weight, reduction):
     """Of log-probabilities (M, C): minus the one of the target, weighted; the mean is over the weights."""
     if weight is not None and (weight.shape != rows.shape[1:] or weight.dtype != rows.dtype):
-        raise RuntimeError(f"nll_loss: the weight has the {rows.shape[1]} classes and the dtype {rows.dtype} of the input, "
-                           f"not shape {weight.shape} and {weight.dtype}")
+        raise RuntimeError(f"nll_loss: the weight has shape {rows.shape[1:]} and dtype {rows.dtype} as the input, not "
+                           f"{weight.shape} and {weight.dtype}")
     if counted is not None:
         target = np.where(counted, target, 0)
     w = np.ones(len(target), rows.dtype) if weight is None else unbox(weight)[target]

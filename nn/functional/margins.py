@@ -11,6 +11,11 @@ from tinygrad_lite.ops import clamp, exp, getitem, log, mean, minimum, reshape, 
 from .activation import cosine_similarity, logsigmoid, pairwise_distance
 from .loss import reduced, same_shape
 
+__all__ = [
+    "cosine_embedding_loss", "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss",
+    "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss", "soft_margin_loss",
+    "triplet_margin_loss", "triplet_margin_with_distance_loss"]
+
 
 # ---------------------------------------------------------------- two classes, 1 and -1
 @in_float32
@@ -100,10 +105,9 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     rows, classes = _rows_of("multi_margin_loss", input, target, False)
     if weight is not None and weight.shape != rows.shape[1:]:
         raise RuntimeError(f"multi_margin_loss: the weight has shape {rows.shape[1:]}, not {weight.shape}")
-    at = np.arange(len(classes)), classes
-    others = np.ones(rows.shape, bool)
-    others[at] = False
-    short = clamp(margin - unsqueeze(getitem(rows, at), 1) + rows, min=0) ** p  # (N, C)
+    others = classes[:, None] != np.arange(rows.shape[1])
+    correct = getitem(rows, (np.arange(len(classes)), classes))
+    short = clamp(margin - unsqueeze(correct, 1) + rows, min=0) ** p  # (N, C)
     if weight is not None:
         short = short * unsqueeze(unbox(weight)[classes], 1)
     loss = mean(where(others, short, 0.0), 1)
@@ -115,11 +119,10 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     """The sum of max(0, 1 - input[target] + input[other]) over pairs of classes, divided by C: targets end with -1."""
     rows, classes = _rows_of("multilabel_margin_loss", input, target, True)
     counted = np.cumprod(classes >= 0, 1).astype(bool)  # those before the first -1
-    at, is_target = np.where(counted, classes, 0), np.zeros(rows.shape, bool)
-    n = np.arange(len(classes))[:, None]
-    is_target[np.nonzero(counted)[0], classes[counted]] = True
-    short = clamp(1 - unsqueeze(getitem(rows, (n, at)), 2) + unsqueeze(rows, 1), min=0)  # (N, targets, C)
-    pairs = counted[:, :, None] & ~is_target[:, None, :]
+    chosen = counted[:, :, None] & (classes[:, :, None] == np.arange(rows.shape[1]))  # (N, targets, C)
+    correct = getitem(rows, (np.arange(len(classes))[:, None], np.where(counted, classes, 0)))
+    short = clamp(1 - unsqueeze(correct, 2) + unsqueeze(rows, 1), min=0)  # (N, targets, C)
+    pairs = counted[:, :, None] & ~chosen.any(1, keepdims=True)
     loss = sum(where(pairs, short, 0.0), (1, 2)) / rows.shape[1]
     return reduced(reshape(loss, input.shape[:-1]), reduction, size_average, reduce)
 

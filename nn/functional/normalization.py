@@ -14,6 +14,8 @@ from tinygrad_lite.ops import abs, amax, clone, mean, pad, reshape, sqrt, var
 
 from .pooling import avg_pool2d
 
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
+
 
 def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, xhat, rstd):
     dxhat = g if weight is None else g * weight

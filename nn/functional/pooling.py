@@ -11,6 +11,10 @@ from tinygrad_lite.ops import div, getitem, matmul, max, permute, reshape, scatt
 
 from .convolution import batched, check_positive, columns, one, out_size, padded, pair, windows_of
 
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",
+    "avg_pool2d", "lp_pool1d", "lp_pool2d", "max_pool1d", "max_pool2d", "max_unpool1d", "max_unpool2d"]
+
 
 def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
     """The windows of x: (C, KH * KW, N, OH, OW), and the border that ceil_mode added."""
@@ -185,7 +189,8 @@ def max_unpool2d(x, indices, kernel_size, stride=None, padding=0, output_size=No
     sizes = [(n - 1) * s - 2 * p + k for n, s, p, k in zip(x.shape[2:], stride, padding, kernel)]
     h, w = asked = sizes if output_size is None else list(output_size)[-2:]
     if any(not n - s < a < n + s for a, n, s in zip(asked, sizes, stride)):
-        raise ValueError(f"max_unpool2d: an output_size of {tuple(asked)} is not within {tuple(stride)} of {tuple(sizes)}")
+        raise ValueError(f"max_unpool2d: an output_size of {tuple(asked)} is not within {tuple(stride)} of "
+                         f"{tuple(sizes)}")
     at = as_array(indices).reshape(*x.shape[:2], -1)
     if at.size and not 0 <= at.min() <= at.max() < h * w:
         raise RuntimeError(f"max_unpool2d: an index is outside the image of {h} x {w}")

@@ -4,6 +4,8 @@ import math
 
 from tinygrad_lite.ops import permute, reshape, transpose
 
+__all__ = ["channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
+
 
 def _positive(name, setting, value):
     if value < 1:
@@ -26,14 +28,14 @@ def pixel_unshuffle(x, downscale_factor):
     r = downscale_factor
     _positive("pixel_unshuffle", "downscale_factor", r)
     if x.ndim < 3 or x.shape[-2] % r or x.shape[-1] % r:
-        raise RuntimeError(f"pixel_unshuffle: an input of shape {x.shape} does not fall into blocks of {r} x {r} pixels")
+        raise RuntimeError(f"pixel_unshuffle: an input of shape {x.shape} does not fall into blocks of {r} x {r}")
     *lead, c, h, w = x.shape
     parts = reshape(x, math.prod(lead), c, h // r, r, w // r, r)
     return reshape(permute(parts, 0, 1, 3, 5, 2, 4), *lead, c * r * r, h // r, w // r)
 
 
 def channel_shuffle(x, groups):
-    """The channels of x (N, C, …) dealt out in turn: those of each group no longer side by side (Zhang et al., 2018)."""
+    """The channels of x (N, C, …) dealt out in turn: those of a group no longer side by side (Zhang et al., 2018)."""
     _positive("channel_shuffle", "groups", groups)
     if x.ndim < 3 or x.shape[1] % groups:
         raise RuntimeError(f"channel_shuffle: the channels of shape {x.shape} do not fall into {groups} groups")

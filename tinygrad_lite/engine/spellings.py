@@ -13,7 +13,8 @@ SPELLINGS = {  # as people write it: as it may be called here
     "axes": ("dims",), "dim": ("dims",), "keepdims": ("keepdim",), "axis0": ("dim0",), "axis1": ("dim1",),
     "value": ("src",), "split_size": ("split_size_or_sections",)}
 SIZES = {"size", "shape", "dims", "axes", "axis", "repeats"}  # one tuple where they may be given one by one
-TAKES_DTYPE = frozenset("sum nansum mean prod cumsum cumprod softmax softmin log_softmax norm vector_norm matrix_norm".split())
+TAKES_DTYPE = frozenset(
+    "sum nansum mean prod cumsum cumprod softmax softmin log_softmax norm vector_norm matrix_norm".split())
 
 
 def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs: dict,
