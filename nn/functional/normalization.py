@@ -9,26 +9,38 @@ from tinygrad_lite.engine.dtypes import result_type
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.tape import by_hand
-from tinygrad_lite.engine.values import unbox
-from tinygrad_lite.ops import abs, amax, clone, mean, pad, reshape, sqrt, var
+from tinygrad_lite.engine.values import Value, unbox
+from tinygrad_lite.ops import abs, amax, clone, mean, pad, reshape, sqrt, sum, var
 
 from .pooling import avg_pool2d
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 
 
-def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, xhat, rstd):
+def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd):
     dxhat = g if weight is None else g * weight
     along = mean(dxhat * xhat, dims, True)
     return rstd * (dxhat - xhat * along - (mean(dxhat, dims, True) if centre else 0.0))
 
 
-def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True):
-    """(x - mean) / sqrt(variance + eps) over dims, times weight, plus bias; without `centre` no mean is taken off."""
+def _channels_rule(g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd):
+    """Of a weight and a bias that are the same all along dims: their gradients are what that of x is made of."""
+    dbias, dweight = sum(g, dims, True), sum(g * xhat, dims, True)
+    n, scale = math.prod(x.shape[d] for d in dims), rstd if weight is None else rstd * weight
+    return (lambda: scale * (g - dbias / n - xhat * (dweight / n)), None if weight is None else dweight,
+            None if bias is None else dbias, None, None, None, None)
+
+
+def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True, moments=None):
+    """(x - mean) / sqrt(variance + eps) over dims, times weight, plus bias; without `centre` no mean is taken off.
+
+    moments: the mean and the variance of an array, where they are known.
+    """
+    known = moments if moments is not None and not isinstance(x, Value) else None
     xc = x
     if centre:
-        xc = x - mean(x, dims, True)
-    rstd = 1 / sqrt(mean(xc * xc, dims, True) + eps)
+        xc = x - (known[0] if known else mean(x, dims, True))
+    rstd = 1 / sqrt((known[1] if known else mean(xc * xc, dims, True)) + eps)
     xhat = xc * rstd
     if 0 not in x.shape and not mode.as_text and not np.minimum.reduce(unbox(rstd), None) > 0:
         xhat, rstd = _normalized_in_range(xc, dims, eps)
@@ -44,11 +56,13 @@ def _normalized_in_range(xc, dims, eps):
     return small * rstd, rstd / scale
 
 
-_layer_norm, _rms_norm, _group_norm, _batch_norm, _instance_norm = (
+_layer_norm, _rms_norm, _group_norm = (
     by_hand(_normalized_rule,
-            lambda g, out, x, weight, bias, dims, eps, centre, xhat, rstd: g * xhat,
-            lambda g, out, x, weight, bias, dims, eps, centre, xhat, rstd: g, name=name)(_normalized)
-    for name in ("layer_norm", "rms_norm", "group_norm", "batch_norm", "instance_norm"))
+            lambda g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd: g * xhat,
+            lambda g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd: g, name=name)(_normalized)
+    for name in ("layer_norm", "rms_norm", "group_norm"))
+_batch_norm, _instance_norm = (by_hand(joint=_channels_rule, name=name)(_normalized)
+                               for name in ("batch_norm", "instance_norm"))
 
 
 def _last_dims(name, x, normalized_shape):
@@ -86,6 +100,13 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     return reshape(_group_norm(grouped, weight, bias, tuple(range(2, grouped.ndim)), eps, True), x.shape)
 
 
+def _moments(x, dims):
+    """The mean and the variance of an array."""
+    middle = mean(x, dims, True)
+    centred = x - middle
+    return middle, mean(centred * centred, dims, True)
+
+
 def _move(running, now, momentum):
     """Bring a running statistic nearer to that of now, in place."""
     running.array[...] += momentum * (now - running.array)
@@ -107,13 +128,14 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
         hat = (x - _channels(unbox(running_mean), x.ndim)) * _channels(scale, x.ndim)
         out = hat if weight is None else hat * weight
         return out if bias is None else out + bias
-    count = math.prod(x.shape[d] for d in dims)
+    count, moments = math.prod(x.shape[d] for d in dims), None
     if training and count == 1:
         raise ValueError(f"batch_norm: training needs more than one value a channel, not shape {x.shape}")
     if training and running_mean is not None and count:
-        _move(running_mean, mean(unbox(x), dims), momentum)
-        _move(running_var, var(unbox(x), dims), momentum)
-    return _batch_norm(x, weight, bias, dims, eps, True)
+        moments = _moments(unbox(x), dims)
+        _move(running_mean, reshape(moments[0], -1), momentum)
+        _move(running_var, reshape(moments[1], -1) * (count / (count - 1)), momentum)
+    return _batch_norm(x, weight, bias, dims, eps, True, moments)
 
 
 def instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1,
