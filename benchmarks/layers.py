@@ -6,7 +6,6 @@ Interleaved in one process on one thread; medians in microseconds.
 
 from environment import kernel  # first: it sets one thread and the kernel
 
-import numpy as np  # isort: skip
 from operations import R, f, report  # isort: skip
 from steps import torch  # isort: skip
 

@@ -92,6 +92,14 @@ def numpy_mlp(sizes, batch, activation):
     return step
 
 
+def updates(lib, wrap, settings):
+    """A step of AdamW over 100 parameters of 64 elements, whose gradients are there."""
+    params = [lib.nn.Parameter(lib.ones(64)) for _ in range(100)]
+    for p in params:
+        p.grad = wrap(np.ones(64, np.float32))
+    return lib.optim.AdamW(params, **settings).step
+
+
 MLPS = {"moons 2-16-16-2, batch 100": ([2, 16, 16, 2], 100, "Tanh"),
         "digits 64-128-10, batch 64": ([64, 128, 10], 64, "ReLU"),
         "784-256-10, batch 128": ([784, 256, 10], 128, "ReLU")}
@@ -101,6 +109,8 @@ def cases():
     """Each case's name and its steps by library."""
     libraries = {"ours": (tl, tl.from_numpy)} | ({"torch": (torch, torch.from_numpy)} if torch else {})
     yield "chain of 100 multiply-adds, 4x4", {name: chain(*lib) for name, lib in libraries.items()}
+    foreach = {"torch": {"foreach": True}}
+    yield "AdamW, 100 parameters of 64", {name: updates(*lib, foreach.get(name, {})) for name, lib in libraries.items()}
     for title, setting in MLPS.items():
         steps = {name: mlp(*lib, *setting) for name, lib in libraries.items()}
         yield title, steps | {"numpy": numpy_mlp(*setting)}

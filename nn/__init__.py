@@ -1,5 +1,7 @@
 """Layers and functions of neural networks."""
 
+from tinygrad_lite.engine.spellings import hinting as _hinting
+
 from . import batching, by_hand, functional, generation, init
 from .activations import *
 from .attention import MultiheadAttention
@@ -14,3 +16,5 @@ from .normalization import *
 from .padding import *
 from .pooling import *
 from .shaping import *
+
+__getattr__ = _hinting(globals())

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lite.engine.refusals import whole
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import chunk, mean, reshape, transpose
+from tinygrad_lite.settings import get_default_dtype
 
 from . import init
 from .functional.attention import multi_head_attention_forward, narrowed
@@ -21,14 +23,17 @@ class MultiheadAttention(Module):
     A query that may look nowhere gives the output's bias alone, with weights of 0.
     """
 
+    in_proj_bias: Parameter | None
+
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
                  kdim: int | None = None, vdim: int | None = None, batch_first: bool = False) -> None:
+        num_heads = whole("MultiheadAttention: num_heads is a whole number", num_heads, 0)
         if num_heads <= 0 or embed_dim % num_heads:
             raise ValueError(f"MultiheadAttention: embed_dim {embed_dim} does not fall into {num_heads} heads")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
 
         def weight(rows: int, features: int) -> Parameter:
-            return init.xavier_uniform_(Parameter(np.empty((rows, features), np.float32)))
+            return init.xavier_uniform_(Parameter(np.empty((rows, features), get_default_dtype())))
 
         if (kdim or embed_dim) == (vdim or embed_dim) == embed_dim:  # PyTorch's names: one weight, or three
             self.in_proj_weight = weight(3 * embed_dim, embed_dim)
@@ -36,7 +41,8 @@ class MultiheadAttention(Module):
             self.q_proj_weight = weight(embed_dim, embed_dim)
             self.k_proj_weight = weight(embed_dim, kdim or embed_dim)
             self.v_proj_weight = weight(embed_dim, vdim or embed_dim)
-        self.in_proj_bias = Parameter(np.zeros(3 * embed_dim, np.float32)) if bias else None
+        self.register_parameter(
+            "in_proj_bias", Parameter(np.zeros(3 * embed_dim, get_default_dtype())) if bias else None)
         self.out_proj = Linear(embed_dim, embed_dim, bias)
         if bias:
             init.zeros_(self.out_proj.bias)

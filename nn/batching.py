@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lite.engine.refusals import whole
 from tinygrad_lite.engine.values import unbox
 
 from .functional.attention import zero_one_mask
@@ -64,10 +65,10 @@ def attention_mask(sequences: Any, pad_id: int = 0, side: str = "right") -> np.n
 def combined_mask(L: int, padding_mask: Any) -> np.ndarray:
     """(B, L, L) bools: query i may look at key j if j <= i and padding_mask[b, j] (B, L) is True or 1.
 
-    Under left padding the queries at the padding may look nowhere; attention gives zeros for them. Beside heads,
-    (B, H, L, D), it is mask[:, None].
+    Under left padding the queries at the padding may look nowhere; attention gives zeros for them. `attention` takes it
+    as it is; for `scaled_dot_product_attention` beside heads, (B, H, L, D), it is mask[:, None].
     """
-    mask = zero_one_mask("combined_mask", padding_mask)
+    L, mask = whole("combined_mask: L is a whole number", L, 0), zero_one_mask("combined_mask", padding_mask)
     if mask.ndim != 2 or mask.shape[1] != L:
         raise ValueError(f"combined_mask: the padding mask is (B, {L}), not of shape {mask.shape}")
     return np.tri(L, dtype=bool) & mask[:, None, :]

@@ -6,7 +6,7 @@ from typing import Any
 from . import functional as F
 from . import init
 from .layer import weights
-from .module import Module
+from .module import Module, Parameter
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
 
@@ -19,6 +19,7 @@ class _Conv(Module):
     _function: Callable
     _dims: int
     _transposed = False
+    bias: Parameter | None
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
                  dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
@@ -39,7 +40,7 @@ class _Conv(Module):
             raise ValueError(f"{name}: padding='same' needs a stride of 1, not {stride}")
         rows, columns = (in_channels, out_channels) if self._transposed else (out_channels, in_channels)
         self.weight = weights(rows, columns // groups, *self.kernel_size, device=device, dtype=dtype)
-        self.bias = weights(out_channels, device=device, dtype=dtype) if bias else None
+        self.register_parameter("bias", weights(out_channels, device=device, dtype=dtype) if bias else None)
         self.reset_parameters()
 
     def _several(self, value: Any) -> tuple[int, ...]:

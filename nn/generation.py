@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite import random
+from tinygrad_lite.engine.refusals import need, need_bool, number, whole
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import log_softmax, softmax
 
@@ -34,6 +35,8 @@ def _rows(name: str, logits: Any) -> tuple[np.ndarray, bool]:
 def _processed(name: str, logits: Any, processors: Sequence["Processor"]) -> tuple[np.ndarray, bool]:
     """`_rows` after the processors, which may leave neither NaN nor a row without a token."""
     rows, single = _rows(name, logits)
+    need(isinstance(processors, Sequence) and all(map(callable, processors)),
+         f"{name}: processors is a list of functions, such as [temperature(0.8), top_k(5)]", processors)
     for process in processors:
         rows = _rows(f"{name}, after a processor", process(rows))[0]
     return rows, single
@@ -48,7 +51,7 @@ def _token(name: str, token: Any) -> Any:
     array = np.asarray(unbox(token))
     if array.ndim:
         raise ValueError(f"{name} is one token, not of shape {array.shape}")
-    return array.item()
+    return whole(f"{name} is a whole number", array.item(), -math.inf)
 
 
 def _end_tokens(name: str, eos_token: Any) -> frozenset[int]:
@@ -65,8 +68,7 @@ def _end_tokens(name: str, eos_token: Any) -> frozenset[int]:
 # ---------------------------------------------------------------- logits processors: (B, V) -> (B, V)
 def temperature(T: float) -> Processor:
     """Logits divided by T: sharper below 1, flatter above; T = 0 leaves the largest, the first of equals."""
-    if not 0 <= T < math.inf:
-        raise ValueError(f"temperature: T is 0 or a number above 0, not {T}")
+    T = number("temperature: T is 0 or a number above 0", T, 0)
     if T == 0:
         return top_k(1)
 
@@ -80,8 +82,7 @@ def temperature(T: float) -> Processor:
 
 def top_k(k: int) -> Processor:
     """All but the k largest logits to -inf; of equal ones the first stay. k above the vocabulary keeps all."""
-    if k < 1:
-        raise ValueError(f"top_k: k is at least 1, not {k}")
+    k = whole("top_k: k is a whole number, at least 1", k, 1)
 
     def process(logits: np.ndarray) -> np.ndarray:
         order = np.argsort(-logits, -1, kind="stable")[:, :k]
@@ -99,8 +100,7 @@ def _only(logits: np.ndarray, kept: np.ndarray) -> np.ndarray:
 def top_p(p: float) -> Processor:
     """Only the smallest set of tokens whose probability reaches p (Holtzman et al., 2020), the one that crosses p
     included; of equal ones the first come first."""
-    if not 0 < p <= 1:
-        raise ValueError(f"top_p: p is in (0, 1], not {p}")
+    p = number("top_p: p is in (0, 1]", p, most=1, above=0)
 
     def process(logits: np.ndarray) -> np.ndarray:
         order = np.argsort(-logits, -1, kind="stable")
@@ -119,8 +119,7 @@ def top_p(p: float) -> Processor:
 
 def min_p(p: float) -> Processor:
     """Only tokens at least p times as probable as the most probable one (Nguyen et al., 2024)."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"min_p: p is in [0, 1], not {p}")
+    p = number("min_p: p is in [0, 1]", p, 0, 1)
 
     def process(logits: np.ndarray) -> np.ndarray:
         probabilities = softmax(logits)
@@ -132,14 +131,18 @@ def min_p(p: float) -> Processor:
 def repetition_penalty(penalty: float, previous: Any) -> Processor:
     """Tokens of `previous` (ids, or a list of them for each row) less likely (Keskar et al., 2019): their positive
     logits divided by the penalty, their negative ones multiplied."""
-    if not penalty > 0:
-        raise ValueError(f"repetition_penalty: the penalty is above 0, not {penalty}")
+    penalty = number("repetition_penalty: the penalty is a number above 0", penalty, above=0)
+    need(previous.ndim > 0 if hasattr(previous, "ndim") else isinstance(previous, Sequence),
+         "repetition_penalty: previous is a list of tokens, or such a list for each row", previous)
 
     def process(logits: np.ndarray) -> np.ndarray:
         nested = len(previous) and np.ndim(previous[0])
         out = logits.copy()
         for row, ids in zip(out, previous if nested else [previous] * len(logits), strict=True):
-            ids = np.unique(np.asarray(unbox(ids), np.int64))
+            ids = np.unique(np.asarray(unbox(ids)))
+            if len(ids) and ids.dtype.kind not in "iu":
+                raise TypeError(f"repetition_penalty: tokens are whole numbers, not {ids.dtype}")
+            ids = ids.astype(np.int64)
             if len(ids) and not (0 <= ids[0] and ids[-1] < len(row)):
                 raise IndexError(f"repetition_penalty: token {ids[-1] if ids[0] >= 0 else ids[0]} is out of bounds for "
                                  f"{len(row)} tokens")
@@ -198,8 +201,10 @@ def generate(model: Callable[[list], Any], start: Sequence[int], max_new_tokens:
     eos_token: the token, or the tokens, after which nothing follows. Without do_sample the largest logit is taken,
     after the processors, as it is by `temperature(0)`.
     """
-    if max_new_tokens < 0:
-        raise ValueError(f"generate: max_new_tokens is at least 0, not {max_new_tokens}")
+    max_new_tokens = whole("generate: max_new_tokens is a whole number, at least 0", max_new_tokens, 0)
+    need(isinstance(start, Sequence) and not isinstance(start, str) or getattr(start, "ndim", 0) > 0,
+         "generate: start is a list of tokens", start)
+    need_bool("generate: do_sample", do_sample)
     ends = _end_tokens("generate", eos_token)
     sequence = [_token("generate: each of start", token) for token in start]
     for _ in range(max_new_tokens):
@@ -229,8 +234,10 @@ def beam_search(model: Callable, start_token: int, beam_size: int = 5, max_len: 
     """
     wanted = 1 if n_best is None else n_best
     for name, value, least in (("beam_size", beam_size, 1), ("max_len", max_len, 0), ("n_best", wanted, 1)):
-        if value < least:
-            raise ValueError(f"beam_search: {name} is at least {least}, not {value}")
+        whole(f"beam_search: {name} is a whole number, at least {least}", value, least)
+    alpha = number("beam_search: alpha is a number", alpha)
+    for name, value in (("batched", batched), ("logits", logits)):
+        need_bool(f"beam_search: {name}", value)
     ends = _end_tokens("beam_search", eos_token)
     live: list[tuple[float, list[int]]] = [(0.0, [_token("beam_search: start_token", start_token)])]
     finished: list[tuple[float, int, list[int]]] = []  # a heap of the best `wanted`, the worst on top

@@ -85,5 +85,5 @@ def _with_signature(method: Any, parameters: Sequence[inspect.Parameter]) -> Cal
 
 
 def weights(*shape: int, dtype: Any = None, device: Any = None) -> Parameter:
-    """A parameter that is to be filled, of float32 unless dtype says otherwise."""
+    """A parameter that is to be filled, of the default dtype unless another is given."""
     return Parameter(empty(shape, dtype=dtype, device=device))

@@ -6,7 +6,7 @@ from typing import Any
 from . import functional as F
 from . import init
 from .layer import weights
-from .module import Module
+from .module import Module, Parameter
 
 __all__ = ["Identity", "Linear", "Bilinear"]
 
@@ -24,11 +24,13 @@ class Identity(Module):
 class Linear(Module):
     """y = x @ weight.T + bias: x (…, in_features) -> (…, out_features)."""
 
+    bias: Parameter | None
+
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None,
                  dtype: Any = None) -> None:
         self.in_features, self.out_features = in_features, out_features
         self.weight = weights(out_features, in_features, device=device, dtype=dtype)
-        self.bias = weights(out_features, device=device, dtype=dtype) if bias else None
+        self.register_parameter("bias", weights(out_features, device=device, dtype=dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -45,13 +47,15 @@ class Linear(Module):
 class Bilinear(Module):
     """x1 @ weight[k] @ x2 + bias[k]: x1 (…, in1_features), x2 (…, in2_features) -> (…, out_features)."""
 
+    bias: Parameter | None
+
     def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None,
                  dtype: Any = None) -> None:
         if in1_features <= 0:
             raise ValueError(f"Bilinear: in1_features is above 0, not {in1_features}")
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
         self.weight = weights(out_features, in1_features, in2_features, device=device, dtype=dtype)
-        self.bias = weights(out_features, device=device, dtype=dtype) if bias else None
+        self.register_parameter("bias", weights(out_features, device=device, dtype=dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -1,6 +1,7 @@
 """Module: parameters, buffers and submodules are its attributes, found by looking at them."""
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -8,9 +9,11 @@ import numpy as np
 
 from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.mode import Switch, mode, quietly
-from tinygrad_lite.engine.values import unbox
+from tinygrad_lite.engine.values import Value, unbox
 from tinygrad_lite.methods import dtype_asked
 from tinygrad_lite.tensor import Handle, Tensor
+
+CALLS = itertools.count()  # numbers for the calls that somebody watches
 
 
 class Parameter(Tensor):
@@ -35,10 +38,21 @@ class Module:
 
     training = True
     _buffers: dict[str, bool] = {}  # name -> whether it is part of the state_dict
+    _vacant: dict[str, str] = {}  # name that holds None -> whether a parameter or a module has its place there
     _forward_pre_hooks: dict[int, Callable] = {}
     _forward_hooks: dict[int, Callable] = {}
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, value in vars(cls).items():
+            _refuse_kept(cls, name, value)
+            hides = isinstance(value, Module) or not callable(getattr(cls, name))
+            if hides and inspect.isfunction(getattr(Module, name, None)):
+                raise TypeError(f"{cls.__name__}: the attribute '{name}' ({type(value).__name__}) would hide the "
+                                f"method {name}() of Module; choose another name")
+
     def __setattr__(self, name: str, value: Any) -> None:
+        _refuse_kept(type(self), name, value)
         kind = _kind(self, name)
         allowed, in_words = REPLACED_BY[kind]
         if value is not None and not isinstance(value, allowed):
@@ -48,19 +62,21 @@ class Module:
                             f"{type(self).__name__}; choose another name")
         if isinstance(value, Parameter | Module):
             _check_name(self, name)
-            _forget_buffer(self, name)
+            _forget(self, name)
+        elif value is None and kind in ("parameter", "module"):
+            self._vacant = {**self._vacant, name: kind}
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
-        _forget_buffer(self, name)
+        _forget(self, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if (mode.fast or not mode.watching) and not self._forward_pre_hooks and not self._forward_hooks:
             return self.forward(*args, **kwargs)
         if not mode.watching:
             return _with_hooks(self, args, kwargs)
-        with Switch("within", (*mode.within, self)):  # whoever watches can ask who is being called
+        with Switch("within", (*mode.within, (self, next(CALLS)))):  # whoever watches can ask who is being called
             return _with_hooks(self, args, kwargs)
 
     def forward(self, *args: Any) -> Any:
@@ -78,14 +94,12 @@ class Module:
         return Handle(self._forward_hooks, hook)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Hold a Parameter as the attribute `name`."""
-        _check_new(self, name, param, "parameter", Parameter)
-        setattr(self, name, param)
+        """Hold a Parameter as the attribute `name`, or None in its place."""
+        _register(self, name, param, "parameter", Parameter)
 
     def register_module(self, name: str, module: "Module | None") -> None:
-        """Hold a Module as the attribute `name`."""
-        _check_new(self, name, module, "module", Module)
-        setattr(self, name, module)
+        """Hold a Module as the attribute `name`, or None in its place."""
+        _register(self, name, module, "module", Module)
 
     add_module = register_module
 
@@ -148,6 +162,8 @@ class Module:
 
     def train(self, mode: bool = True) -> "Module":
         """Set training mode for this module and all below."""
+        if not isinstance(mode, bool | np.bool_):
+            raise ValueError(f"{type(self).__name__}.train: mode is True or False, not {mode!r}")
         for module in self.modules():
             module.training = mode
         return self
@@ -281,6 +297,8 @@ def _kind(module: Module, name: str) -> str:
         return "parameter"
     if isinstance(held, Module):
         return "module"
+    if held is None and name in module._vacant:
+        return module._vacant[name]
     return "buffer" if name in module._buffers else "attribute"
 
 
@@ -307,16 +325,29 @@ def _tensors(module: Module, prefix: str, *kinds: str, saved: bool = False,
 
 
 # ---- what it may hold under which name
+KEPT = {"_buffers", "_vacant", "_forward_pre_hooks", "_forward_hooks"}  # dicts in which a Module keeps its books
+PYTORCHS = {"_modules", "_parameters"}  # PyTorch's, which are not there: a module looks at its attributes
 REPLACED_BY: dict[str, tuple[Any, str]] = {  # each also by None
     "parameter": (Parameter, "nn.Parameter"), "module": ((Module, Parameter), "a Module"),
     "buffer": ((Tensor, Module), "a Tensor"), "attribute": (object, "anything")}
+
+
+def _refuse_kept(cls: type, name: str, value: Any) -> None:
+    """TypeError for what would take the place of what a Module itself relies on."""
+    if name in PYTORCHS or name in KEPT and not isinstance(value, dict):
+        raise TypeError(f"{cls.__name__}: '{name}' is a name that a Module keeps for itself; choose another. "
+                        "Parameters and modules are attributes of their own, or held by register_parameter and "
+                        "add_module")
+    if name == "training" and isinstance(value, Value | Module | None):
+        raise TypeError(f"{cls.__name__}: 'training' is True or False, not {type(value).__name__}; choose another name")
 
 
 def _hides_method(module: Module, name: str, value: Any) -> bool:
     """A function may take a method's place; what cannot be called, and a submodule, may not."""
     if not hasattr(type(module), name) or callable(value) and not isinstance(value, Module):
         return False
-    return inspect.isfunction(inspect.getattr_static(type(module), name))
+    held = inspect.getattr_static(type(module), name)
+    return inspect.isfunction(held) or isinstance(held, classmethod | staticmethod)
 
 
 def _check_name(module: Module, name: Any) -> None:
@@ -329,13 +360,23 @@ def _check_name(module: Module, name: Any) -> None:
 def _check_new(module: Module, name: Any, value: Any, kind: str, of_type: type) -> None:
     """A name that is free, or that of another of this kind, which is replaced."""
     _check_name(module, name)
-    if getattr(module, name, None) is not None and _kind(module, name) != kind:
+    taken = getattr(module, name, None) is not None or name in module._vacant
+    if taken and _kind(module, name) != kind:
         raise KeyError(f"{type(module).__name__} has an attribute '{name}' already; choose another name")
     if value is not None and not isinstance(value, of_type):
         raise TypeError(f"{type(module).__name__}: the {kind} '{name}' is a {of_type.__name__}, not "
                         f"{type(value).__name__}")
 
 
-def _forget_buffer(module: Module, name: str) -> None:
-    if name in module._buffers:
-        module._buffers = {other: saved for other, saved in module._buffers.items() if other != name}
+def _register(module: Module, name: str, value: Any, kind: str, of_type: type) -> None:
+    _check_new(module, name, value, kind, of_type)
+    setattr(module, name, value)
+    if value is None:
+        module._vacant = {**module._vacant, name: kind}
+
+
+def _forget(module: Module, name: str) -> None:
+    """The name is no buffer's any more, and no place that is kept free."""
+    for books in ("_buffers", "_vacant"):
+        if name in getattr(module, books):
+            setattr(module, books, {other: what for other, what in getattr(module, books).items() if other != name})

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lite.creation import empty
 from tinygrad_lite.tensor import Tensor
 
 from . import functional as F
@@ -27,8 +28,8 @@ class _Norm(Module):
     eps: float | None
 
     def _hold(self, shape: tuple[int, ...], weight: bool, bias: bool, device: Any, dtype: Any) -> None:
-        self.weight = weights(*shape, device=device, dtype=dtype) if weight else None
-        self.bias = weights(*shape, device=device, dtype=dtype) if weight and bias else None
+        for name, there in (("weight", weight), ("bias", weight and bias)):
+            self.register_parameter(name, weights(*shape, device=device, dtype=dtype) if there else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -102,10 +103,9 @@ class _Running(_Norm):
                  track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True) -> None:
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        for name, shape, kind in (("running_mean", num_features, dtype or np.float32),
-                                  ("running_var", num_features, dtype or np.float32),
+        for name, shape, kind in (("running_mean", num_features, dtype), ("running_var", num_features, dtype),
                                   ("num_batches_tracked", (), np.int64)):
-            self.register_buffer(name, Tensor(np.zeros(shape, kind)) if track_running_stats else None)
+            self.register_buffer(name, empty(shape, dtype=kind) if track_running_stats else None)
         self._hold((num_features,), affine, bias, device, dtype)
 
     def reset_running_stats(self) -> None:

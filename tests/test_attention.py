@@ -26,6 +26,17 @@ def plain(q, k, v, mask=None):
     return e / e.sum(-1, keepdims=True) @ v
 
 
+@pytest.mark.parametrize("batch, heads", [(1, 1), (1, 3), (2, 2), (3, 3), (3, 2), (2, 1), (4, 4)])
+def test_a_combined_mask_hides_padding_in_every_head_however_many_there_are(batch, heads):
+    q, k, v = (R.standard_normal((batch, heads, 4, 5)) for _ in range(3))
+    mask = nn.batching.combined_mask(4, nn.batching.attention_mask([[1] * (4 - i) for i in range(batch - 1)] + [[2] * 4]))
+    assert mask.shape == (batch, 4, 4)
+    for given in (mask, mask.astype(int), tl.tensor(mask)):
+        np.testing.assert_allclose(F.attention(q, k, v, given), plain(q, k, v, mask[:, None]))
+    np.testing.assert_allclose(F.attention(q[:, 0], k[:, 0], v[:, 0], mask), plain(q[:, 0], k[:, 0], v[:, 0], mask))
+    np.testing.assert_allclose(F.attention(q, k, v, mask[:1]), plain(q, k, v, mask[0]))
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 1, 4, 5), (4, 5), (2, 1, 1, 5)])
 @pytest.mark.parametrize("kind", [bool, int, float])
 def test_attention_takes_any_mask_that_broadcasts(shape, kind):
@@ -177,6 +188,9 @@ def test_a_query_that_may_look_nowhere_gives_zeros_and_zero_gradients_in_the_mod
 
 WRONG = [
     (lambda: F.attention(*[np.ones((2, 2))] * 3, np.full((2, 2), 0.5)), ValueError, "bools or 0 and 1"),
+    (lambda: F.attention(*[np.ones((2, 3, 4, 5))] * 3, np.ones((3, 4, 4))), ValueError, r"\(B, L, S\) with B=2.*mask\[None\]"),
+    (lambda: F.multi_head_attention(np.ones((1, 2, 4)), *[np.ones((4, 4))] * 4, 2.0), TypeError, "n_heads is a whole number, not 2.0"),
+    (lambda: nn.MultiheadAttention(4, 2.0), TypeError, "num_heads is a whole number, not 2.0"),
     (lambda: F.multi_head_attention(np.ones((1, 2, 3)), *[np.ones((3, 3))] * 4, 2), ValueError, "3 features.*2 heads"),
     (lambda: F.multi_head_attention(np.ones((2, 3)), *[np.ones((3, 3))] * 4, 1), ValueError, r"\(B, L, D\)"),
     (lambda: F.multi_head_attention(np.ones((1, 2, 4)), *[np.ones((4, 4))] * 4, 0), ValueError, "4 features.*0 heads"),

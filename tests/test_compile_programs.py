@@ -82,6 +82,7 @@ MODELS = {  # model, optimizer, a batch from a seed
     "mlp, dampening": (lambda: MLP(5, 8, 3), lambda ps: optim.SGD(ps, lr=0.1, momentum=0.9, dampening=0.5), rows),
     "mlp, adam": (lambda: MLP(5, 8, 3), lambda ps: optim.Adam(ps, lr=0.01, weight_decay=1e-3), rows),
     "dropout, adamw": (lambda: MLP(5, 8, 3, p=0.5), optim.AdamW, rows),
+    "float16": (lambda: MLP(5, 8, 3).half(), lambda ps: optim.Adam(ps, lr=0.01), lambda s: (floats(16, 5, seed=s).half(), classes(16, 3, s))),
     "float64": (lambda: MLP(5, 8, 3).double(), optim.AdamW, lambda s: (floats(16, 5, seed=s).double(), classes(16, 3, s))),
     "decoder": (Decoder, nesterov, lambda s: (tl.tensor(rng(s).integers(0, 11, (2, 6))), classes(12, 11, s))),
     "convolution, batch norm": (Convolutional, nesterov, lambda s: (floats(6, 1, 8, 8, seed=s), classes(6, 3, s))),

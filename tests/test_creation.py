@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -95,6 +96,104 @@ def test_the_same_seed_gives_the_same_numbers_and_a_generator_its_own():
     assert (tl.rand(2, generator=own).array == b.array).all() and (a.array != b.array).any()
     tl.manual_seed(0)
     assert np.allclose(tl.rand(2), [0.63696170, 0.26978672])  # PCG64's, on every platform
+
+
+DRAWN = [  # what seed 3 gives, on every platform
+    (lambda g: tl.rand(3, generator=g), [0.085649, 0.236811, 0.801274]),
+    (lambda g: tl.randn(3, generator=g), [2.040919, -2.555665, 0.418099]),
+    (lambda g: tl.randint(9, (3,), generator=g), [7, 0, 1]),
+    (lambda g: tl.randint(low=2, high=5, size=(3,), generator=g), [4, 2, 2]),
+    (lambda g: tl.randint_like(tl.zeros(3), 2, 5, generator=g), [4, 2, 2]),
+    (lambda g: tl.rand_like(tl.zeros(2), generator=g), [0.085649, 0.236811]),
+    (lambda g: tl.randn_like(tl.zeros(2), generator=g), [2.040919, -2.555665]),
+    (lambda g: tl.randperm(5, generator=g), [4, 2, 1, 3, 0]),
+    (lambda g: tl.normal(1.0, 2.0, (2,), generator=g), [5.081838, -4.11133]),
+    (lambda g: tl.normal(t([0.0, 9.0]), generator=g), [2.040919, 6.444335]),
+    (lambda g: tl.bernoulli(t([0.0, 0.5, 0.5, 1.0]), generator=g), [0, 1, 0, 1]),
+    (lambda g: tl.zeros(4).bernoulli(0.5, generator=g), [1, 1, 0, 0]),
+    (lambda g: tl.multinomial(t([0.2, 0.0, 0.8]), 5, True, generator=g), [0, 2, 2, 2, 0]),
+    (lambda g: tl.multinomial(t([0.2, 0.3, 0.5]), 3, generator=g), [0, 1, 2]),
+    (lambda g: tl.zeros(2).uniform_(2, 3, generator=g), [2.085649, 2.23681]),
+    (lambda g: tl.zeros(2).normal_(5, 0.1, generator=g), [5.204092, 4.744433]),
+    (lambda g: tl.zeros(4).bernoulli_(t(0.5), generator=g), [1, 1, 0, 0]),
+    (lambda g: tl.zeros(3).random_(5, generator=g), [4, 0, 0]),
+    (lambda g: tl.zeros(3).random_(5, 8, generator=g), [7, 5, 5]),
+    (lambda g: tl.zeros(2).exponential_(2.0, generator=g), [0.055007, 0.194828]),
+    (lambda g: nn.init.xavier_uniform_(tl.zeros(1, 2), generator=g), [[-1.171961, -0.744412]]),
+    (lambda g: nn.init.kaiming_normal_(tl.zeros(1, 2), generator=g), [[2.040919, -2.555665]]),
+    (lambda g: nn.init.trunc_normal_(tl.zeros(2), generator=g), [0.418099, -0.56777]),
+]
+
+
+@pytest.mark.parametrize("draw, numbers", DRAWN)
+def test_a_seed_gives_the_same_numbers_of_each_kind(draw, numbers):
+    before = tl.get_rng_state()
+    np.testing.assert_allclose(draw(tl.Generator().manual_seed(3)).array, numbers, rtol=2e-5)
+    assert tl.equal(tl.get_rng_state(), before)  # the library's generator is another
+    draw(None)
+    assert not tl.equal(tl.get_rng_state(), before)
+
+
+def test_a_state_is_a_tensor_that_can_be_saved(tmp_path):
+    own = tl.Generator(5)
+    own.numpy.integers(9, dtype=np.int32)  # half of a 64-bit number is left over
+    tl.save({"rng": own.get_state()}, tmp_path / "m")
+    numbers = [own.numpy.integers(9, dtype=np.int32) for _ in range(5)]
+    other = tl.Generator().set_state(tl.load(tmp_path / "m")["rng"])
+    assert [other.numpy.integers(9, dtype=np.int32) for _ in range(5)] == numbers and other.initial_seed() == 5
+
+
+def test_the_librarys_generator():
+    tl.manual_seed(7)
+    state = tl.get_rng_state()
+    first, before = tl.rand(2).tolist(), tl.get_rng_state()
+    assert tl.initial_seed() == 7 and state.dtype == np.uint8 and state.shape == (48,)
+    with tl.random.fork_rng():
+        tl.manual_seed(1)
+        tl.rand(5)
+    assert tl.equal(tl.get_rng_state(), before)
+    tl.set_rng_state(state)
+    assert tl.rand(2).tolist() == first and tl.default_generator.get_state().tolist() == before.tolist()
+    assert tl.seed() == tl.initial_seed() != tl.seed()
+    assert tl.manual_seed(-1).initial_seed() == 2**64 - 1 and tl.Generator("cpu").device == "cpu" and tl.Generator(device="cpu").seed() > 0
+
+
+def test_a_thread_may_have_numbers_of_its_own():
+    def work():
+        with tl.random.seeded(3):
+            tl.manual_seed(3)
+            found.append(tl.rand(2).tolist())
+
+    found: list = []
+    tl.manual_seed(0)
+    before = tl.get_rng_state()
+    for thread in (threads := [threading.Thread(target=work) for _ in range(2)]):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with tl.random.seeded(3):
+        assert found == [tl.rand(2).tolist()] * 2
+    assert tl.equal(tl.get_rng_state(), before)
+
+
+def test_numbers_below_a_bound_are_not_rounded_up_to_it():
+    for dtype in (tl.float16, tl.float32, tl.float64):
+        x = tl.rand(20_000, dtype=dtype, generator=tl.Generator(0))
+        assert 0 <= x.min().item() and x.max().item() < 1 and x.dtype == dtype
+    assert tl.zeros(20_000, dtype=tl.float16).uniform_(1, 3, generator=tl.Generator(0)).max().item() < 3
+    assert tl.zeros(2).uniform_(1, 1).tolist() == [1, 1] and tl.zeros(20_000).exponential_().min().item() > 0
+
+
+@pytest.mark.parametrize("call, kind, words", [
+    (lambda: tl.rand(2, dtype=tl.int64), RuntimeError, "rand: .*not int64"), (lambda: tl.zeros(2).long().normal_(), RuntimeError, "normal_: .*int64"), (lambda: tl.bernoulli(t([1, 0])), RuntimeError, "bernoulli: .*int64"),
+    (lambda: tl.bernoulli(t([float("nan")])), RuntimeError, "outside"), (lambda: tl.zeros(2).bernoulli_(2), RuntimeError, "outside"), (lambda: tl.randint(0, 300, (2,), dtype=tl.uint8), RuntimeError, "uint8 cannot hold the numbers from 0 to 299"),
+    (lambda: tl.randperm(300, dtype=tl.int8), RuntimeError, "int8 cannot hold"), (lambda: tl.randperm(-1), RuntimeError, "at least 0"), (lambda: tl.randint(2.5, (3,)), TypeError, "whole numbers"), (lambda: tl.zeros(2).random_(5, 5), RuntimeError, "no number"),
+    (lambda: tl.normal(0.0, -1.0, (2,)), RuntimeError, "std"), (lambda: tl.normal(0.0, 1.0), TypeError, "size"), (lambda: tl.zeros(2).uniform_(3, 2), RuntimeError, "from 3"), (lambda: tl.zeros(2).exponential_(0), RuntimeError, "lambd"),
+    (lambda: tl.multinomial(t([1e308, 1e308], dtype=tl.float64), 1), RuntimeError, "finite sum"), (lambda: tl.multinomial(t([1.0]), 0), RuntimeError, "at least 1"),
+    (lambda: tl.rand(2, generator=0), TypeError, "a tl.Generator, not int"), (lambda: tl.manual_seed(2**64), RuntimeError, "from -2"), (lambda: tl.Generator("cuda"), RuntimeError, "cuda"), (lambda: tl.set_rng_state(tl.zeros(3)), TypeError, "48 bytes")])
+def test_what_cannot_be_drawn_is_refused(call, kind, words):
+    with pytest.raises(kind, match=words):
+        call()
 
 
 # ---------------------------------------------------------------- numpy and others

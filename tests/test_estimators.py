@@ -158,7 +158,46 @@ def test_a_weight_is_so_many_samples(settings):
     np.testing.assert_allclose(a.coef_, b.coef_, atol=1e-6)
     assert np.isclose(a.loss_, b.loss_)
     none_of_a = np.where(THREE == "a", 0.0, 1.0)
-    assert list(LogisticRegression().fit(IRIS_LIKE, THREE, none_of_a).classes_) == ["b", "c"]
+    for weights in ({}, {"class_weight": "balanced"}):
+        model, rest = LogisticRegression(**weights).fit(IRIS_LIKE, THREE, none_of_a), THREE != "a"
+        assert list(model.classes_) == ["a", "b", "c"] and model.predict_proba(IRIS_LIKE)[:, 0].max() < 1e-3
+        two = LogisticRegression(**weights).fit(IRIS_LIKE[rest], THREE[rest])
+        np.testing.assert_array_equal(model.predict(IRIS_LIKE[rest]), two.predict(IRIS_LIKE[rest]))
+
+
+@pytest.mark.parametrize("settings, weight", [({}, 1e100), ({}, 1e300), ({"solver": "gd"}, 1e100), ({"penalty": None}, 1.0), ({"penalty": "l1"}, 1e100), ({"C": 1e100}, 1.0)])
+def test_what_has_no_minimum_that_is_held_is_not_called_converged(settings, weight):
+    X, y, more = np.arange(4.0)[:, None], [0, 0, 1, 1], [0, 1, 0, 1]
+    with pytest.warns(ConvergenceWarning, match="told apart without any loss"):
+        assert not LogisticRegression(**settings).fit(X, y, np.full(4, weight)).converged_
+    assert LogisticRegression(**settings).fit(X, more, np.full(4, weight)).converged_
+    assert LogisticRegression().fit(X, y).converged_ and LogisticRegression(C=100).fit(X, y).converged_
+
+
+@pytest.mark.parametrize("make, what", [
+    (lambda: LogisticRegression(fit_intercept="abc"), "fit_intercept is True or False, not 'abc'"), (lambda: LogisticRegression(fit_intercept=1), "fit_intercept"),
+    (lambda: LogisticRegression(C=True), "C is a number above 0, not True"), (lambda: LogisticRegression(tol=False), "tol"),
+    (lambda: LogisticRegression(max_iter=True), "max_iter"), (lambda: LogisticRegression(class_weight={0: True}), "class_weight"),
+    (lambda: KMeans(True), "n_clusters is a whole number above 0, not True"), (lambda: KMeans(2, n_init=True), "n_init"),
+    (lambda: KMeans(2, random_state=True), "random_state"), (lambda: MLPClassifier(early_stopping="no"), "early_stopping is True or False, not 'no'"),
+    (lambda: MLPClassifier(warm_start=1), "warm_start"), (lambda: MLPClassifier(True), "hidden_layer_sizes"), (lambda: MLPRegressor(random_state=True), "random_state"),
+    (lambda: MLPRegressor(batch_size=True), "batch_size")])
+def test_bools_are_no_numbers_and_words_no_bools(make, what):
+    with pytest.raises(ValueError, match=what):
+        make().fit(np.arange(8.0).reshape(4, 2), [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("weight, said", [(1e308, "the sum of sample_weight leaves the range"), (1e-320, "C times the sum of the weights leaves the range")])
+def test_weights_out_of_range_are_refused(weight, said):
+    with pytest.raises(ValueError, match=said):
+        LogisticRegression().fit(np.arange(4.0)[:, None], [0, 1, 0, 1], np.full(4, weight))
+
+
+@pytest.mark.parametrize("settings, error, said", [({"n_iter": 2.5}, TypeError, "n_iter is a whole number"), ({"lr": "a"}, TypeError, "lr is a number"),
+                                                   ({"lr": 0.0}, ValueError, "lr is a number above 0"), ({"l2": -1.0}, ValueError, "l2 is a number from 0")])
+def test_settings_of_gradient_descent_by_hand(settings, error, said):
+    with pytest.raises(error, match=said):
+        logistic_regression(X, y, **settings)
 
 
 @pytest.mark.parametrize("penalty, scale", [("l2", 1e200), (None, 1e200), (None, 1e-200)])

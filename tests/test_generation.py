@@ -192,6 +192,7 @@ def test_the_mask_of_the_padding_is_of_zeros_and_ones():
     assert batching.attention_mask([[1], []]).dtype == batching.attention_mask(np.ones((1, 2))).dtype == np.int64
 
 
+MODEL = random_model(0)
 WRONG = [
     (lambda: G.temperature_sample(LOGITS, np.nan), "above 0, not nan"), (lambda: G.temperature_sample(LOGITS, -1.0), "above 0, not -1"),
     (lambda: G.temperature_sample(LOGITS, math.inf), "not inf"), (lambda: G.sample(np.array([0.0, np.inf])), "inf"),
@@ -202,7 +203,8 @@ WRONG = [
     (lambda: G.beam_search(random_model(0), [0]), "start_token"), (lambda: G.beam_search(random_model(0), 0, eos_token=[1.5]), "eos_token"),
     (lambda: G.beam_search(random_model(0), 0, max_len=-1), "max_len"), (lambda: G.beam_search(random_model(0), 0, n_best=0), "n_best"),
     (lambda: G.beam_search(lambda s: np.array([0.0, np.inf]), 0, logits=True), "inf"),
-    (lambda: G.top_k_sample(LOGITS, 0), "at least 1"), (lambda: G.top_p_sample(LOGITS, 0.0), r"\(0, 1\], not 0"),
+    (lambda: G.top_k_sample(LOGITS, 0), "at least 1, not 0"), (lambda: G.beam_search(MODEL, 0, alpha=math.nan), "alpha"),
+    (lambda: G.top_p(math.nan), "not nan"), (lambda: G.repetition_penalty(math.inf, [1]), "not inf"), (lambda: tl.nn.functional.causal_mask(-1), "not -1"), (lambda: G.top_p_sample(LOGITS, 0.0), r"\(0, 1\], not 0"),
     (lambda: G.top_p_sample(LOGITS, 1.1), "not 1.1"), (lambda: G.min_p_sample(LOGITS, -0.1), "min_p"),
     (lambda: G.greedy(np.full((2, 3), -np.inf)), "all -inf"), (lambda: G.greedy(np.array([np.nan, 1])), "NaN"),
     (lambda: G.greedy(np.ones((1, 1, 2))), "of shape"), (lambda: G.sample(LOGITS, [G.repetition_penalty(0.0, [1])]), "penalty"),
@@ -219,6 +221,40 @@ WRONG = [
 def test_bad_input_gets_a_clear_error(wrong, message):
     with pytest.raises((ValueError, IndexError), match=message):
         wrong()
+
+
+NO_SUCH_THING = [  # what is neither rounded, nor taken for true, nor left to numpy
+    (lambda: G.top_k_sample(LOGITS, 1.5), "top_k: k is a whole number, at least 1, not 1.5"), (lambda: G.top_k(True), "top_k: k .* not True"),
+    (lambda: G.top_k(None), "k .* not None"), (lambda: G.temperature("1"), "temperature: T .* not '1'"), (lambda: G.temperature(True), "T .* not True"),
+    (lambda: G.top_p("a"), "top_p: p is in .* not 'a'"), (lambda: G.top_p(True), "p .* not True"), (lambda: G.min_p(None), "min_p: p .* not None"),
+    (lambda: G.repetition_penalty([1.0], [1]), "penalty is a number above 0, not a list"), (lambda: G.repetition_penalty(2.0, 1), "previous is a list"),
+    (lambda: G.sample(LOGITS, [G.repetition_penalty(2.0, [0.5])]), "whole numbers, not float64"),
+    (lambda: G.sample(LOGITS, G.top_k(2)), "sample: processors is a list of functions"), (lambda: G.sample(LOGITS, [2]), "processors is a list"),
+    (lambda: G.generate(MODEL, 0, 3), "generate: start is a list of tokens, not 0"), (lambda: G.generate(MODEL, "abc", 3), "start is a list of tokens"),
+    (lambda: G.generate(MODEL, tl.tensor(0), 3), "start is a list of tokens"), (lambda: G.generate(MODEL, [0.5], 3), "each of start is a whole number, not 0.5"),
+    (lambda: G.generate(MODEL, [0], 2.0), "max_new_tokens is a whole number, at least 0, not 2.0"), (lambda: G.generate(MODEL, [0], True), "max_new_tokens"),
+    (lambda: G.generate(MODEL, [0], 1, do_sample="no"), "do_sample is True or False, not 'no'"),
+    (lambda: G.beam_search(MODEL, 0, 2.5), "beam_size is a whole number, at least 1, not 2.5"), (lambda: G.beam_search(MODEL, 0, True), "beam_size"),
+    (lambda: G.beam_search(MODEL, 0, max_len=2.0), "max_len"), (lambda: G.beam_search(MODEL, 0, n_best=1.5), "n_best"),
+    (lambda: G.beam_search(MODEL, 0.5), "start_token is a whole number"), (lambda: G.beam_search(MODEL, 0, alpha="a"), "alpha is a number"),
+    (lambda: G.beam_search(MODEL, 0, batched="no"), "batched is True or False"), (lambda: G.beam_search(MODEL, 0, logits=0), "logits is True or False"),
+    (lambda: batching.combined_mask(2.0, np.ones((1, 2))), "combined_mask: L is a whole number, not 2.0"),
+    (lambda: tl.nn.functional.causal_mask(2.5), "causal_mask: L is a whole number, not 2.5"),
+]
+
+
+@pytest.mark.parametrize("wrong, message", NO_SUCH_THING)
+def test_an_argument_of_another_type_is_told_what_was_expected(wrong, message):
+    with pytest.raises(TypeError, match=message):
+        wrong()
+
+
+def test_numbers_may_be_numpys_or_tensors():
+    for number in (np.int64, np.int32, tl.tensor):
+        assert G.top_k_sample(LOGITS, number(1)) == 0 and G.generate(MODEL, [0], number(0)) == [0]
+        assert len(G.beam_search(MODEL, number(0), number(2), number(1), n_best=number(2))) == 2
+    for number in (np.float32, np.float64, tl.tensor):
+        assert G.temperature_sample(LOGITS, number(0.0)) == G.top_p_sample(LOGITS, number(0.01)) == 0
 
 
 def test_an_infinite_logit_is_taken_by_what_is_greedy_and_refused_by_what_draws():

@@ -37,6 +37,14 @@ class Net(nn.Module):
     def encode(self, x):
         return x
 
+    @classmethod
+    def made(cls):
+        return cls()
+
+    @staticmethod
+    def vocabulary():
+        return 3
+
 
 # ---------------------------------------------------------------- names
 NAMES = [("a.b", KeyError, "'a.b' is empty or has a dot"), ("", KeyError, "'' is empty or has a dot")]
@@ -78,14 +86,41 @@ def test_a_name_that_the_module_has_already_is_refused(way, name):
 # ---------------------------------------------------------------- attributes
 @pytest.mark.parametrize("name, value", [
     ("modules", []), ("forward", 3), ("forward", None), ("parameters", {}), ("train", True), ("float", 1.5),
-    ("encode", "utf-8"), ("encode", A), ("children", A.weight), ("state_dict", tl.ones(1)), ("apply", A)])
+    ("encode", "utf-8"), ("encode", A), ("children", A.weight), ("state_dict", tl.ones(1)), ("apply", A),
+    ("made", 3), ("made", A), ("vocabulary", A.weight), ("vocabulary", None)])
 def test_an_attribute_that_hides_a_method_is_refused(name, value):
     with pytest.raises(TypeError, match=rf"'{name}': it would hide the method {name}\(\) of Net"):
         setattr(Net(), name, value)
 
 
+@pytest.mark.parametrize("name, value, message", [
+    ("_modules", [], "'_modules' is a name that a Module keeps for itself"), ("_modules", {}, "'_modules' is a name"),
+    ("_parameters", None, "'_parameters' is a name"), ("_buffers", [], "'_buffers' is a name"), ("_forward_hooks", None, "'_forward_hooks' is a name"),
+    ("training", A, "'training' is True or False, not Letter"), ("training", A.weight, "'training' is True or False, not Parameter"), ("training", None, "'training' is True or False")])
+def test_what_a_module_relies_on_is_refused_in_an_instance_and_in_a_class(name, value, message):
+    with pytest.raises(TypeError, match=f"Net: {message}"):
+        setattr(Net(), name, value)
+    with pytest.raises(TypeError, match=f"Mine: {message}"):
+        type("Mine", (nn.Module,), {name: value})
+
+
+@pytest.mark.parametrize("name, value", [("modules", []), ("children", 3), ("forward", None), ("forward", A), ("parameters", property(len))])
+def test_an_attribute_of_a_class_that_hides_a_method_is_refused(name, value):
+    with pytest.raises(TypeError, match=rf"Mine: the attribute '{name}' \({type(value).__name__}\) would hide the method {name}\(\) of Module"):
+        type("Mine", (nn.Module,), {name: value})
+    for function in (lambda self: iter(()), staticmethod(lambda: 1), classmethod(lambda cls: 1)):
+        type("Mine", (nn.Module,), {name: function})
+
+
+@pytest.mark.parametrize("wrong", ["yes", 1, None, A])
+def test_a_mode_is_true_or_false(wrong):
+    with pytest.raises(ValueError, match="train: mode is True or False"):
+        Net().train(wrong)
+    assert Net().train(np.bool_(False)).training == False  # noqa: E712
+
+
 @pytest.mark.parametrize("name, value", [
-    ("forward", lambda x: x + 1), ("encode", len), ("settings", 4), ("training", False), ("_state", 3), ("_modules", [])])
+    ("forward", lambda x: x + 1), ("encode", len), ("settings", 4), ("training", False), ("training", 0), ("_state", 3)])
 def test_a_function_takes_the_place_of_a_method_and_other_names_are_free(name, value):
     net = Net()
     setattr(net, name, value)
@@ -99,6 +134,32 @@ def test_a_function_takes_the_place_of_a_method_and_other_names_are_free(name, v
 def test_what_is_part_of_the_state_is_not_lost_to_another_value(name, value, expected):
     with pytest.raises(TypeError, match=expected):
         setattr(Net(), name, value)
+
+
+@pytest.mark.parametrize("make", [
+    lambda net: net.register_parameter("x", None), lambda net: (setattr(net, "x", B.weight), setattr(net, "x", None)),
+    lambda net: net.register_module("x", None), lambda net: (setattr(net, "x", B), setattr(net, "x", None))])
+def test_the_place_of_a_parameter_or_module_is_kept_by_none(make):
+    net = Net()
+    make(net)
+    for wrong in (tl.ones(1), 3.0, "text"):
+        with pytest.raises(TypeError, match="cannot assign .* as (parameter|module) 'x'"):
+            net.x = wrong
+    with pytest.raises(KeyError, match="has an attribute 'x' already"):
+        net.register_buffer("x", tl.ones(1))
+    assert net.x is None and list(net.state_dict()) == ["weight", "mean", "part.weight"]
+    del net.x
+    net.x = tl.ones(1)  # a plain attribute
+    assert list(net.state_dict()) == ["weight", "mean", "part.weight"]
+
+
+@pytest.mark.parametrize("layer, name", [
+    (nn.Linear(2, 3, bias=False), "bias"), (nn.MultiheadAttention(2, 1, bias=False), "in_proj_bias")])
+def test_a_layer_without_a_parameter_takes_one_later_and_nothing_else(layer, name):
+    with pytest.raises(TypeError, match=f"as parameter '{name}': use nn.Parameter or None"):
+        setattr(layer, name, tl.ones(2))
+    setattr(layer, name, nn.Parameter(np.ones(3)))
+    assert name in layer.state_dict()
 
 
 @pytest.mark.parametrize("change, buffers, parameters", [

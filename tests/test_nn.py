@@ -157,6 +157,16 @@ def test_the_fans_of_a_kernel_count_its_elements():
     assert nn.init.fans(tl.zeros(20, 15, 2, 3)) == (15 * 6, 20 * 6)
 
 
+def test_the_state_of_a_number_comes_back():
+    p = nn.Parameter(tl.tensor(3.0))
+    optimizer = tl.optim.Adam([p], lr=0.1)
+    p.grad = tl.tensor(1.0)
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.step()
+    assert np.isclose(p.item(), 2.8) and np.isclose(optimizer.state[p]["exp_avg"], 0.19)
+
+
 def test_optimizer_state_comes_back():
     def train(p, optimizer, steps):
         for _ in range(steps):
@@ -208,6 +218,10 @@ def test_a_small_network_learns_xor():
     assert loss.item() < 0.01 and (model(x).argmax(1).array == y.array).all()
 
 
+def loads(optimizer, state, **settings):
+    optimizer.load_state_dict({"state": {0: state}, "param_groups": [{"params": [0], **settings}]})
+
+
 P, Q = nn.Parameter(np.ones(1)), nn.Parameter(np.ones(1))
 ERRORS = [
     (lambda: F.cross_entropy(tl.zeros(2, 3), [0, 3]), IndexError, "target 3 is out of bounds for 3 classes"),
@@ -216,18 +230,18 @@ ERRORS = [
     (lambda: F.mse_loss(tl.zeros(2), tl.zeros(2, 1)), ValueError, "differ"),
     (lambda: nn.Linear(2, 3)(tl.zeros(4, 5)), RuntimeError, r"linear.*\[4, 5\]"),
     (lambda: tl.optim.SGD([], lr=0.1), ValueError, "empty parameter list"),
-    (lambda: tl.optim.SGD([nn.Parameter(np.ones(1))], lr=float("nan")), ValueError, "invalid lr nan"),
-    (lambda: tl.optim.Adam([nn.Parameter(np.ones(1))], betas=(0.9, 1.0)), ValueError, "betas"),
+    (lambda: tl.optim.SGD([nn.Parameter(np.ones(1))], lr=float("nan")), ValueError, "SGD: Invalid learning rate: nan; it is a finite number of at least 0"),
+    (lambda: tl.optim.Adam([nn.Parameter(np.ones(1))], betas=(0.9, 1.0)), ValueError, "Invalid beta parameter at index 1: 1.0"),
     (lambda: tl.optim.SGD(P, lr=0.1), TypeError, "not one Tensor"),
-    (lambda: tl.optim.SGD([P * 2], lr=0.1), TypeError, "leaf Tensors, not a result"),
-    (lambda: tl.optim.SGD([P, P], lr=0.1), ValueError, "appears twice"),
-    (lambda: tl.optim.SGD([{"params": [P, Q, P]}]), ValueError, "appears twice"),
-    (lambda: tl.optim.SGD([{"params": [P]}, {"params": [Q, P]}]), ValueError, "appears twice"),
-    (lambda: tl.optim.SGD([P]).add_param_group({"params": P}), ValueError, "appears twice"),
+    (lambda: tl.optim.SGD([P * 2], lr=0.1), ValueError, "leaf Tensors, not a result"),
+    (lambda: tl.optim.SGD([P, P], lr=0.1), UserWarning, "group with duplicate parameters"),
+    (lambda: tl.optim.SGD([{"params": [P, Q, P]}]), UserWarning, "group with duplicate parameters"),
+    (lambda: tl.optim.SGD([{"params": [P]}, {"params": [Q, P]}]), ValueError, "appear in more than one parameter group"),
+    (lambda: tl.optim.SGD([P]).add_param_group({"params": P}), ValueError, "appear in more than one parameter group"),
     (lambda: tl.optim.SGD({P, Q}), TypeError, "another order in every run.*use a list"),
     (lambda: tl.optim.SGD([{"params": {P, Q}}]), TypeError, "another order in every run.*use a list"),
     (lambda: tl.optim.SGD([{"params": frozenset([P])}]), TypeError, "another order in every run.*use a list"),
-    (lambda: tl.optim.SGD({"params": [P]}), TypeError, "a list of Tensors or of dicts, not one dict"),
+    (lambda: tl.optim.SGD({"params": [P]}), TypeError, "an iterable of Tensors or dicts, not one dict"),
     (lambda: tl.optim.SGD([{"params": [P]}, Q]), TypeError, "a group is a dict with 'params', not Parameter"),
     (lambda: tl.optim.SGD([{"lr": 0.1}]), KeyError, r"no 'params', only \['lr'\]"),
     (lambda: tl.optim.SGD([(P, Q)]), TypeError, "leaf Tensors, not tuple"),
@@ -235,6 +249,13 @@ ERRORS = [
     (lambda: tl.optim.SGD([P]).load_state_dict({"state": {1: {}}, "param_groups": [{"params": [0]}]}), ValueError,
      "state of parameter 1, this has 1 parameters"),
     (lambda: tl.optim.SGD([P], nesterov=True), ValueError, "momentum"),
+    (lambda: tl.optim.SGD([P], dampening=float("nan")), ValueError, "Invalid dampening value: nan"),
+    (lambda: tl.optim.SGD([P], lr=None), ValueError, "Invalid learning rate: None"), (lambda: tl.optim.SGD([P], lr="1"), ValueError, "rate: 1;"),
+    (lambda: tl.optim.SGD(nn.Linear(1, 1)), TypeError, r"not one Linear; give its parameters\(\)"), (lambda: tl.optim.SGD(3), TypeError, "not one int"),
+    (lambda: loads(tl.optim.SGD([P]), {}, lr=-1), ValueError, "Invalid learning rate: -1"),
+    (lambda: loads(tl.optim.Adam([P]), {}, betas=(0.9, 2.0)), ValueError, "Invalid beta parameter at index 1: 2.0"),
+    (lambda: loads(tl.optim.Adam([P]), {"momentum_buffer": np.ones(1)}), ValueError, r"no 'step', only \['momentum_buffer'\]: is it another optimizer's"),
+    (lambda: loads(tl.optim.Adam([P]), {"step": 1, "exp_avg": np.ones(2), "exp_avg_sq": np.ones(1)}), ValueError, r"'exp_avg' of parameter 0 has shape \(2,\)"),
     (lambda: tl.optim.SGD([P]).load_state_dict(tl.optim.SGD([P, Q]).state_dict()), ValueError, r"\[2\] parameters"),
     (lambda: nn.Dropout(1.5), ValueError, r"in \[0, 1\], not 1.5"),
     (lambda: nn.Linear(1, 1).to(np.int64), TypeError, "int64"),
@@ -245,6 +266,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("wrong, kind, message", ERRORS)
+@pytest.mark.filterwarnings("error")
 def test_bad_input_gets_a_clear_error(wrong, kind, message):
     with pytest.raises(kind, match=message):
         wrong()

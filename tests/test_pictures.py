@@ -118,6 +118,40 @@ def test_a_module_that_runs_again_is_a_box_more(depth, boxes, tmp_path):
     assert len(shared) == (2 if depth == 0 else 3)  # which the runs read alike
 
 
+class Mixed(nn.Module):
+    """Modules in a list that run with another, which is called each time, in between."""
+
+    def __init__(self):
+        self.layers, self.norm = nn.ModuleList([nn.Linear(2, 2) for _ in range(2)]), nn.Sequential(nn.Tanh())
+
+    def forward(self, x):
+        for layer in (*self.layers, self.layers[0]):
+            x = self.norm(layer(x)) * 2
+        return x.sum()
+
+
+def two_models():
+    first, second = (nn.Sequential(nn.Linear(2, 2)) for _ in range(2))
+    return nn.ModuleList([first, second]), lambda x: (second(first(x)) - first(x)).sum()
+
+
+@pytest.mark.parametrize("make, frames", [
+    (Again, "block 0 1 block (call 2) 0 1 block (call 3) 0 1"),
+    (Mixed, "layers.0 norm 0 layers.1 norm (call 2) 0 layers.0 (call 2) norm (call 3) 0"), (two_models, "0 0 0 (call 2)")])
+@pytest.mark.parametrize("depth", [None, 1, 0])
+def test_each_call_has_a_frame_and_no_arrow_runs_upwards(make, frames, depth, tmp_path):
+    made = make()
+    model, function = made if isinstance(made, tuple) else (made, made)
+    with tl.study():
+        function(tl.ones(1, 2))  # calls that are not on the tape do not count
+        graph = tl.draw(function(tl.ones(1, 2)), model, depth=depth)
+    found = rendered(graph, tmp_path)
+    assert depth is not None or " ".join(found.frames) == frames
+    groups = ET.parse(tmp_path / "picture.svg").getroot().iter("{http://www.w3.org/2000/svg}g")
+    tops = {g.find("{*}title").text: float(g.find("{*}text").get("y")) for g in groups if g.get("class") == "node"}
+    assert all(tops[tail] < tops[head] for tail, head in found.edges)
+
+
 def test_several_outputs_are_drawn(tmp_path):
     x = tl.tensor([1.0, 2.0], requires_grad=True)
     y = x.exp()
@@ -167,13 +201,13 @@ WRONG = [
     ("not recorded", lambda: tl.draw((tl.ones(2), tl.ones(2))), RuntimeError, "draw: the tensor was not recorded"),
     ("depth", lambda: tl.draw(y, depth=-1), ValueError, "draw: depth is a whole number from 0 on.*not -1"),
     ("depth as text", lambda: tl.draw(y, depth="all"), TypeError, "draw: depth is a whole number.*not 'all'"),
-    ("direction", lambda: tl.draw(y, direction="lr"), ValueError, "direction is TB, LR, BT or RL, not 'lr'; do you mean LR"),
+    ("direction", lambda: tl.draw(y, direction="lr"), ValueError, "direction is TB, LR, BT or RL, not 'lr'; did you mean 'LR'"),
     ("direction as a number", lambda: tl.draw(y, direction=1), ValueError, "direction is TB, LR, BT or RL, not 1"),
     ("path", lambda: tl.explore(y, linear), TypeError, "explore: path is the name of an HTML file, and the names come after it, not a Linear"),
     ("format", lambda: tl.explore(y, "graph.svg"), ValueError, "explore: it writes HTML.*'.svg'"),
     ("unwritable", lambda: tl.explore(y, "/nowhere/at/all.html"), FileNotFoundError, "/nowhere/at/all.html"),
-    ("operation", lambda: tl.tape(y).find(op="mull"), ValueError, "no operation is called 'mull'; do you mean mul"),
-    ("operation in capitals", lambda: tl.tape(y).find(op="ReLU"), ValueError, "no operation is called 'ReLU'; do you mean relu"),
+    ("operation", lambda: tl.tape(y).find(op="mull"), ValueError, "no operation is called 'mull'; did you mean 'mul'"),
+    ("operation in capitals", lambda: tl.tape(y).find(op="ReLU"), ValueError, "no operation is called 'ReLU'; did you mean 'relu'"),
     ("operation as a function", lambda: tl.tape(y).find(tl.exp), TypeError, "find: op is the name of an operation"),
     ("module as a module", lambda: tl.tape(y).find(module=linear), TypeError, "find: module is a path.*not a Linear"),
     ("limit", lambda: tl.tape(y).table(limit=0), ValueError, "table: limit is a number of rows from 1 on, not 0"),
@@ -196,6 +230,21 @@ WRONG = [
     ("histogram of a text", lambda: plot.histograms({"a": "b"}), TypeError, "histograms: 'a' is an array of numbers, not 'b'"),
     ("activations, swapped", lambda: plot.activations(tl.ones(1, 3), linear), TypeError, "activations: model is a Module, and comes before x, not a Tensor"),
     ("gradients of an array", lambda: plot.gradients(np.ones(2)), TypeError, "gradients: model is a Module, not a ndarray"),
+    ("names of a number", lambda: tl.draw(y, {"w": 1}), TypeError, "dict of names with their Tensors.*; it holds 'w': 1"),
+    ("values as a word", lambda: tl.draw(y, values="yes"), TypeError, "draw: values is True or False, not 'yes'"),
+    ("fold as a number", lambda: tl.draw(y, fold=1), TypeError, "draw: fold is True or False, not 1"),
+    ("depth as a bool", lambda: tl.draw(y, depth=True), TypeError, "draw: depth is a whole number.*not True"),
+    ("color as a word", lambda: tl.tape(y).table(color="no"), TypeError, "table: color is True or False"),
+    ("unknown name", lambda: tl.tape(y, {"weight": x})["wieght"], KeyError, "no step is called 'wieght'; did you mean 'weight'"),
+    ("several names", lambda: tl.tape(y, {"x": x})["x", "y"], TypeError, "a step is found by its number, or by a name.*not a tuple"),
+    ("number of a step", lambda: tl.tape(y)[99], IndexError, "there is no step 99: it has 3"),
+    ("no arrays", lambda: plot.histograms({}), ValueError, "there is no array"),
+    ("bins", lambda: plot.histograms({"a": np.ones(2)}, 2.5), TypeError, "bins is a number from 1 on, not 2.5"),
+    ("no weights", lambda: plot.attention_map(np.ones((0, 3))), ValueError, "there are no weights in shape"),
+    ("infinite points", lambda: plot.decision_boundary(len, np.full((2, 2), np.inf), [0, 1]), ValueError, "X holds NaN or infinity"),
+    ("no images", lambda: plot.weight_images(np.ones((0, 4)), (2, 2)), ValueError, "no rows of .2, 2. pictures"),
+    ("sizes of images", lambda: plot.weight_images(np.ones((2, 4)), (2.0, 2.0)), TypeError, "whole numbers from 1 on, not 2.0"),
+    ("negative images", lambda: plot.weight_images(np.ones((2, 4)), (-2, -2)), ValueError, "whole numbers from 1 on, not -2"),
     ("shape of images", lambda: plot.weight_images(np.ones((2, 4)), 2), TypeError, "weight_images: shape is .H, W., not 2"),
     ("columns of images", lambda: plot.weight_images(np.ones((2, 4)), (2, 2), columns=0), ValueError, "weight_images: columns is a number from 1 on"),
 ]
@@ -219,6 +268,35 @@ def test_after_backward_the_graph_is_gone(view):
     y = (tl.ones(2, requires_grad=True) * 2).sum()
     y.backward(retain_graph=True)
     assert tl.draw(y).source == tl.draw(tl.tape(y)).source
+
+
+@pytest.mark.parametrize("array, said", [
+    (np.array([1, np.inf, 2, np.nan]), "a: 0% zeros, std 0.5, 2 NaN or inf"), (np.array([np.inf]), "a: no values, 1 NaN or inf"), (np.zeros(0), "a: no values"),
+    (np.array([60000, -60000], np.float16), "a: 0% zeros, std 6e+04"), (np.array([True, False]), "a: 50% zeros, std 0.5"), (np.zeros(3), "a: 100% zeros, std 0")])
+@pytest.mark.filterwarnings("error")
+def test_histograms_of_anything(array, said):
+    from matplotlib.figure import Figure
+
+    assert [text.get_text() for text in plot.histograms({"a": array}, ax=Figure().subplots()).get_legend().get_texts()] == [said]
+
+
+@pytest.mark.filterwarnings("error")
+def test_maps_of_anything():
+    from matplotlib.figure import Figure
+
+    points, names = np.array([[0, 0], [0, 2], [2, 0], [2, 2]]), np.array(["dog", "dog", "cat", "cat"])
+    ax = plot.decision_boundary(lambda p: np.where(p[:, 0] > 0.9, "cat", "dog"), points, list(names), ax=Figure().subplots())
+    assert ax.collections[-1].get_array().tolist() == [1, 1, 0, 0]
+    for weight in (np.ones((2, 4), bool), np.full((2, 4), -128, np.int8), np.zeros((2, 4)), np.array([[1, np.inf, np.nan, 0.0]])):
+        assert np.isfinite(plot.weight_images(weight, (2, 2), ax=Figure().subplots()).images[0].get_clim()).all()
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    model = nn.Sequential({"\x1b[1m": nn.Linear(2, 1)})
+    with tl.study():
+        tape = tl.tape(model(tl.ones(1, 2)).sum(), model)
+    assert "\x1b" not in tape.table() + repr(tape[-1]) + repr(tape[0]) + str(tape.backward) and "\\x1b[1m" in tape.table(width=200)
+    assert tape["\x1b[1m.weight"] is tape[0]
 
 
 # ---------------------------------------------------------------- names in curves and maps

@@ -1,5 +1,8 @@
 """What PyTorch's users type: names of arguments, second names, methods, constructors, dtypes of results."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from tinygrad_lite.nn import functional as F
@@ -45,6 +48,17 @@ METHODS = {
     "X.new_zeros(1, dtype=tl.int64, requires_grad=False).dtype": np.int64, "X.equal(X.clone())": True, "X.allclose(X + 1e-9)": True, "tl.isclose(X, X + 1).any().item()": False,
     "tl.Tensor([-4.0]).tolist()": [-4.0], "tl.Tensor(2, 3).shape": (2, 3), "tl.Tensor([1, 2]).dtype": np.float32, "tl.LongTensor([2**40]).item()": 2**40,
     "tl.FloatTensor(2, 3).dtype": np.float32, "tl.BoolTensor([1, 0]).tolist()": [True, False], "tl.is_tensor(X)": True, "tl.numel(X)": 6,
+    "X.max(1).values.tolist()": [2.0, 5.0], "X.min(0).indices.tolist()": [0, 0, 0], "X.sort(1).values.equal(X)": True, "X.topk(1).indices.tolist()": [[2], [2]],
+    "X.median(1).values.tolist()": [1.0, 4.0], "X.mode().values.tolist()": [0.0, 3.0], "X.kthvalue(2).indices.tolist()": [1, 1], "X.cummax(0).values.equal(X)": True,
+    "X.aminmax(dim=1).max.tolist()": [2.0, 5.0], "tl.slogdet(tl.eye(2)).logabsdet.item()": 0.0, "tl.linalg.svd(tl.eye(2)).S.tolist()": [1.0, 1.0],
+    "tl.ops.max(X.array, 1).values.tolist()": [2.0, 5.0], "type(X.half().sort()).__name__": "sort", "len(X.max(1))": 2, "tl.stack(X.aminmax()).tolist()": [0.0, 5.0],
+    "X.size().numel()": 6, "tl.Size([2, 3]) == X.shape": True, "X.get_device()": -1, "X.is_complex()": False, "X.is_signed()": True, "X.mH.shape": (3, 2),
+    "X.clone().unsqueeze_(0).shape": (1, 2, 3), "X.clone().t_().shape": (3, 2), "X.clone().transpose_(0, 1).stride()": (1, 3), "X[:1].clone().squeeze_().shape": (3,),
+    "X.clone().swapdims_(0, 1).shape": (3, 2), "X.clone().lt_(2).tolist()": [[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]], "X.long().ge_(2).dtype": np.int64,
+    "tl.zeros(3, 2).fill_diagonal_(1).sum().item()": 2.0, "tl.zeros(5, 2).fill_diagonal_(1, wrap=True).sum().item()": 4.0, "tl.zeros(3).index_fill_(0, tl.tensor([1]), 2).tolist()": [0.0, 2.0, 0.0],
+    "tl.finfo(tl.float32).eps": 2.0**-23, "tl.finfo().max > 3e38": True, "tl.iinfo(tl.uint8).max": 255, "tl.can_cast(tl.float32, tl.int64)": False, "tl.promote_types(tl.int64, tl.half)": np.float16,
+    "tl.broadcast_shapes((2, 1), (3,))": (2, 3), "tl.tril_indices(2, 2).tolist()": [[0, 1, 1], [0, 0, 1]], "tl.logspace(0, 2, 3).tolist()": [1.0, 10.0, 100.0], "tl.argwhere(X > 4).tolist()": [[1, 2]],
+    "tl.zeros(99, dtype=tl.uint8).random_(7).max().item() < 7": True, "tl.zeros(9).exponential_().min().item() >= 0": True, "tl.linalg.multi_dot([X, X.T, X]).shape": (2, 3),
     "tl.tensor(1.0).is_nonzero()": True, "tl.device('cpu')": "cpu",
 }
 
@@ -130,3 +144,69 @@ def test_an_index_reads_its_whole_numbers_first(index, shape):
     assert (y[index].array == -1).all() and (y.array == -1).sum() == np.prod(shape)
     x[index].sum().backward()
     assert np.array_equal(x.grad.array != 0, y.array == -1)
+
+
+@pytest.mark.parametrize("said, hint", [
+    ("tl.sofmax", "softmax"), ("F.rleu", "relu"), ("tl.nn.Liner", "Linear"), ("tl.optim.Adm", "Adam"), ("tl.linalg.nrom", "norm"), ("tl.sum(X, dmi=1)", "dim"),
+    ("X.softmax(dims=0)", "dim"), ("tl.zeros(2, dytpe=tl.int64)", "dtype"), ("F.mse_loss(X, X, redution='sum')", "reduction")])
+def test_a_name_that_there_is_not_is_answered_with_the_nearest(said, hint):
+    with pytest.raises((AttributeError, TypeError), match=f"did you mean '{hint}'"):
+        eval(said, {"tl": tl, "F": F, "X": X})
+
+
+def test_the_kinds_of_results_can_be_copied_pickled_and_compiled():
+    found = pickle.loads(pickle.dumps(X.max(1)))
+    assert type(found) is tl.return_types.max and copy.deepcopy(found).indices.tolist() == [2, 2] and "values=" in repr(found)
+    step = tl.compile(lambda x: x.sort(1, descending=True))
+    for _ in range(4):
+        assert step(X).values.tolist() == [[2, 1, 0], [5, 4, 3]]
+    again = tl.compile(lambda pair: pair.values * 2)
+    for _ in range(4):
+        assert again(X.max(1)).tolist() == [4, 10]
+
+
+@pytest.fixture
+def double():
+    tl.set_default_dtype(tl.float64)
+    yield
+    tl.set_default_dtype(tl.float32)
+
+
+@pytest.mark.parametrize("said", ["tl.tensor(1.5)", "tl.zeros(2)", "tl.ones(2)", "tl.full((2,), 0.5)", "tl.eye(2)", "tl.arange(3.0)", "tl.linspace(0, 1, 3)", "tl.rand(2)", "tl.randn(2)",
+                                  "tl.normal(0.0, 1.0, (2,))", "tl.Tensor([1.0])", "L / 2", "L * 2.5", "L.exp()", "L.sigmoid()", "1 / L", "tl.where(L > 0, L, 0.5)", "tl.logsumexp(L, 0)",
+                                  "tl.nn.Linear(2, 3).weight", "tl.nn.MultiheadAttention(4, 2).in_proj_bias", "tl.empty(2)", "tl.scalar_tensor(1)"])
+def test_the_default_dtype_is_what_floats_and_divided_whole_numbers_have(double, said):
+    assert tl.get_default_dtype() == np.float64 and eval(said, {"tl": tl, "L": tl.arange(3)}).dtype == np.float64
+
+
+def test_the_default_dtype_is_in_what_tensors_show_and_in_the_key_of_programs(double):
+    assert "dtype" not in repr(tl.zeros(1)) and "float32" in repr(X)
+    halved = tl.compile(lambda x: x / 2)
+    for dtype in (np.float64, np.float32, np.float64):
+        tl.set_default_dtype(dtype)
+        for _ in range(3):
+            assert halved(tl.arange(3)).dtype == dtype
+    with pytest.raises(TypeError, match="floating-point"):
+        tl.set_default_dtype(tl.int64)
+
+
+def test_print_options():
+    try:
+        tl.set_printoptions(precision=2)
+        assert repr(tl.tensor([1 / 3])) == "tensor([0.33])"
+        tl.set_printoptions(sci_mode=True)
+        assert repr(tl.tensor([1 / 3])) == "tensor([3.33e-01])"
+        tl.set_printoptions(profile="full")
+        assert "..." not in repr(tl.zeros(2000))
+    finally:
+        tl.set_printoptions(profile="default")
+    assert repr(tl.tensor([1 / 3])) == "tensor([0.3333])"
+
+
+def test_inference_mode_records_nothing():
+    w = tl.ones(2, requires_grad=True)
+    with tl.inference_mode():
+        assert not (w * 2).requires_grad
+        with tl.inference_mode(False):
+            assert (w * 2).requires_grad
+    assert not tl.inference_mode()(lambda: w * 2)().requires_grad and not tl.inference_mode(lambda: w * 2)().requires_grad

@@ -2,11 +2,12 @@
 
 import numpy as _np
 
-from . import autograd, data, estimators, linalg, nn, ops, optim, random
+from . import autograd, data, distributions, estimators, linalg, nn, ops, optim, random
 from .compiler import compile
 from .creation import (
     arange,
     as_tensor,
+    asarray,
     empty,
     empty_like,
     eye,
@@ -15,16 +16,37 @@ from .creation import (
     full,
     full_like,
     linspace,
+    logspace,
     ones,
     ones_like,
+    scalar_tensor,
     tensor,
+    tril_indices,
+    triu_indices,
     zeros,
     zeros_like,
 )
+from .engine import return_types
 from .engine.dtypes import result_type
-from .engine.mode import enable_grad, expanded, is_grad_enabled, no_grad, set_grad_enabled
+from .engine.mode import enable_grad, expanded, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .engine.spellings import hinting as _hinting
 from .engine.tape import by_hand, primitive
-from .methods import TYPED, allclose, equal, is_floating_point, is_nonzero, is_tensor, isclose, numel, t
+from .methods import (
+    TYPED,
+    allclose,
+    broadcast_shapes,
+    equal,
+    get_device,
+    is_complex,
+    is_floating_point,
+    is_nonzero,
+    is_same_size,
+    is_signed,
+    is_tensor,
+    isclose,
+    numel,
+    t,
+)
 from .nn.functional import (
     avg_pool1d,
     cdist,
@@ -45,17 +67,33 @@ from .ops.arguments import device
 from .random import (
     Generator,
     bernoulli,
+    default_generator,
+    get_rng_state,
+    initial_seed,
     manual_seed,
     multinomial,
     normal,
     rand,
     rand_like,
     randint,
+    randint_like,
     randn,
     randn_like,
     randperm,
+    seed,
+    set_rng_state,
 )
 from .saving import load, save
+from .settings import (
+    Size,
+    can_cast,
+    finfo,
+    get_default_dtype,
+    iinfo,
+    promote_types,
+    set_default_dtype,
+    set_printoptions,
+)
 from .tensor import Tensor
 from .textbook import derive
 from .view import Tape, draw, explore, study
@@ -66,4 +104,6 @@ short, int, long, half, float, double = int16, int32, int64, float16, float32, f
 del svd  # type: ignore[name-defined]  # noqa: F821 - torch.svd gives v, tl.linalg.svd its transpose
 globals().update(TYPED)
 tape = Tape  # tl.tape(loss); the engine is in tinygrad_lite.engine
-inf, nan, pi, newaxis = _np.inf, _np.nan, _np.pi, None
+inf, nan, pi, e, newaxis = _np.inf, _np.nan, _np.pi, _np.e, None
+dtype = _np.dtype
+__getattr__ = _hinting(globals())

@@ -132,7 +132,7 @@ def detect_anomaly(check_nan: bool = True, check_forward: bool = False) -> Any:
     RuntimeError that names the operation and the line of the program that recorded it."""
     def watch(node: Any) -> None:
         if not hasattr(node, "origin"):  # inside study() it is there, with more in it
-            node.origin = (source_line(), "")
+            node.origin = (source_line(), "", ())
         if check_forward and check_nan:
             refuse_nan("forward", node, node.array)
 

@@ -13,6 +13,7 @@ from .engine.spellings import spelt
 from .engine.values import unbox
 from .ops.arguments import device as checked_device
 from .ops.arguments import sizes_of
+from .settings import get_default_dtype
 from .tensor import Tensor
 
 SETTINGS = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value)
@@ -38,11 +39,11 @@ def makes(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _default(data: Any, array: np.ndarray) -> np.ndarray:
-    """float32 for Python floats, as in PyTorch; numpy data keeps its dtype."""
+    """The default dtype for Python floats, as in PyTorch; numpy data keeps its dtype."""
     if array.dtype.kind not in "biuf":
         raise TypeError(f"a tensor holds real numbers or bools, not {array.dtype}")
     typed = isinstance(data, (np.ndarray, np.generic))
-    return array.astype(np.float32) if array.dtype == np.float64 and not typed else array
+    return array.astype(get_default_dtype()) if array.dtype == np.float64 and not typed else array
 
 
 @makes
@@ -65,6 +66,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return tensor(data, dtype, device=device)
 
 
+asarray = as_tensor
+
+
 def from_numpy(array: np.ndarray) -> Tensor:
     """A Tensor that shares the array's memory."""
     if not isinstance(array, np.ndarray):
@@ -83,19 +87,19 @@ def from_dlpack(source: Any) -> Tensor:
 @makes
 def zeros(*size: Any, dtype: Any = None) -> Tensor:
     """A tensor of zeros."""
-    return Tensor(np.zeros(sizes_of(size), dtype or np.float32))
+    return Tensor(np.zeros(sizes_of(size), dtype or get_default_dtype()))
 
 
 @makes
 def ones(*size: Any, dtype: Any = None) -> Tensor:
     """A tensor of ones."""
-    return Tensor(np.ones(sizes_of(size), dtype or np.float32))
+    return Tensor(np.ones(sizes_of(size), dtype or get_default_dtype()))
 
 
 @makes
 def empty(*size: Any, dtype: Any = None) -> Tensor:
     """A tensor of whatever was in memory: fill it before reading."""
-    return Tensor(np.empty(sizes_of(size), dtype or np.float32))
+    return Tensor(np.empty(sizes_of(size), dtype or get_default_dtype()))
 
 
 @makes
@@ -111,17 +115,17 @@ def eye(n: int, m: int | None = None, dtype: Any = None) -> Tensor:
     """1 on the diagonal of an n x m (n x n) matrix, else 0."""
     if n < 0 or m is not None and m < 0:
         raise RuntimeError(f"eye: a matrix has at least 0 rows and columns, not {n} and {m}")
-    return Tensor(np.eye(n, m, dtype=dtype or np.float32))
+    return Tensor(np.eye(n, m, dtype=dtype or get_default_dtype()))
 
 
 @makes
 def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
-    """start (0), start + step, … up to before end: int64 for whole numbers, else float32."""
+    """start (0), start + step, … up to before end: int64 for whole numbers, else the default dtype."""
     start, end, step = (unbox(n) for n in ((0, start, step) if end is None else (start, end, step)))
     if step == 0 or (end - start) * step < 0 or not math.isfinite(start + end):
         raise RuntimeError(f"arange: no steps of {step} lead from {start} to {end}")
     if dtype is None:
-        dtype = np.int64 if all(np.asarray(n).dtype.kind in "iub" for n in (start, end, step)) else np.float32
+        dtype = np.int64 if all(np.asarray(n).dtype.kind in "iub" for n in (start, end, step)) else get_default_dtype()
     if np.dtype(dtype) == np.int64:  # as PyTorch: of the other whole numbers the count is that of the numbers given
         start, end, step = int(start), int(end), int(step)
     count = math.ceil((end - start) / step)
@@ -137,9 +141,41 @@ def linspace(start: Any, end: Any, steps: int, dtype: Any = None) -> Tensor:
         raise RuntimeError(f"linspace: the number of steps is at least 0, not {steps}")
     if np.ndim(unbox(start)) or np.ndim(unbox(end)):
         raise RuntimeError(f"linspace: start and end are numbers, not of shapes {np.shape(start)} and {np.shape(end)}")
-    dtype = np.dtype(dtype or np.float32)
+    dtype = np.dtype(dtype or get_default_dtype())
     kind = float if dtype.kind == "f" else int
     return Tensor(np.linspace(kind(start), kind(end), steps).astype(dtype))
+
+
+@makes
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, dtype: Any = None) -> Tensor:
+    """base to the power of `steps` numbers evenly from start to end."""
+    dtype = np.dtype(dtype or get_default_dtype())
+    exponents = linspace(start, end, steps, dtype=dtype if dtype.kind == "i" else np.float64).array
+    return Tensor((float(base) ** exponents).astype(dtype))
+
+
+@makes
+def scalar_tensor(s: Any, dtype: Any = None) -> Tensor:
+    """A number as a tensor of no dimensions, of the default dtype unless given."""
+    return full((), s, dtype or get_default_dtype())
+
+
+def _triangle_indices(numbers: Callable, row: int, col: int, offset: int, dtype: Any) -> Tensor:
+    if row < 0 or col < 0:
+        raise RuntimeError(f"tril_indices, triu_indices: a matrix has at least 0 rows and columns, not {row} and {col}")
+    return Tensor(np.stack(numbers(row, offset, col)).astype(dtype or np.int64))
+
+
+@makes
+def tril_indices(row: int, col: int, offset: int = 0, dtype: Any = None) -> Tensor:
+    """The places of a matrix's lower triangle, (2, n): rows and columns, row by row."""
+    return _triangle_indices(np.tril_indices, row, col, offset, dtype)
+
+
+@makes
+def triu_indices(row: int, col: int, offset: int = 0, dtype: Any = None) -> Tensor:
+    """The places of a matrix's upper triangle, (2, n): rows and columns, row by row."""
+    return _triangle_indices(np.triu_indices, row, col, offset, dtype)
 
 
 @makes

@@ -27,7 +27,7 @@ def rebind(x: Any, op: Callable, *args: Any, **settings: Any) -> Any:
                            "change a .clone()")
     chain = _chain(x)
     if mode.recording:
-        _refuse_unrecordable(op, chain)
+        _refuse_unrecordable(op, chain, args)
         _refresh(chain)
         if rewritten:
             refuse_stale(op.__name__, args)
@@ -46,12 +46,16 @@ def _shares(a: Any, x: Any) -> bool:
     return isinstance(a, Value) and np.may_share_memory(a.array, x.array)
 
 
-def _refuse_unrecordable(op: Callable, chain: list) -> None:
+def _refuse_unrecordable(op: Callable, chain: list, args: tuple) -> None:
     """RuntimeError where a change could not be told to the gradients of all who show the memory."""
     if any(view.node is not None and view.node.op is None for view in chain):
         raise RuntimeError(f"{op.__name__}: a leaf tensor that requires grad is changed in place; "
                            "do it under no_grad(), or on a .clone()")
-    for view in chain[:-1]:
+    tracked = any(isinstance(a, Value) and a.node for a in (*chain, *args))
+    for view, base in zip(chain, chain[1:]):
+        if tracked and base.view_of is not None and base.view_of[3] > view.view_of[3]:  # see `reshaping`
+            raise RuntimeError(f"{op.__name__}: the tensor is a view of another whose shape was changed in place after "
+                               "the view was made; make it again after the change")
         made_by = view.view_of[1]
         if not made_by.rules or made_by.__name__ in BY_HAND:
             raise RuntimeError(f"{op.__name__}: a view that {made_by.__name__} gave is changed in place, and no rule "
@@ -111,10 +115,37 @@ def _written(view: Any, value: Any) -> Any:
 def _hand_over(x: Any, node: Any) -> None:
     """Give a tensor another node, and to that what the tensor keeps of its gradient."""
     before, x.node = x.node, node
-    if before is not None:
+    if before is not None and node is not None:  # what does not depend on anything tracked keeps nothing
         node.grad, before.grad = before.grad, None
         if before.hooks and before.hooks.pop(RETAIN, False):
             node.hooks = {RETAIN: True}
+
+
+def reshaping(op: Callable) -> Callable:
+    """The method that gives a tensor another shape in place: it becomes a view of what it was."""
+    def method(self, *args, **settings):
+        leaf = self.node is not None and self.node.op is None
+        if self.node is not None and leaf == mode.recording:
+            raise RuntimeError(f"{method.__name__}: a leaf that requires grad is changed in place only under no_grad() "
+                               f"and what was recorded only outside of it; write x = x.{op.__name__}(…)")
+        if mode.tracing is not None:
+            mode.tracing.lift((self,))
+            if type(self.array) is not np.ndarray:
+                self.array.shape = self.array.shape  # no program repeats that: this ends the trace
+        before = box(self.array, self.node)
+        before.view_of = self.view_of
+        after = op(before, *args, **settings)
+        if after is not before:
+            if leaf:
+                self.node.array, self.node.grad = after.array, None
+            elif self.node is not None:
+                _hand_over(self, after.node)
+            self.array, self.view_of = after.array, after.view_of
+        return self
+
+    method.__name__ = op.__name__ + "_"
+    method.__doc__ = f"{op.__name__} in place: the tensor has another shape from now on, and the same memory."
+    return method
 
 
 def in_place(op: Callable) -> Callable:

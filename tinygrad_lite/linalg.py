@@ -1,9 +1,24 @@
 """Linear algebra under PyTorch's name for it: tl.linalg.inv, tl.linalg.norm, …"""
 
+import functools
 from typing import Any
 
-from .engine.spellings import spelt
-from .ops import cholesky, det, inv, matrix_norm, slogdet, solve, svd, svdvals, vector_norm
+from .engine.spellings import hinting, spelt
+from .ops import (
+    cholesky,
+    det,
+    inv,
+    matmul,
+    matrix_norm,
+    matrix_power,
+    slogdet,
+    solve,
+    svd,
+    svdvals,
+    vector_norm,
+)
+from .ops import cross as _cross
+from .ops import diagonal as _diagonal
 
 
 @spelt
@@ -15,4 +30,35 @@ def norm(x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False) -> Any
     return vector_norm(x, 2 if ord is None else ord, dim, keepdim)
 
 
-__all__ = ["cholesky", "det", "inv", "matrix_norm", "norm", "slogdet", "solve", "svd", "svdvals", "vector_norm"]
+@spelt
+def cross(x: Any, y: Any, *, dim: int = -1) -> Any:
+    """The cross product along a dimension of size 3; the other dimensions broadcast."""
+    return _cross(x, y, dim)
+
+
+@spelt
+def diagonal(x: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    """The diagonal of the last two dimensions unless given, as the last dimension of the result."""
+    return _diagonal(x, offset, dim1, dim2)
+
+
+@spelt
+def multi_dot(tensors: Any) -> Any:
+    """The product of several matrices, from the left; the first and the last may be vectors."""
+    tensors = list(tensors)
+    ends = {0, len(tensors) - 1}
+    if len(tensors) < 2 or any(x.ndim != 2 and (x.ndim != 1 or i not in ends) for i, x in enumerate(tensors)):
+        raise RuntimeError("multi_dot: needs two matrices at least, and only the first and the last may be vectors, "
+                           f"not shapes {', '.join(str(x.shape) for x in tensors)}")
+    return functools.reduce(matmul, tensors)
+
+
+@spelt
+def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
+    """The sum of products along a dimension; the others broadcast."""
+    return (x * y).sum(dim)
+
+
+__all__ = ["cholesky", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm",
+           "slogdet", "solve", "svd", "svdvals", "vecdot", "vector_norm"]
+__getattr__ = hinting(globals())

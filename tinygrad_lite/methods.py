@@ -9,16 +9,19 @@ from . import ops
 from .creation import tensor, zeros
 from .engine import tape
 from .engine.values import Value
-from .inplace import in_place
+from .inplace import in_place, reshaping
 from .ops import elementwise, transcendental
 from .ops.arguments import device as on_cpu
+from .settings import Size
 from .tensor import Tensor
 
 DTYPES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "short": "int16",
           "char": "int8", "byte": "uint8", "bool": "bool"}
-NO_CHANGE = {  # elementwise operations that PyTorch has no x.op_() for: those of truth, and of a condition
-    *"where isnan isinf isfinite eq ne lt le gt ge fmax fmin maximum minimum".split()}
-OTHERS = "cumsum cumprod index_add index_put lerp masked_fill scatter scatter_add tril triu addmm baddbmm".split()
+NO_CHANGE = {  # elementwise operations that PyTorch has no x.op_() for
+    *"where isnan isinf isfinite isposinf isneginf signbit fmax fmin maximum minimum".split()}
+OTHERS = ("cumsum cumprod index_add index_copy index_fill index_put lerp masked_fill masked_scatter scatter "
+          "scatter_add scatter_reduce tril triu addmm addmv baddbmm").split()
+RESHAPING = "squeeze unsqueeze transpose swapaxes".split()
 
 
 # ---------------------------------------------------------------- dtype and device
@@ -79,6 +82,16 @@ def is_floating_point(self: Tensor) -> bool:
     return self.dtype.kind == "f"
 
 
+def is_complex(self: Tensor) -> bool:
+    """Whether it holds complex numbers: none does."""
+    return False
+
+
+def is_signed(self: Tensor) -> bool:
+    """Whether its dtype has negative numbers."""
+    return self.dtype.kind in "if"
+
+
 # ---------------------------------------------------------------- shape
 def t(self: Tensor) -> Tensor:
     """A matrix transposed; of fewer dimensions itself."""
@@ -95,6 +108,19 @@ def view_as(self: Tensor, other: Tensor) -> Tensor:
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """Repeated, without copying, to the shape of another tensor."""
     return self.expand(other.shape)
+
+
+def is_same_size(self: Tensor, other: Tensor) -> bool:
+    """Whether another tensor has the same shape."""
+    return self.shape == other.shape
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that tensors of these shapes, or sizes, broadcast to; RuntimeError where they do not."""
+    try:
+        return Size(np.broadcast_shapes(*shapes))
+    except ValueError:
+        raise RuntimeError(f"broadcast_shapes: the shapes {', '.join(map(str, shapes))} do not fit") from None
 
 
 def ndimension(self: Tensor) -> int:
@@ -122,6 +148,29 @@ def stride(self: Tensor, dim: int | None = None) -> Any:
 def data_ptr(self: Tensor) -> int:
     """The address of its first element."""
     return self.array.ctypes.data
+
+
+def get_device(self: Tensor) -> int:
+    """-1: it is on the cpu."""
+    return -1
+
+
+def pin_memory(self: Tensor) -> Tensor:
+    """Itself: no GPU reads its memory."""
+    return self
+
+
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """One value where all indices are the same, in place; wrap: of a tall matrix once more after every square."""
+    if self.ndim < 2 or self.ndim > 2 and len(set(self.shape)) > 1:
+        raise RuntimeError(f"fill_diagonal_: needs a matrix, or more dimensions of one size, not shape {self.shape}")
+    rows = np.arange(min(self.shape))
+    index = (rows,) * self.ndim
+    if wrap and self.ndim == 2:
+        flat = np.arange(0, self.array.size, self.shape[1] + 1)
+        index = np.unravel_index(flat, self.shape)
+    self[index] = fill_value
+    return self
 
 
 def detach_(self: Tensor) -> Tensor:
@@ -174,18 +223,26 @@ def _typed(dtype: str) -> Callable[..., Tensor]:
 
 TYPED = {f"{name.capitalize()}Tensor": _typed(dtype) for name, dtype in DTYPES.items()}  # FloatTensor, LongTensor, …
 
-for _method in (to, cpu, cuda, type_as, is_floating_point, t, view_as, expand_as, numel, ndimension, is_contiguous,
-                element_size, stride, data_ptr, detach_, is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
+for _method in (
+        to, cpu, cuda, type_as, is_floating_point, is_complex, is_signed, t, view_as, expand_as, numel, ndimension,
+        is_same_size, is_contiguous, element_size, stride, data_ptr, get_device, pin_memory, fill_diagonal_, detach_,
+        is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
     setattr(Tensor, _method.__name__, _method)
 for _name, _op in ops.VOCABULARY.items():
     if _op.__module__ in (elementwise.__name__, transcendental.__name__) and _name not in NO_CHANGE or _name in OTHERS:
         setattr(Tensor, _name + "_", in_place(_op))
+for _name in RESHAPING:
+    setattr(Tensor, _name + "_", reshaping(ops.VOCABULARY[_name]))
+Tensor.t_ = reshaping(t)  # type: ignore[attr-defined]
 for _alias, _name in ops.ALIASES.items():
     setattr(Tensor, _alias, getattr(Tensor, _name, None) or ops.VOCABULARY[_name])
     if hasattr(Tensor, _name + "_"):
         setattr(Tensor, _alias + "_", getattr(Tensor, _name + "_"))
 PROPERTIES = {
     "device": (lambda self: on_cpu("cpu"), "Where it is: the cpu."),
+    "is_cpu": (lambda self: True, "Whether it is on the cpu: always."),
+    "H": (lambda self: self.t(), "A matrix transposed: its numbers are real."),
+    "mH": (lambda self: self.mT, "The last two dimensions swapped: its numbers are real."),
     "is_cuda": (lambda self: False, "Whether it is on a GPU: never."),
     "nbytes": (lambda self: self.array.nbytes, "The bytes of its elements."),
     "itemsize": (element_size, "The bytes of one element.")}

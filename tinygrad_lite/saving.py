@@ -1,6 +1,13 @@
-"""Saving and loading state dicts as safetensors: data only, loading never runs code."""
+"""Saving and loading state dicts as safetensors: data only, loading never runs code.
+
+What is no array (numbers, strings, lists, tuples, dicts) is kept as JSON in the header, under the name HEADER, with
+the arrays in it by their names. Values that JSON does not have are dicts of one entry, which says what they are:
+{"float": "inf"}, {"tuple": [...]}, {"dict": [[key, value], ...]}, {"array": "name"}.
+"""
 
 import contextlib
+import json
+import math
 import os
 import secrets
 import shutil
@@ -15,35 +22,83 @@ from .tensor import Tensor
 
 DTYPES = {"BOOL": np.bool_, "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "I8": np.int8,
           "I16": np.int16, "I32": np.int32, "I64": np.int64, "F16": np.float16, "F32": np.float32, "F64": np.float64}
+MAX_DIMENSIONS = 64  # numpy's own limit
+HEADER = "tinygrad_lite"
 
 
 def save(state: Mapping[str, Any], path: str | Path) -> None:
-    """Write a state dict of Tensors or arrays; an interrupted save leaves the old file whole.
+    """Write a state dict; an interrupted save leaves the old file whole.
 
-    A file that is there keeps its mode, and a link goes on pointing to it. A value that is no array, such as a
-    number or another dict, is a TypeError that names its key.
+    It holds Tensors and arrays, numbers, strings, None, and lists, tuples and dicts of them, such as an optimizer's
+    state; anything else is a TypeError that names its key. A file that is there keeps its mode, and a link goes on
+    pointing to it.
     """
     from safetensors.numpy import save as to_bytes  # an extra: pip install "tinygrad-lite[demo]"
     if not isinstance(state, Mapping):
         raise TypeError(f"save: a state dict is a dict, such as model.state_dict(), not {type(state).__name__}")
-    content = to_bytes({key: _array(key, value) for key, value in state.items()})
-    path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)  # a device or a pipe is written to, a directory is an error that names it
-    else:
-        _replace(path, content)
+    arrays: dict[str, np.ndarray] = {}
+    tree = _packed("", dict(state), arrays)
+    flat = all(isinstance(key, str) and part == {"array": key} for key, part in tree["dict"])
+    content = to_bytes(arrays, None if flat else {HEADER: json.dumps(tree)})
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)  # a device or a pipe is written to, a directory is an error
+        else:
+            _replace(target, content)
+    except OSError as error:  # of a full disk it names no path, else perhaps that of the file beside
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def _packed(path: str, x: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """What the header holds of a value; the arrays in it are put under names of their own."""
+    if x is None or type(x) in (bool, int, str) or type(x) is float and math.isfinite(x):
+        return x
+    if type(x) is float:
+        return {"float": repr(x)}
+    if type(x) in (list, tuple):
+        parts = [_packed(f"{path}.{i}", part, arrays) for i, part in enumerate(x)]
+        return parts if type(x) is list else {"tuple": parts}
+    if isinstance(x, Mapping):
+        for key in x:
+            if type(key) not in (str, int, float, bool, type(None)):
+                raise TypeError(f"save: the key {key!r}{path and f' in {path!r}'} is {type(key).__name__}; keys are "
+                                "strings and numbers")
+        return {"dict": [[_packed(path, key, arrays), _packed(f"{path}.{key}" if path else f"{key}", value, arrays)]
+                         for key, value in x.items()]}
+    array, name = _array(path, x), path
+    while name in arrays:  # as of {"a": {"b": …}, "a.b": …}
+        name += "'"
+    arrays[name] = array
+    return {"array": name}
+
+
+def _unpacked(x: Any, arrays: dict[str, Tensor]) -> Any:
+    """The value of which the header holds x."""
+    if isinstance(x, list):
+        return [_unpacked(part, arrays) for part in x]
+    if not isinstance(x, dict):
+        return x
+    (kind, held), = x.items()
+    if kind == "dict":
+        return {_unpacked(key, arrays): _unpacked(value, arrays) for key, value in held}
+    if kind == "tuple":
+        return tuple(_unpacked(held, arrays))
+    kinds: dict[str, Any] = {"float": float, "array": arrays.__getitem__}
+    return kinds[kind](held)
 
 
 def _array(key: Any, value: Any) -> np.ndarray:
     """What the file holds of an entry, in the order of C and the byte order of this machine."""
     array = unbox(value)
-    if not isinstance(key, str):
-        raise TypeError(f"save: the key {key!r} is {type(key).__name__}, and must be a string")
     if key == "__metadata__":
         raise ValueError("save: the format keeps '__metadata__' for itself; choose another key")
+    if not isinstance(array, np.ndarray | np.generic) and hasattr(value, "__array__"):
+        raise TypeError(f"save: '{key}' is a {type(value).__name__} of {type(value).__module__.partition('.')[0]}; "
+                        f"save np.asarray of it")
     if not isinstance(array, np.ndarray | np.generic):
-        raise TypeError(f"save: '{key}' is {type(array).__name__}, neither a Tensor nor an array; a number is saved as "
-                        f"tl.tensor(number), a dict's entries under keys of their own such as 'model.weight'")
+        raise TypeError(f"save: '{key}' is {type(array).__name__}; a file holds Tensors, arrays, numbers, strings, "
+                        "None, and lists, tuples and dicts of them")
     dtype = array.dtype.newbyteorder("=")
     if dtype not in DTYPES.values():
         raise TypeError(f"save: '{key}' has dtype {dtype}, which safetensors does not hold")
@@ -64,7 +119,7 @@ def _replace(path: Path, content: bytes) -> None:
                 os.link(f"/proc/self/fd/{file.fileno()}", beside, src_dir_fd=file.fileno())
         os.replace(beside, path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(beside)
 
 
@@ -78,8 +133,8 @@ def _nameless(folder: Path) -> BinaryIO | None:
         return None
 
 
-def load(path: str | Path) -> dict[str, Tensor]:
-    """Read a state dict; bfloat16 becomes float32, exactly.
+def load(path: str | Path) -> dict[Any, Any]:
+    """Read a state dict: arrays as Tensors, everything else as it was saved; bfloat16 becomes float32, exactly.
 
     A pickle, a truncated or damaged file, and a dtype that no Tensor has are RuntimeErrors that say so.
     """
@@ -89,13 +144,26 @@ def load(path: str | Path) -> dict[str, Tensor]:
         entries = deserialize(content)
     except SafetensorError as error:
         reason = f"is no whole safetensors file: {error}"
-        if content[:1] == b"\x80" or content[:2] == b"PK":
+        if content[:2] == b"PK" and b".npy" in content[:300]:
+            reason = "is an archive of numpy's: np.load reads it"
+        elif content[:1] == b"\x80" or content[:2] == b"PK":
             reason = "is a pickle, and loading one can run any code: save it as safetensors"
+        elif content[:6] == b"\x93NUMPY":
+            reason = "is an array of numpy's: np.load reads it"
         raise RuntimeError(f"{path} {reason}") from None
-    return {name: Tensor(_values(f"{path}: '{name}'", **entry)) for name, entry in entries}
+    arrays = {name: Tensor(_values(f"{path}: '{name}'", **entry)) for name, entry in entries}
+    tree = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {}).get(HEADER)
+    if tree is None:
+        return arrays
+    try:
+        return _unpacked(json.loads(tree), arrays)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RuntimeError(f"{path} has a damaged header: what it holds besides arrays cannot be read") from error
 
 
 def _values(where: str, dtype: str, shape: list[int], data: bytearray) -> np.ndarray:
+    if len(shape) > MAX_DIMENSIONS:
+        raise RuntimeError(f"{where} has {len(shape)} dimensions, more than the {MAX_DIMENSIONS} of any array")
     if dtype == "BF16":  # the upper half of a float32
         return (np.frombuffer(data, np.uint16).astype(np.uint32) << 16).view(np.float32).reshape(shape)
     if dtype not in DTYPES:

@@ -11,6 +11,7 @@ from .engine.values import RETAIN, Value, as_array, leaf, unbox
 from .inplace import in_place, rebind
 from .ops.arguments import numbers_first, plain
 from .ops.elementwise import _add, _div, _sub
+from .settings import Size, get_default_dtype, printed
 
 
 def _reflected(op):
@@ -41,8 +42,8 @@ WRITERS = frozenset("copyto put place putmask fill_diagonal put_along_axis".spli
 def _floats(data):
     """What PyTorch's Tensor(…) makes: float32 of one list, tuple or tensor, or zeros of sizes."""
     if len(data) == 1 and isinstance(data[0], (list, tuple, Value)):
-        return np.array(as_array(data[0]), np.float32)
-    return np.zeros(data, np.float32)
+        return np.array(as_array(data[0]), get_default_dtype())
+    return np.zeros(data, get_default_dtype())
 
 
 @tape.results_are
@@ -96,8 +97,8 @@ class Tensor(Value):
         return self.array.ndim
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension."""
-        return self.array.shape if dim is None else self.array.shape[dim]
+        """The shape, a `Size`, or the size of one dimension."""
+        return Size(self.array.shape) if dim is None else self.array.shape[dim]
 
     # ---- gradients
     @property
@@ -269,8 +270,8 @@ class Tensor(Value):
         return bool((self.array == unbox(value)).any())
 
     def __repr__(self) -> str:
-        text = np.array2string(self.array, separator=", ", precision=4, prefix="tensor(")
-        if self.dtype not in (np.float32, np.int64, np.bool_):
+        text = printed(self.array, prefix="tensor(")
+        if self.dtype not in (get_default_dtype(), np.int64, np.bool_):
             text += f", dtype={self.dtype}"
         if self.node is not None and self.node.op is not None:
             text += f", grad_fn=<{self.node.op.__name__}>"
@@ -332,13 +333,15 @@ class Tensor(Value):
         self[...] = source
         return self
 
+    # a real one would cost each hit 30 ns; Python itself names the nearest attribute where an error is shown
     if TYPE_CHECKING:  # the vocabulary as methods: below the class
         def __getattr__(self, name: str) -> Any: ...
 
 
 FUNCTIONS_ONLY = frozenset(  # what does not take a tensor first, or is no method in PyTorch
-    "where cat stack hstack vstack meshgrid einsum tensordot place getitem pad one_hot matrix_norm "
-    "vector_norm svd svdvals cofactors var_mean std_mean".split())
+    "where cat stack hstack vstack dstack column_stack block_diag meshgrid cartesian_prod combinations atleast_1d "
+    "atleast_2d atleast_3d broadcast_tensors einsum tensordot place getitem pad one_hot matrix_norm vector_norm svd "
+    "svdvals cofactors var_mean std_mean isin searchsorted bucketize".split())
 for _name in ops.VOCABULARY.keys() - FUNCTIONS_ONLY - vars(Tensor).keys():
     setattr(Tensor, _name, ops.VOCABULARY[_name])
 

@@ -24,3 +24,4 @@ from .similarity import cosine_sim_matrix, cosine_top_k
 
 spellings.spell(globals())
 stable_softmax = softmax  # numpy-style: stable_softmax(x, axis=-1)
+__getattr__ = spellings.hinting(globals())

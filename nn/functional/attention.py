@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_lite.engine.dtypes import in_one_dtype
 from tinygrad_lite.engine.mode import mode
+from tinygrad_lite.engine.refusals import whole
 from tinygrad_lite.engine.tape import by_hand, cast
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import amax, cat, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
@@ -218,7 +219,7 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
 
 def causal_mask(L):
     """(L, L) bools: each position may look at itself and what comes before."""
-    return np.tri(L, dtype=bool)
+    return np.tri(whole("causal_mask: L is a whole number", L, 0), dtype=bool)
 
 
 def zero_one_mask(name, mask):
@@ -231,12 +232,24 @@ def zero_one_mask(name, mask):
 
 
 def attention(Q, K, V, mask=None):
-    """`scaled_dot_product_attention` of Q (…, L, D), K (…, S, D), V (…, S, E); mask True or 1: visible."""
-    return scaled_dot_product_attention(Q, K, V, None if mask is None else zero_one_mask("attention", mask))
+    """`scaled_dot_product_attention` of Q (…, L, D), K (…, S, D), V (…, S, E); mask True or 1: visible.
+
+    A mask is (L, S), or as many dimensions as Q has; beside heads, Q (B, H, L, D), also (B, L, S) as `combined_mask`
+    gives it, the same in every head (one for each head is mask[None]).
+    """
+    mask = None if mask is None else zero_one_mask("attention", mask)
+    if mask is not None and mask.ndim == 3 and Q.ndim == 4:
+        batch = np.broadcast_shapes(Q.shape[:1], K.shape[:1])[0]
+        if len(mask) not in (1, batch):
+            raise ValueError(f"attention: beside heads a mask of three dimensions is (B, L, S) with B={batch}, not of "
+                             f"shape {mask.shape}; for one mask a head say mask[None]")
+        mask = mask[:, None]
+    return scaled_dot_product_attention(Q, K, V, mask)
 
 
 def _split_heads(x, n_heads):
     """(B, L, D) -> (B, H, L, D / H)"""
+    n_heads = whole("multi_head_attention: n_heads is a whole number", n_heads, -math.inf)
     if n_heads < 1 or x.shape[-1] % n_heads:
         raise ValueError(f"multi_head_attention: {x.shape[-1]} features do not fall into {n_heads} heads")
     return permute(reshape(x, *x.shape[:2], n_heads, x.shape[-1] // n_heads), 0, 2, 1, 3)

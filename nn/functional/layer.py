@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinygrad_lite.engine.changes import stamp
+from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.tape import by_hand
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import einsum, flatten, getitem, index_add, max, outer, place, vector_norm, where
@@ -99,17 +100,23 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2.0, sca
     flat, bags = index.reshape(-1), len(starts) - 1
     bag = np.repeat(np.arange(bags), np.diff(starts))  # of each entry
     rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.reshape(-1, 1)
     if padding_idx is not None:
         there = np.flatnonzero(flat != padding_idx % weight.shape[0])
         bag, rows = bag[there], getitem(rows, there)
+        if per_sample_weights is not None:
+            per_sample_weights = getitem(per_sample_weights.reshape(-1), there)
+    return _bagged(rows, per_sample_weights, bag, bags, mode)
+
+
+@in_float32
+def _bagged(rows, shares, bag, bags, mode):
+    """Rows (M, D), each times its share, taken together by the bag that each is in, in order: (bags, D)."""
+    if shares is not None:
+        rows = rows * shares.reshape(-1, 1)
     counts = np.bincount(bag, minlength=bags)
-    if mode != "max":
-        total = index_add(np.zeros((bags, weight.shape[1]), rows.dtype), 0, bag, rows)
-        return total if mode == "sum" else total / np.maximum(counts, 1)[:, None].astype(rows.dtype)
-    if not len(bag):
-        return index_add(np.zeros((bags, weight.shape[1]), rows.dtype), 0, bag, rows)
+    if mode != "max" or not len(bag):
+        total = index_add(np.zeros((bags, rows.shape[1]), rows.dtype), 0, bag, rows)
+        return total / np.maximum(counts, 1)[:, None].astype(rows.dtype) if mode == "mean" else total
     ends, width = np.cumsum(counts), np.arange(counts.max())
     at = np.minimum((ends - counts)[:, None] + width, np.maximum(ends - 1, 0)[:, None])  # each bag's, its last repeated
     return where((counts == 0)[:, None], 0.0, max(getitem(rows, np.minimum(at, len(bag) - 1)), 1)[0])

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 
 MORE_REFUSED = {  # where we refuse and PyTorch does not, and why
     "matmul": "PyTorch multiplies copies where the dimensions before the last two are broadcast; we multiply the tensors",
+    "kron": "PyTorch multiplies reshaped copies; we multiply the tensors",
     "svdvals": "PyTorch keeps the singular vectors, we take them anew from the matrix", "matrix_norm": "as svdvals",
     "einsum": "as matmul, which it becomes in PyTorch",
     "nn.functional.scaled_dot_product_attention": "PyTorch's fused kernel refuses as we do, its composition has copies",

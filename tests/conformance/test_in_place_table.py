@@ -83,6 +83,10 @@ PROGRAMS = [
     refused("x.add_(1); x"), refused("x[0] = 1; x"), refused("x.T.mul_(2); x"), refused("v = y[0].expand(4, 3); v.mul_(2); v"),
     refused("y.add_(lib.ones(4, 2, 3)); y"), fine("b = lib.ones(2, 3); b.add_(y); b"),
     refused("b = lib.ones(2, 3, dtype=lib.int64); b.add_(y); b"),
+    # ---- shapes and truths in place
+    fine("y.unsqueeze_(0); y * y"), fine("y.t_(); y.mul_(3); y * y"), fine("v = y[0]; v.unsqueeze_(0); v.mul_(3); y * y"), fine("z = y * y; y.squeeze_().t_(); z", "the values stay, and the rules need no more"), refused("x.t_(); x"),
+    fine("y.transpose_(0, 1).swapaxes_(0, 1); y * y"), fine("y[0].ge_(2); y * x"), fine("y.eq_(2); y * x"),
+    refused("v = y[0]; y.unsqueeze_(0); v.mul_(3); y * y", "the view would have to be told where it lies in the new shape"),
     # ---- what is not recorded
     fine("z = y + 1\nwith lib.no_grad(): y.mul_(2); z"), refused("z = y * y\nwith lib.no_grad(): y.mul_(2); z"),
     fine("with lib.no_grad(): x.mul_(2); x * x"), refused("z = x * x\nwith lib.no_grad(): x.mul_(2); z"),

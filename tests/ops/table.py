@@ -4,8 +4,10 @@ From a row follow value, gradient, second gradient and dtype (test_table.py), an
 PyTorch (tests/conformance). Float arrays are differentiated; everything else is a parameter.
 """
 
+import itertools
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -235,6 +237,95 @@ def _solve(x, y, left=True):
     return np.linalg.solve(x, y[..., None])[..., 0] if y.ndim == x.ndim - 1 else np.linalg.solve(x, y)
 
 
+def _running(better):
+    def formula(x, dim):
+        at = np.empty(x.shape, int)
+        for place in np.ndindex(x.shape):
+            best = place[dim]
+            for k in range(best - 1, -1, -1):
+                if better(x[(*place[:dim], k, *place[dim % x.ndim + 1:])], x[(*place[:dim], best, *place[dim % x.ndim + 1:])]):
+                    best = k
+            at[place] = best
+        return np.take_along_axis(x, at, dim), at
+
+    return formula
+
+
+def _kth(x, k, dim=-1, keepdim=False):
+    pair = np.take(np.sort(x, dim), [k - 1], dim), np.take(np.argsort(x, dim), [k - 1], dim)
+    return pair if keepdim else tuple(a.squeeze(dim) for a in pair)
+
+
+def _nan_middle(x, dim=None):
+    return np.nanquantile(x, 0.5, dim, method="lower")
+
+
+def _quantile(function):
+    return lambda x, q, dim=None, keepdim=False, interpolation="linear": function(x, q, dim, method=interpolation, keepdims=keepdim)
+
+
+def _mode(x, dim=-1):
+    rows = np.moveaxis(x, dim, -1)
+    at = np.empty(rows.shape[:-1], int)
+    for place in np.ndindex(at.shape):
+        values, counts = np.unique(rows[place], return_counts=True)
+        at[place] = np.flatnonzero(rows[place] == values[counts.argmax()])[-1]
+    return np.take_along_axis(rows, at[..., None], -1)[..., 0], at
+
+
+def _reduced_at(x, dim, index, src, reduce, include_self=True):
+    out, named = x.copy(), {}
+    for at in np.ndindex(index.shape):
+        to = list(at)
+        to[dim] = index[at]
+        named.setdefault(tuple(to), []).append(src[at])
+    together = {"sum": np.sum, "prod": np.prod, "mean": np.mean, "amax": np.max, "amin": np.min}[reduce]
+    for at, values in named.items():
+        out[at] = together([x[at], *values] if include_self else values)
+    return out
+
+
+def _index_written(x, dim, index, source):
+    out = np.moveaxis(x.copy(), dim, 0)
+    out[index] = np.moveaxis(source, dim, 0) if np.ndim(source) else source
+    return np.moveaxis(out, 0, dim)
+
+
+def _masked_scatter(x, mask, source):
+    out = x.copy()
+    out[mask] = source.ravel()[:mask.sum()]
+    return out
+
+
+def _diagonals(x, offset=0, dim1=-2, dim2=-1):
+    whole = np.stack([np.diag(row, offset) for row in x.reshape(-1, x.shape[-1])])
+    return np.moveaxis(whole.reshape(*x.shape[:-1], *whole.shape[1:]), (-2, -1), (dim1, dim2))
+
+
+def _windows(x, dim, size, step):
+    dim, starts = dim % x.ndim, range(0, x.shape[dim] - size + 1, step)
+    return np.moveaxis(np.stack([np.take(x, range(k, k + size), dim) for k in starts], dim), dim + 1, -1)
+
+
+def _blocks(*xs):
+    xs = [np.atleast_2d(x) for x in xs]
+    out, at = np.zeros(np.sum([x.shape for x in xs], 0)), np.zeros(2, int)
+    for x in xs:
+        out[at[0]:at[0] + x.shape[0], at[1]:at[1] + x.shape[1]] = x
+        at += x.shape
+    return out
+
+
+def _products(*xs):
+    return np.array(list(itertools.product(*xs)))
+
+
+def with_nan(*shape):
+    x = n(*shape)
+    x.flat[::3] = np.nan
+    return fixed(x)
+
+
 TABLE: dict[str, Row] = {
     # ---- arithmetic
     "add": Row(lambda x, y, alpha=1: x + alpha * y, [*binary(), S(n(2), n(2), alpha=3)]), "mul": Row(np.multiply, binary()),
@@ -259,12 +350,16 @@ TABLE: dict[str, Row] = {
     "clamp_min": Row(np.maximum, [S(n(2, 3), -0.5), S(n(2, 3), n(3))]),
     "clamp_max": Row(np.minimum, [S(n(2, 3), 0.5), S(n(2, 3), n(2, 1))]),
     "masked_fill": Row(lambda x, mask, value: np.where(mask, value, x), [S(n(2, 3), MASK, 5.0), S(n(3), MASK, -1.0)]),
+    "fmod": Row(np.fmod, [*binary(n, p), S(n(3), -1.5), *whole()]), "frac": Row(lambda x: x - np.trunc(x), unary()),
+    "copysign": Row(np.copysign, [*binary(), S(n(3), -1.5)]),
+    "heaviside": Row(np.heaviside, [S(np.array([-1.0, 0.0, 2.0]), n(3))], differentiable=False),
     # ---- rounding, tests, logic
+    "signbit": Row(np.signbit, [S(np.array([-1.0, -0.0, 0.0, 2.0]))], differentiable=False),
     "floor": Row(np.floor, unary()), "ceil": Row(np.ceil, unary()), "trunc": Row(np.trunc, unary()),
     "round": Row(lambda x, decimals=0: np.round(x, decimals), [*unary(), S(n(3), decimals=2)]),
     "nan_to_num": Row(lambda x, nan=0.0: np.nan_to_num(x, nan=nan), [*unary(), S(n(2), nan=1.0)]),
     **{name: Row(getattr(np, name), [S(np.array([1.0, np.nan, np.inf, -np.inf]))], differentiable=False)
-       for name in ("isnan", "isinf", "isfinite")},
+       for name in ("isnan", "isinf", "isfinite", "isposinf", "isneginf")},
     **{name: Row(f, [S(i(0, 3, 2, 3), i(0, 3, 3)), S(n(3), 0.0)], differentiable=False)
        for name, f in (("eq", np.equal), ("ne", np.not_equal), ("lt", np.less), ("le", np.less_equal),
                        ("gt", np.greater), ("ge", np.greater_equal))},
@@ -277,8 +372,15 @@ TABLE: dict[str, Row] = {
         ("expm1", np.expm1, n), ("log2", np.log2, p), ("log10", np.log10, p), ("log1p", np.log1p, p),
         ("rsqrt", lambda x: 1 / np.sqrt(x), p), ("sin", np.sin, n), ("cos", np.cos, n), ("tan", np.tan, u),
         ("asin", np.arcsin, u), ("acos", np.arccos, u), ("atan", np.arctan, n), ("sinh", np.sinh, n),
+        ("exp2", np.exp2, n), ("asinh", np.arcsinh, n), ("acosh", lambda x: np.arccosh(x), lambda *s: np.asarray(p(*s) + 1)),
+        ("atanh", np.arctanh, u), ("deg2rad", np.deg2rad, n), ("rad2deg", np.rad2deg, n), ("sinc", np.sinc, n),
         ("cosh", np.cosh, n), ("tanh", np.tanh, n), ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), n),
         ("erf", np.vectorize(math.erf, otypes=[float]), n), ("relu", lambda x: x * (x > 0), n))},
+    "logit": Row(lambda x, eps=None: np.log(x / (1 - x)), [*unary(lambda *s: np.asarray(abs(u(*s)) + 0.05)), S(np.array([0.3, 0.6]), eps=0.1)]),
+    "xlogy": Row(lambda x, y: x * np.log(y), binary(n, p)),
+    "erfc": Row(np.vectorize(math.erfc, otypes=[float]), [S(np.linspace(-2, 3, 6).reshape(3, 2).T), S(np.array(0.3)), S(np.zeros((0, 3)))]),
+    "ndtri": Row(np.vectorize(NormalDist().inv_cdf, otypes=[float]), [S(np.linspace(0.01, 0.9, 6).reshape(3, 2).T), S(np.array(0.3)), S(np.ones((0, 3)))],
+                 torch="special.ndtri"),
     "logaddexp": Row(np.logaddexp, binary()), "atan2": Row(np.arctan2, binary()), "hypot": Row(np.hypot, binary()),
     # ---- shape
     "reshape": Row(lambda x, *s: x.reshape(*s), [S(n(2, 3), (3, -1)), S(n(3, 2).T, (6,)), S(n(), (1, 1)), S(n(0, 2), (2, 0))]),
@@ -325,7 +427,32 @@ TABLE: dict[str, Row] = {
     "diagonal": Row(np.diagonal, [S(n(3, 3)), S(n(2, 3, 4), 1, 0, 2), S(n(3, 4), -1)]),
     "pad": Row(_pad, [S(n(2, 3), (1, 2)), S(n(2, 3), (1, -1, 0, 2), value=3.0), S(n(1, 2, 4), (2, 1), mode="reflect"),
                       S(n(1, 2, 3), (2, 1), mode="replicate"), S(n(1, 2, 3), (2, 1), mode="circular")], torch="nn.functional.pad"),
+    "narrow": Row(lambda x, dim, start, k: np.take(x, range(start, start + k), dim), [S(n(2, 4), 1, 1, 2), S(n(3), 0, -2, 2)]),
+    "select": Row(lambda x, dim, k: np.take(x, k, dim), [S(n(2, 3), 1, 2), S(n(2, 3), 0, -1)]),
+    "take": Row(np.take, [S(n(2, 3), i(-6, 6, 2, 2)), S(n(3), np.array(1))]),
+    "unfold": Row(_windows, [S(n(7), 0, 3, 2), S(n(2, 5, 2), 1, 2, 1), S(n(2, 4), -1, 4, 1)], torch="Tensor.unfold"),
+    "fliplr": Row(np.fliplr, [S(n(2, 3))]), "flipud": Row(np.flipud, [S(n(2, 3)), S(n(3))]),
+    "rot90": Row(lambda x, k=1, dims=(0, 1): np.rot90(x, k, dims), [S(n(2, 3)), S(n(2, 3), 2), S(n(2, 2, 3), -1, (2, 0)), S(n(2, 3), 4)]),
+    "diag_embed": Row(_diagonals, [S(n(3)), S(n(2, 3), 1), S(n(2, 3), -1, 0, 2)]),
+    "diagflat": Row(np.diagflat, [S(n(2, 2)), S(n(2), 1)]),
+    "index_fill": Row(_index_written, [S(n(2, 3), 1, np.array([0, -1]), 5.0), S(n(3), 0, i(0, 3, 0), 1.0)]),
+    "index_copy": Row(_index_written, [S(n(2, 3), 1, np.array([2, 0]), n(2, 2)), S(n(3), 0, np.array([1]), n(1))]),
+    "masked_scatter": Row(_masked_scatter, [S(n(2, 3), MASK, n(5))]),
+    "scatter_reduce": Row(_reduced_at, [S(n(3, 4), 0, i(0, 3, 2, 4), n(2, 4), how, include_self=own)
+                                        for how in ("sum", "mean", "amax", "amin") for own in (True, False)]),
     # ---- join and split
+    "atleast_1d": Row(np.atleast_1d, [S(n()), S(n(2))]), "atleast_2d": Row(np.atleast_2d, [S(n()), S(n(2)), S(n(), n(2))]),
+    "atleast_3d": Row(np.atleast_3d, [S(n()), S(n(2)), S(n(2, 3))]),
+    "broadcast_tensors": Row(np.broadcast_arrays, [S(n(2, 1), n(3))]),
+    "column_stack": Row(np.column_stack, [S([n(2), n(2, 2)])]), "dstack": Row(np.dstack, [S([n(2), n(2)]), S([n(2, 3), n(2, 3)])]),
+    "block_diag": Row(_blocks, [S(n(2, 2), n(3), n(1, 1))]),
+    "cartesian_prod": Row(_products, [S(n(2), n(3))]),
+    "combinations": Row(lambda x, r=2, with_replacement=False: np.array(list(
+        (itertools.combinations_with_replacement if with_replacement else itertools.combinations)(x, r))),
+        [S(n(4)), S(n(3), 3), S(n(3), with_replacement=True)]),
+    "tensor_split": Row(lambda x, k, dim=0: np.array_split(x, k, dim), [S(n(5, 2), 3), S(n(2, 5), (1, 4), 1), S(n(4), 2, dim=-1)]),
+    "hsplit": Row(np.hsplit, [S(n(2, 4), 2), S(n(4), 2)]), "vsplit": Row(np.vsplit, [S(n(4, 2), 2)]),
+    "dsplit": Row(np.dsplit, [S(n(1, 2, 4), 2)]),
     "cat": Row(lambda xs, dim=0: np.concatenate(xs, dim), [S([n(2, 3), n(1, 3)]), S([n(2, 1), n(2, 2), n(2, 0)], -1)]),
     "stack": Row(lambda xs, dim=0: np.stack(xs, dim), [S([n(2, 3), n(2, 3)]), S([n(2), n(2)], -1), S([n(), n()])]),
     "hstack": Row(np.hstack, [S([n(2), n(1)]), S([n(2, 1), n(2, 2)])]), "vstack": Row(np.vstack, [S([n(2), n(2)]), S([n(1, 3), n(2, 3)])]),
@@ -372,7 +499,29 @@ TABLE: dict[str, Row] = {
     "logcumsumexp": Row(lambda x, dim: np.log(np.cumsum(np.exp(x), dim)) if x.ndim else x, along()),
     "diff": Row(lambda x, n=1, dim=-1, prepend=np._NoValue, append=np._NoValue: np.diff(x, n, dim, prepend, append),
                 [S(n(5)), S(n(4, 3), 2, 0), S(n(2, 1)), S(n(2, 3), prepend=n(2, 1)), S(n(3), 2, 0, n(1), n(2))]),
+    "cummax": Row(_running(np.greater), along()[:4]), "cummin": Row(_running(np.less), along()[:4]),
+    "nansum": Row(numpys(np.nansum), [*reduction(), S(with_nan(2, 3), 1), S(i(0, 9, 3))]),
+    "nanmean": Row(numpys(np.nanmean), [*reduction(), S(with_nan(2, 4), 1)]),
+    "aminmax": Row(lambda x, dim=None, keepdim=False: (np.min(x, dim, keepdims=keepdim), np.max(x, dim, keepdims=keepdim)),
+                   [S(n(2, 3)), S(n(2, 3), dim=1), S(n(2, 3), dim=0, keepdim=True)]),
+    "kthvalue": Row(_kth, [S(n(4), 2), S(n(2, 3), 1, 0), S(n(2, 3), 3, -1, keepdim=True)]),
+    "mode": Row(_mode, [S(i(0, 3, 9)), S(i(0, 2, 3, 5), 0)], torch=False, differentiable=False),
+    "nanmedian": Row(_nan_middle, [S(n(2, 3)), S(with_nan(5))]),
+    "quantile": Row(_quantile(np.quantile), [S(n(5), 0.3), S(n(2, 4), fixed(np.array([0.1, 0.5])), 1), S(n(2, 3), 0.75, 0, keepdim=True), S(n(), 0.5),
+                                             *(S(n(6), 0.45, interpolation=how) for how in ("lower", "higher", "nearest", "midpoint"))]),
+    "nanquantile": Row(_quantile(np.nanquantile), [S(n(5), 0.3), S(with_nan(2, 4), 0.5, 1)]),
+    "histc": Row(lambda x, bins=100, min=0, max=0: np.histogram(x, bins, (min, max) if max else None)[0].astype(x.dtype),
+                 [S(fixed(n(50)), 7), S(fixed(n(20)), 4, -1, 1)], differentiable=False),
+    "cov": Row(lambda x, correction=1, fweights=None: np.cov(x, ddof=correction, fweights=fweights),
+               [S(n(3, 5)), S(n(6)), S(n(2, 4), correction=0, fweights=np.array([1, 2, 1, 3]))]),
+    "corrcoef": Row(np.corrcoef, [S(n(3, 5))]),
+    "dist": Row(lambda x, y, p=2: _norm(x - y, p), [S(n(2, 3), n(3)), S(n(3), n(3), 1), S(n(3), n(3), math.inf)]),
     # ---- order and choice
+    "isin": Row(np.isin, [S(i(0, 5, 2, 3), i(0, 5, 2)), S(i(0, 5, 4), i(0, 5, 2), invert=True)], differentiable=False),
+    "searchsorted": Row(lambda s, v, right=False: np.searchsorted(s, v, "right" if right else "left"), [
+        S(np.arange(5), i(0, 6, 2, 3)), S(np.arange(5), i(0, 6, 4), right=True)], differentiable=False),
+    "bucketize": Row(lambda v, s, right=False: np.searchsorted(s, v, "right" if right else "left"), [
+        S(i(0, 6, 2, 3), np.arange(5)), S(i(0, 6, 4), np.arange(5), right=True)], differentiable=False),
     "sort": Row(_sort, [S(n(2, 3)), S(n(2, 3), 0, descending=True), S(n())]),
     "argsort": Row(lambda *a, **k: _sort(*a, **k)[1], [S(n(2, 3)), S(i(0, 3, 9), descending=True, stable=True)], differentiable=False),
     "topk": Row(_topk, [S(n(2, 5), 2), S(n(5, 2), 3, 0, largest=False)]),
@@ -389,6 +538,12 @@ TABLE: dict[str, Row] = {
     "mv": Row(np.matmul, [S(n(2, 3), n(3))]), "dot": Row(np.dot, [S(n(3), n(3))]), "outer": Row(np.outer, [S(n(2), n(3))]),
     "addmm": Row(lambda x, a, b, beta=1, alpha=1: beta * x + alpha * a @ b, [S(n(4), n(2, 3), n(3, 4), beta=2, alpha=0.5)]),
     "baddbmm": Row(lambda x, a, b, beta=1, alpha=1: beta * x + alpha * a @ b, [S(n(2, 2, 1), n(2, 2, 3), n(2, 3, 1), alpha=2)]),
+    "inner": Row(np.inner, [S(n(3), n(3)), S(n(2, 3), n(4, 3)), S(n(), n(2))]),
+    "cross": Row(lambda x, y, dim=-1: np.cross(x, y, axis=dim), [S(n(3), n(3)), S(n(2, 3), n(2, 3), 1), S(n(3, 2), n(3, 2), 0)]),
+    "kron": Row(np.kron, [S(n(2, 2), n(1, 3)), S(n(2), n(2, 2))]),
+    "addmv": Row(lambda x, a, b, beta=1, alpha=1: beta * x + alpha * a @ b, [S(n(2), n(2, 3), n(3), beta=2, alpha=0.5)]),
+    "matrix_power": Row(np.linalg.matrix_power, [S(n(3, 3), 3), S(_spd(2, 2, 2), -2), S(n(2, 2), 0), S(n(2, 2), 1)], torch="linalg.matrix_power"),
+    "logdet": Row(lambda x: np.linalg.slogdet(x)[1], [S(_spd(3, 3)), S(_spd(2, 2, 2))]),
     "trace": Row(np.trace, [S(n(3, 3)), S(n(2, 4))]),
     "tensordot": Row(lambda x, y, dims=2: np.tensordot(x, y, dims), [
         S(n(2, 3, 4), n(3, 4, 2)), S(n(2, 3), n(3, 2), dims=([0, 1], [1, 0])), S(n(2), n(3), dims=0)]),

@@ -15,8 +15,8 @@ INF = math.inf
 
 
 # ---------------------------------------------------------------- float16
-UNSUPPORTED = {  # numpy has no linear algebra of float16
-    *"inv solve det slogdet cholesky svd svdvals cofactors matrix_norm".split()}
+UNSUPPORTED = {  # numpy has no linear algebra of float16, and PyTorch no quantiles
+    *"inv solve det slogdet logdet cholesky svd svdvals cofactors matrix_norm matrix_power quantile nanquantile".split()}
 BY_EPS = {"nn.functional.rms_norm"}  # its eps is that of the dtype
 
 

@@ -25,6 +25,7 @@ from ..engine.values import Value, unbox
 from ..nn import Module
 from ..optim import Optimizer
 from ..random import Generator
+from ..settings import get_default_dtype
 from .entry import Entry
 from .explanation import explained
 from .export import exported
@@ -223,8 +224,8 @@ class Compiled:
             loose = [holder[key] for holder, key in state.loose]
             arguments += loose
             given = given, *map(form, loose)
-        return (mode.recording, given, state.number, _overlaps(arguments, state) if arguments else ()), \
-            Call(arguments, state)
+        overlaps = _overlaps(arguments, state) if arguments else ()
+        return (mode.recording, get_default_dtype(), given, state.number, overlaps), Call(arguments, state)
 
     def _new_state(self, args: tuple, kwargs: dict) -> State:
         state = State(self.function, self.state, self._named(args, kwargs)[2], self._changing)

@@ -12,9 +12,15 @@ CONTAINERS = (dict, list, tuple, set, collections.deque)
 
 
 class Holder:
-    """Something that has entries. keys: which of them, all unless given; labels: what they are called."""
+    """Something that has entries. keys: which of them, all unless given; labels: what they are called.
 
-    def __init__(self, held: Any, keys: Iterable | None = None, labels: Iterable | None = None) -> None:
+    of: where a tuple itself is held, and its key there: an entry is read in the tuple that is there now, and replaced
+    by another tuple.
+    """
+
+    def __init__(self, held: Any, keys: Iterable | None = None, labels: Iterable | None = None,
+                 of: tuple["Holder", Any] | None = None) -> None:
+        self.of = of
         self.held, self.keys = held, None if keys is None else list(keys)
         self.labels = None if labels is None else dict(zip(self.keys or range(len(held)), labels))
         self.cells = isinstance(held, tuple) and bool(held) and isinstance(held[0], types.CellType)
@@ -33,13 +39,18 @@ class Holder:
 
     def __getitem__(self, key: Any) -> Any:
         """An entry."""
+        if self.of is not None:
+            return self.of[0][self.of[1]][key]
         if isinstance(self.held, (dict, list, tuple)):
             return self.held[key].cell_contents if self.cells else self.held[key]
         return vars(self.held)[key] if isinstance(self.held, type) else getattr(self.held, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """Replace an entry; of a tuple nothing can be."""
-        if self.cells:
+        """Replace an entry; of a tuple that nobody is known to hold nothing can be."""
+        if self.of is not None:
+            holder, place = self.of
+            holder[place] = tuple(value if i == key else part for i, part in enumerate(holder[place]))
+        elif self.cells:
             self.held[key].cell_contents = value
         elif isinstance(self.held, (dict, list)):
             self.held[key] = value

@@ -51,8 +51,8 @@ def planned(program: Program, layout: Layout) -> Plan:
     plan.kind |= {s: s.op for v in program.body for s in v.sources() if s.op == "constant"}
     fresh = {root[v] for v in program.results}
     kept = {root[v] for v in program.kept}
-    checks = max((i for v, i in step.items() if may_raise(v) and (v.section != "update" or v.shape is not None)),
-                 default=-1)  # numbers of an optimizer are divided between its writes
+    numbers = {v for v in step if v.section == "update" and v.shape is None and v.op != "check"}  # between the writes
+    checks = max((i for v, i in step.items() if may_raise(v) and v not in numbers), default=-1)
     becomes = _written_in_place(program, plan, layout, step, last, fresh | kept, checks)
     for _, value in plan.copies:
         last[root[value]] = len(program.body)

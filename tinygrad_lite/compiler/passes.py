@@ -199,6 +199,21 @@ def _reshaped(a: Var, shape: tuple) -> Var:
     return a if a.shape == shape else Var(".reshape", (a, shape), {}, shape, a.dtype)
 
 
+def numbers_are_checked_first(program: Program) -> Program:
+    """Tests of numbers alone come before all else, each once: after them arrays may be written at once."""
+    numbers, first, early = {v for v in program.inputs if v.shape is None}, set[Var](), dict[Any, Var]()
+    for var in program.body:
+        if var.op.startswith("py.") and numbers.issuperset(var.sources()):
+            numbers.add(var)
+    for var in reversed(program.body):
+        if var.op == "check" and numbers.issuperset(var.sources()) or var in first:
+            first.update((var, *var.sources()))
+    for var in program.body:
+        if var in first:
+            early.setdefault(var.args if var.op == "check" else var, var)
+    return replace(program, body=[*early.values(), *(v for v in program.body if v not in first)])
+
+
 def own_memory(program: Program) -> Program:
     """What is handed out shows no memory that is used for something else, and shares it as the recorded results did."""
     taken: dict[Var, Any] = {value: None for _, value in program.writes}  # whose memory -> the group that shows it
@@ -229,4 +244,5 @@ def own_memory(program: Program) -> Program:
 
 
 PASSES: tuple[Callable[[Program], Program], ...] = (
-    dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, dead_code, lowered, own_memory)
+    dead_code, fold_constants, views_for_copies, simplify, common_subexpressions, dead_code, lowered,
+    numbers_are_checked_first, own_memory)

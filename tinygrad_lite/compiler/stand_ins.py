@@ -337,6 +337,12 @@ class Traced(NDArrayOperatorsMixin):
         self[...] = value
 
     # ---- where a value is looked at
+    def item(self, *at: Any) -> Any:
+        """One of numpy's numbers as one of Python's: the library computes with it, users look at it."""
+        if not (self.scalar and asked_by_library()):
+            looked_at("item()")
+        return self._method(".item", lambda x, *at: x.item(*at), self, *at)
+
     def __bool__(self) -> bool:
         truth = bool(self.value)
         trace = live()
@@ -390,7 +396,7 @@ def _looking(what: str, function: Callable) -> Callable:
 
 
 LOOKING: dict[str, tuple[str, Any]] = {  # what looks at the values of an array, in words
-    "item": ("item()", lambda x, *at: x.item(*at)), "tolist": ("tolist()", lambda x: x.tolist()),
+    "tolist": ("tolist()", lambda x: x.tolist()),
     "tobytes": ("tobytes()", lambda x, *order: x.tobytes(*order)), "__float__": ("float()", float),
     "__array__": ("a conversion to numpy (or printing)", np.asarray), "__int__": ("int()", int),
     "__complex__": ("complex()", complex), "__index__": ("a Python index", operator.index),

@@ -20,6 +20,7 @@ from ..engine.changes import owner
 from ..engine.values import Value
 from ..nn import Module
 from ..optim import Optimizer
+from ..optim.lr_scheduler import LRScheduler
 from ..random import Generator, default_generator
 from .holders import Holder, has_attributes, holders_of, is_full, slots_of
 from .program import leaves, strides_of
@@ -66,6 +67,14 @@ def shared(values: list, first: int | None = None) -> tuple:
         if x is y or a is b or owner(a) is owner(b) and np.may_share_memory(a, b):
             found.append((i, j, x is y, a is b))
     return tuple(found)
+
+
+def _numbers_in(path: str, x: Any) -> Iterator[tuple[str, Any]]:
+    """The numbers in a dict, in lists and tuples, with their paths."""
+    if type(x) in COUNTED:
+        yield path, x
+    for key, value in x.items() if isinstance(x, dict) else enumerate(x) if isinstance(x, (list, tuple)) else ():
+        yield from _numbers_in(f"{path}.{key}", value)
 
 
 class Watched(Holder):
@@ -182,8 +191,12 @@ class State:
             return type(x)
         plain = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else ()
         if isinstance(x, (dict, list, tuple)) and not (len(x) > LARGE and all(isinstance(v, ATOMS) for v in plain)):
-            return type(x), self._entries(name, Holder(x))
-        if isinstance(x, Module) or id(x) in self._opened or dataclasses.is_dataclass(x) and not isinstance(x, type):
+            of = (holder, key) if type(x) is tuple and holder is not None else None
+            return type(x), self._entries(name, Holder(x, of=of))
+        if isinstance(x, LRScheduler):
+            self._changing.update(path for path, value in _numbers_in(name, vars(x)))
+        record = dataclasses.is_dataclass(x) and not isinstance(x, type)
+        if isinstance(x, (Module, LRScheduler)) or id(x) in self._opened or record:
             self._unset += [(x, s) for cls in type(x).__mro__ for s in slots_of(cls) if not hasattr(x, s)]
             if id(x) in self._arguments:
                 inside = [value for holder in holders_of(x) for _, value in holder.entries()]
@@ -230,7 +243,10 @@ class State:
         self._same_objects(own, ("state", "param_groups"))
         self._same_objects(groups, range(len(groups)))
         for i, group in enumerate(groups):
-            parts.append(self._entries(f"{name}.{i}" if i else name, Holder(group, [k for k in group if k != "params"]),
+            path = f"{name}.{i}" if i else name
+            cycled = ("momentum", "betas") if "max_momentum" in group else ()  # by a scheduler
+            self._changing.update(p for p, _ in _numbers_in(path, {k: group[k] for k in cycled if k in group}))
+            parts.append(self._entries(path, Holder(group, [k for k in group if k != "params"]),
                                        lambda key: key == "lr"))
             self._same_objects(group, ("params",))
             parts.append(self._entries("param", Holder(group["params"])))
@@ -291,7 +307,7 @@ class State:
             return all(map(operator.is_, now, self._known)) and self._complete \
                 and (not self.loose or all(isinstance(holder[key], Value) for holder, key in self.loose)) \
                 and not (self._unset and any(hasattr(x, slot) for x, slot in self._unset))
-        except (LookupError, ValueError, AttributeError):
+        except (LookupError, ValueError, AttributeError, TypeError):
             return False
 
     def replace(self, holder: Watched, key: Any, value: Any) -> None:

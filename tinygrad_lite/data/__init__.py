@@ -1,10 +1,31 @@
-"""Real data sets that come with the library; README.md beside this file has their attribution."""
+"""Datasets, samplers and DataLoader, and real data that come with the library (attributions: README.md)."""
 
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
+
+from .collate import default_collate, default_convert
+from .dataset import (
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
+from .loader import DataLoader, get_worker_info
+from .sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 
 DIGITS = Path(__file__).with_name("digits.npz")
 BREAST_CANCER = Path(__file__).with_name("breast_cancer.npz")

@@ -55,13 +55,13 @@ def promote(*operands):
 
 
 def promote_float(*operands):
-    """As `promote`, but whole numbers become float32, as PyTorch's division and exp do."""
+    """As `promote`, but whole numbers become float32 (the default dtype), as PyTorch's division and exp do."""
     for x in operands:
         if x.__class__ is np.ndarray and x.dtype.kind == "f":
             return promote(*operands)
     if result_type(*operands).kind == "f":
         return promote(*operands)
-    return [as_array(x).astype(np.float32) for x in operands]  # not by way of uint8, where -1 is 255
+    return [as_array(x).astype(SCALARS[float]) for x in operands]  # not by way of uint8, where -1 is 255
 
 
 promote_float.keeps_whole_numbers = False  # type: ignore[attr-defined]

@@ -30,7 +30,7 @@ def rounded_once(function: Callable, args: tuple, kwargs: dict) -> Any:
         return found
     several = isinstance(found, tuple)
     parts = [converted(f, HALF) if f.dtype is SINGLE else f for f in (found if several else (found,))]
-    return tuple(parts) if several else parts[0]
+    return type(found)(parts) if several else parts[0]
 
 
 def in_float32(function: Callable) -> Callable:

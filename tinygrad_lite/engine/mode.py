@@ -38,7 +38,7 @@ class _Mode(threading.local):
     tracing: Any = None  # the Tracer of the call that is being recorded as a program
     recording = True  # False inside no_grad()
     observing: tuple = ()  # functions that are asked, as a backward pass begins, for who observes it (watch.py)
-    within: tuple = ()  # inside study(): the modules whose forward() is running, outermost first
+    within: tuple = ()  # inside study(): the modules whose forward() is running, each with the number of the call
 
     def __init__(self) -> None:
         context = contextvars.Context()  # where numpy reports nothing: to enter it takes 30 ns, np.errstate 1,000
@@ -152,6 +152,11 @@ def no_grad(function: Callable | None = None) -> Any:
 def enable_grad(function: Callable | None = None) -> Any:
     """Record again, inside a `no_grad()`."""
     return _switch("recording", True, function)
+
+
+def inference_mode(mode: Any = True) -> Any:
+    """`no_grad`, or with False `enable_grad`, under PyTorch's name for programs that only compute."""
+    return no_grad(mode) if callable(mode) else _switch("recording", not mode, None)
 
 
 def expanded(function: Callable | None = None) -> Any:

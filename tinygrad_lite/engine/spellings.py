@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .refusals import nearest
 from .values import converted
 
 SPELLINGS = {  # as people write it: as it may be called here
@@ -15,6 +16,16 @@ SPELLINGS = {  # as people write it: as it may be called here
 SIZES = {"size", "shape", "dims", "axes", "axis", "repeats"}  # one tuple where they may be given one by one
 TAKES_DTYPE = frozenset(
     "sum nansum mean prod cumsum cumprod softmax softmin log_softmax norm vector_norm matrix_norm".split())
+
+
+def hinting(names: dict[str, Any]) -> Callable[[str], Any]:
+    """What a module takes for its `__getattr__`: the error for a name that is not among its own says the nearest."""
+    def missing(name: str) -> Any:
+        meant = [n for n, value in names.items() if not inspect.ismodule(value)]  # Linear, and not the file linear.py
+        hint = (nearest(name, meant) or nearest(name, names)) if not name.startswith("_") else ""
+        raise AttributeError(f"module '{names['__name__']}' has no attribute '{name}'{hint}", name=None, obj=None)
+
+    return missing
 
 
 def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs: dict,
@@ -30,6 +41,8 @@ def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs
             sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
         else:
             word = next((w for w in (word, *SPELLINGS.get(word, ())) if w in own), word)
+            if word not in own:
+                raise TypeError(f"{name}() got an unexpected keyword argument '{word}'{nearest(word, own)}")
             if word in named:
                 raise TypeError(f"{name}() got multiple values for argument '{word}'")
             named[word] = value

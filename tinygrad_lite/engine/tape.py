@@ -125,8 +125,6 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
     def bind(args: tuple, kwargs: dict) -> tuple:
         bound = [*args, *defaults[len(args):]]
         for name, value in kwargs.items():
-            if name not in slots:
-                raise TypeError(f"{op.__name__}() got an unexpected keyword argument '{name}'")
             if slots[name] < len(args):
                 raise TypeError(f"{op.__name__}() got multiple values for argument '{name}'")
             bound[slots[name]] = value

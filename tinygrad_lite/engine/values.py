@@ -35,7 +35,7 @@ class Node:
     """One value on the tape; a leaf has no operation and keeps the gradient in `grad`. `origin`: see watch.py."""
 
     __slots__ = ("op", "inputs", "args", "array", "place", "grad", "hooks", "origin", "__weakref__")
-    origin: tuple[str, str]
+    origin: tuple[str, str, tuple]
 
     def __init__(self, op: Any, inputs: Any, args: Any, array: Any) -> None:
         self.op = op  # the function of the vocabulary that made it

@@ -1,6 +1,6 @@
 """Watching the tape being recorded and read backwards, and saying where on it something went wrong.
 
-Who watches may give a node an `origin`: the source line and the module path that recorded it.
+Who watches may give a node an `origin`: the source line, the module path, and the calls of modules that recorded it.
 """
 
 import contextlib

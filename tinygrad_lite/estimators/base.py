@@ -129,6 +129,9 @@ class Estimator:
             raise ValueError(f"{name}: sample_weight has shape {weight.shape}, and {(len(X),)} is expected")
         if (weight < 0).any() or not weight.any():
             raise ValueError(f"{name}: sample_weight holds numbers from 0, and not zero alone")
+        with np.errstate(over="ignore"):
+            if not np.isfinite(weight.sum()):
+                raise ValueError(f"{name}: the sum of sample_weight leaves the range of float64: scale it")
         return weight
 
     def _not_converged(self, why: str) -> None:

@@ -52,12 +52,17 @@ Rule = tuple[str, Callable[[Any], bool]]  # what a parameter is, and whether a v
 
 def is_whole(v: Any) -> bool:
     """Whether v is a whole number above 0, Python's or numpy's."""
-    return isinstance(v, (int, np.integer)) and bool(v > 0)
+    return isinstance(v, (int, np.integer)) and not isinstance(v, bool) and bool(v > 0)
+
+
+def is_number(v: Any) -> bool:
+    """Whether v is a number, Python's or numpy's, and no bool."""
+    return isinstance(v, NUMBER) and not isinstance(v, bool)
 
 
 def is_above_zero(v: Any) -> bool:
     """Whether v is a finite number above 0, Python's or numpy's."""
-    return isinstance(v, NUMBER) and bool(0 < v < math.inf)
+    return is_number(v) and bool(0 < v < math.inf)
 
 
 def _one_of(*words: str | None) -> Callable[[Any], bool]:
@@ -67,8 +72,10 @@ def _one_of(*words: str | None) -> Callable[[Any], bool]:
 WHOLE: Rule = "a whole number above 0", is_whole
 WHOLE_OR_AUTO: Rule = "a whole number above 0 or 'auto'", lambda v: is_whole(v) or _one_of("auto")(v)
 ABOVE_ZERO: Rule = "a number above 0", is_above_zero
-FROM_ZERO: Rule = "a number from 0", lambda v: isinstance(v, NUMBER) and bool(0 <= v < math.inf)
+FROM_ZERO: Rule = "a number from 0", lambda v: is_number(v) and bool(0 <= v < math.inf)
+BOOL: Rule = "True or False", lambda v: isinstance(v, (bool, np.bool_))
 PARAMETERS: dict[str, Rule] = {
+    "fit_intercept": BOOL, "early_stopping": BOOL, "warm_start": BOOL,
     "n_clusters": WHOLE, "max_iter": WHOLE, "n_iter_no_change": WHOLE, "n_init": WHOLE_OR_AUTO,
     "batch_size": WHOLE_OR_AUTO, "C": ABOVE_ZERO, "learning_rate_init": ABOVE_ZERO, "tol": FROM_ZERO,
     "alpha": FROM_ZERO, "validation_fraction": ("a number between 0 and 1", lambda v: is_above_zero(v) and v < 1),
@@ -87,6 +94,8 @@ def generator(random_state: Any) -> np.random.Generator:
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**31))
     try:
+        if isinstance(random_state, (bool, np.bool_)):
+            raise ValueError("a bool is no seed")
         return np.random.default_rng(random_state)
     except (TypeError, ValueError) as error:
         raise ValueError(f"random_state is None, a seed from 0 or numpy's generator, not {random_state!r}") from error

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.refusals import number, whole
 from ..nn.by_hand import logistic_backward, logistic_forward
 from .base import Classifier
 from .checks import is_above_zero, numbers
@@ -18,6 +19,9 @@ def logistic_regression(X: Any, y: Any, lr: float = 0.01, n_iter: int = 1000,
     The gradient is X.T @ (p - y) / N + 2 * l2 * w, that of the mean loss plus l2 * sum(w**2).
     """
     X, y = (numbers(a, f"logistic_regression: {what}").astype(np.float64) for a, what in ((X, "X"), (y, "y")))
+    n_iter = whole("logistic_regression: n_iter is a whole number from 0 on", n_iter, 0)
+    lr = number("logistic_regression: lr is a number above 0", lr, above=0)
+    l2 = number("logistic_regression: l2 is a number from 0 on", l2, 0)
     if X.ndim != 2 or y.shape != X.shape[:1]:
         raise ValueError(f"logistic_regression: X (N, D) and y (N,) are expected, not shapes {X.shape} and {y.shape}")
     if not np.isin(y, (0, 1)).all():
@@ -112,10 +116,16 @@ class LogisticRegression(Classifier):
             raise ValueError("LogisticRegression: solver 'lbfgs' does not do penalty 'l1', 'gd' does all")
         used = weight > 0  # a weight of 0 is as if the sample were not there
         X, weight = X[used].astype(np.float64, copy=False), weight[used]
-        places = self._learn_classes(y[used])
+        places = self._learn_classes(y)[used]
+        if not np.ptp(places):
+            raise ValueError("LogisticRegression needs samples of at least 2 classes, but those of weight above 0 "
+                             f"are of only one class: {self.classes_.tolist()[places[0]]!r}")
         weight *= self._class_weights(places, weight)[places]
         k = 1 if len(self.classes_) == 2 else len(self.classes_)
-        shrink = 1 / (self.C * weight.sum())
+        with np.errstate(over="ignore", divide="ignore"):
+            shrink = 1 / (self.C * weight.sum())
+        if not 0 < shrink < math.inf:
+            raise ValueError("LogisticRegression: C times the sum of the weights leaves the range of float64: scale it")
         half = shrink / 2 if self.penalty == "l2" else 0.0
         # the unknowns are scaled so that the objective bends about alike in all of them: the same minimum in far fewer
         # steps. A loss bends by at most a quarter of the feature's variance, the penalty by `shrink`.
@@ -135,18 +145,24 @@ class LogisticRegression(Classifier):
             db = dlogits.sum(0) if self.fit_intercept else np.zeros(0)
             return value + float(((ridge * u) ** 2).sum()), np.concatenate([du.ravel(), db])
 
+        sizes = shrink / scale if self.penalty == "l1" else np.zeros(Z.shape[1])
         start = np.zeros(k * Z.shape[1] + (k if self.fit_intercept else 0))
         if solver == "lbfgs":
             theta, steps, self.converged_ = lbfgs(objective, start, self.max_iter, self.tol * 1e-2)
         else:
-            sizes = shrink / scale if self.penalty == "l1" else np.zeros(Z.shape[1])
             limits = np.concatenate([np.tile(sizes, k), np.zeros(len(start) - k * Z.shape[1])])
             theta, steps, self.converged_ = _proximal_descent(objective, start, limits, self.max_iter, self.tol * 1e-2)
         coef = theta[: k * Z.shape[1]].reshape(k, -1) / scale
         intercept = theta[k * Z.shape[1] :] - coef @ middle if self.fit_intercept else np.zeros(k)
         self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
         self.n_iter_, self.loss_ = np.array([steps]), objective(theta)[0] / shrink
-        if not self.converged_:
+        penalized = (2 * ridge**2 * theta[: k * Z.shape[1]].reshape(k, -1)).ravel() if self.penalty == "l2" else sizes
+        pull = np.abs(penalized).max(initial=0)
+        if self.converged_ and max(pull, self.loss_ * shrink) <= self.tol / 10:  # only by what tol overlooks
+            self.converged_ = False
+            self._not_converged("did not converge: the classes can be told apart without any loss, and the penalty is "
+                                "too weak, beside the weights, to hold coef_ back: lower C, the weights or tol")
+        elif not self.converged_:
             self._not_converged(f"did not converge in {steps} iterations (max_iter={self.max_iter}): raise max_iter or "
                                 "tol, or scale X")
         return self
@@ -154,8 +170,9 @@ class LogisticRegression(Classifier):
     def _class_weights(self, places: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """The weight of each class (C,)."""
         if self.class_weight == "balanced":
-            counts = np.bincount(places, weight)
-            return weight.sum() / (len(counts) * counts)
+            counts = np.bincount(places, weight, len(self.classes_))
+            counts[counts == 0] = math.inf  # of a class without samples nothing is weighed
+            return weight.sum() / (np.isfinite(counts).sum() * counts)
         if self.class_weight is None:
             return np.ones(len(self.classes_))
         classes = self.classes_.tolist()

@@ -5,19 +5,22 @@ from typing import Any
 
 from ..engine import tape
 from ..engine.spellings import spelt
-from . import elementwise, index, join, linalg, matrix, reduce, scan, select, shape, transcendental
+from . import elementwise, index, join, linalg, matrix, order, parts, reduce, scan, shape, statistics, transcendental
 from .elementwise import *  # noqa: F403
 from .index import *  # noqa: F403
 from .join import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .matrix import *  # noqa: F403
+from .order import *  # noqa: F403
+from .parts import *  # noqa: F403
 from .reduce import *  # noqa: F403
 from .scan import *  # noqa: F403
-from .select import *  # noqa: F403
 from .shape import *  # noqa: F403
+from .statistics import *  # noqa: F403
 from .transcendental import *  # noqa: F403
 
-MODULES = (tape, elementwise, transcendental, shape, index, join, reduce, scan, select, linalg, matrix)
+MODULES = (tape, elementwise, transcendental, shape, index, parts, join, reduce, scan, order, statistics, linalg,
+           matrix)
 PRIMITIVES: list[Any] = []  # every operation that records a node
 VOCABULARY: dict[str, Callable] = {"broadcast_to": tape.broadcast_to}  # every public function by its name
 
@@ -33,11 +36,12 @@ for _module in MODULES:
 globals().update(VOCABULARY)
 
 ALIASES = {  # PyTorch's and numpy's second names, what they mean the same in both
-    "absolute": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan", "arctan2": "atan2", "clip": "clamp",
-    "concat": "cat", "concatenate": "cat", "divide": "div", "fix": "trunc", "greater": "gt", "greater_equal": "ge",
+    "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan",
+    "arctan2": "atan2", "arctanh": "atanh", "argwhere": "nonzero", "clip": "clamp", "concat": "cat",
+    "concatenate": "cat", "divide": "div", "fix": "trunc", "ger": "outer", "greater": "gt", "greater_equal": "ge",
     "inverse": "inv", "less": "lt", "less_equal": "le", "moveaxis": "movedim", "multiply": "mul", "negative": "neg",
-    "not_equal": "ne", "ravel": "flatten", "sgn": "sign", "subtract": "sub", "swapdims": "swapaxes",
-    "true_divide": "div"}
+    "not_equal": "ne", "ravel": "flatten", "row_stack": "vstack", "sgn": "sign", "subtract": "sub",
+    "swapdims": "swapaxes", "true_divide": "div", "vdot": "dot"}
 globals().update({alias: VOCABULARY[name] for alias, name in ALIASES.items()})
 
 __all__ = [*VOCABULARY, *ALIASES]  # type: ignore[misc]

@@ -69,6 +69,12 @@ def _remainder(x, y):
     return np.remainder(x, y)
 
 
+def _fmod(x, y):
+    """What is left of x after x / y cut off; it has x's sign."""
+    _refuse_zero(x, y)
+    return np.fmod(x, y)
+
+
 _add = primitive(np.add, lambda g, out, x, y: g, lambda g, out, x, y: g, promote=promote)
 _sub = primitive(np.subtract, lambda g, out, x, y: g, lambda g, out, x, y: -g, promote=promote, name="sub")
 mul = primitive(np.multiply, lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, promote=promote)
@@ -105,6 +111,11 @@ floor_divide = primitive(_floor_divide, None, None, promote=promote)
 remainder = primitive(_remainder,
                       lambda g, out, x, y: g,
                       lambda g, out, x, y: -g * floor_divide(x, y), promote=promote)
+fmod = primitive(_fmod,
+                 lambda g, out, x, y: g,
+                 lambda g, out, x, y: -g * trunc(x / y), promote=promote)
+copysign = primitive(np.copysign, lambda g, out, x, y: g * sign(x) * sign(out), lambda g, out, x, y: g * 0.0,
+                     promote=promote_float)
 where = primitive(_where, None,
                   lambda g, out, c, x, y: where(c, g, 0.0),
                   lambda g, out, c, x, y: where(c, 0.0, g),
@@ -190,6 +201,11 @@ def clamp(x, min=None, max=None):
     return clamp_max(x, max) if min is None else _clamp_between(x, min, max)
 
 
+def frac(x):
+    """x - trunc(x): what comes after the point, with x's sign."""
+    return x - trunc(x)
+
+
 @in_float32
 def lerp(start, end, weight):
     """start + weight * (end - start)"""
@@ -232,6 +248,16 @@ def _nan_to_num(x, nan=0.0, posinf=None, neginf=None):
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
+def _signbit(x):
+    """Whether the sign is minus; of -0.0 it is."""
+    return np.signbit(x) if x.dtype.kind == "f" else x < 0
+
+
+def _heaviside(x, values):
+    """0 below 0, 1 above, and at 0 what `values` holds there."""
+    return np.where(x == 0, values, x > 0)
+
+
 floor = primitive(np.floor, _zero)
 ceil = primitive(np.ceil, _zero)
 trunc = primitive(np.trunc, _zero)
@@ -240,6 +266,8 @@ nan_to_num = primitive(_nan_to_num, lambda g, out, x, nan, posinf, neginf: where
 isnan = primitive(np.isnan, None)
 isinf = primitive(np.isinf, None)
 isfinite = primitive(np.isfinite, None)
+signbit = primitive(_signbit, None)
+heaviside = primitive(_heaviside, None, None, promote=promote)
 eq = primitive(np.equal, None, None, promote=promote)
 ne = primitive(np.not_equal, None, None, promote=promote)
 lt = primitive(np.less, None, None, promote=promote)
@@ -254,3 +282,13 @@ bitwise_and = primitive(np.bitwise_and, None, None, promote=promote)
 bitwise_or = primitive(np.bitwise_or, None, None, promote=promote)
 bitwise_xor = primitive(np.bitwise_xor, None, None, promote=promote)
 bitwise_not = primitive(np.bitwise_not, None)
+
+
+def isposinf(x):
+    """Which elements are inf."""
+    return x == np.inf
+
+
+def isneginf(x):
+    """Which elements are -inf."""
+    return x == -np.inf

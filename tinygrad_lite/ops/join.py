@@ -6,9 +6,10 @@ import numpy as np
 
 from ..engine.dtypes import result_type
 from ..engine.tape import broadcast_to, primitive
+from ..engine.values import unbox
 from .arguments import dim_of
-from .index import getitem
-from .shape import reshape
+from .index import getitem, pad
+from .shape import flatten, reshape
 
 
 def _cat(dim, *xs):
@@ -50,6 +51,71 @@ def stack(tensors, dim=0):
     return _stacked(dim_of(tensors[0], dim, extra=1), *tensors)
 
 
+def _each(tensors, function):
+    """What a function gives of one tensor, or a tuple of what it gives of each."""
+    if len(tensors) == 1 and hasattr(tensors[0], "shape"):
+        return function(tensors[0])
+    return tuple(map(function, tensors[0] if len(tensors) == 1 else tensors))
+
+
+def atleast_1d(*tensors):
+    """Each tensor with at least 1 dimension."""
+    return _each(tensors, lambda t: t if t.ndim else reshape(t, 1))
+
+
+def atleast_2d(*tensors):
+    """Each tensor with at least 2 dimensions: a vector is a row."""
+    return _each(tensors, lambda t: t if t.ndim > 1 else reshape(t, 1, -1))
+
+
+def atleast_3d(*tensors):
+    """Each tensor with at least 3 dimensions: a vector (n,) is (1, n, 1), a matrix (m, n, 1)."""
+    return _each(tensors, lambda t: t if t.ndim > 2 else reshape(atleast_2d(t), *atleast_2d(t).shape, 1))
+
+
+def broadcast_tensors(*tensors):
+    """The tensors in the one shape that they broadcast to."""
+    shape = np.broadcast_shapes(*(t.shape for t in _listed("broadcast_tensors", tensors)))
+    return tuple(broadcast_to(t, shape) for t in tensors)
+
+
+def column_stack(tensors):
+    """Vectors as the columns of a matrix, and matrices side by side."""
+    return cat([reshape(t, -1, 1) if t.ndim < 2 else t for t in _listed("column_stack", tensors)], 1)
+
+
+def dstack(tensors):
+    """One behind the other: along dimension 2, as `atleast_3d` gives them."""
+    return cat([atleast_3d(t) for t in _listed("dstack", tensors)], 2)
+
+
+def block_diag(*tensors):
+    """A matrix with these matrices on its diagonal and 0 elsewhere; a vector is a row."""
+    blocks = [atleast_2d(t) for t in _listed("block_diag", tensors)]
+    if any(b.ndim > 2 for b in blocks):
+        raise RuntimeError(f"block_diag: needs at most 2 dimensions, not {', '.join(str(b.shape) for b in blocks)}")
+    width, rows, start = sum(b.shape[1] for b in blocks), [], 0
+    for b in blocks:
+        rows.append(pad(b, (start, width - start - b.shape[1])))
+        start += b.shape[1]
+    return cat(rows, 0)
+
+
+def cartesian_prod(*tensors):
+    """Every choice of an element of each vector, a row each."""
+    grid = [flatten(t) for t in meshgrid(*tensors)]
+    return stack(grid, 1) if len(grid) > 1 else grid[0]
+
+
+def combinations(x, r=2, with_replacement=False):
+    """Every choice of r elements of a vector, a row each, in order."""
+    if x.ndim != 1 or r < 0:
+        raise RuntimeError(f"combinations: needs a vector and r >= 0, not shape {x.shape} and r = {r}")
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    rows = list(choose(range(len(x)), r)) if r else []
+    return getitem(x, np.array(rows, int).reshape(len(rows), r))
+
+
 def hstack(tensors):
     """Side by side: along dimension 1, or 0 for 1-d tensors."""
     tensors = [reshape(t, 1) if t.ndim == 0 else t for t in _listed("hstack", tensors)]
@@ -80,6 +146,43 @@ def chunk(x, chunks, dim=0):
     if chunks <= 0:
         raise RuntimeError(f"chunk: the number of pieces is above 0, not {chunks}")
     return split(x, -(-x.shape[dim] // chunks) or 1, dim)
+
+
+def tensor_split(x, indices_or_sections, dim=0):
+    """Pieces along dim: so many, of sizes that differ by at most 1, or cut before each of the indices."""
+    dim, cuts = dim_of(x, dim), unbox(indices_or_sections)
+    cuts = cuts.tolist() if hasattr(cuts, "tolist") else cuts
+    n = x.shape[dim] if x.ndim else 0
+    if not x.ndim or isinstance(cuts, int) and cuts <= 0:
+        raise RuntimeError(f"tensor_split: cannot cut shape {x.shape} into {cuts} pieces")
+    if isinstance(cuts, int):
+        cuts = [k * (n // cuts) + min(k, n % cuts) for k in range(1, cuts)]
+    lead = (slice(None),) * dim
+    return tuple(getitem(x, (*lead, slice(start, end))) for start, end in zip([0, *cuts], [*cuts, n]))
+
+
+def _cut(name, least, x, cuts, dim):
+    """numpy's splits: a number of pieces divides the dimension."""
+    if x.ndim < least:
+        raise RuntimeError(f"{name}: needs at least {least} dimensions, not shape {x.shape}")
+    if isinstance(cuts, int) and (cuts <= 0 or x.shape[dim] % cuts):
+        raise RuntimeError(f"{name}: {cuts} pieces do not divide dimension {dim} of size {x.shape[dim]}")
+    return tensor_split(x, cuts, dim)
+
+
+def hsplit(x, indices_or_sections):
+    """Pieces side by side: along dimension 1, or 0 for 1-d tensors."""
+    return _cut("hsplit", 1, x, indices_or_sections, min(x.ndim - 1, 1))
+
+
+def vsplit(x, indices_or_sections):
+    """Pieces one above the other: along dimension 0."""
+    return _cut("vsplit", 2, x, indices_or_sections, 0)
+
+
+def dsplit(x, indices_or_sections):
+    """Pieces one behind the other: along dimension 2."""
+    return _cut("dsplit", 3, x, indices_or_sections, 2)
 
 
 def unbind(x, dim=0):

@@ -1,5 +1,6 @@
 """Products of vectors, matrices and more: matmul, einsum."""
 
+import builtins
 import functools
 import string
 
@@ -9,7 +10,7 @@ from ..engine.dtypes import promote, result_type
 from ..engine.halves import in_float32
 from ..engine.tape import broadcast_to, cast, primitive
 from .arguments import dim_of
-from .index import diagonal
+from .index import diagonal, roll
 from .reduce import sum
 from .shape import permute, reshape, squeeze, unsqueeze
 
@@ -63,6 +64,33 @@ def outer(x, y):
     if x.ndim != 1 or y.ndim != 1:
         raise RuntimeError(f"outer: needs vectors, not shapes {x.shape} and {y.shape}")
     return unsqueeze(x, 1) * y
+
+
+def inner(x, y):
+    """Sums of products over the last dimension of both; of a number and a tensor their product."""
+    return tensordot(x, y, ([-1], [-1])) if x.ndim and y.ndim else x * y
+
+
+def cross(x, y, dim=None):
+    """The cross product along a dimension of size 3: the first of that size unless given."""
+    dim = next((d for d, n in enumerate(x.shape) if n == 3), -1) if dim is None else dim_of(x, dim)
+    if x.ndim != y.ndim or not x.ndim or x.shape[dim] != 3 or y.shape[dim] != 3:
+        raise RuntimeError(f"cross: needs two tensors with a dimension of size 3, not shapes {x.shape} and {y.shape}")
+    return roll(x, -1, dim) * roll(y, -2, dim) - roll(x, -2, dim) * roll(y, -1, dim)
+
+
+def kron(x, y):
+    """The Kronecker product: each element of x times the whole of y."""
+    n = builtins.max(x.ndim, y.ndim)
+    a, b = ((1,) * (n - t.ndim) + t.shape for t in (x, y))
+    product = reshape(x, *(k for size in a for k in (size, 1))) * reshape(y, *(k for size in b for k in (1, size)))
+    return reshape(product, *(i * j for i, j in zip(a, b)))
+
+
+@in_float32
+def addmv(x, mat, vec, *, beta=1, alpha=1):
+    """beta * x + alpha * (mat @ vec)"""
+    return _weighed("addmv", x, mv(mat, vec), beta, alpha)
 
 
 @in_float32

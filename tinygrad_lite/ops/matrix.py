@@ -3,10 +3,11 @@
 import numpy as np
 
 from ..engine.dtypes import promote_float
-from ..engine.tape import primitive
+from ..engine.return_types import named_results
+from ..engine.tape import broadcast_to, primitive
 from ..engine.values import unbox
 from .arguments import count_of
-from .elementwise import abs
+from .elementwise import abs, where
 from .index import getitem, tril
 from .reduce import amax, amin, sum, vector_norm
 from .shape import movedim, squeeze, transpose, unsqueeze
@@ -43,9 +44,26 @@ _logabsdet = primitive(_slogabsdet, lambda g, out, x: g[..., None, None] * inv(x
 _detsign = primitive(_signdet, None, name="slogdet", promote=promote_float)
 
 
+@named_results("sign", "logabsdet")
 def slogdet(x):
     """The pair (sign, log |det|), right where the determinant itself would over- or underflow."""
     return _detsign(x), _logabsdet(x)
+
+
+def logdet(x):
+    """log det(x); NaN where the determinant is negative."""
+    sign, size = slogdet(x)
+    return where(sign < 0, np.nan, size)
+
+
+def matrix_power(x, n):
+    """x @ x @ …, n times; of a negative n that of the inverse."""
+    if n < 0:
+        return matrix_power(inv(x), -n)
+    if not n:
+        return broadcast_to(x * 0 + np.eye(x.shape[-1], dtype=x.dtype), x.shape)
+    half = matrix_power(x, n // 2) if n > 1 else None
+    return x if half is None else half @ half @ x if n % 2 else half @ half
 
 
 # ---------------------------------------------------------------- equations
@@ -135,6 +153,7 @@ def _singular_rule(g, out, x):
 svdvals = primitive(_singular, _singular_rule, promote=promote_float, name="svdvals")
 
 
+@named_results("U", "S", "Vh")
 def svd(x, full_matrices=False):
     """The triple (u, s, vh) with x = u * s @ vh: singular vectors, and their values in falling order.
 

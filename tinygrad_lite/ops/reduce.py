@@ -5,10 +5,11 @@ import math
 
 import numpy as np
 
-from ..engine.dtypes import promote_float
+from ..engine.dtypes import SCALARS, promote_float
 from ..engine.halves import in_float32
 from ..engine.mode import opaque
 from ..engine.reductions import add_up, has_short_rows
+from ..engine.return_types import named_results
 from ..engine.tape import broadcast_to, by_hand, cast, primitive
 from ..engine.values import unbox
 from .arguments import WIDER, axis_of, count_of, dim_of, dims_of, lost_dims
@@ -151,11 +152,13 @@ def _extreme(x, dim, keepdim, all_of, place_of, of_two):
     return _one_of(x, place_of(x, dim_of(x, dim) if x.ndim else None, True), dim, keepdim)
 
 
+@named_results("values", "indices")
 def max(x, dim=None, keepdim=False, *, other=None):
     """The largest value of all; along `dim` the pair (values, indices); with a tensor, `maximum`."""
     return _extreme(x, dim if other is None else other, keepdim, amax, argmax, maximum)
 
 
+@named_results("values", "indices")
 def min(x, dim=None, keepdim=False, *, other=None):
     """The smallest value of all; along `dim` the pair (values, indices); with a tensor, `minimum`."""
     return _extreme(x, dim if other is None else other, keepdim, amin, argmin, minimum)
@@ -175,6 +178,7 @@ def _median(x, dim):
 _median_at = primitive(_median, None)
 
 
+@named_results("values", "indices")
 def median(x, dim=None, keepdim=False):
     """The middle value, the lower of two, or NaN; along `dim` the pair (values, indices)."""
     if dim is None:
@@ -251,7 +255,7 @@ def _logsumexp_rule(g, out, x, dim, keepdim):
 def logsumexp(x, dim=-1, keepdim=False):
     """log(sum(exp(x))) over dims, right for large values of either sign and for all -inf."""
     if x.dtype.kind != "f":
-        x = cast(x, np.float32)
+        x = cast(x, SCALARS[float])
     m = unbox(amax(x, dim, True)) if 0 not in x.shape else np.zeros((), x.dtype)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))  # so that x - m is never inf - inf
     out = log(sum(exp(x - m), dim, True)) + m

@@ -1,16 +1,19 @@
 """Scans: every prefix of a dimension reduced; and the product, whose rule needs them."""
 
+import functools
+
 import numpy as np
 
 from ..engine.halves import in_float32
 from ..engine.mode import mode
+from ..engine.return_types import named_results
 from ..engine.tape import cast, primitive
 from ..engine.values import unbox
 from .arguments import WIDER, all_in_range, axis_of, dim_of, lost_dims
 from .elementwise import clamp, exp, where
-from .index import flip, getitem, roll
+from .index import _gathered, flip, getitem, roll
 from .join import cat
-from .shape import reshape, unsqueeze
+from .shape import clone, reshape, unsqueeze
 
 
 def _cumsum(x, dim):
@@ -114,6 +117,37 @@ def discounted_cumsum(x, factor, dim):
 def logcumsumexp(x, dim):
     """log(cumsum(exp(x))) along dim, right for large values of either sign."""
     return _logcumsumexp_along(x, dim_of(x, dim))
+
+
+def _last_extreme(extreme, x, dim):
+    """Where the extreme value of the elements up to each is, the last of equals; NaN is more extreme than any."""
+    places = np.arange(x.shape[dim]).reshape((-1,) + (1,) * (x.ndim - 1 - dim))
+    found = (x == extreme.accumulate(x, dim)) | np.isnan(x)
+    return np.maximum.accumulate(np.where(found, places, 0), dim)
+
+
+_last_largest = primitive(functools.partial(_last_extreme, np.maximum), None, name="cummax")
+_last_smallest = primitive(functools.partial(_last_extreme, np.minimum), None, name="cummin")
+
+
+def _up_to_each(x, dim, place_of):
+    dim = dim_of(x, dim)
+    if not x.ndim:
+        return clone(x), place_of(reshape(x, 1), 0)[0]
+    at = place_of(x, dim)
+    return _gathered(x, dim, unbox(at), False), at
+
+
+@named_results("values", "indices")
+def cummax(x, dim):
+    """The pair (values, indices) of the largest of the elements up to each, along dim."""
+    return _up_to_each(x, dim, _last_largest)
+
+
+@named_results("values", "indices")
+def cummin(x, dim):
+    """The pair (values, indices) of the smallest of the elements up to each, along dim."""
+    return _up_to_each(x, dim, _last_smallest)
 
 
 def diff(x, n=1, dim=-1, prepend=None, append=None):

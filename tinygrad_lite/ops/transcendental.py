@@ -3,6 +3,7 @@
 import functools
 import math
 from fractions import Fraction
+from statistics import NormalDist
 
 import numpy as np
 
@@ -28,6 +29,36 @@ def _logaddexp(x, y):
     return np.maximum(x, y) + np.log1p(np.exp(-far))
 
 
+@in_float32
+def _sinc(x):
+    """sin(pi x) / (pi x), and 1 at 0."""
+    return np.sinc(x)
+
+
+def _sinc_rule(g, out, x):
+    return g * where(x == 0, 0.0, (cos(math.pi * x) - sinc(x)) / where(x == 0, 1.0, x))
+
+
+@in_float32
+def _logit(x, eps=None):
+    """log(x / (1 - x)), the inverse of sigmoid; with `eps`, of x within [eps, 1 - eps]. NaN outside [0, 1]."""
+    x = x if eps is None else np.clip(x, eps, 1 - eps)
+    return np.log(x / (1 - x))
+
+
+def _logit_rule(g, out, x, eps):
+    slope = g / (x * (1 - x))
+    if eps is None:
+        return where((x < 0) | (x > 1), logit(x), slope)  # which is NaN there
+    return where((x < eps) | (x > 1 - eps), 0.0, slope)
+
+
+@in_float32
+def _xlogy(x, y):
+    """x * log(y), and 0 where x is 0."""
+    return np.where((x == 0) & ~np.isnan(y), 0, x * np.log(y))
+
+
 def _relu(x):
     """max(x, 0); at 0 its gradient is 0."""
     return np.maximum(x, 0)
@@ -37,6 +68,7 @@ def _function(forward, *rules):
     return primitive(forward, *rules, promote=promote_float)
 
 
+exp2 = _function(np.exp2, lambda g, out, x: g * out * math.log(2))
 expm1 = _function(np.expm1, lambda g, out, x: g * (out + 1))
 log2 = _function(np.log2, lambda g, out, x: g / (x * math.log(2)))
 log10 = _function(np.log10, lambda g, out, x: g / (x * math.log(10)))
@@ -67,6 +99,16 @@ atan2 = primitive(np.arctan2, joint=_atan2_rule, promote=promote_float)
 sinh = _function(np.sinh, lambda g, out, x: g * cosh(x))
 cosh = _function(np.cosh, lambda g, out, x: g * sinh(x))
 tanh = _function(np.tanh, lambda g, out, x: g * (1 - out * out))
+asinh = _function(np.arcsinh, lambda g, out, x: g / sqrt(x * x + 1))
+acosh = _function(np.arccosh, lambda g, out, x: g / sqrt(x * x - 1))
+atanh = _function(np.arctanh, lambda g, out, x: g / (1 - x * x))
+deg2rad = _function(np.deg2rad, lambda g, out, x: g * (math.pi / 180))
+rad2deg = _function(np.rad2deg, lambda g, out, x: g * (180 / math.pi))
+sinc = _function(_sinc, _sinc_rule)
+logit = primitive(_logit, _logit_rule, promote=lambda x, eps: [*promote_float(x), eps])
+xlogy = _function(_xlogy,
+                  lambda g, out, x, y: where((x == 0) & (y <= 0), 0.0, xlogy(g, y)),
+                  lambda g, out, x, y: g * x / y)
 
 
 @in_float32
@@ -119,6 +161,26 @@ def _erf(x):
     return np.where(np.abs(work) < 1, near, np.copysign(far, work)).astype(x.dtype, copy=False)
 
 
+@opaque
+def _erfc(x):
+    """1 - erf(x), with all its digits where it is small."""
+    x = as_array(x)
+    return np.vectorize(math.erfc, otypes=[float])(x).astype(x.dtype)
+
+
+@opaque
+def _ndtri(p):
+    """Where the standard normal distribution function is p; outside [0, 1] it is NaN."""
+    p = as_array(p)
+    return np.vectorize(_quantile, otypes=[float])(p).astype(p.dtype)
+
+
+def _quantile(p):
+    return NormalDist().inv_cdf(p) if 0 < p < 1 else {0: -math.inf, 1: math.inf}.get(p, math.nan)
+
+
 sigmoid = _function(_sigmoid, lambda g, out, x: g * out * (1 - out))
 erf = _function(_erf, lambda g, out, x: g * (2 / math.sqrt(math.pi)) * exp(-x * x))
+erfc = _function(_erfc, lambda g, out, x: g * (-2 / math.sqrt(math.pi)) * exp(-x * x))
+ndtri = _function(_ndtri, lambda g, out, p: g * math.sqrt(2 * math.pi) * exp(0.5 * out * out))
 relu = primitive(_relu, lambda g, out, x: g * (out > 0))

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.refusals import need
 from .mathml import mathml
-from .refusals import need
 from .table import summary
 from .tape import Step, Tape, tape_for
 

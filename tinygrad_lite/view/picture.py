@@ -1,18 +1,18 @@
 """The tape as a picture: a graphviz graph of operations, modules, and the leaves and constants they read."""
 
 import html
-import re
+import itertools
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .refusals import nearest, told, whole
-from .table import summary
+from ..engine.refusals import nearest, need_bool, told, whole
+from .table import drawable, summary
 from .tape import Step, Tape, tape_for
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ STYLES = {  # by shape and line too, so that they differ in grey
 ELEMENTWISE = frozenset("add mul sub div pow neg abs exp log sqrt tanh sigmoid relu sin cos where maximum "
                         "minimum square reciprocal erf gelu silu clamp clamp_min clamp_max to".split())
 DIRECTIONS = ("TB", "LR", "BT", "RL")
-UNDRAWN = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # control characters and their like
+
+
+Calls = tuple[tuple[str, int], ...]  # of modules, outermost first: what each is called, and what tells it from others
 
 
 @dataclass(eq=False)
@@ -38,17 +40,13 @@ class Box:
     """What is drawn as one box: a step, a chain of steps, or those of one run of the module at `path`."""
 
     steps: list[Step]
-    path: tuple[str, ...] = ()
+    home: Calls = ()  # of modules that it lies in
+    path: Calls = ()
 
     @property
     def name(self) -> str:
         """What edges call it. What users name is only drawn: graphviz takes what follows a colon for a port."""
         return f"{'module' if self.path else 'v'}{self.steps[-1].index}"
-
-    @property
-    def home(self) -> tuple[str, ...]:
-        """The modules that it lies in."""
-        return self.path[:-1] if self.path else self.steps[-1].path
 
     @property
     def style(self) -> dict[str, str]:
@@ -75,14 +73,16 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
 
     Several Tensors may be given in tuples, lists and dicts. names: a Module, or a dict of names with their leaves.
     values, gradients: say them in the boxes, of small matrices as a heat map (red above 0, blue below). Operations
-    recorded inside study() lie in boxes of their modules; modules below `depth` (0: all) are one box each time that
-    they run, by default as many as bring the picture under 300. fold: chains of elementwise operations as one box.
-    direction: "TB" or "LR". A tensor without a tape is a RuntimeError.
+    recorded inside study() lie in frames of their modules, one a call; modules below `depth` (0: all) are one box each
+    time that they run, by default as many as bring the picture under 300. fold: chains of elementwise operations as one
+    box. direction: "TB" or "LR". A tensor without a tape is a RuntimeError.
     """
     if direction not in DIRECTIONS:
         raise ValueError(f"draw: direction is TB, LR, BT or RL, not {told(direction)}{nearest(direction, DIRECTIONS)}")
     if depth is not None:
         depth = whole("draw: depth is a whole number from 0 on, where 0 draws the outermost modules as boxes", depth, 0)
+    for option, value in (("values", values), ("gradients", gradients), ("fold", fold)):
+        need_bool(f"draw: {option}", value)
     tape = tape_for("draw", output, names)
     use_any_dot()
     import graphviz
@@ -94,7 +94,7 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
                              node_attr={"fontname": "Helvetica", "fontsize": "11"},
                              edge_attr={"fontname": "Helvetica", "fontsize": "9"})
     _nest(graph, list(dict.fromkeys(boxes.values())),
-          lambda g, box: g.node(box.name, _label(tape, box, values, gradients), **box.style))
+          lambda g, box: g.node(box.name, _label(tape, box, values, gradients), **box.style), itertools.count())
     edges: dict[tuple[str, str], str] = {}
     for step in tape:
         for source in step.reads:
@@ -117,9 +117,10 @@ def _boxes(tape: Tape, depth: int | None, fold: bool) -> dict[int, Box]:
     for s in tape:
         for source in s.reads:
             readers[source].append(s)
-    deepest = max(len(s.path) for s in tape)
+    calls = _calls(tape)
+    deepest = max(map(len, calls.values()))
     for level in [depth] if depth is not None else [None, *range(deepest - 1, -1, -1)]:
-        boxes = _runs(tape, level)
+        boxes = _runs(tape, calls, level)
         for s in tape:  # what only a collapsed module reads is part of it
             homes = list({boxes[reader.index] for reader in readers[s.index]})
             private = s.op == "parameter" or s.op == "constant" and s.value.size == 1
@@ -131,41 +132,62 @@ def _boxes(tape: Tape, depth: int | None, fold: bool) -> dict[int, Box]:
     for s in tape if fold else ():
         made = [tape[i] for i in s.reads if tape[i].is_operation]
         if len(made) == 1 and {s.op, made[0].op} <= ELEMENTWISE and readers[made[0].index] == [s] and \
-                made[0].module == s.module and made[0].index not in tape.outputs and not boxes[s.index].path:
+                boxes[made[0].index].home == boxes[s.index].home and made[0].index not in tape.outputs and \
+                not boxes[s.index].path and not boxes[made[0].index].path:
             boxes[s.index] = boxes[made[0].index]
             boxes[s.index].steps.append(s)
     return boxes
 
 
-def _runs(tape: Tape, level: int | None) -> dict[int, Box]:
-    """A box for each step, or for steps that follow each other in one module as deep as `level`.
+def _calls(tape: Tape) -> dict[int, Calls]:
+    """Of each step the calls that it lies in: `block`, and where it runs once more in the same call `block (call 2)`.
 
-    A module that runs again later has a box more: with one box for both, edges would run in a loop.
+    Each call is on its own: with one box for two of them, what runs in between would make edges run in a loop.
     """
+    said: dict[tuple, tuple[str, int]] = {}
+    counts: dict[tuple, int] = {}
+    for step in tape:
+        for i, (name, module, number) in enumerate(step.calls):
+            call = step.calls[: i + 1]
+            if call not in said:
+                key = (step.calls[:i], module)
+                counts[key] = counts.get(key, 0) + 1
+                said[call] = name if counts[key] == 1 else f"{name} (call {counts[key]})", number
+    return {s.index: tuple(said[s.calls[: i + 1]] for i in range(len(s.calls))) for s in tape}
+
+
+def _runs(tape: Tape, calls: dict[int, Calls], level: int | None) -> dict[int, Box]:
+    """A box for each step, or for steps that follow each other in one module as deep as `level`: of several calls that
+    nothing comes between, one."""
     boxes: dict[int, Box] = {}
     last = Box([])
     for step in tape:
-        path = step.path[: level + 1] if level is not None and len(step.path) > level else ()
+        home = calls[step.index]
+        path: Calls = ()
+        if level is not None and len(home) > level:
+            name, module, _ = step.calls[level]
+            home, path = home[:level], (*home[:level], (name, module))
         if not path or path != last.path:
-            last = Box([], path)
+            last = Box([], home, path)
         last.steps.append(step)
         boxes[step.index] = last
     return boxes
 
 
-def _nest(graph: Any, boxes: list[Box], put: Callable[[Any, Box], None], path: tuple[str, ...] = ()) -> None:
+def _nest(graph: Any, boxes: list[Box], put: Callable[[Any, Box], None], count: Iterator[int],
+          path: Calls = ()) -> None:
     """Boxes in clusters of clusters, in the order of the steps."""
-    inner: dict[str, list[Box]] = {}
+    inner: dict[tuple[str, int], list[Box]] = {}
     for box in boxes:
         if box.home == path:
             put(graph, box)
         else:
             inner.setdefault(box.home[len(path)], []).append(box)
-    for name, below in inner.items():
-        with graph.subgraph(name=_text(f"cluster_{'.'.join((*path, name))}")) as cluster:
-            cluster.attr(label=_text(name), labeljust="l", fontname="Helvetica", fontsize="11", color="#999999",
+    for call, below in inner.items():
+        with graph.subgraph(name=f"cluster{next(count)}") as cluster:
+            cluster.attr(label=_text(call[0]), labeljust="l", fontname="Helvetica", fontsize="11", color="#999999",
                          style="rounded")
-            _nest(cluster, below, put, (*path, name))
+            _nest(cluster, below, put, count, (*path, call))
 
 
 # ---------------------------------------------------------------- what is written in them
@@ -173,24 +195,19 @@ def _text(text: str) -> str:
     """A label that is drawn as it is: for graphviz, backslashes, <...> and &...; mean something else."""
     import graphviz
 
-    return graphviz.escape(_drawable(text).replace("&", "&amp;"))
+    return graphviz.escape(drawable(text).replace("&", "&amp;"))
 
 
 def _cell(text: str) -> str:
     """The same in a cell of a table."""
-    return html.escape(_drawable(text)).replace("\\", "\\\\").replace("\n", "<BR/>")
-
-
-def _drawable(text: str) -> str:
-    """The text, with what has no sign of its own, or what no SVG can hold, as Python writes it."""
-    return UNDRAWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return html.escape(drawable(text)).replace("\\", "\\\\").replace("\n", "<BR/>")
 
 
 def _label(tape: Tape, box: Box, values: bool, gradients: bool) -> str:
     last = box.steps[-1]
     if box.path:
         count = sum(s.is_operation for s in box.steps)
-        return _text(f"{'.'.join(box.path)}\n{count} operation{'s' * (count != 1)}")
+        return _text(f"{'.'.join(name for name, _ in box.path)}\n{count} operation{'s' * (count != 1)}")
     lines = [", ".join(s.op for s in box.steps)] if last.is_operation else [last.name or last.op, str(list(last.shape))]
     shown = [("", last.value)] * values
     if gradients and last.index in tape.gradients:

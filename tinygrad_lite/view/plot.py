@@ -8,9 +8,10 @@ import numpy as np
 
 from ..compiler.program import leaves
 from ..engine.mode import no_grad
+from ..engine.refusals import need, whole
 from ..engine.values import Value, unbox
 from ..nn import Module
-from .refusals import need, whole
+from .table import drawable
 
 
 def _axes(ax: Any) -> Any:
@@ -20,16 +21,19 @@ def _axes(ax: Any) -> Any:
     return pyplot.gca() if ax is None else ax
 
 
-def _numbers(expected: str, value: Any, ndim: int | None = None) -> np.ndarray:
-    """The array that Tensors, arrays or lists of them make, of so many dimensions; else an error: what is expected."""
+def _numbers(expected: str, value: Any, ndim: int | None = None, kinds: str = "biuf") -> np.ndarray:
+    """The array that Tensors, arrays or lists of them make, of so many dimensions; else an error: what is expected.
+
+    Numbers are float64: what is computed of them stays in its range, as in float16 or of bools it would not.
+    """
     try:
         array = np.asarray([unbox(x) for x in value] if isinstance(value, (list, tuple)) else unbox(value))
     except ValueError:  # of rows of different lengths
         array = np.asarray(None)
-    need(array.dtype.kind in "biuf", expected, value)
+    need(array.dtype.kind in kinds, expected, value)
     if ndim not in (None, array.ndim):
         raise ValueError(f"{expected}, not of shape {array.shape}")
-    return array
+    return array.astype(np.float64) if array.dtype.kind in "biuf" else array
 
 
 def loss_curve(losses: Any, smooth: int = 0, ax: Any = None) -> Any:
@@ -48,18 +52,27 @@ def loss_curve(losses: Any, smooth: int = 0, ax: Any = None) -> Any:
 
 
 def decision_boundary(predict: Callable[[np.ndarray], Any], X: Any, y: Any, points: int = 150, ax: Any = None) -> Any:
-    """What predict(points (N, 2)) gives over the plane of X (N, 2): classes, or probabilities of one class (N,)."""
+    """What predict(points (N, 2)) gives over the plane of X (N, 2): classes, or probabilities of one class (N,).
+
+    Classes are numbers or strings, as in y (N,); the points have the dtype of X, or float32 where X is no float.
+    """
+    dtype = getattr(X, "dtype", np.dtype(np.float64))
     ax, X = _axes(ax), _numbers("decision_boundary: X is (N, 2), and comes after predict", X, 2)
     if X.shape[1] != 2 or not len(X):
         raise ValueError(f"decision_boundary: X is (N, 2), not of shape {X.shape}")
+    if not np.isfinite(X).all():
+        raise ValueError("decision_boundary: X holds NaN or infinity")
     need(callable(predict), "decision_boundary: predict is a function of points (N, 2)", predict)
-    y = _numbers("decision_boundary: y is (N,), one number a row of X", y, 1)
+    y = _numbers("decision_boundary: y is (N,), one number or name a row of X", y, 1, "biufUO")
     points = whole("decision_boundary: points is a number from 2 on", points, 2)
     low, high = X.min(0), X.max(0)
     margin = 0.1 * (high - low)
     grid = np.stack(np.meshgrid(*(np.linspace(a, b, points) for a, b in zip(low - margin, high + margin))), -1)
     with no_grad():
-        values = np.asarray(unbox(predict(grid.reshape(-1, 2).astype(X.dtype))), float)
+        given = predict(grid.reshape(-1, 2).astype(dtype if dtype.kind == "f" else np.float32))
+    values = _numbers("decision_boundary: predict gives one number or name a point", given, None, "biufUO")
+    classes = np.unique(np.concatenate([a.ravel().astype(str) for a in (y, values) if a.dtype.kind in "UO"] or [[]]))
+    y, values = (np.searchsorted(classes, a.astype(str)) if a.dtype.kind in "UO" else a for a in (y, values))
     for what, found, count in (("y is", y, len(X)), ("predict gives", values, points**2)):
         if found.size != count:
             raise ValueError(f"decision_boundary: {what} one number a point, ({count},), not of shape {found.shape}")
@@ -72,6 +85,8 @@ def attention_map(weights: Any, queries: Sequence[str] | None = None, keys: Sequ
                   ax: Any = None) -> Any:
     """Attention weights (L, S): a row a query."""
     ax, weights = _axes(ax), _numbers("attention_map: weights are (L, S), of one row and one head", weights, 2)
+    if not weights.size:
+        raise ValueError(f"attention_map: there are no weights in shape {weights.shape}")
     image = ax.imshow(weights, cmap="magma", vmin=0)
     ax.figure.colorbar(image, ax=ax)
     for what, names, count, show, turned in (("queries", queries, len(weights), ax.set_yticks, 0),
@@ -79,19 +94,32 @@ def attention_map(weights: Any, queries: Sequence[str] | None = None, keys: Sequ
         if names is not None:
             if len(names) != count:
                 raise ValueError(f"attention_map: {what} are {count} names, not {len(names)}")
+            names = [drawable(str(name)) for name in names]
             show(range(count), names, rotation=turned, parse_math=False)  # a token may be $
     ax.set(xlabel="key", ylabel="query")
     return ax
 
 
 def histograms(arrays: dict[str, Any], bins: int = 50, ax: Any = None) -> Any:
-    """Distributions by name on one scale, with the share of zeros and the standard deviation of each."""
-    ax = _axes(ax)
+    """Distributions by name on one scale, with the share of zeros and the standard deviation of each.
+
+    NaN and infinity are counted and left out; an empty array is a name alone.
+    """
+    ax, bins = _axes(ax), whole("histograms: bins is a number from 1 on", bins, 1)
     need(isinstance(arrays, dict), "histograms: arrays is a dict of names with arrays", arrays)
+    if not arrays:
+        raise ValueError("histograms: there is no array to draw")
     for name, array in arrays.items():
         values = _numbers(f"histograms: {name!r} is an array of numbers", array).ravel()
-        label = f"{name}: {np.mean(values == 0):.0%} zeros, std {values.std():.2g}"
-        ax.hist(values, bins=bins, histtype="step", density=True, label=re.sub("^_", " _", label))  # _... is left out
+        finite = values[np.isfinite(values)]
+        left_out = f", {len(values) - len(finite)} NaN or inf" * (len(finite) < len(values))
+        label = re.sub("^_", " _", drawable(str(name)))  # matplotlib leaves out what begins with _
+        if len(finite):
+            most = np.abs(finite).max() or 1.0  # squares of what is divided by it stay in range
+            label += f": {np.mean(finite == 0):.0%} zeros, std {(finite / most).std() * most:.2g}{left_out}"
+            ax.hist(finite, bins=bins, histtype="step", density=True, label=label)
+        else:
+            ax.plot([], [], label=f"{label}: no values{left_out}")
     for text in ax.legend(fontsize="small").get_texts():
         text.set_parse_math(False)
     return ax
@@ -131,14 +159,16 @@ def weight_images(weight: Any, shape: tuple[int, int], columns: int = 8, ax: Any
     ax, weight = _axes(ax), _numbers("weight_images: a weight is (units, H * W)", weight, 2)
     need(isinstance(shape, (tuple, list)) and len(shape) == 2, "weight_images: shape is (H, W)", shape)
     columns = whole("weight_images: columns is a number from 1 on", columns, 1)
-    if weight.shape[1] != shape[0] * shape[1]:
+    for n in shape:
+        whole("weight_images: shape is (H, W), whole numbers from 1 on", n, 1)
+    if not weight.size or weight.shape[1] != shape[0] * shape[1]:
         raise ValueError(f"weight_images: a weight of shape {weight.shape} has no rows of {shape} pictures")
     rows = -(-len(weight) // columns)
     sheet = np.full((rows * (shape[0] + 1) - 1, columns * (shape[1] + 1) - 1), np.nan)
     for k, picture in enumerate(weight):
         top, left = (k // columns) * (shape[0] + 1), (k % columns) * (shape[1] + 1)
         sheet[top : top + shape[0], left : left + shape[1]] = picture.reshape(shape)
-    most = np.abs(weight).max()
+    most = np.abs(weight[np.isfinite(weight)]).max(initial=0) or 1.0
     ax.imshow(sheet, cmap="coolwarm", vmin=-most, vmax=most)
     ax.set(xticks=[], yticks=[])
     return ax

@@ -1,6 +1,7 @@
 """study(): every operation remembers the line and the module that recorded it."""
 
 import contextlib
+import itertools
 from typing import Any
 
 from ..autograd import source_line
@@ -14,20 +15,19 @@ def study() -> Any:
 
     Outside it costs nothing.
     """
-    paths: dict[tuple, str] = {}  # of the modules whose forward() is running
+    names: dict[tuple, str] = {}  # what a module calls one that it called
 
     def watch(node: Any) -> None:
-        if mode.within not in paths:
-            paths[mode.within] = _path(mode.within)
-        node.origin = (source_line(), paths[mode.within])
+        calls = []
+        for (parent, _), (child, number) in itertools.pairwise(mode.within):  # the outermost module has no name
+            if (parent, child) not in names:
+                names[parent, child] = _name(parent, child)
+            if names[parent, child]:
+                calls.append((names[parent, child], id(child), number))
+        node.origin = (source_line(), ".".join(name for name, _, _ in calls), tuple(calls))
 
     with watching(watch):
         yield
-
-
-def _path(modules: tuple) -> str:
-    """Where the innermost of modules that call each other is, such as `encoder.0.attn`."""
-    return ".".join(filter(None, map(_name, modules, modules[1:])))
 
 
 def _name(parent: Any, child: Any) -> str:

@@ -17,6 +17,14 @@ SHORT = 20  # columns of a value in short
 NARROW = 24  # columns of the first cell, at least
 
 
+UNDRAWN = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # control characters and their like
+
+
+def drawable(text: str) -> str:
+    """The text, with what has no sign of its own, or what no SVG can hold, as Python writes it."""
+    return UNDRAWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 class Row(NamedTuple):
     """A line of the table; `spare` is a shorter text for the value, where the width does not hold it."""
 
@@ -212,6 +220,7 @@ def as_text(halves: Iterable[Half], width: int | None = None, color: bool = Fals
 
 def _lines(rows: list[Row], width: int, color: bool) -> list[str]:
     """Cells side by side; the first goes on below where it is too long, the last ones go where there is no room."""
+    rows = [row._replace(text=drawable(row.text), module=drawable(row.module)) for row in rows]
     whole = [(row.text, row.shape, row.value, row.module) for row in rows]
     spare = [(row.text, row.shape, row.spare, row.module) for row in rows]
     enough = max(NARROW, width * 2 // 5)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..compiler.program import leaves
 from ..engine.changes import refuse_stale
+from ..engine.refusals import nearest, need, need_bool, told, whole
 from ..engine.tape import BY_HAND, backpropagate, cast, pull, seeds_for, sum_to, tape_of
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import where_from
@@ -21,8 +22,7 @@ from ..nn import Module, Parameter
 from ..nn import functional as F
 from ..ops import PRIMITIVES, VOCABULARY
 from ..textbook.rules import rule_lines
-from .refusals import nearest, need, whole
-from .table import LIMIT, Half, as_html, as_text, backward_half, forward_half, shape_of
+from .table import LIMIT, Half, as_html, as_text, backward_half, drawable, forward_half, shape_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +37,7 @@ class Step:
     name: str = ""  # of a leaf, where one was given
     line: str = ""  # the source line, where study() was on
     module: str = ""
+    calls: tuple[tuple, ...] = ()  # of modules that it was recorded in, outermost first: name, identity, number
     node: Any = field(default=None, compare=False)
     sources: dict[int, "Step"] = field(default_factory=dict, compare=False)  # by the id of an array: the step it is
 
@@ -75,11 +76,6 @@ class Step:
         if self.op != "parameter" or re.fullmatch(r"v\d+", self.name) or not all(map(_is_written, parts)):
             return f"v{self.index}"
         return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", f"model.{self.name}" if parts[0].isdigit() else self.name)
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The modules that it was recorded in, outermost first."""
-        return tuple(self.module.split(".")) if self.module else ()
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -122,7 +118,7 @@ class Step:
         return f"v{self.index} = {made}{' ' + self.name if self.name else ''}"
 
     def __repr__(self) -> str:
-        return f"<Step {self}: {shape_of(self)}>"
+        return f"<Step {drawable(str(self))}: {shape_of(self)}>"
 
     def _said(self) -> list[str]:
         """The arguments; without those that are as they are unless given."""
@@ -223,8 +219,11 @@ class Tape:
                                "no_grad()")
         if names is None or isinstance(names, Module):
             names = dict(names.named_parameters()) if names else {}
-        need(isinstance(names, dict) and all(isinstance(n, str) and isinstance(t, Value) for n, t in names.items()),
-             f"{view}: names is a Module, or a dict of names with their Tensors, and comes after the output", names)
+        expected = f"{view}: names is a Module, or a dict of names with their Tensors, and comes after the output"
+        need(isinstance(names, dict), expected, names)
+        for name, tensor in names.items():
+            if not (isinstance(name, str) and isinstance(tensor, Value)):
+                raise TypeError(f"{expected}; it holds {told(name)}: {told(tensor)}")
         called = {t.node or id(t.array): (name, t) for name, t in names.items()}
         refuse_stale(view, [tensor for _, tensor in found])
         self._made_from = [tensor.node for _, tensor in found]
@@ -260,9 +259,9 @@ class Tape:
             read = {key: self.steps[self._places[found]] for key, found in sources[node].items()}
             args = tuple(own[node].args[: len(node.inputs)])
             inputs = tuple(read[id(x)].index if id(x) in read else None for x in args)
-            line, module = getattr(node, "origin", ("", ""))
+            line, module, calls = getattr(node, "origin", ("", "", ()))
             self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, args, before.get(node, node.array),
-                                      "", line, module, own[node], read))
+                                      "", line, module, calls, own[node], read))
         self.outputs = [self._places[own[node]] for node in self._made_from]
         self.output = self.outputs[0]
         self.output_names = [name for name, _ in found]  # of each its place among several
@@ -278,7 +277,18 @@ class Tape:
         return iter(self.steps)
 
     def __getitem__(self, i: Any) -> Any:
-        return self.steps[i]
+        """The step at a place, several at a slice, or the leaf or constant of a name that was given."""
+        if isinstance(i, slice):
+            return self.steps[i]
+        if isinstance(i, str):
+            named = {s.name: s for s in self.steps if s.name}
+            if i not in named:
+                raise KeyError(f"tape: no step is called {i!r}{nearest(i, named)}")
+            return named[i]
+        place = whole("tape: a step is found by its number, or by a name that was given", i, -math.inf)
+        if not -len(self.steps) <= place < len(self.steps):
+            raise IndexError(f"tape: there is no step {place}: it has {len(self.steps)}")
+        return self.steps[place]
 
     def find(self, op: str | None = None, module: str | None = None) -> list[Step]:
         """The steps of an operation, or in a module (and below it).
@@ -301,7 +311,7 @@ class Tape:
             if op in functions:
                 here = ", ".join(sorted({s.op for s in self.steps if s.is_operation}))
                 raise ValueError(f"find: {op} is recorded as its parts: the operations on this tape are {here}")
-            hint = f"; do you mean module={op!r}?" if op in modules else nearest(op, recorded | functions)
+            hint = f"; did you mean module={op!r}?" if op in modules else nearest(op, recorded | functions)
             raise ValueError(f"find: no operation is called {op!r}{hint}")
         return [s for s in inside if op is None or s.op == op]
 
@@ -405,6 +415,7 @@ class Tape:
         width: columns, the terminal's unless given. A half of more than `limit` rows has a row a module instead, with
         totals; module: all the rows of that one.
         """
+        need_bool("table: color", color)
         limit = whole("table: limit is a number of rows from 1 on", limit, 1)
         if width is not None:
             width = whole("table: width is a number of columns from 1 on", width, 1)

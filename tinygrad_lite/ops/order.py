@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..engine.return_types import named_results
 from ..engine.tape import box, primitive
-from ..engine.values import unbox
+from ..engine.values import as_array, unbox
 from . import elementwise
 from .arguments import dim_of, outside
 from .index import _gathered
@@ -36,12 +37,14 @@ argsort = primitive(_argsort, None)
 one_hot = primitive(_one_hot, None)
 
 
+@named_results("values", "indices")
 def sort(x, dim=-1, descending=False, stable=False):
     """The pair (values, indices) in order along dim; equal elements keep their order, NaN counts as largest."""
     at = argsort(x, dim_of(x, dim), descending)
     return (_gathered(x, dim % x.ndim, unbox(at), True) if x.ndim else clone(x)), at
 
 
+@named_results("values", "indices")
 def topk(x, k, dim=-1, largest=True, sorted=True):
     """The pair (values, indices) of the k largest, or smallest, along dim, in order."""
     n = x.shape[dim_of(x, dim)] if x.ndim else 1
@@ -82,6 +85,43 @@ def unique(x, sorted=True, return_inverse=False, return_counts=False, dim=None):
     inverse = inverse.reshape(x.shape if dim is None else -1)
     found = _like(x, [values] + [inverse] * return_inverse + [counts] * return_counts)
     return found if len(found) > 1 else found[0]
+
+
+def isin(elements, test_elements, *, assume_unique=False, invert=False):
+    """Which of the elements are among the test elements; with `invert`, which are not."""
+    given = elements if hasattr(elements, "shape") else test_elements
+    return _like(given, [np.isin(unbox(elements), unbox(test_elements), assume_unique, invert)])[0]
+
+
+def searchsorted(sorted_sequence, values, *, out_int32=False, right=False, side=None, sorter=None):
+    """How many elements of a sorted sequence come before each value, with `right` (side="right") equal ones too.
+
+    The sequence is 1-d, or has as many rows as the values. sorter: the indices that sort it.
+    """
+    if side not in (None, "left", "right") or right and side == "left":
+        raise RuntimeError(f"searchsorted: side is 'left' or 'right', and right says the same, not "
+                           f"{side!r} and {right}")
+    row, wanted, order = unbox(sorted_sequence), as_array(values), unbox(sorter)
+    side = "right" if right else side or "left"
+    if row.ndim != 1 and row.shape[:-1] != wanted.shape[:-1]:
+        raise RuntimeError(f"searchsorted: a sequence of shape {row.shape} is neither 1-d nor has the rows of values "
+                           f"of shape {wanted.shape}")
+    if order is not None and order.shape != row.shape:
+        raise RuntimeError(f"searchsorted: sorter has shape {order.shape}, and the sequence {row.shape}")
+    if row.ndim == 1:
+        found = np.searchsorted(row, wanted, side, order)
+    else:
+        found = np.empty(wanted.shape, np.int64)
+        for at in np.ndindex(row.shape[:-1]):
+            found[at] = np.searchsorted(row[at], wanted[at], side, None if order is None else order[at])
+    return _like(sorted_sequence, [np.asarray(found).astype(np.int32 if out_int32 else np.int64)])[0]
+
+
+def bucketize(x, boundaries, *, out_int32=False, right=False):
+    """Between which of the sorted boundaries each element lies: how many are below it (`right`: or equal)."""
+    if boundaries.ndim != 1:
+        raise RuntimeError(f"bucketize: the boundaries are 1-d, not of shape {boundaries.shape}")
+    return searchsorted(boundaries, x, out_int32=out_int32, right=right)
 
 
 def bincount(x, weights=None, minlength=0):

@@ -1,0 +1,444 @@
+"""Probability distributions: Categorical, Normal, Bernoulli, Uniform, and the divergence of one from another.
+
+Gradients flow through `log_prob`, `entropy`, `kl_divergence`, and through `rsample` where a distribution has it. The
+logarithm of a probability of 0 is -inf (PyTorch's is that of the smallest number above 0 that its arithmetic tells
+from 1), and what is multiplied by a probability of 0 is 0, so entropies and divergences are right there too, and no
+gradient is NaN.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .creation import arange, as_tensor, full_like
+from .engine.dtypes import result_type
+from .engine.mode import no_grad
+from .nn.functional import log_softmax, logsigmoid, softmax
+from .ops import argmax, erfc, exp, gather, log, log1p, ndtri, sigmoid, sqrt, where
+from .random import bernoulli, multinomial, rand, randn
+from .tensor import Tensor
+
+
+# ---------------------------------------------------------------- what parameters and values may be
+class Constraint:
+    """What numbers may be: `check(x)` says of each, or of each vector (event_dim 1), whether it is so."""
+
+    def __init__(self, name: str, check: Callable[[Tensor], Tensor], event_dim: int = 0, **bounds: Any) -> None:
+        self.name, self.check, self.event_dim, self.bounds = name, check, event_dim, bounds
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{name}={value}' for name, value in self.bounds.items())})"
+
+
+def interval(low: Any, high: Any) -> Constraint:
+    """From low to high, both included."""
+    return Constraint("Interval", lambda x: (x >= low) & (x <= high), lower_bound=low, upper_bound=high)
+
+
+def integer_interval(low: int, high: int) -> Constraint:
+    """Whole numbers from low to high, both included."""
+    return Constraint("IntegerInterval", lambda x: (x % 1 == 0) & (x >= low) & (x <= high),
+                      lower_bound=low, upper_bound=high)
+
+
+real, real_vector = Constraint("Real", lambda x: x == x), Constraint("RealVector", lambda x: (x == x).all(-1), 1)
+positive = Constraint("GreaterThan", lambda x: x > 0, lower_bound=0.0)
+unit_interval = interval(0.0, 1.0)
+boolean = Constraint("Boolean", lambda x: (x == 0) | (x == 1))
+simplex = Constraint("Simplex", lambda x: (x >= 0).all(-1) & ((x.sum(-1) - 1).abs() < 1e-6), 1)
+
+
+# ---------------------------------------------------------------- helpers
+def _broadcast(*values: Any) -> list[Tensor]:
+    """Numbers, arrays and Tensors as Tensors of one shape and one floating-point dtype; numbers take the others'."""
+    typed = [v for v in values if hasattr(v, "dtype")]
+    dtype = result_type(*typed) if typed else np.dtype(np.float32)
+    tensors = [as_tensor(v, dtype if dtype.kind == "f" else np.dtype(np.float32)) for v in values]
+    try:
+        shape = np.broadcast_shapes(*[t.shape for t in tensors])
+    except ValueError as error:
+        raise RuntimeError(f"the parameters do not broadcast: {error}") from None
+    return [_expanded(t, shape) for t in tensors]
+
+
+def _expanded(x: Tensor, shape: tuple) -> Tensor:
+    return x if x.shape == shape else x.expand(shape)
+
+
+def _times(p: Any, x: Any) -> Any:
+    """p * x, which is 0 where p is 0, whatever x is."""
+    return where(p == 0, 0.0, p * where(p == 0, 0.0, x))
+
+
+def _log(p: Any) -> Any:
+    """log(p); the gradient where p is 0 is 0."""
+    return where(p == 0, -math.inf, log(where(p == 0, 1.0, p)))
+
+
+class _derived:
+    """A parameter that is computed from the one that was given, which is an attribute of the same name elsewhere."""
+
+    def __init__(self, compute: Callable) -> None:
+        self.compute, self.__doc__ = compute, compute.__doc__
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return self if owner is None else self.compute(owner)
+
+
+# ---------------------------------------------------------------- distributions
+class Distribution:
+    """A batch of distributions (`batch_shape`) of values of shape `event_shape`.
+
+    Parameters and values are checked unless validate_args=False: a ValueError names what is wrong.
+    """
+
+    arg_constraints: dict[str, Constraint] = {}
+    support: Any = None
+    has_rsample = has_enumerate_support = False
+    _validate_args = True
+
+    @staticmethod
+    def set_default_validate_args(value: bool) -> None:
+        """Whether distributions check parameters and values unless they are told."""
+        Distribution._validate_args = bool(value)
+
+    def __init__(self, batch_shape: tuple = (), event_shape: tuple = (), validate_args: bool | None = None) -> None:
+        self.batch_shape, self.event_shape = tuple(batch_shape), tuple(event_shape)
+        if validate_args is not None:
+            self._validate_args = validate_args
+        for name, value in self._given().items() if self._validate_args else ():
+            _require(self.arg_constraints[name], value, f"parameter {name}", f"of distribution {self!r} to satisfy the "
+                     f"constraint {self.arg_constraints[name]}")
+
+    def _given(self) -> dict[str, Tensor]:
+        return {name: vars(self)[name] for name in self.arg_constraints if name in vars(self)}
+
+    def expand(self, batch_shape: tuple, _instance: Any = None) -> Any:
+        """The same distributions, repeated to a larger batch_shape."""
+        new = object.__new__(type(self))
+        vars(new).update(vars(self), batch_shape=tuple(batch_shape))
+        for name, value in self._given().items():
+            setattr(new, name, _expanded(value, (*batch_shape, *value.shape[len(self.batch_shape):])))
+        return new
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Values drawn at random, (*sample_shape, *batch_shape, *event_shape); nothing is recorded."""
+        with no_grad():
+            return self.rsample(sample_shape)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        """Values drawn at random that depend on the parameters, so that gradients flow to them."""
+        raise self._has_no("rsample")
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability (or its density) of a value."""
+        raise self._has_no("log_prob")
+
+    def entropy(self) -> Tensor:
+        """The entropy, in nats, of batch_shape."""
+        raise self._has_no("entropy")
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """The probability of what is at most `value`."""
+        raise self._has_no("cdf")
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Where cdf is `value`."""
+        raise self._has_no("icdf")
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All values, along a new first dimension; with expand=False the batch's dimensions have size 1."""
+        raise self._has_no("enumerate_support")
+
+    def perplexity(self) -> Tensor:
+        """exp of the entropy."""
+        return exp(self.entropy())
+
+    mean = property(lambda self: self._lacks("mean"), doc="The mean, of batch_shape.")
+    mode = property(lambda self: self._lacks("mode"), doc="The most probable value.")
+    variance = property(lambda self: self._lacks("variance"), doc="The variance.")
+    stddev = property(lambda self: sqrt(self.variance), doc="The standard deviation.")
+
+    def _has_no(self, name: str) -> NotImplementedError:
+        return NotImplementedError(f"{type(self).__name__} has no {name}")
+
+    def _lacks(self, name: str) -> Any:
+        raise self._has_no(name)
+
+    def _shape(self, sample_shape: Any) -> tuple:
+        return (*sample_shape, *self.batch_shape, *self.event_shape)
+
+    def _validate_sample(self, value: Any) -> None:
+        """A ValueError where `value` is no Tensor, does not broadcast, or is outside the support."""
+        if not self._validate_args:
+            return
+        if not isinstance(value, Tensor):
+            raise ValueError(f"the value of a {type(self).__name__} is a Tensor, not {type(value).__name__}")
+        try:
+            np.broadcast_shapes(value.shape, self._shape(()))
+        except ValueError:
+            raise ValueError(f"a value of shape {value.shape} does not broadcast with {self._shape(())}, the "
+                             "batch_shape and event_shape") from None
+        if self.support is not None:
+            _require(self.support, value, "value argument", f"to be within the support ({self.support}) of the "
+                     f"distribution {self!r}")
+
+    def __repr__(self) -> str:
+        shown = [f"{name}: {x.item() if x.numel() == 1 else x.shape}" for name, x in self._given().items()]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _require(constraint: Constraint, value: Tensor, what: str, wish: str) -> None:
+    if not constraint.check(value).all():
+        raise ValueError(f"Expected {what} (Tensor of shape {value.shape}) {wish}, but found invalid values:\n{value}")
+
+
+class Normal(Distribution):
+    """The normal distribution of mean `loc` and standard deviation `scale`."""
+
+    arg_constraints = {"loc": real, "scale": positive}
+    support, has_rsample = real, True
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        self.loc, self.scale = _broadcast(loc, scale)
+        super().__init__(self.loc.shape, (), validate_args)
+
+    mean = mode = property(lambda self: self.loc, doc="loc")
+    stddev = property(lambda self: self.scale, doc="scale")
+    variance = property(lambda self: self.scale**2, doc="scale squared")
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        """loc + scale * standard normal numbers."""
+        return self.loc + randn(self._shape(sample_shape), dtype=self.loc.dtype) * self.scale
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """-((value - loc) / scale)**2 / 2 - log(scale) - log(2 pi) / 2"""
+        self._validate_sample(value)
+        return -0.5 * ((value - self.loc) / self.scale) ** 2 - log(self.scale) - 0.5 * math.log(2 * math.pi)
+
+    def entropy(self) -> Tensor:
+        """(1 + log(2 pi)) / 2 + log(scale)"""
+        return 0.5 + 0.5 * math.log(2 * math.pi) + log(self.scale)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """The probability of what is at most `value`, with all its digits in the lower tail too."""
+        self._validate_sample(value)
+        return 0.5 * erfc((self.loc - value) / (self.scale * math.sqrt(2)))
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Where cdf is `value`."""
+        return self.loc + self.scale * ndtri(value)
+
+
+class Uniform(Distribution):
+    """Evenly from low up to below high."""
+
+    arg_constraints = {"low": real, "high": real}
+    has_rsample = True
+
+    def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
+        self.low, self.high = _broadcast(low, high)
+        super().__init__(self.low.shape, (), validate_args)
+        if self._validate_args and not (self.low < self.high).all():
+            raise ValueError(f"Uniform: low is below high, and not {self.low} and {self.high}")
+
+    support = property(lambda self: interval(self.low, self.high), doc="From low to high.")
+    mean = property(lambda self: (self.high + self.low) / 2, doc="The middle.")
+    mode = property(lambda self: math.nan * self.high, doc="NaN: none is more probable than another.")
+    stddev = property(lambda self: (self.high - self.low) / math.sqrt(12), doc="(high - low) / sqrt(12)")
+    variance = property(lambda self: (self.high - self.low) ** 2 / 12, doc="(high - low)**2 / 12")
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        """low + (high - low) * numbers in [0, 1)."""
+        return self.low + rand(self._shape(sample_shape), dtype=self.low.dtype) * (self.high - self.low)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """-log(high - low) in [low, high), elsewhere -inf."""
+        self._validate_sample(value)
+        inside = (self.low <= value) & (value < self.high)
+        return log(inside.to(self.low.dtype)) - self.entropy()
+
+    def entropy(self) -> Tensor:
+        """log(high - low)"""
+        return log(self.high - self.low)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """How far `value` is from low to high: 0 below, 1 above."""
+        self._validate_sample(value)
+        return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """low + (high - low) * value"""
+        return self.low + value * (self.high - self.low)
+
+
+def _one_of(probs: Any, logits: Any) -> str:
+    if (probs is None) == (logits is None):
+        raise ValueError("Either `probs` or `logits` must be given, and not both")
+    return "logits" if probs is None else "probs"
+
+
+class Bernoulli(Distribution):
+    """1 with probability `probs`, else 0; or with the log-odds `logits` of it."""
+
+    arg_constraints = {"probs": unit_interval, "logits": real}
+    support, has_enumerate_support = boolean, True
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        (given,) = _broadcast(logits if probs is None else probs)
+        setattr(self, _one_of(probs, logits), given)
+        super().__init__(given.shape, (), validate_args)
+
+    @_derived
+    def probs(self) -> Tensor:
+        """sigmoid(logits)"""
+        return sigmoid(self.logits)
+
+    @_derived
+    def logits(self) -> Tensor:
+        """log(probs / (1 - probs))"""
+        return self._logs()[0] - self._logs()[1]
+
+    def _logs(self) -> tuple[Tensor, Tensor]:
+        """The logarithms of the probabilities of 1 and of 0."""
+        if "logits" in vars(self):
+            return logsigmoid(self.logits), logsigmoid(-self.logits)
+        p = self.probs
+        return _log(p), where(p == 1, -math.inf, log1p(where(p == 1, 0.0, -p)))
+
+    def _both(self) -> tuple[Tensor, Tensor]:
+        """The probabilities of 1 and of 0."""
+        return self.probs, sigmoid(-self.logits) if "logits" in vars(self) else 1 - self.probs
+
+    mean = property(lambda self: self.probs, doc="probs")
+    variance = property(lambda self: self._both()[0] * self._both()[1], doc="probs * (1 - probs)")
+
+    @property
+    def mode(self) -> Tensor:
+        """The more probable of 0 and 1; NaN where neither is."""
+        p = self.probs.detach()
+        return where(p == 0.5, math.nan, (p > 0.5).to(p.dtype))
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """0 or 1, of the parameter's dtype."""
+        with no_grad():
+            return bernoulli(_expanded(self.probs, self._shape(sample_shape)))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability of 0 or 1."""
+        self._validate_sample(value)
+        one, zero = self._logs()
+        return _times(value, one) + _times(1 - value, zero)
+
+    def entropy(self) -> Tensor:
+        """-p log(p) - (1 - p) log(1 - p)"""
+        return -_mean_of(self._both(), self._logs())
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """0 and 1, (2, *batch_shape)."""
+        values = arange(2, dtype=self._given().popitem()[1].dtype).reshape(2, *[1] * len(self.batch_shape))
+        return _expanded(values, (2, *self.batch_shape)) if expand else values
+
+
+def _mean_of(probs: tuple, values: tuple) -> Tensor:
+    return _times(probs[0], values[0]) + _times(probs[1], values[1])
+
+
+class Categorical(Distribution):
+    """A whole number below C, in proportion to `probs` (*batch_shape, C), or to exp(logits)."""
+
+    arg_constraints = {"probs": simplex, "logits": real_vector}
+    has_enumerate_support = True
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        name = _one_of(probs, logits)
+        (given,) = _broadcast(logits if probs is None else probs)
+        if given.ndim < 1:
+            raise ValueError(f"Categorical: {name} has at least one dimension, that of the numbers to choose from")
+        given = log_softmax(given, -1) if probs is None else given / given.sum(-1, keepdim=True)
+        setattr(self, name, given)
+        self._count = given.shape[-1]
+        super().__init__(given.shape[:-1], (), validate_args)
+
+    @_derived
+    def probs(self) -> Tensor:
+        """softmax(logits)"""
+        return softmax(self.logits, -1)
+
+    @_derived
+    def logits(self) -> Tensor:
+        """log(probs)"""
+        return _log(self.probs)
+
+    support = property(lambda self: integer_interval(0, self._count - 1), doc="The whole numbers below C.")
+    mean = variance = property(lambda self: full_like(self._given().popitem()[1][..., 0], math.nan),
+                               doc="NaN: the numbers are names.")
+    mode = property(lambda self: argmax(self._given().popitem()[1], -1), doc="The most probable one.")
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Whole numbers, int64."""
+        with no_grad():
+            rows = self.probs.reshape(math.prod(self.batch_shape), self._count)
+            drawn = multinomial(rows, math.prod(sample_shape), replacement=True)  # (rows, samples)
+            return drawn.T.reshape(self._shape(sample_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability of a number."""
+        self._validate_sample(value)
+        shape = np.broadcast_shapes(value.shape, self.batch_shape)
+        index = _expanded(value.long(), shape).unsqueeze(-1)
+        return gather(_expanded(self.logits, (*shape, self._count)), -1, index).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        """-sum of p log(p)"""
+        return -_times(self.probs, self.logits).sum(-1)
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """0 to C - 1, (C, *batch_shape)."""
+        values = arange(self._count).reshape(self._count, *[1] * len(self.batch_shape))
+        return _expanded(values, (self._count, *self.batch_shape)) if expand else values
+
+
+# ---------------------------------------------------------------- divergence
+_KL: dict[tuple[type, type], Callable] = {}
+
+
+def register_kl(type_p: type, type_q: type) -> Callable[[Callable], Callable]:
+    """Decorator: a function of p and q that computes kl_divergence of these two kinds of distributions."""
+    def register(function: Callable) -> Callable:
+        _KL[type_p, type_q] = function
+        return function
+
+    return register
+
+
+def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
+    """The mean of log p(x) - log q(x) for x of p, of the batch_shape that both broadcast to."""
+    for kind_p in type(p).__mro__:
+        for kind_q in type(q).__mro__:
+            if (kind_p, kind_q) in _KL:
+                return _KL[kind_p, kind_q](p, q)
+    raise NotImplementedError(f"kl_divergence of a {type(p).__name__} from a {type(q).__name__}: give the function to "
+                              "register_kl")
+
+
+@register_kl(Normal, Normal)
+def _normals(p: Normal, q: Normal) -> Tensor:
+    return 0.5 * ((p.scale / q.scale) ** 2 + ((p.loc - q.loc) / q.scale) ** 2 - 1) + log(q.scale / p.scale)
+
+
+@register_kl(Uniform, Uniform)
+def _uniforms(p: Uniform, q: Uniform) -> Tensor:
+    return where((q.low > p.low) | (q.high < p.high), math.inf, log((q.high - q.low) / (p.high - p.low)))
+
+
+@register_kl(Bernoulli, Bernoulli)
+def _bernoullis(p: Bernoulli, q: Bernoulli) -> Tensor:
+    return _mean_of(p._both(), tuple(a - b for a, b in zip(p._logs(), q._logs())))
+
+
+@register_kl(Categorical, Categorical)
+def _categoricals(p: Categorical, q: Categorical) -> Tensor:
+    return _times(p.probs, p.logits - q.logits).sum(-1)
