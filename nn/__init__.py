@@ -2,10 +2,10 @@
 
 from tinygrad_lite.engine.spellings import hinting as _hinting
 
-from . import batching, by_hand, functional, generation, init
+from . import batching, by_hand, functional, generation, init, utils
 from .activations import *
 from .attention import MultiheadAttention
-from .containers import ModuleDict, ModuleList, Sequential
+from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .convolution import *
 from .dropouts import *
 from .embedding import *
@@ -15,6 +15,14 @@ from .module import Module, Parameter
 from .normalization import *
 from .padding import *
 from .pooling import *
+from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 from .shaping import *
+from .transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __getattr__ = _hinting(globals())

@@ -26,26 +26,31 @@ class MultiheadAttention(Module):
     in_proj_bias: Parameter | None
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
-                 kdim: int | None = None, vdim: int | None = None, batch_first: bool = False) -> None:
+                 add_bias_kv: bool = False, add_zero_attn: bool = False, kdim: int | None = None,
+                 vdim: int | None = None, batch_first: bool = False, device: Any = None, dtype: Any = None) -> None:
         num_heads = whole("MultiheadAttention: num_heads is a whole number", num_heads, 0)
-        if num_heads <= 0 or embed_dim % num_heads:
+        if num_heads <= 0 or embed_dim <= 0 or embed_dim % num_heads:
             raise ValueError(f"MultiheadAttention: embed_dim {embed_dim} does not fall into {num_heads} heads")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
+        self.kdim, self.vdim, self.head_dim = kdim or embed_dim, vdim or embed_dim, embed_dim // num_heads
+        self.add_zero_attn = add_zero_attn
 
-        def weight(rows: int, features: int) -> Parameter:
-            return init.xavier_uniform_(Parameter(np.empty((rows, features), get_default_dtype())))
+        def weight(*shape: int) -> Parameter:
+            return init.xavier_uniform_(Parameter(np.empty(shape, get_default_dtype())))
 
-        if (kdim or embed_dim) == (vdim or embed_dim) == embed_dim:  # PyTorch's names: one weight, or three
-            self.in_proj_weight = weight(3 * embed_dim, embed_dim)
-        else:
-            self.q_proj_weight = weight(embed_dim, embed_dim)
-            self.k_proj_weight = weight(embed_dim, kdim or embed_dim)
-            self.v_proj_weight = weight(embed_dim, vdim or embed_dim)
-        self.register_parameter(
-            "in_proj_bias", Parameter(np.zeros(3 * embed_dim, get_default_dtype())) if bias else None)
+        one = self.kdim == self.vdim == embed_dim  # PyTorch's names: one weight, or three
+        self.register_parameter("in_proj_weight", weight(3 * embed_dim, embed_dim) if one else None)
+        for name, width in (("q", embed_dim), ("k", self.kdim), ("v", self.vdim)):
+            self.register_parameter(f"{name}_proj_weight", None if one else weight(embed_dim, width))
+        zeros = Parameter(np.zeros(3 * embed_dim, get_default_dtype())) if bias else None
+        self.register_parameter("in_proj_bias", zeros)
+        for name in ("bias_k", "bias_v"):
+            row = Parameter(np.empty((1, 1, embed_dim), get_default_dtype()))
+            self.register_parameter(name, init.xavier_normal_(row) if add_bias_kv else None)
         self.out_proj = Linear(embed_dim, embed_dim, bias)
         if bias:
             init.zeros_(self.out_proj.bias)
+        self.to(dtype=dtype, device=device)
 
     def forward(self, query: Any, key: Any, value: Any, key_padding_mask: Any = None, need_weights: bool = True,
                 attn_mask: Any = None, average_attn_weights: bool = True, is_causal: bool = False) -> tuple[Any, Any]:
@@ -59,13 +64,13 @@ class MultiheadAttention(Module):
         if batched and not self.batch_first:
             tensors = [transpose(x, 0, 1) for x in tensors]
         mask = _visible(tensors[0], tensors[1], key_padding_mask, attn_mask, self.num_heads, is_causal)
-        in_weights = chunk(self.in_proj_weight, 3) if hasattr(self, "in_proj_weight") else (
+        in_weights = chunk(self.in_proj_weight, 3) if self.in_proj_weight is not None else (
             self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
         in_biases = (None,) * 3 if self.in_proj_bias is None else chunk(self.in_proj_bias, 3)
         q, k, v = tensors
         out, weights = multi_head_attention_forward(
             q, k, v, in_weights, in_biases, self.out_proj.weight, self.out_proj.bias, self.num_heads, mask,
-            self.dropout if self.training else 0.0, need_weights)
+            self.dropout if self.training else 0.0, need_weights, self.bias_k, self.bias_v, self.add_zero_attn)
         if weights is not None and average_attn_weights:
             weights = mean(weights, 1)
         if not batched:
@@ -73,7 +78,7 @@ class MultiheadAttention(Module):
         return (out if self.batch_first else transpose(out, 0, 1)), weights
 
     def extra_repr(self) -> str:
-        return f"{self.embed_dim}, num_heads={self.num_heads}"
+        return ""
 
 
 def _visible(query: Any, key: Any, padding: Any, hidden: Any, heads: int, causal: bool) -> Any:

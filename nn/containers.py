@@ -1,10 +1,13 @@
-"""Modules that hold modules: Sequential, ModuleList, ModuleDict."""
+"""Modules that hold modules: Sequential, ModuleList, ModuleDict; or parameters: ParameterList, ParameterDict."""
 
+import itertools
 import operator
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from .module import Module, submodules
+from tinygrad_lite.tensor import Tensor
+
+from .module import Module, Parameter, framed, submodules
 
 
 class _Row(Module):
@@ -70,6 +73,14 @@ class ModuleList(_Row):
 
     def __iadd__(self, other: Iterable[Module]) -> "ModuleList":
         return self.extend(other)
+
+    def __repr__(self) -> str:
+        alike, place = [], 0
+        for text, group in itertools.groupby(map(repr, self)):
+            count = len(list(group))
+            alike.append((f"({place}): " if count == 1 else f"({place}-{place + count - 1}): {count} x ", text))
+            place += count
+        return framed(self, alike)
 
 
 class Sequential(_Row):
@@ -160,6 +171,84 @@ class ModuleDict(Module):
     def items(self) -> list[tuple[str, Module]]:
         """Names with their modules."""
         return list(submodules(self).items())
+
+
+class ParameterList(Module):
+    """A list of parameters: Tensors become Parameters, anything else is held as it is."""
+
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        self.extend(() if values is None else values)
+
+    def append(self, value: Any) -> "ParameterList":
+        """Add a value at the end; gives self."""
+        setattr(self, str(len(self)), _parameter(value))
+        return self
+
+    def extend(self, values: Iterable[Any]) -> "ParameterList":
+        """Add values at the end; gives self."""
+        if isinstance(values, Tensor) or not isinstance(values, Iterable):
+            raise TypeError(f"ParameterList.extend takes a list of parameters, not {type(values).__name__}")
+        for value in list(values):  # they may be its own
+            self.append(value)
+        return self
+
+    __iadd__ = extend
+
+    def __len__(self) -> int:
+        return sum(name.isdecimal() for name in vars(self))
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return type(self)(self[i] for i in range(len(self))[index])
+        return getattr(self, str(range(len(self))[index]))
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        setattr(self, str(range(len(self))[operator.index(index)]), _parameter(value))
+
+
+class ParameterDict(Module, MutableMapping):
+    """A dict of parameters by name: Tensors become Parameters, anything else is held as it is."""
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
+    def __init__(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
+        self._names: dict[str, None] = {}  # in order
+        self.update({} if parameters is None else parameters)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name not in self._names and hasattr(self, name):
+            raise KeyError(f"ParameterDict has an attribute '{name}' already; choose another name")
+        setattr(self, name, _parameter(value))
+        self._names[name] = None
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __delitem__(self, name: str) -> None:
+        del self._names[name]
+        delattr(self, name)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._names))
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """What is held by that name; a default that is held from now on where nothing is."""
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def copy(self) -> "ParameterDict":
+        """Another dict of the same parameters."""
+        return ParameterDict(dict(self))
+
+
+def _parameter(value: Any) -> Any:
+    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
 
 
 def _module(owner: Module, value: Any) -> Module:

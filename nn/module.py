@@ -3,7 +3,8 @@
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,14 +34,24 @@ class Keys(NamedTuple):
     unexpected_keys: list[str]
 
 
+def _own(kind: str) -> property:
+    """A module's own submodules, parameters or buffers by name, to read."""
+    return property(lambda module: MappingProxyType(
+        {name: x for name, x in vars(module).items() if _kind(module, name) == kind}))
+
+
 class Module:
     """Base of layers and models: define forward(), hold Parameters and Modules as attributes."""
 
     training = True
-    _buffers: dict[str, bool] = {}  # name -> whether it is part of the state_dict
+    _persistent: dict[str, bool] = {}  # of each buffer: whether it is part of the state_dict
     _vacant: dict[str, str] = {}  # name that holds None -> whether a parameter or a module has its place there
     _forward_pre_hooks: dict[int, Callable] = {}
     _forward_hooks: dict[int, Callable] = {}
+    _modules, _parameters, _buffers = _own("module"), _own("parameter"), _own("buffer")
+
+    if TYPE_CHECKING:  # which attributes it holds is known when it runs
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -83,15 +94,21 @@ class Module:
         """What the module computes; every subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
-    def register_forward_pre_hook(self, hook: Callable) -> Handle:
-        """Call hook(module, args) before forward(); what it returns replaces the arguments."""
-        self._forward_pre_hooks = self._forward_pre_hooks or {}
-        return Handle(self._forward_pre_hooks, hook)
+    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> Handle:
+        """Call hook(module, args) before forward(); what it returns replaces the arguments.
 
-    def register_forward_hook(self, hook: Callable) -> Handle:
-        """Call hook(module, args, output) after forward(); what it returns replaces the output."""
+        with_kwargs: hook(module, args, kwargs), which returns None or (args, kwargs); prepend: before other hooks.
+        """
+        self._forward_pre_hooks = self._forward_pre_hooks or {}
+        return _hooked(self._forward_pre_hooks, hook, prepend, with_kwargs)
+
+    def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> Handle:
+        """Call hook(module, args, output) after forward(); what it returns replaces the output.
+
+        with_kwargs: hook(module, args, kwargs, output); prepend: before other hooks.
+        """
         self._forward_hooks = self._forward_hooks or {}
-        return Handle(self._forward_hooks, hook)
+        return _hooked(self._forward_hooks, hook, prepend, with_kwargs)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Hold a Parameter as the attribute `name`, or None in its place."""
@@ -108,7 +125,7 @@ class Module:
         _check_new(self, name, tensor, "buffer", Tensor)
         if isinstance(tensor, Parameter):
             raise TypeError(f"{type(self).__name__}: the buffer '{name}' is a Parameter; use its .detach()")
-        self._buffers = {**self._buffers, name: persistent}
+        self._persistent = {**self._persistent, name: persistent}
         setattr(self, name, tensor)
 
     # ---- what it holds
@@ -120,25 +137,36 @@ class Module:
         """The direct submodules, each once."""
         return (m for _, m in self.named_children())
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """This module and all below, each once, with its path such as `encoder.0`."""
-        return _once(_walk(self, prefix))
+    def named_modules(self, memo: Any = None, prefix: str = "",
+                      remove_duplicate: bool = True) -> Iterator[tuple[str, "Module"]]:
+        """This module and all below with its path such as `encoder.0`, each once unless remove_duplicate=False.
+
+        memo: a set of modules to leave out, to which those found are added.
+        """
+        for name, module in _once(_walk(self, prefix), remove_duplicate):
+            if memo is None or module not in memo:
+                yield name, module
+                if memo is not None:
+                    memo.add(module)
 
     def modules(self) -> Iterator["Module"]:
         """This module and all below, each once."""
         return (m for _, m in self.named_modules())
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter once, with its path such as `encoder.0.weight`; without `recurse` this module's own."""
-        return _once(_tensors(self, prefix, "parameter", recurse=recurse))
+    def named_parameters(self, prefix: str = "", recurse: bool = True,
+                         remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter with its path such as `encoder.0.weight`, once unless remove_duplicate=False;
+        without `recurse` this module's own."""
+        return _once(_tensors(self, prefix, "parameter", recurse=recurse), remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Every parameter once; without `recurse` this module's own."""
         return (p for _, p in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """Every buffer once, with its path; without `recurse` this module's own."""
-        return _once(_tensors(self, prefix, "buffer", recurse=recurse))
+    def named_buffers(self, prefix: str = "", recurse: bool = True,
+                      remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """Every buffer with its path, as `named_parameters`."""
+        return _once(_tensors(self, prefix, "buffer", recurse=recurse), remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Every buffer once; without `recurse` this module's own."""
@@ -151,6 +179,10 @@ class Module:
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a path such as `encoder.0.weight`."""
         return _at(dict(_tensors(self, "", "parameter")), target, "parameter")
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a path such as `encoder.0.running_mean`."""
+        return _at(dict(_tensors(self, "", "buffer")), target, "buffer")
 
     # ---- what can be done to it
     def apply(self, function: Callable[["Module"], Any]) -> "Module":
@@ -254,24 +286,54 @@ class Module:
         return ", ".join(f"{n} {list(p.shape)}" for n, p in vars(self).items() if isinstance(p, Parameter))
 
     def __repr__(self) -> str:
-        lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in submodules(self).items()]
-        body = "".join(f"\n  {line}" for line in lines) + "\n" if lines else ""
-        return f"{type(self).__name__}({self.extra_repr()}{body})"
+        return framed(self, [(f"({name}): ", repr(child)) for name, child in submodules(self).items()])
 
 
-def _once(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+def framed(module: Module, children: list[tuple[str, str]]) -> str:
+    """A module as PyTorch prints it: what it says of itself, and its children, each with what stands before it."""
+    lines = [extra] if (extra := module.extra_repr()) else []
+    lines += [f"{label}{text}".replace("\n", "\n  ") for label, text in children]
+    body = extra if not children else "".join(f"\n  {line}" for line in lines) + "\n"
+    return f"{type(module).__name__}({body})"
+
+
+def _once(named: Iterator[tuple[str, Any]], remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
     """Each object under its first name only."""
+    if not remove_duplicate:
+        return named
     seen: set[int] = set()
     return ((name, x) for name, x in named if id(x) not in seen and not seen.add(id(x)))  # type: ignore[func-returns-value]
 
 
+class _WithKeywords(NamedTuple):
+    """A hook that is given keyword arguments too."""
+
+    hook: Callable
+
+
+def _hooked(hooks: dict[int, Any], hook: Callable, prepend: bool, with_kwargs: bool) -> Handle:
+    before = dict(hooks)
+    if prepend:
+        hooks.clear()
+    handle = Handle(hooks, _WithKeywords(hook) if with_kwargs else hook)
+    hooks.update(before)
+    return handle
+
+
 def _with_hooks(module: Module, args: tuple, kwargs: dict[str, Any]) -> Any:
     for hook in list(module._forward_pre_hooks.values()):
-        new = hook(module, args)
-        args = args if new is None else new if isinstance(new, tuple) else (new,)
+        if isinstance(hook, _WithKeywords):
+            new = hook.hook(module, args, kwargs)
+            if new is not None and not (isinstance(new, tuple) and len(new) == 2):
+                raise RuntimeError(f"{type(module).__name__}: a forward pre-hook with kwargs gives None or (args, "
+                                   f"kwargs), not {type(new).__name__}")
+            args, kwargs = (args, kwargs) if new is None else new
+        else:
+            new = hook(module, args)
+            args = args if new is None else new if isinstance(new, tuple) else (new,)
     out = module.forward(*args, **kwargs)
     for hook in list(module._forward_hooks.values()):
-        new = hook(module, args, out)
+        new = hook.hook(module, args, kwargs, out) if isinstance(hook, _WithKeywords) else hook(module, args, out)
         out = out if new is None else new
     return out
 
@@ -299,7 +361,7 @@ def _kind(module: Module, name: str) -> str:
         return "module"
     if held is None and name in module._vacant:
         return module._vacant[name]
-    return "buffer" if name in module._buffers else "attribute"
+    return "buffer" if name in module._persistent else "attribute"
 
 
 def _at(held: dict[str, Any], target: str, kind: str) -> Any:
@@ -319,14 +381,14 @@ def _tensors(module: Module, prefix: str, *kinds: str, saved: bool = False,
     for path, part in _walk(module, prefix) if recurse else [(prefix, module)]:
         for kind in kinds:
             for name, value in vars(part).items():
-                skipped = saved and not part._buffers.get(name, True)
+                skipped = saved and not part._persistent.get(name, True)
                 if isinstance(value, Tensor) and _kind(part, name) == kind and not skipped:
                     yield f"{path}.{name}" if path else name, value
 
 
 # ---- what it may hold under which name
-KEPT = {"_buffers", "_vacant", "_forward_pre_hooks", "_forward_hooks"}  # dicts in which a Module keeps its books
-PYTORCHS = {"_modules", "_parameters"}  # PyTorch's, which are not there: a module looks at its attributes
+KEPT = {"_persistent", "_vacant", "_forward_pre_hooks", "_forward_hooks"}  # dicts in which a Module keeps its books
+PYTORCHS = {"_modules", "_parameters", "_buffers"}  # to read only: a module looks at its attributes
 REPLACED_BY: dict[str, tuple[Any, str]] = {  # each also by None
     "parameter": (Parameter, "nn.Parameter"), "module": ((Module, Parameter), "a Module"),
     "buffer": ((Tensor, Module), "a Tensor"), "attribute": (object, "anything")}
@@ -377,6 +439,6 @@ def _register(module: Module, name: str, value: Any, kind: str, of_type: type) -
 
 def _forget(module: Module, name: str) -> None:
     """The name is no buffer's any more, and no place that is kept free."""
-    for books in ("_buffers", "_vacant"):
+    for books in ("_persistent", "_vacant"):
         if name in getattr(module, books):
             setattr(module, books, {other: what for other, what in getattr(module, books).items() if other != name})

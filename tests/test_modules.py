@@ -1,6 +1,5 @@
 """What a Module holds under which names, and the containers."""
 
-import re
 
 import numpy as np
 import pytest
@@ -195,7 +194,7 @@ def test_what_cannot_be_registered(wrong, kind, message):
 # ---------------------------------------------------------------- containers
 def held(container):
     """The names with their modules, in order, such as 0A 1B."""
-    return " ".join(name + letter for name, letter in re.findall(r"\((.+)\): (\w)", repr(container)))
+    return " ".join(name + repr(module)[0] for name, module in container._modules.items())
 
 
 def delete(index):

@@ -19,6 +19,7 @@ from .loss import *
 from .margins import *
 from .normalization import *
 from .pooling import *
+from .recurrent import gru, lstm, rnn_relu, rnn_tanh
 from .shuffling import *
 from .similarity import cosine_sim_matrix, cosine_top_k
 

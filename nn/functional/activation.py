@@ -185,7 +185,7 @@ def rrelu(x, lower=1 / 8, upper=1 / 3, training=False):
 @in_float32
 def elu(x, alpha=1.0):
     """x where it is above 0, else alpha * (exp(x) - 1)."""
-    return where(x > 0, x, alpha * expm1(clamp(x, max=0)))
+    return where(x <= 0, alpha * expm1(clamp(x, max=0)), x)
 
 
 @or_in_place
@@ -194,7 +194,7 @@ def celu(x, alpha=1.0):
     """x where it is above 0, else alpha * (exp(x / alpha) - 1)."""
     if not alpha:
         raise RuntimeError("celu: alpha is not 0")
-    return where(x > 0, x, alpha * expm1(clamp(x, max=0) / alpha))
+    return where(x <= 0, alpha * expm1(clamp(x, max=0) / alpha), x)
 
 
 @or_in_place

@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_lite.engine.dtypes import in_one_dtype
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.refusals import whole
-from tinygrad_lite.engine.tape import by_hand, cast
+from tinygrad_lite.engine.tape import broadcast_to, by_hand, cast
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import amax, cat, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
 
@@ -281,12 +281,21 @@ def multi_head_attention(x, W_q, W_k, W_v, W_o, n_heads, mask=None):
 
 
 def multi_head_attention_forward(query, key, value, in_weights, in_biases, out_weight, out_bias, n_heads, mask=None,
-                                 dropout_p=0.0, need_weights=False):
+                                 dropout_p=0.0, need_weights=False, bias_k=None, bias_v=None, add_zero_attn=False):
     """What `nn.MultiheadAttention` computes, batch first: the output (B, L, D) and the weights (B, H, L, S) or None.
 
-    The weights (D, features) multiply as in `linear`; mask: as in `scaled_dot_product_attention`.
+    The weights (D, features) multiply as in `linear`; mask: as in `scaled_dot_product_attention`. bias_k and bias_v
+    (1, 1, D) are one more key and value, which all may see, and with add_zero_attn zeros are another.
     """
-    q, k, v = (_split_heads(linear(t, w, b), n_heads) for t, w, b in zip((query, key, value), in_weights, in_biases))
+    q, k, v = (linear(t, w, b) for t, w, b in zip((query, key, value), in_weights, in_biases))
+    more = [] if bias_k is None else [(bias_k, bias_v)]
+    if add_zero_attn:
+        more.append((np.zeros((1, 1, k.shape[2]), k.dtype),) * 2)
+    if more:
+        one_each = (k.shape[0], 1, k.shape[2])
+        k, v = (cat([t, *(broadcast_to(pair[i], one_each) for pair in more)], 1) for i, t in enumerate((k, v)))
+        mask = None if mask is None else cat([mask, np.full((*mask.shape[:-1], len(more)), mask.dtype == bool)], -1)
+    q, k, v = (_split_heads(t, n_heads) for t in (q, k, v))
     weights = None
     if need_weights:  # attention to the identity gives the weights themselves
         identity = np.broadcast_to(np.eye(k.shape[-2], dtype=k.dtype), (*k.shape[:-1], k.shape[-2]))

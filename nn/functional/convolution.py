@@ -129,7 +129,8 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     if groups == 1:
         out = matmul(reshape(weight, o, -1), windows)
     else:
-        out = matmul(reshape(weight, groups, o // groups, -1), reshape(windows, groups, -1, windows.shape[1]))
+        rows = windows.shape[0] // groups
+        out = matmul(reshape(weight, groups, o // groups, rows), reshape(windows, groups, rows, windows.shape[1]))
     out = permute(reshape(out, o, x.shape[0], oh, ow), 1, 0, 2, 3)
     return out if bias is None else out + reshape(bias, -1, 1, 1)
 
@@ -148,7 +149,7 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     reach = [(size - 1) * s + d * (k - 1) + 1 for size, s, d, k in zip((h, w), stride, dilation, kernel)]
     inputs = reshape(permute(x, 1, 0, 2, 3), groups, c // groups, n * h * w)
     windows = matmul(reshape(weight, groups, c // groups, -1).mT, inputs)  # (G, O / G * KH * KW, N * H * W)
-    windows = reshape(windows, -1, n * h * w)
+    windows = reshape(windows, groups * windows.shape[1], n * h * w)
     out = images(windows, (n, weight.shape[1] * groups, *reach), kernel, stride, dilation)
     (ph, pw), (eh, ew) = padding, output_padding
     if any((ph, pw, eh, ew)):

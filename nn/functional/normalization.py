@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.dtypes import result_type
 from tinygrad_lite.engine.halves import in_float32
-from tinygrad_lite.engine.mode import mode
+from tinygrad_lite.engine.mode import mode, quiet
 from tinygrad_lite.engine.tape import by_hand
 from tinygrad_lite.engine.values import Value, unbox
 from tinygrad_lite.ops import abs, amax, clone, mean, pad, reshape, sqrt, sum, var
@@ -113,6 +113,7 @@ def _move(running, now, momentum):
     stamp(running.array)
 
 
+@quiet
 def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """Mean 0 and variance 1 of each channel of x (N, C, …) over the batch (Ioffe and Szegedy, 2015).
 
@@ -138,6 +139,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
     return _batch_norm(x, weight, bias, dims, eps, True, moments)
 
 
+@quiet
 def instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1,
                   eps=1e-5):
     """Mean 0 and variance 1 of each channel of each element of x (N, C, …) (Ulyanov et al., 2016).

@@ -6,8 +6,22 @@ import math
 import numpy as np
 
 from tinygrad_lite.engine.halves import in_float32
-from tinygrad_lite.engine.values import as_array
-from tinygrad_lite.ops import div, getitem, matmul, max, permute, reshape, scatter, squeeze, sum, unsqueeze, where
+from tinygrad_lite.engine.mode import mode
+from tinygrad_lite.engine.values import as_array, unbox
+from tinygrad_lite.ops import (
+    div,
+    getitem,
+    matmul,
+    max,
+    permute,
+    reshape,
+    scatter,
+    squeeze,
+    sum,
+    take_along_dim,
+    unsqueeze,
+    where,
+)
 
 from .convolution import batched, check_positive, columns, one, out_size, padded, pair, windows_of
 
@@ -45,8 +59,13 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     return_indices: the pair of them and where each is in its flat image.
     """
     least = -math.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)  # of the border, which is never read
-    windows, _ = _pooled("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, least)
+    how = kernel_size, stride, padding, dilation, ceil_mode
+    windows, _ = _pooled("max_pool2d", x, *how, least)
     largest, at = max(windows, 1)
+    if (ceil_mode or any(pair(padding))) and not mode.as_text and (unbox(largest) == least).any():
+        inside, _ = _pooled("max_pool2d", np.ones(x.shape, bool), *how, False)  # the border is not among the equals
+        at = np.where(unbox(largest) == least, np.argmax(inside & (unbox(windows) == least), 1), unbox(at))
+        largest = squeeze(take_along_dim(windows, at[:, None], 1), 1)
     largest = permute(largest, 1, 0, 2, 3)
     if not return_indices:
         return largest

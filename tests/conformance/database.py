@@ -56,6 +56,12 @@ def ours(x):
         return tl.nn.utils.rnn.PackedSequence(*map(ours, x))
     if isinstance(x, (list, tuple)):
         return (list if isinstance(x, list) else tuple)(map(ours, x))
+    if isinstance(x, torch.nn.TransformerEncoderLayer):  # the one layer that is an argument of another
+        layer = tl.nn.TransformerEncoderLayer(
+            x.linear1.in_features, x.self_attn.num_heads, x.linear1.out_features, x.dropout.p, ours(x.activation),
+            batch_first=x.self_attn.batch_first, norm_first=x.norm_first, bias=x.linear1.bias is not None)
+        layer.load_state_dict({k: v.numpy() for k, v in x.state_dict().items()})
+        return layer
     if isinstance(x, torch.nn.Module):
         return getattr(tl.nn, type(x).__name__)()
     if inspect.isroutine(x):

@@ -281,6 +281,49 @@ def far(x, y):
     return ((x - y) ** 2).sum(-1)
 
 
+def recurrent(cell):
+    """Sequence by sequence, step by step."""
+    def gru(x, h, c, w, v, b, d):
+        ours, theirs = np.split(w @ x + b, len(w) // len(h)), np.split(v @ h + d, len(w) // len(h))
+        r, u = (1 / (1 + np.exp(-ours[k] - theirs[k])) for k in (0, 1))
+        n = np.tanh(ours[2] + r * theirs[2])
+        return (1 - u) * n + u * h, None
+
+    def lstm(x, h, c, w, v, b, d):
+        i, f, g, o = np.split(w @ x + v @ h + b + d, 4)
+        c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+        return np.tanh(c) / (1 + np.exp(-o)), c
+
+    def plain(x, h, c, w, v, b, d):
+        z = w @ x + v @ h + b + d
+        return np.tanh(z) if cell == "rnn_tanh" else np.maximum(z, 0), None
+
+    def layer(x, h, *rest, w_hr=None, batch_sizes=None, reverse=False):
+        step = {"lstm": lstm, "gru": gru}.get(cell, plain)
+        c, rest = (list(rest[0]), rest[1:]) if cell == "lstm" else ([None] * len(h), rest)
+        w, v, b, d = (*rest, 0, 0)[:4]
+        sizes = [len(h)] * len(x) if batch_sizes is None else batch_sizes
+        rows, firsts, h = x.reshape(-1, x.shape[-1]), np.cumsum([0, *sizes]), h.copy()
+        out = np.zeros((len(rows), h.shape[1]))
+        for k in range(len(h)):
+            mine = [firsts[t] + k for t, n in enumerate(sizes) if k < n]
+            for row in mine[::-1] if reverse else mine:
+                new, c[k] = step(rows[row], h[k], c[k], w, v, b, d)
+                out[row] = h[k] = new if w_hr is None else w_hr @ new
+        return (out.reshape(*x.shape[:-1], -1), h, *[np.stack(c)] * (cell == "lstm"))
+
+    return layer
+
+
+def recurrent_row(cell, rows, states):
+    """In one direction and back, with and without biases, of sequences of one length and of several."""
+    weights = [n(rows * 2, 3), n(rows * 2, 2), n(rows * 2), n(rows * 2)]
+    return Row(recurrent(cell), [
+        S(n(3, 2, 3), *[n(2, 2) for _ in range(states)], *weights), S(n(2, 1, 3), *[n(1, 2) for _ in range(states)], *weights[:2], reverse=True),
+        S(n(6, 3), *[n(3, 2) for _ in range(states)], *weights, batch_sizes=(3, 2, 1)),
+        S(n(6, 3), *[n(3, 2) for _ in range(states)], *weights, batch_sizes=(3, 2, 1), reverse=True)], torch=False)
+
+
 T = i(0, 4, 3)
 SIGNS = np.array([1, -1, 1, -1])
 IGNORED = np.array([1, -100, 3])
@@ -391,4 +434,7 @@ FUNCTIONAL: dict[str, Row] = {
     "interpolate": Row(nearest, [S(n(1, 2, 3, 2), size=(5, 4)), S(n(1, 2, 3, 4), scale_factor=2.0), S(n(2, 1, 5), size=(3,))]),
     "unfold": Row(unfold, [S(n(2, 2, 4, 3), 2), S(n(1, 1, 5, 5), 2, dilation=2, padding=1, stride=2)]),
     "fold": Row(fold, [S(n(1, 8, 6), (4, 3), 2), S(n(1, 4, 9), (5, 5), 2, dilation=2, padding=1, stride=2)]),
+    # ---- recurrent
+    "gru": recurrent_row("gru", 3, 1), "rnn_tanh": recurrent_row("rnn_tanh", 1, 1), "rnn_relu": recurrent_row("rnn_relu", 1, 1),
+    "lstm": Row(recurrent("lstm"), [*recurrent_row("lstm", 4, 2).samples, S(n(3, 2, 3), n(2, 2), n(2, 4), n(16, 3), n(16, 2), n(16), n(16), w_hr=n(2, 4))], torch=False),
 }

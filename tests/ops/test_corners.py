@@ -52,6 +52,16 @@ CASES = {  # what: (function, inputs, value, gradients of the sum); None: not co
     "bce of logits, weight and pos_weight 0": (
         lambda x: F.binary_cross_entropy_with_logits(x, tl.ones(2), tl.zeros(2), pos_weight=tl.zeros(2)),
         [[-INF, -INF]], 0, [[0, 0]]),
+    "amax of two and large numbers": (lambda x: tl.amax(x) * 1e50, [[1.0, 0.1]], 1e50, [[1e50, 0]]),
+    "a large number to a power": (lambda x: 1e300 ** x, [[1.0]], 1e300, [[1e300 * math.log(1e300)]]),
+    "median of equals": (tl.median, [[1.0, 0.5, 1.0]], 1, [[0.5, 0, 0.5]]),
+    "median of nothing": (tl.median, [np.zeros(0)], math.nan, None),
+    "maximum of NaN": (tl.maximum, [[math.nan], [1.0]], math.nan, [[1], [1]]),
+    "minimum of NaN": (tl.minimum, [[1.0], [math.nan]], math.nan, [[1], [1]]),
+    "elu of NaN": (F.elu, [[math.nan]], math.nan, [[1]]),
+    "max_pool of -inf with a border": (lambda x: F.max_pool2d(x, 2, padding=1), [np.full((1, 2, 2), -INF)], -INF,
+                                       [np.ones((1, 2, 2))]),
+    "embedding of one index": (lambda w: F.embedding(tl.tensor(0), w, padding_idx=1), [np.ones((2, 1))], 1, [[[1], [0]]]),
     "logcumsumexp from -inf": (lambda x: tl.logcumsumexp(x, 0), [[-INF, 0.0, 0.0]], [-INF, 0, math.log(2)], [[0, 1.5, 0.5]]),
     "std of equal elements": (lambda x: x.std(), [[2.0, 2.0]], 0, [[0, 0]]),
     "var of one element without correction": (lambda x: x.var(unbiased=False), [[2.0]], 0, [[0]]),
@@ -130,9 +140,10 @@ def test_corner(what):
     if value is not None:
         np.testing.assert_allclose(out.array, value, rtol=1e-12, atol=1e-300)
     if gradients is not None:
-        out.sum().backward()
-        for x, g in zip(wrt, gradients):
-            np.testing.assert_allclose(x.grad.array, g, rtol=1e-12)
+        for create_graph in (True, False):
+            found = tl.autograd.grad(out.sum(), wrt, create_graph=create_graph)
+            for expected, g in zip(gradients, found):
+                np.testing.assert_allclose(g.array, expected, rtol=1e-12)
 
 
 def test_a_row_that_may_look_nowhere_is_zero_with_zero_gradients():

@@ -158,3 +158,18 @@ def test_compiled_values_and_gradients_are_those_of_the_operation(name, function
                     assert a.dtype == b.dtype and a.shape == b.shape
                     np.testing.assert_allclose(a.array, b.array, rtol=1e-10, atol=1e-12)
     assert compiled.traces == 1 or name in WITHOUT_PROGRAM, compiled._warned
+
+
+@pytest.mark.parametrize("name, function, row, sample", DIFFERENTIABLE)
+def test_gradients_that_are_recorded_have_all_digits(name, function, row, sample):
+    def gradients(create_graph):
+        inputs = tensors(sample)
+        with tl.random.seeded(0):
+            outs = [out for out in real(run(function, sample, inputs)) if out.requires_grad]
+        seeds = [tl.tensor(np.cos(np.arange(out.numel())).reshape(out.shape) * 1e60) for out in outs]
+        return tl.autograd.grad(outs, inputs, seeds, create_graph=create_graph, allow_unused=True)
+
+    for g, plain in zip(gradients(True), gradients(False), strict=True):
+        assert (g is None) == (plain is None)
+        if g is not None:
+            np.testing.assert_allclose(g.array, plain.array, rtol=1e-11, atol=1e40)

@@ -214,10 +214,15 @@ def numbers_are_checked_first(program: Program) -> Program:
     return replace(program, body=[*early.values(), *(v for v in program.body if v not in first)])
 
 
+SHARED = "it gives arrays that share memory with one another; give copies"
+
+
 def own_memory(program: Program) -> Program:
     """What is handed out shows no memory that is used for something else, and shares it as the recorded results did."""
     taken: dict[Var, Any] = {value: None for _, value in program.writes}  # whose memory -> the group that shows it
     added: list[Var] = []
+    groups = [group for i, group in enumerate(program.groups) if i not in program.shared]
+    bases: dict[int | None, Var] = {}  # of each group the value whose memory it shows
 
     def root(v: Var) -> Var:
         while v.op in VIEWS or v.aliases or v.op == "[]" and not variables(v.args[1:]):
@@ -228,12 +233,15 @@ def own_memory(program: Program) -> Program:
         of = root(v)
         if v.shape is None:
             return v
+        shares = groups.count(group) > 1
+        if shares and (bases.setdefault(group, of) is not of or of.shape == ()):
+            raise TypeError(SHARED)  # filled with a number, say; and numpy's 0-d results are no arrays to be shown
         free = of.op not in ("input", "constant") and (of not in taken or group is not None and taken[of] == group)
         if free and (of is v or group is not None):
             taken[of] = group
             return v
-        if program.groups.count(group) > 1:
-            raise TypeError("it gives arrays that share memory with one another; give copies")
+        if shares:
+            raise TypeError(SHARED)
         added.append(Var("np.array", (v,), {}, v.shape, v.dtype, v.name, section="update"))
         return added[-1]
 

@@ -33,6 +33,8 @@ def stamp(*arrays: np.ndarray, recorded: bool = False) -> None:
     global _last_change
     _last_change = place = next_place()
     for array in arrays:
+        if not array.size:  # nothing of it can have changed
+            continue
         whole = owner(array)
         key = id(whole)
         if key not in _changed:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .mode import quietly
 from .values import as_array, converted, unbox
 
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
@@ -51,7 +52,7 @@ def promote(*operands):
     if any(isinstance(x, np.generic) for x in operands):
         return promote(*[x.item() if isinstance(x, np.generic) else x for x in operands])
     dtype = result_type(*operands)
-    return [as_array(x).astype(dtype, copy=False) for x in operands]
+    return [quietly(as_array(x).astype, dtype, copy=False) for x in operands]
 
 
 def promote_float(*operands):

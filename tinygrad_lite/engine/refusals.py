@@ -52,6 +52,6 @@ def need_bool(expected: str, value: Any) -> None:
 
 def nearest(name: object, known: Iterable[str]) -> str:
     """The known names that were probably meant, as the end of a message; empty where none is near."""
-    spelt = {other.lower(): other for other in sorted(known) if not other.startswith("_")}
+    spelt = {other.lower(): other for other in sorted(known, reverse=True) if not other.startswith("_")}
     near = ", ".join(repr(spelt[other]) for other in difflib.get_close_matches(str(name).lower(), spelt))
     return f"; did you mean {near}?" if near else ""

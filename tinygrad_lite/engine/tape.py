@@ -45,6 +45,11 @@ def box(array: Any, node: Node | None = None) -> Any:
     return result
 
 
+def _boxed(x: Any) -> Any:
+    """A Tensor as it is, an array in a new one."""
+    return x if isinstance(x, Value) else box(x)
+
+
 def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None = None,
               promote: Callable | None = None, name: str | None = None) -> Callable:
     """An operation: its numpy forward and, per argument, the rule for that argument's gradient.
@@ -363,7 +368,9 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
 
     refuse_changed(tape, sources, functools.partial(pull, anew=create_graph))
     observers = [see for see in (observe, *(begin(seeds) for begin in mode.observing)) if see is not None]
-    grads = dict(seeds) if create_graph else {node: unbox(g) for node, g in seeds.items()}
+    # on a tape all are Tensors: numpy's 0-d results are numbers, and numbers decide no dtype
+    as_it_goes = _boxed if create_graph else unbox
+    grads = {node: as_it_goes(g) for node, g in seeds.items()}
     retained: dict[Node, Any] = {}
     node: Any = None
     recording = mode.set("recording", create_graph)

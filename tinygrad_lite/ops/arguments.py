@@ -67,7 +67,12 @@ def inverse(dims):
 
 
 def plain(index):
-    """The index with its Tensors replaced by their arrays; single whole numbers are read now, as numbers."""
+    """The index with its Tensors replaced by their arrays; single whole numbers are read now, as numbers.
+
+    A list that holds more than numbers is the tuple of its parts, as in PyTorch.
+    """
+    if type(index) is list and any(not isinstance(unbox(i), (bool, int, float, np.generic)) for i in index):
+        index = tuple(index)
     if isinstance(index, (tuple, list)):
         if type(index) is tuple and all(type(i) is np.ndarray and i.ndim for i in index):  # it is plain already
             return index

@@ -96,11 +96,11 @@ exp = primitive(np.exp, lambda g, out, x: g * out, promote=promote_float)
 log = primitive(np.log, lambda g, out, x: g / x, promote=promote_float)
 sqrt = primitive(np.sqrt, lambda g, out, x: g / (2 * out), promote=promote_float)
 maximum = primitive(np.maximum,
-                    lambda g, out, x, y: g * (x > y) + 0.5 * g * (x == y),
-                    lambda g, out, x, y: g * (y > x) + 0.5 * g * (x == y), promote=promote)
+                    lambda g, out, x, y: g * ~(x < y) - 0.5 * g * (x == y),  # of NaN both
+                    lambda g, out, x, y: g * ~(y < x) - 0.5 * g * (x == y), promote=promote)
 minimum = primitive(np.minimum,
-                    lambda g, out, x, y: g * (x < y) + 0.5 * g * (x == y),
-                    lambda g, out, x, y: g * (y < x) + 0.5 * g * (x == y), promote=promote)
+                    lambda g, out, x, y: g * ~(x > y) - 0.5 * g * (x == y),
+                    lambda g, out, x, y: g * ~(y > x) - 0.5 * g * (x == y), promote=promote)
 fmax = primitive(np.fmax,
                  lambda g, out, x, y: where((x >= y) | isnan(y), g, 0.0),
                  lambda g, out, x, y: where((x >= y) | isnan(y), 0.0, g), promote=promote)
@@ -163,6 +163,8 @@ def pow(x, exponent):
         exponent = np.asarray(exponent)
     if isinstance(exponent, (int, float)):
         return _pow_scalar(x, exponent)
+    if isinstance(x, (int, float)):
+        x = np.asarray(x, result_type(x, exponent))  # so that its logarithm has the digits of the result
     return _pow(x, exponent)
 
 

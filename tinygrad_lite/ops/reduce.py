@@ -126,8 +126,8 @@ def _argmin(x, dim=None, keepdim=False):
 def _share(g, out, x, dim, keepdim):
     """The gradient of an extreme value, shared evenly among the places that hold it."""
     lost = lost_dims(x, dim, keepdim)
-    hit = (x == unsqueeze(out, lost)) * 1.0
-    return hit * unsqueeze(g, lost) / sum(hit, dim, True)
+    hit = x == unsqueeze(out, lost)
+    return hit * (unsqueeze(g, lost) / sum(hit, dim, True))
 
 
 amax = primitive(_amax, _share)
@@ -175,15 +175,21 @@ def _median(x, dim):
     return np.where(lost.any(axis=dim, keepdims=True), lost.argmax(axis=dim, keepdims=True), at)
 
 
+def _middle(x, dim, keepdim):
+    """The median of all."""
+    flat = x.reshape(-1)
+    return flat[_median(flat, 0)[0]]
+
+
 _median_at = primitive(_median, None)
+_median_of_all = primitive(_middle, _share, name="median")
 
 
 @named_results("values", "indices")
 def median(x, dim=None, keepdim=False):
     """The middle value, the lower of two, or NaN; along `dim` the pair (values, indices)."""
     if dim is None:
-        flat = reshape(x, -1)
-        return squeeze(_gathered(flat, 0, unbox(_median_at(flat, 0)), True), 0)
+        return sum(x) * math.nan if 0 in x.shape and x.dtype.kind == "f" else _median_of_all(x, None, False)
     return _one_of(x, _median_at(x, dim_of(x, dim)) if x.ndim else _median_at(reshape(x, 1), 0), dim, keepdim)
 
 

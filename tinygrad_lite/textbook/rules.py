@@ -27,9 +27,17 @@ from .sizes import Merged
 
 SAID = {place, _written, sigmoid, softmax, columns, images}  # what no single call of numpy's computes
 
+LONGEST = 500  # calls
+
 
 class _Spoken(Trace):
     """A trace in which these operations are calls of the public vocabulary."""
+
+    def record(self, op: str, args: tuple, kwargs: dict, real: Any) -> Var:
+        """Put a call into the program, until it is too long for anybody to read."""
+        if len(self.body) >= LONGEST:
+            self.give_up("it is too long to read")
+        return super().record(op, args, kwargs, real)
 
     def whole(self, function: Callable, args: tuple) -> Any:
         """An operation that is said by its name; others as what they do."""
