@@ -29,6 +29,7 @@ bench: $(VENV)/bench
 	$(BIN)/python benchmarks/compiled.py
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/operations.py
+	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/kmeans.py
 

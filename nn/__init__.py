@@ -3,11 +3,20 @@
 from tinygrad_lite.engine.spellings import hinting as _hinting
 
 from . import batching, by_hand, functional, generation, init, utils
+from .activations import *
 from .attention import MultiheadAttention
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
-from .layers import CrossEntropyLoss, Dropout, Flatten, LayerNorm, Linear, MSELoss, ReLU, Sigmoid, Tanh
+from .convolution import *
+from .dropouts import *
+from .embedding import *
+from .linear import *
+from .losses import *
 from .module import Module, Parameter
+from .normalization import *
+from .padding import *
+from .pooling import *
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
+from .shaping import *
 from .transformer import (
     Transformer,
     TransformerDecoder,

@@ -11,7 +11,7 @@ from tinygrad_lite.settings import get_default_dtype
 
 from . import init
 from .functional.attention import multi_head_attention_forward, narrowed
-from .layers import Linear
+from .linear import Linear
 from .module import Module, Parameter
 
 

@@ -8,14 +8,14 @@ import numpy as np
 from tinygrad_lite import random
 from tinygrad_lite.engine.mode import no_grad
 
-GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4,
-         "conv1d": 1.0, "conv2d": 1.0, "conv_transpose2d": 1.0}
+GAINS = dict.fromkeys("linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d sigmoid".split(),
+                      1.0) | {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 
 
-def calculate_gain(nonlinearity: str, param: float = 0.01) -> float:
-    """The factor by which a nonlinearity wants its weights larger; param is leaky_relu's slope."""
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which a nonlinearity wants its weights larger; param is leaky_relu's slope, 0.01 unless given."""
     if nonlinearity == "leaky_relu":
-        return math.sqrt(2 / (1 + param**2))
+        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity not in GAINS:
         raise ValueError(f"calculate_gain: unknown nonlinearity {nonlinearity!r}; "
                          f"known are leaky_relu, {', '.join(GAINS)}")
@@ -55,6 +55,30 @@ def eye_(t: Any) -> Any:
     if t.ndim != 2:
         raise ValueError(f"eye_: needs a matrix, not shape {t.shape}")
     return _fill(t, np.eye(*t.shape, dtype=t.dtype))
+
+
+def dirac_(t: Any, groups: int = 1) -> Any:
+    """A kernel (out, in, …) whose convolution gives the input's channels unchanged, as many as there are."""
+    if t.ndim not in (3, 4, 5) or t.shape[0] % groups:
+        raise ValueError(f"dirac_: needs a kernel of 3 to 5 dimensions whose outputs fall into {groups} groups, not "
+                         f"shape {t.shape}")
+    values, rows = np.zeros(t.shape, t.dtype), t.shape[0] // groups
+    middle = tuple(n // 2 for n in t.shape[2:])
+    for row in range(t.shape[0]):
+        if row % rows < t.shape[1]:
+            values[(row, row % rows, *middle)] = 1
+    return _fill(t, values)
+
+
+def sparse_(t: Any, sparsity: float, std: float = 0.01, generator: Any = None) -> Any:
+    """Normal numbers, in each column of a matrix that share of them 0 (Martens, 2010)."""
+    if t.ndim != 2:
+        raise ValueError(f"sparse_: needs a matrix, not shape {t.shape}")
+    rng = random.rng(generator)
+    values = std * rng.standard_normal(t.shape)
+    for column in range(t.shape[1]):
+        values[rng.permutation(t.shape[0])[: math.ceil(sparsity * t.shape[0])], column] = 0
+    return _fill(t, values.astype(t.dtype))
 
 
 def uniform_(t: Any, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Any:
@@ -97,7 +121,7 @@ def _kaiming_std(t: Any, a: float, mode: str, nonlinearity: str) -> float:
 
 
 def kaiming_uniform_(t: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
-                    generator: Any = None) -> Any:
+                     generator: Any = None) -> Any:
     """Uniform that keeps the variance through rectifiers (He et al., 2015)."""
     bound = math.sqrt(3) * _kaiming_std(t, a, mode, nonlinearity)
     return uniform_(t, -bound, bound, generator)
@@ -107,6 +131,15 @@ def kaiming_normal_(t: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: 
                     generator: Any = None) -> Any:
     """The normal form of `kaiming_uniform_`."""
     return normal_(t, 0.0, _kaiming_std(t, a, mode, nonlinearity), generator)
+
+
+def within_fan_(weight: Any, bias: Any = None) -> None:
+    """PyTorch's beginning of linear maps and convolutions: uniform within 1 / sqrt(fan in), the bias too."""
+    kaiming_uniform_(weight, math.sqrt(5))
+    if bias is not None:
+        fan_in = fans(weight)[0]
+        bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+        uniform_(bias, -bound, bound)
 
 
 def orthogonal_(t: Any, gain: float = 1.0, generator: Any = None) -> Any:

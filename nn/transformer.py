@@ -12,8 +12,10 @@ from . import functional as F
 from . import init
 from .attention import MultiheadAttention
 from .containers import ModuleList
-from .layers import Dropout, LayerNorm, Linear
+from .dropouts import Dropout
+from .linear import Linear
 from .module import Module
+from .normalization import LayerNorm
 
 ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
 

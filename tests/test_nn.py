@@ -34,8 +34,8 @@ def test_module_finds_names_loads_and_prints():
     tl.manual_seed(0)
     model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
     assert [n for n, _ in model.named_parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
-    assert repr(model) == "Sequential(\n  (0): Linear(weight [3, 2], bias [3])\n  (1): ReLU()\n" \
-                          "  (2): Linear(weight [1, 3], bias [1])\n)"
+    assert repr(model) == "Sequential(\n  (0): Linear(in_features=2, out_features=3, bias=True)\n  (1): ReLU()\n" \
+                          "  (2): Linear(in_features=3, out_features=1, bias=True)\n)"
     state = {k: v.clone() for k, v in model.state_dict().items()}
     tl.manual_seed(1)
     other = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))

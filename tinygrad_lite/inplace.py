@@ -1,5 +1,7 @@
 """In-place operations: a tensor takes over the value of an operation, and so does what it is a view of."""
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -154,3 +156,25 @@ def in_place(op: Callable) -> Callable:
     method.__name__ = op.__name__ + "_"
     method.__doc__ = f"{op.__name__} in place; an error where that would make a recorded gradient wrong."
     return method
+
+
+def or_in_place(function: Callable) -> Callable:
+    """Let a function take PyTorch's `inplace`, last of all: its first tensor then takes over the result."""
+    signature = inspect.signature(function)
+    names = [*signature.parameters]
+
+    @functools.wraps(function)
+    def call(*args: Any, inplace: bool = False, **settings: Any) -> Any:
+        if len(args) > len(names):
+            *args, inplace = args  # type: ignore[assignment]
+        if not inplace:
+            return function(*args, **settings)
+        x, *rest = args or (settings.pop(names[0] if names[0] in settings else "input"),)
+        if isinstance(x, Value):
+            return rebind(x, function, *rest, **settings)
+        x[...] = function(x, *rest, **settings)
+        return x
+
+    last = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
+    call.__signature__ = signature.replace(parameters=[*signature.parameters.values(), last])  # type: ignore
+    return call

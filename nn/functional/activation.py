@@ -8,11 +8,12 @@ import math
 
 import numpy as np
 
-from tinygrad_lite import random
+from tinygrad_lite import ops, random
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.tape import by_hand, primitive
 from tinygrad_lite.engine.values import unbox
+from tinygrad_lite.inplace import or_in_place
 from tinygrad_lite.ops import (
     abs,
     amax,
@@ -24,6 +25,7 @@ from tinygrad_lite.ops import (
     expm1,
     logaddexp,
     place,
+    reshape,
     sigmoid,
     softmax,
     sum,
@@ -33,6 +35,11 @@ from tinygrad_lite.ops import (
     where,
 )
 from tinygrad_lite.ops.arguments import along
+
+__all__ = [
+    "cdist", "celu", "cosine_similarity", "elu", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid",
+    "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish", "normalize", "pairwise_distance", "prelu", "relu",
+    "relu6", "rrelu", "selu", "silu", "softmin", "softplus", "softshrink", "softsign", "tanhshrink", "threshold"]
 
 TILE = 1 << 14  # elements: a few arrays of them stay in the second-level cache
 
@@ -75,6 +82,16 @@ def gumbel_softmax(logits, tau=1.0, hard=False, dim=-1):
     return y + (one_hot - soft)  # forward one_hot, backward as y
 
 
+def softmin(x, dim=None):
+    """`softmax` of -x along dim; by default the dimension of `implicit_dim`."""
+    return softmax(-x, implicit_dim(x, dim))
+
+
+def implicit_dim(x, dim=None):
+    """dim, or where it is None PyTorch's choice: 0 of a vector or an image (C, H, W), else 1."""
+    return dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
+
+
 # ---------------------------------------------------------------- gelu and its kin
 @by_hand(in_tiles(lambda g, out, x, phi: g * (phi + x * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)))))
 @in_tiles
@@ -105,6 +122,7 @@ def gelu(x, approximate="none"):
     return _gelu(x) if approximate == "none" else _gelu_tanh(x)
 
 
+@or_in_place
 @by_hand(in_tiles(lambda g, out, x, s: g * (s * (1 + x * (1 - s)))))
 @in_tiles
 def silu(x):
@@ -113,6 +131,7 @@ def silu(x):
     return x * s, s
 
 
+@or_in_place
 @in_float32
 def mish(x):
     """x * tanh(softplus(x))"""
@@ -133,21 +152,80 @@ def logsigmoid(x):
 
 
 # ---------------------------------------------------------------- piecewise
+relu = or_in_place(ops.relu)
+
+
+@or_in_place
 def leaky_relu(x, negative_slope=0.01):
     """x where it is above 0, else negative_slope * x."""
     return where(x > 0, x, x * negative_slope)
 
 
+def prelu(x, weight):
+    """x where it is above 0, else weight * x: one weight, or one a channel of x (N, C, …)."""
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if math.prod(weight.shape) not in (1, channels) or weight.ndim > 1:
+        raise RuntimeError(f"prelu: a weight of shape {weight.shape} is neither one number nor one for each of the "
+                           f"{channels} channels")
+    return where(x > 0, x, reshape(weight, -1, *(1,) * max(x.ndim - 2, 0)) * x if x.ndim else weight.sum() * x)
+
+
+@or_in_place
+def rrelu(x, lower=1 / 8, upper=1 / 3, training=False):
+    """`leaky_relu` with a slope drawn from [lower, upper] for each element, or unless training with their mean."""
+    if lower > upper:
+        raise RuntimeError(f"rrelu: lower {lower} is greater than upper {upper}")
+    slope = (lower + upper) / 2
+    if training:
+        slope = random.rng().uniform(lower, upper, x.shape).astype(x.dtype)
+    return where(x > 0, x, x * slope)
+
+
+@or_in_place
 @in_float32
 def elu(x, alpha=1.0):
     """x where it is above 0, else alpha * (exp(x) - 1)."""
     return where(x <= 0, alpha * expm1(clamp(x, max=0)), x)
 
 
+@or_in_place
+@in_float32
+def celu(x, alpha=1.0):
+    """x where it is above 0, else alpha * (exp(x / alpha) - 1)."""
+    if not alpha:
+        raise RuntimeError("celu: alpha is not 0")
+    return where(x <= 0, alpha * expm1(clamp(x, max=0) / alpha), x)
+
+
+@or_in_place
 @in_float32
 def selu(x):
     """elu scaled so that layers keep mean 0 and variance 1 (Klambauer et al., 2017)."""
     return 1.0507009873554805 * elu(x, 1.6732632423543772)
+
+
+@in_float32
+def tanhshrink(x):
+    """x - tanh(x)"""
+    return x - tanh(x)
+
+
+def hardshrink(x, lambd=0.5):
+    """0 within [-lambd, lambd], x elsewhere."""
+    return where((x >= -lambd) & (x <= lambd), 0.0, x)
+
+
+def softshrink(x, lambd=0.5):
+    """x brought nearer to 0 by lambd; 0 within [-lambd, lambd]."""
+    if not lambd >= 0:
+        raise RuntimeError(f"softshrink: lambd is at least 0, not {lambd}")
+    return where(x > lambd, x - lambd, where(x < -lambd, x + lambd, x * 0.0))
+
+
+@or_in_place
+def threshold(x, threshold, value):
+    """x where it is above the threshold, else the value."""
+    return where(x <= threshold, value if x.dtype.kind == "f" else x.dtype.type(value), x)
 
 
 @in_float32
@@ -156,6 +234,7 @@ def softsign(x):
     return x / (1 + abs(x))
 
 
+@or_in_place
 def hardtanh(x, min_val=-1.0, max_val=1.0):
     """x held within [min_val, max_val]; at the bounds the gradient is 0."""
     if min_val > max_val:
@@ -163,6 +242,26 @@ def hardtanh(x, min_val=-1.0, max_val=1.0):
     if x.dtype.kind != "f":  # whole numbers stay whole
         min_val, max_val = x.dtype.type(int(min_val)), x.dtype.type(int(max_val))
     return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
+
+
+@or_in_place
+def relu6(x):
+    """x held within [0, 6]."""
+    return hardtanh(x, 0.0, 6.0)
+
+
+@or_in_place
+@in_float32
+def hardsigmoid(x):
+    """relu6(x + 3) / 6"""
+    return hardtanh(x + 3, 0.0, 6.0) / 6
+
+
+@or_in_place
+@in_float32
+def hardswish(x):
+    """x * hardsigmoid(x)"""
+    return x * (hardtanh(x + 3, 0.0, 6.0) / 6)
 
 
 @in_float32

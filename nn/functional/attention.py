@@ -11,7 +11,8 @@ from tinygrad_lite.engine.tape import broadcast_to, by_hand, cast
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import amax, cat, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
 
-from .layer import check_probability, dropout_factor, linear
+from .dropouts import check_probability, dropout_factor
+from .layer import linear
 
 BLOCK = 512  # queries and keys a block of the memory-lean path
 LARGE = 1 << 22  # scores a head from which on it is taken

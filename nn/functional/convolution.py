@@ -11,6 +11,8 @@ from tinygrad_lite.engine.mode import opaque
 from tinygrad_lite.engine.tape import primitive
 from tinygrad_lite.ops import matmul, pad, permute, reshape, squeeze, unsqueeze
 
+__all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "fold", "unfold"]
+
 
 def pair(value):
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
@@ -163,6 +165,15 @@ def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     flat = padding if isinstance(padding, str) else (0, one(padding))
     return squeeze(conv2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, (1, one(stride)), flat, (1, one(dilation)),
                           groups), 2)
+
+
+@batched(3)
+def conv_transpose1d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """`conv_transpose2d` along one dimension: x (N, C, L), weight (C, O / groups, K) -> (N, O, OL)."""
+    if weight.ndim != 3:
+        raise RuntimeError(f"conv_transpose1d: needs a weight of 3 dimensions, not of shape {weight.shape}")
+    return squeeze(conv_transpose2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, (1, one(stride)), (0, one(padding)),
+                                    (0, one(output_padding)), groups, (1, one(dilation))), 2)
 
 
 def one(value):

@@ -9,6 +9,8 @@ from tinygrad_lite.ops import clamp, index_select, matmul, movedim, round
 
 from .pooling import averages
 
+__all__ = ["interpolate"]
+
 DIMENSIONS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}  # of the input, with batch and channels
 MODES = ("nearest", "nearest-exact", "area", *DIMENSIONS)
 

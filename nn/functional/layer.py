@@ -1,18 +1,15 @@
-"""What layers compute: linear maps, embeddings, dropout, normalization."""
-
-import math
+"""What layers compute: linear maps and embeddings."""
 
 import numpy as np
 
-from tinygrad_lite import random
 from tinygrad_lite.engine.changes import stamp
-from tinygrad_lite.engine.dtypes import result_type
 from tinygrad_lite.engine.halves import in_float32
-from tinygrad_lite.engine.mode import mode, quiet
 from tinygrad_lite.engine.tape import by_hand
 from tinygrad_lite.engine.values import as_array, unbox
-from tinygrad_lite.ops import abs, amax, clone, flatten, getitem, mean, outer, place, reshape, sqrt, var, vector_norm
+from tinygrad_lite.ops import einsum, flatten, getitem, index_add, max, outer, place, vector_norm, where
 from tinygrad_lite.ops.arguments import all_inside, outside
+
+__all__ = ["bilinear", "embedding", "embedding_bag", "linear"]
 
 
 def _linear_weight(g, out, x, weight, bias):
@@ -28,6 +25,14 @@ def _linear_weight(g, out, x, weight, bias):
 def linear(x, weight, bias=None):
     """x @ weight.T + bias: x (…, in), weight (out, in), bias (out,) -> (…, out)."""
     return x @ weight.mT if bias is None else x @ weight.mT + bias
+
+
+def bilinear(input1, input2, weight, bias=None):
+    """input1 @ weight[k] @ input2 + bias: (…, N), (…, M), weight (K, N, M), bias (K,) -> (…, K)."""
+    if input1.shape[:-1] != input2.shape[:-1]:
+        raise RuntimeError(f"bilinear: inputs of shapes {input1.shape} and {input2.shape} differ in more than features")
+    out = einsum("...i,kij,...j->...k", input1, weight, input2)
+    return out if bias is None else out + bias
 
 
 @by_hand(None, lambda g, out, index, weight, share: place(
@@ -70,114 +75,48 @@ def _cut(weight, rows, longest, p):
     stamp(weight)
 
 
-def check_probability(name, p):
-    """ValueError unless 0 <= p <= 1."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"{name}: the probability is in [0, 1], not {p}")
+def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, mode="mean",
+                  sparse=False, per_sample_weights=None, include_last_offset=False, padding_idx=None):
+    """The "sum", "mean" or "max" of each bag of rows of weight (V, D): (B, D), zeros for an empty bag.
 
-
-def dropout_factor(shape, p, dtype):
-    """What dropout multiplies by: 0 with probability p, else 1 / (1 - p)."""
-    kept = random.rng().random(shape) >= p
-    return (kept / (1 - p) if p < 1 else kept).astype(dtype)
-
-
-def dropout(x, p=0.5, training=True):
-    """Each element 0 with probability p, else divided by 1 - p; the input itself unless training."""
-    check_probability("dropout", p)
-    return x * dropout_factor(x.shape, p, x.dtype) if training and p else x
-
-
-# ---------------------------------------------------------------- normalization
-def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, xhat, rstd):
-    dxhat = g if weight is None else g * weight
-    along = mean(dxhat * xhat, dims, True)
-    return rstd * (dxhat - xhat * along - (mean(dxhat, dims, True) if centre else 0.0))
-
-
-def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True):
-    """(x - mean) / sqrt(variance + eps) over dims, times weight, plus bias; without `centre` no mean is taken off."""
-    xc = x
-    if centre:
-        xc = x - mean(x, dims, True)
-    rstd = 1 / sqrt(mean(xc * xc, dims, True) + eps)
-    xhat = xc * rstd
-    if 0 not in x.shape and not mode.as_text and not np.minimum.reduce(unbox(rstd), None) > 0:
-        xhat, rstd = _normalized_in_range(xc, dims, eps)
-    out = clone(xhat) if weight is None else xhat * weight  # what is kept must outlast a change of the result
-    return out if bias is None else out + bias, xhat, rstd
-
-
-def _normalized_in_range(xc, dims, eps):
-    """xhat and rstd where squares leave the range: of what is divided by the largest."""
-    scale = np.maximum(unbox(amax(abs(xc), dims, True)), 1)
-    small = xc / scale
-    rstd = 1 / sqrt(mean(small * small, dims, True) + eps / scale / scale)
-    return small * rstd, rstd / scale
-
-
-_layer_norm, _rms_norm, _group_norm, _batch_norm = (
-    by_hand(_normalized_rule,
-            lambda g, out, x, weight, bias, dims, eps, centre, xhat, rstd: g * xhat,
-            lambda g, out, x, weight, bias, dims, eps, centre, xhat, rstd: g, name=name)(_normalized)
-    for name in ("layer_norm", "rms_norm", "group_norm", "batch_norm"))
-
-
-def _last_dims(name, x, normalized_shape):
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if not shape or x.shape[-len(shape):] != shape:
-        raise RuntimeError(f"{name}: an input of shape {x.shape} does not end in the normalized_shape {shape}")
-    return tuple(range(-len(shape), 0))
-
-
-def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
-    """Mean 0 and variance 1 over the last dimensions, then weight and bias (Ba et al., 2016)."""
-    return _layer_norm(x, weight, bias, _last_dims("layer_norm", x, normalized_shape), eps, True)
+    input: a bag a row (B, L), or all in a row (M,) with offsets (B,), where each bag begins; with include_last_offset
+    the last of them is the end. per_sample_weights, of input's shape, are for "sum" only. Entries padding_idx count as
+    not there.
+    """
+    index, starts = as_array(input), None if offsets is None else as_array(offsets)
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError(f"embedding_bag: mode is 'sum', 'mean' or 'max', not {mode!r}")
+    if per_sample_weights is not None and (mode != "sum" or per_sample_weights.shape != index.shape):
+        raise ValueError(f"embedding_bag: per_sample_weights are for mode='sum' and of the input's shape {index.shape}")
+    if index.ndim not in (1, 2) or (index.ndim == 1) != (starts is not None and starts.ndim == 1):
+        raise ValueError(f"embedding_bag: an input (B, L) has no offsets, one (M,) has some (B,); the input's shape is "
+                         f"{index.shape}")
+    if starts is None:
+        starts = np.arange(index.shape[0] + 1) * index.shape[1]
+    elif len(starts) == 0 and include_last_offset or len(starts) and (starts[0] != 0 or starts[-1] > len(index)):
+        raise ValueError(f"embedding_bag: offsets go from 0 to at most {len(index)}, the input's length")
+    elif not include_last_offset:
+        starts = np.append(starts, len(index))
+    flat, bags = index.reshape(-1), len(starts) - 1
+    bag = np.repeat(np.arange(bags), np.diff(starts))  # of each entry
+    rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    if padding_idx is not None:
+        there = np.flatnonzero(flat != padding_idx % weight.shape[0])
+        bag, rows = bag[there], getitem(rows, there)
+        if per_sample_weights is not None:
+            per_sample_weights = getitem(per_sample_weights.reshape(-1), there)
+    return _bagged(rows, per_sample_weights, bag, bags, mode)
 
 
 @in_float32
-def rms_norm(x, normalized_shape, weight=None, eps=None):
-    """Root mean square 1 over the last dimensions, then weight (Zhang and Sennrich, 2019)."""
-    dims = _last_dims("rms_norm", x, normalized_shape)
-    return _rms_norm(x, weight, None, dims, float(np.finfo(result_type(x, 1.0)).eps) if eps is None else eps, False)
-
-
-def _channels(v, ndim, at=1):
-    """(C,) -> (C, 1, …), to broadcast against (N, C, …)."""
-    return None if v is None else reshape(v, -1, *(1,) * (ndim - at - 1))
-
-
-def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
-    """Mean 0 and variance 1 over each group of channels of x (N, C, …) (Wu and He, 2018)."""
-    channels = x.shape[1]
-    if channels % num_groups:
-        raise RuntimeError(f"group_norm: {channels} channels do not fall into {num_groups} groups")
-    grouped = reshape(x, x.shape[0], num_groups, channels // num_groups, *x.shape[2:])
-    weight, bias = (None if v is None else reshape(v, num_groups, channels // num_groups, *(1,) * (x.ndim - 2))
-                    for v in (weight, bias))
-    return reshape(_group_norm(grouped, weight, bias, tuple(range(2, grouped.ndim)), eps, True), x.shape)
-
-
-@quiet
-def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
-    """Mean 0 and variance 1 of each channel of x (N, C, …) over the batch (Ioffe and Szegedy, 2015).
-
-    In training the batch's statistics are used, and moved into the running ones by `momentum` (in place);
-    otherwise the running ones.
-    """
-    dims = tuple(d for d in range(x.ndim) if d != 1)
-    weight, bias = _channels(weight, x.ndim), _channels(bias, x.ndim)
-    if not training and running_mean is not None:
-        scale = 1 / np.sqrt(unbox(running_var) + result_type(x, running_var).type(eps))
-        hat = (x - _channels(unbox(running_mean), x.ndim)) * _channels(scale, x.ndim)
-        out = hat if weight is None else hat * weight
-        return out if bias is None else out + bias
-    count = math.prod(x.shape[d] for d in dims)
-    if training and count == 1:
-        raise ValueError(f"batch_norm: training needs more than one value a channel, not shape {x.shape}")
-    if training and running_mean is not None and count:
-        plain = unbox(x)
-        for running, now in ((running_mean, mean(plain, dims)), (running_var, var(plain, dims))):
-            running.array[...] += momentum * (now - running.array)
-            stamp(running.array)
-    return _batch_norm(x, weight, bias, dims, eps, True)
+def _bagged(rows, shares, bag, bags, mode):
+    """Rows (M, D), each times its share, taken together by the bag that each is in, in order: (bags, D)."""
+    if shares is not None:
+        rows = rows * shares.reshape(-1, 1)
+    counts = np.bincount(bag, minlength=bags)
+    if mode != "max" or not len(bag):
+        total = index_add(np.zeros((bags, rows.shape[1]), rows.dtype), 0, bag, rows)
+        return total / np.maximum(counts, 1)[:, None].astype(rows.dtype) if mode == "mean" else total
+    ends, width = np.cumsum(counts), np.arange(counts.max())
+    at = np.minimum((ends - counts)[:, None] + width, np.maximum(ends - 1, 0)[:, None])  # each bag's, its last repeated
+    return where((counts == 0)[:, None], 0.0, max(getitem(rows, np.minimum(at, len(bag) - 1)), 1)[0])

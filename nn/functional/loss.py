@@ -28,21 +28,39 @@ from tinygrad_lite.ops import (
 )
 from tinygrad_lite.ops.arguments import all_inside, outside
 
-from .activation import hardtanh, logsigmoid, pairwise_distance
+from .activation import hardtanh, logsigmoid
+
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div", "l1_loss",
+    "mse_loss", "nll_loss", "smooth_l1_loss"]
 
 
-def _reduced(loss, reduction):
+def reduction_of(reduction, size_average, reduce):
+    """The reduction that is asked for; PyTorch's former arguments go before where they are given."""
+    if size_average is not None or reduce is not None:
+        reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{reduction} is not a valid value for reduction: it is 'mean', 'sum' or 'none'")
+    return reduction
+
+
+def reduced(loss, reduction, size_average=None, reduce=None, weight=None):
+    """The loss, its sum, or its mean, which is that of the weighted ones over the weights."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    if weight is not None:
+        loss = weighted(loss, weight)
+        if reduction == "mean":
+            return sum(loss) / sum(weight)
     return mean(loss) if reduction == "mean" else sum(loss) if reduction == "sum" else loss
 
 
-def _weighted(value, weight):
+def weighted(value, weight):
     """value * weight, and 0 where the weight is 0 though the value is infinite."""
     return where(isinf(value) & (weight == 0), 0.0, value) * weight
 
 
-def _same_shape(name, input, target):
+def same_shape(name, input, target):
+    """ValueError unless both are of one shape."""
     if input.shape != target.shape:
         raise ValueError(f"{name}: input of shape {input.shape} and target of shape {target.shape} differ; reshape one")
 
@@ -86,29 +104,33 @@ def _rows(name, input, target, ignore_index):
 
 def _nll(rows, target, counted, shape, weight, reduction):
     """Of log-probabilities (M, C): minus the one of the target, weighted; the mean is over the weights."""
+    if weight is not None and (weight.shape != rows.shape[1:] or weight.dtype != rows.dtype):
+        raise RuntimeError(f"nll_loss: the weight has shape {rows.shape[1:]} and dtype {rows.dtype} as the input, not "
+                           f"{weight.shape} and {weight.dtype}")
     if counted is not None:
         target = np.where(counted, target, 0)
     w = np.ones(len(target), rows.dtype) if weight is None else unbox(weight)[target]
     w = w if counted is None else np.where(counted, w, w.dtype.type(0))
-    loss = _weighted(-getitem(rows, (np.arange(len(target)), target)), w)
+    loss = weighted(-getitem(rows, (np.arange(len(target)), target)), w)
     if counted is not None:
         loss = where(counted, loss, rows.dtype.type(0))
     if reduction == "mean":
         return sum(loss) / w.sum()
-    return _reduced(reshape(loss, shape), reduction)
+    return reduced(reshape(loss, shape), reduction)
 
 
 @in_float32
-def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
+def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
     """-input[target] of log-probabilities (N, C, …) and class indices (N, …); see `cross_entropy`."""
     rows, flat, counted = _rows("nll_loss", input, target, ignore_index)
     if counted is None and 0 <= ignore_index < rows.shape[1]:
         counted = flat != ignore_index
-    return _nll(rows, flat, counted, np.shape(unbox(target)), weight, reduction)
+    return _nll(rows, flat, counted, np.shape(unbox(target)), weight, reduction_of(reduction, size_average, reduce))
 
 
 @in_float32
-def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean",
+                  label_smoothing=0.0):
     """-log softmax(input)[target]: logits (N, C, …) or (C,), target (N, …) of class indices, or probabilities
     (one-hot ones, say) of the logits' shape.
 
@@ -118,6 +140,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is in [0, 1], not {label_smoothing}")
+    reduction = reduction_of(reduction, size_average, reduce)
     if getattr(target, "dtype", np.dtype(int)).kind == "f" and target.shape == input.shape or \
             input.ndim > 1 and np.shape(unbox(target)) == input.shape:  # probabilities, or one-hot
         if not hasattr(target, "dtype") or target.dtype.kind != "f":
@@ -136,7 +159,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if not label_smoothing:
         return hard
     w = np.ones(rows.shape[1], rows.dtype) if weight is None else unbox(weight)
-    smooth = -sum(_weighted(logp, w), 1)
+    smooth = -sum(weighted(logp, w), 1)
     if counted is not None:
         smooth = where(counted, smooth, rows.dtype.type(0))
     if reduction == "mean":
@@ -145,7 +168,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         counts = counts if counted is None else np.where(counted, counts, counts.dtype.type(0))
         smooth = sum(smooth) / counts.sum()
     else:
-        smooth = _reduced(reshape(smooth, shape), reduction)
+        smooth = reduced(reshape(smooth, shape), reduction)
     return (1 - label_smoothing) * hard + (label_smoothing / rows.shape[1]) * smooth
 
 
@@ -157,7 +180,7 @@ def _soft_cross_entropy(input, target, weight, reduction, label_smoothing):
         target = target * (1 - label_smoothing) + label_smoothing / classes
     if weight is not None:
         target = target * reshape(weight, *(classes if d == at else 1 for d in range(input.ndim)))
-    return _reduced(-sum(_weighted(logp, target), at), reduction)
+    return reduced(-sum(weighted(logp, target), at), reduction)
 
 
 # ---------------------------------------------------------------- probabilities
@@ -174,14 +197,14 @@ def _bernoulli(p, y):
 
 
 @in_float32
-def binary_cross_entropy(input, target, weight=None, reduction="mean"):
+def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
     """-(target * log(input) + (1 - target) * log(1 - input)) of probabilities; the logs are at least -100."""
-    _same_shape("binary_cross_entropy", input, target)
+    same_shape("binary_cross_entropy", input, target)
     if ((unbox(input) < 0) | (unbox(input) > 1)).any():
         raise RuntimeError("binary_cross_entropy: the input holds probabilities, and some are outside [0, 1]; "
                            "of logits use binary_cross_entropy_with_logits")
     loss = _bernoulli(input, target)
-    return _reduced(loss if weight is None else _weighted(loss, weight), reduction)
+    return reduced(loss if weight is None else weighted(loss, weight), reduction, size_average, reduce)
 
 
 @by_hand(lambda g, out, z, y: g * (sigmoid(z) - y), lambda g, out, z, y: g * -z,
@@ -191,73 +214,64 @@ def _logistic(z, y):
     e = exp(-abs(z))  # at most 1, so nothing overflows
     if mode.as_text or not np.isinf(unbox(z)).any():
         return maximum(z, 0.0) - z * y + log1p(e)
-    return _weighted(z, (z >= 0) - y) + log1p(e)
+    return weighted(z, (z >= 0) - y) + log1p(e)
 
 
 @in_float32
-def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
+def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction="mean",
+                                     pos_weight=None):
     """`binary_cross_entropy` of sigmoid(input), right for large logits; pos_weight scales the positive part."""
-    _same_shape("binary_cross_entropy_with_logits", input, target)
+    same_shape("binary_cross_entropy_with_logits", input, target)
     if pos_weight is None:
         loss = _logistic(input, target)
     else:
-        loss = -_weighted(logsigmoid(input), pos_weight * target) - _weighted(logsigmoid(-input), 1 - target)
-    return _reduced(loss if weight is None else _weighted(loss, weight), reduction)
+        loss = -weighted(logsigmoid(input), pos_weight * target) - weighted(logsigmoid(-input), 1 - target)
+    return reduced(loss if weight is None else weighted(loss, weight), reduction, size_average, reduce)
 
 
 @in_float32
-def kl_div(input, target, reduction="mean", log_target=False):
+def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     """target * (log(target) - input) of log-probabilities; "batchmean" divides the sum by the first size."""
     if log_target:
         empty = (unbox(target) == -math.inf) & ~np.isnan(unbox(input))
-        loss = _weighted(where(empty, 0.0, target - input), exp(target))
+        loss = weighted(where(empty, 0.0, target - input), exp(target))
     else:
-        logs = log(where(target > 0, target, 1.0))
-        loss = where(target > 0, target * logs, 0.0) - _weighted(input, target)
-    return sum(loss) / input.shape[0] if reduction == "batchmean" else _reduced(loss, reduction)
+        logs = log(where(target == 0, 1.0, target))  # NaN of what is no probability
+        loss = where(target == 0, 0.0, target * logs) - weighted(input, target)
+    if reduction == "batchmean" and size_average is reduce is None:
+        return sum(loss) / input.shape[0] if input.ndim else sum(loss)
+    return reduced(loss, reduction, size_average, reduce)
 
 
 # ---------------------------------------------------------------- distances
 @in_float32
-def mse_loss(input, target, reduction="mean"):
-    """(input - target)**2"""
-    _same_shape("mse_loss", input, target)
-    return _reduced((input - target) ** 2, reduction)
+def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
+    """(input - target)**2, each times its weight; the mean is then over the weights."""
+    same_shape("mse_loss", input, target)
+    return reduced((input - target) ** 2, reduction, size_average, reduce, weight)
 
 
 @in_float32
-def l1_loss(input, target, reduction="mean"):
-    """|input - target|"""
-    _same_shape("l1_loss", input, target)
-    return _reduced(abs(input - target), reduction)
+def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
+    """|input - target|, each times its weight; the mean is then over the weights."""
+    same_shape("l1_loss", input, target)
+    return reduced(abs(input - target), reduction, size_average, reduce, weight)
 
 
 @in_float32
-def huber_loss(input, target, reduction="mean", delta=1.0):
+def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """Half the square of errors below delta, delta * (|error| - delta / 2) of larger ones."""
-    _same_shape("huber_loss", input, target)
+    same_shape("huber_loss", input, target)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta is above 0, not {delta}")
     error = input - target
     near = hardtanh(error, -delta, delta)
-    return _reduced(near * (error - 0.5 * near), reduction)
+    return reduced(near * (error - 0.5 * near), reduction, weight=weight)
 
 
 @in_float32
-def smooth_l1_loss(input, target, reduction="mean", beta=1.0):
+def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """`huber_loss` divided by beta; `l1_loss` for beta = 0."""
     if beta == 0:
-        return l1_loss(input, target, reduction)
-    return huber_loss(input, target, reduction, beta) / beta
-
-
-@in_float32
-def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, reduction="mean"):
-    """max(0, margin + |anchor - positive| - |anchor - negative|) of rows (Schroff et al., 2015)."""
-    if not margin > 0:
-        raise ValueError(f"triplet_margin_loss: the margin is above 0, not {margin}")
-    near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
-    if swap:
-        other = pairwise_distance(positive, negative, p, eps)
-        far = where(other < far, other, far)
-    return _reduced(clamp(margin + near - far, min=0), reduction)
+        return l1_loss(input, target, size_average, reduce, reduction)
+    return huber_loss(input, target, reduction_of(reduction, size_average, reduce), beta) / beta

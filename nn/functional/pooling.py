@@ -7,10 +7,27 @@ import numpy as np
 
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
-from tinygrad_lite.engine.values import unbox
-from tinygrad_lite.ops import div, matmul, max, permute, reshape, squeeze, sum, take_along_dim, unsqueeze
+from tinygrad_lite.engine.values import as_array, unbox
+from tinygrad_lite.ops import (
+    div,
+    getitem,
+    matmul,
+    max,
+    permute,
+    reshape,
+    scatter,
+    squeeze,
+    sum,
+    take_along_dim,
+    unsqueeze,
+    where,
+)
 
 from .convolution import batched, check_positive, columns, one, out_size, padded, pair, windows_of
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",
+    "avg_pool2d", "lp_pool1d", "lp_pool2d", "max_pool1d", "max_pool2d", "max_unpool1d", "max_unpool2d"]
 
 
 def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
@@ -121,3 +138,87 @@ def adaptive_avg_pool2d(x, output_size):
         raise ValueError(f"adaptive_avg_pool2d: needs an input of 3 or 4 dimensions, not of shape {x.shape}")
     oh, ow = (n if o is None else o for n, o in zip(x.shape[-2:], pair(output_size)))
     return matmul(matmul(averages(x.shape[-2], oh, x.dtype), x), averages(x.shape[-1], ow, x.dtype).T)
+
+
+def adaptive_avg_pool1d(x, output_size):
+    """`adaptive_avg_pool2d` along one dimension of x (…, L)."""
+    if x.ndim not in (2, 3):
+        raise ValueError(f"adaptive_avg_pool1d: needs an input of 2 or 3 dimensions, not of shape {x.shape}")
+    return squeeze(adaptive_avg_pool2d(unsqueeze(x, -2), (1, one(output_size))), -2)
+
+
+def _stretches(n, out):
+    """Which of n elements each of `out` stretches has, (out, the longest): of a shorter one the last is repeated."""
+    i = np.arange(out)
+    starts, ends = i * n // out, -(-(i + 1) * n // out)
+    return np.minimum(starts[:, None] + np.arange((ends - starts).max(initial=0)), ends[:, None] - 1)
+
+
+def adaptive_max_pool2d(x, output_size, return_indices=False):
+    """The largest elements of as many windows as output_size asks for: x (…, H, W) -> (…, OH, OW); None keeps a size.
+
+    return_indices: the pair of them and where each is in its flat image.
+    """
+    if x.ndim not in (3, 4) or 0 in x.shape[-3:]:
+        raise RuntimeError(f"adaptive_max_pool2d: needs images (…, C, H, W) that have elements, not shape {x.shape}")
+    oh, ow = (n if o is None else o for n, o in zip(x.shape[-2:], pair(output_size)))
+    rows, columns = _stretches(x.shape[-2], oh), _stretches(x.shape[-1], ow)
+    windows = getitem(x, (..., rows[:, None, :, None], columns[None, :, None, :]))  # (…, OH, OW, KH, KW)
+    width = columns.shape[1]
+    largest, at = max(reshape(windows, *windows.shape[:-2], rows.shape[1] * width), -1)
+    if not return_indices:
+        return largest
+    return largest, (at // width + rows[:, :1]) * x.shape[-1] + at % width + columns[:, 0]  # the first of equals
+
+
+def adaptive_max_pool1d(x, output_size, return_indices=False):
+    """`adaptive_max_pool2d` along one dimension of x (…, L)."""
+    if x.ndim not in (2, 3):
+        raise RuntimeError(f"adaptive_max_pool1d: needs an input of 2 or 3 dimensions, not of shape {x.shape}")
+    largest, at = adaptive_max_pool2d(unsqueeze(x, -2), (1, one(output_size)), True)
+    return (squeeze(largest, -2), squeeze(at, -2)) if return_indices else squeeze(largest, -2)
+
+
+def _norm_pool(pool, x, norm_type, size, *settings):
+    total = pool(x**norm_type, *settings) * size
+    zero = total == 0  # where the root has no slope
+    return where(zero, total, where(zero, 1.0, total) ** (1 / norm_type))
+
+
+@in_float32
+def lp_pool2d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """The norm of each window, (the sum of x ** norm_type) ** (1 / norm_type)."""
+    return _norm_pool(avg_pool2d, x, norm_type, math.prod(pair(kernel_size)), kernel_size, stride, 0, ceil_mode)
+
+
+@in_float32
+def lp_pool1d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """`lp_pool2d` along one dimension of x (N, C, L)."""
+    return _norm_pool(avg_pool1d, x, norm_type, one(kernel_size), kernel_size, stride, 0, ceil_mode)
+
+
+@batched(4)
+def max_unpool2d(x, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """The inverse of `max_pool2d` with return_indices: its elements where they were, 0 elsewhere.
+
+    output_size: that of the images, where several give the same when pooled.
+    """
+    kernel, padding = pair(kernel_size), pair(padding)
+    stride = kernel if stride in (None, ()) else pair(stride)
+    sizes = [(n - 1) * s - 2 * p + k for n, s, p, k in zip(x.shape[2:], stride, padding, kernel)]
+    h, w = asked = sizes if output_size is None else list(output_size)[-2:]
+    if any(not n - s < a < n + s for a, n, s in zip(asked, sizes, stride)):
+        raise ValueError(f"max_unpool2d: an output_size of {tuple(asked)} is not within {tuple(stride)} of "
+                         f"{tuple(sizes)}")
+    at = as_array(indices).reshape(*x.shape[:2], -1)
+    if at.size and not 0 <= at.min() <= at.max() < h * w:
+        raise RuntimeError(f"max_unpool2d: an index is outside the image of {h} x {w}")
+    return reshape(scatter(np.zeros((*x.shape[:2], h * w), x.dtype), -1, at, reshape(x, at.shape)), *x.shape[:2], h, w)
+
+
+@batched(3)
+def max_unpool1d(x, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """`max_unpool2d` along one dimension of x (N, C, L)."""
+    size = None if output_size is None else (1, output_size[-1])
+    return _flat_pool(lambda flat, *settings: max_unpool2d(flat, indices, *settings, size), x, kernel_size, stride,
+                      padding)

@@ -1,6 +1,7 @@
 """PyTorch's own database of operators: its samples and errors, in this library's words."""
 
 import functools
+import inspect
 import random
 from pathlib import Path
 
@@ -19,7 +20,9 @@ DTYPES = {dtype: np.dtype(str(dtype).removeprefix("torch.")) for dtype in (
 ORDER = {  # whose samples give the arguments in another order than PyTorch's function takes them
     "einsum": lambda tensors, equation: tl.einsum(equation, *tensors),
     "where": lambda x, condition, other: tl.where(condition, x, other),
-    "nn.functional.embedding": lambda weight, index, **settings: tl.nn.functional.embedding(index, weight, **settings)}
+    "nn.functional.embedding": lambda weight, index, **settings: tl.nn.functional.embedding(index, weight, **settings),
+    "nn.functional.embedding_bag": lambda weight, index, **settings: tl.nn.functional.embedding_bag(
+        index, weight, **settings)}
 
 
 def named(name):
@@ -49,8 +52,20 @@ def ours(x):
         return DTYPES[x]
     if isinstance(x, torch.device):
         return str(x)
+    if isinstance(x, torch.nn.utils.rnn.PackedSequence):
+        return tl.nn.utils.rnn.PackedSequence(*map(ours, x))
     if isinstance(x, (list, tuple)):
         return (list if isinstance(x, list) else tuple)(map(ours, x))
+    if isinstance(x, torch.nn.TransformerEncoderLayer):  # the one layer that is an argument of another
+        layer = tl.nn.TransformerEncoderLayer(
+            x.linear1.in_features, x.self_attn.num_heads, x.linear1.out_features, x.dropout.p, ours(x.activation),
+            batch_first=x.self_attn.batch_first, norm_first=x.norm_first, bias=x.linear1.bias is not None)
+        layer.load_state_dict({k: v.numpy() for k, v in x.state_dict().items()})
+        return layer
+    if isinstance(x, torch.nn.Module):
+        return getattr(tl.nn, type(x).__name__)()
+    if inspect.isroutine(x):
+        return getattr(tl.nn.functional, x.__name__)
     return {k: ours(v) for k, v in x.items()} if isinstance(x, dict) else x
 
 

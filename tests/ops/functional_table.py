@@ -205,6 +205,82 @@ def attention(q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, scale=Non
     return soft(s) @ v
 
 
+def bag(k, w, offsets=None, mode="mean", per_sample_weights=None):
+    starts = [*range(0, k.size + 1, k.shape[-1])] if offsets is None else [*offsets, len(k)]
+    rows = w[k.ravel()] * (1 if per_sample_weights is None else per_sample_weights.reshape(-1, 1))
+    reduce = {"sum": np.sum, "mean": np.mean, "max": np.max}[mode]
+    return np.stack([reduce(rows[a:b], 0) if b > a else np.zeros(w.shape[1]) for a, b in zip(starts, starts[1:])])
+
+
+def multi_margin(x, t, p=1, margin=1.0, weight=None):
+    loss = [sum(max(0, margin - row[k] + row[j]) ** p for j in range(len(row)) if j != k) * (1 if weight is None else weight[k])
+            for row, k in zip(x, t)]
+    return np.mean(loss) / x.shape[1]
+
+
+def multilabel_margin(x, t):
+    loss = 0.0
+    for row, targets in zip(x, t):
+        inside = [k for j, k in enumerate(targets) if (targets[: j + 1] >= 0).all()]
+        loss += sum(max(0, 1 - row[k] + row[j]) for k in inside for j in range(len(row)) if j not in inside)
+    return loss / x.size
+
+
+def cosine(x, y):
+    return (x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
+
+
+def gaussian(x, t, var, full=False, eps=1e-6, reduction="mean"):
+    var = var[..., None] if var.ndim < x.ndim else var
+    return reduced((np.log(var) + (x - t) ** 2 / var) / 2 + full * math.log(2 * math.pi) / 2, reduction)
+
+
+def poisson(x, t, log_input=True, full=False, reduction="mean"):
+    stirling = np.where(t > 1, t * np.log(np.where(t > 1, t, 1)) - t + np.log(2 * math.pi * np.where(t > 1, t, 1)) / 2, 0)
+    return reduced((np.exp(x) - t * x if log_input else x - t * np.log(x + 1e-8)) + full * stirling, reduction)
+
+
+def response(x, size, alpha=1e-4, beta=0.75, k=1.0):
+    means = [sum(x[:, j] ** 2 for j in range(c - size // 2, c + (size + 1) // 2) if 0 <= j < x.shape[1]) / size
+             for c in range(x.shape[1])]
+    return x / (k + alpha * np.stack(means, 1)) ** beta
+
+
+def windows_of(x, size):
+    return [[(..., slice(y * h // a, -(-(y + 1) * h // a)), slice(z * w // b, -(-(z + 1) * w // b))) for z in range(b)]
+            for (h, w), (a, b) in [(x.shape[-2:], size)] for y in range(a)]
+
+
+def adaptive_max(x, size):
+    return np.stack([np.stack([x[at].max((-1, -2)) for at in row], -1) for row in windows_of(x, pair(size))], -2)
+
+
+def lp(x, norm, kernel, stride=None):
+    return (avg2d(x**norm, kernel, stride) * math.prod(pair(kernel))) ** (1 / norm)
+
+
+def unpool(x, at, kernel, output_size=None):
+    h, w = output_size or (x.shape[2] * kernel, x.shape[3] * kernel)
+    out = np.zeros((*x.shape[:2], h * w))
+    np.put_along_axis(out, at.reshape(*x.shape[:2], -1), x.reshape(*x.shape[:2], -1), -1)
+    return out.reshape(*x.shape[:2], h, w)
+
+
+def pixels(x, r):
+    out = np.zeros((*x.shape[:-3], x.shape[-3] // (r * r), x.shape[-2] * r, x.shape[-1] * r))
+    for c, y, z in np.ndindex(out.shape[-3], r, r):
+        out[..., c, y::r, z::r] = x[..., c * r * r + y * r + z, :, :]
+    return out
+
+
+def unpixels(x, r):
+    return np.stack([x[..., c, y::r, z::r] for c in range(x.shape[-3]) for y in range(r) for z in range(r)], -3)
+
+
+def far(x, y):
+    return ((x - y) ** 2).sum(-1)
+
+
 def recurrent(cell):
     """Sequence by sequence, step by step."""
     def gru(x, h, c, w, v, b, d):
@@ -249,6 +325,7 @@ def recurrent_row(cell, rows, states):
 
 
 T = i(0, 4, 3)
+SIGNS = np.array([1, -1, 1, -1])
 IGNORED = np.array([1, -100, 3])
 ODD = np.array([[True, False, True, True], [False, True, False, True]])
 
@@ -263,7 +340,16 @@ FUNCTIONAL: dict[str, Row] = {
         ("silu", lambda x: x / (1 + np.exp(-x)), []), ("mish", lambda x: x * np.tanh(np.log1p(np.exp(x))), []),
         ("softplus", lambda x, beta=1.0: np.log1p(np.exp(beta * x)) / beta, [S(n(3), beta=2.0)]),
         ("softsign", lambda x: x / (1 + abs(x)), []), ("hardtanh", lambda x: np.clip(x, -1, 1), []),
-        ("logsigmoid", lambda x: -np.log1p(np.exp(-x)), []))},
+        ("logsigmoid", lambda x: -np.log1p(np.exp(-x)), []),
+        ("celu", lambda x, a=1.0: np.where(x > 0, x, a * np.expm1(x / a)), [S(n(3), 2.0)]),
+        ("hardshrink", lambda x, l=0.5: np.where(abs(x) > l, x, 0), [S(n(3), 0.1)]),
+        ("softshrink", lambda x, l=0.5: np.sign(x) * np.maximum(abs(x) - l, 0), [S(n(3), 0.1)]),
+        ("tanhshrink", lambda x: x - np.tanh(x), []), ("relu6", lambda x: np.clip(x, 0, 6), []),
+        ("hardsigmoid", lambda x: np.clip(x + 3, 0, 6) / 6, []), ("hardswish", lambda x: x * np.clip(x + 3, 0, 6) / 6, []),
+        ("rrelu", lambda x, a=1 / 8, b=1 / 3: np.where(x > 0, x, (a + b) / 2 * x), [S(n(3), 0.1, 0.2)]))},
+    "threshold": Row(lambda x, t, v: np.where(x > t, x, v), [S(n(3, 4), 0.1, 20.0)]),
+    "prelu": Row(lambda x, w: np.where(x > 0, x, w.reshape(-1, *(1,) * max(x.ndim - 2, 0)) * x), [S(n(4), n(1)), S(n(2, 3), n(3)), S(n(2, 3, 2), n(3))]),
+    "softmin": Row(lambda x, dim=1: soft(-x, dim), [S(n(2, 3)), S(n(2, 3), 0)]),
     "glu": Row(lambda x, dim=-1: np.split(x, 2, dim)[0] / (1 + np.exp(-np.split(x, 2, dim)[1])), [S(n(2, 4)), S(n(4, 3), 0)]),
     "normalize": Row(lambda x, p=2.0, dim=1: x / (np.abs(x) ** p).sum(dim, keepdims=True) ** (1 / p), [S(n(2, 3)), S(n(3, 2), 1.0, 0)]),
     "cosine_similarity": Row(lambda x, y, dim=1: (x * y).sum(dim) / np.sqrt((x * x).sum(dim) * (y * y).sum(dim)),
@@ -286,7 +372,27 @@ FUNCTIONAL: dict[str, Row] = {
     "smooth_l1_loss": Row(lambda x, y, beta=1.0: huber(x, y, "mean", beta) / beta, [S(n(9), n(9)), S(n(9), n(9), beta=0.3)]),
     "kl_div": Row(kl, [S(n(2, 3), soft(n(2, 3)), reduction="batchmean"), S(n(2, 3), soft(n(2, 3))), S(n(2, 3), n(2, 3), log_target=True, reduction="sum")]),
     "triplet_margin_loss": Row(triplet, [S(n(4, 3), n(4, 3), n(4, 3)), S(n(4, 3), n(4, 3), n(4, 3), swap=True, p=1.0, reduction="none")]),
+    "triplet_margin_with_distance_loss": Row(lambda a, b, c, distance_function, swap=False: np.maximum(
+        1 + far(a, b) - (np.minimum(far(a, c), far(b, c)) if swap else far(a, c)), 0).mean(), [
+        S(n(4, 3), n(4, 3), n(4, 3), distance_function=far), S(n(4, 3), n(4, 3), n(4, 3), distance_function=far, swap=True)]),
+    "soft_margin_loss": Row(lambda x, t: np.log1p(np.exp(-t * x)).mean(), [S(n(4), SIGNS)]),
+    "hinge_embedding_loss": Row(lambda x, t, margin=1.0: np.where(t == 1, x, np.maximum(margin - x, 0)).mean(), [S(p(4), SIGNS), S(p(4), SIGNS, 0.8)]),
+    "margin_ranking_loss": Row(lambda x, y, t, margin=0.0: np.maximum(margin - t * (x - y), 0).mean(), [S(n(4), n(4), SIGNS), S(n(4), n(4), SIGNS, 0.5)]),
+    "cosine_embedding_loss": Row(lambda x, y, t, margin=0.0: np.where(t == 1, 1 - cosine(x, y), np.maximum(cosine(x, y) - margin, 0)).mean(),
+                                 [S(p(4, 3), p(4, 3), SIGNS), S(n(4, 3), n(4, 3), SIGNS, 0.1)]),
+    "multi_margin_loss": Row(multi_margin, [S(n(3, 4), T), S(n(3, 4), T, 2, 0.5, fixed(p(4)))]),
+    "multilabel_margin_loss": Row(multilabel_margin, [S(n(2, 4), np.array([[2, 0, -1, 1], [3, -1, -1, -1]]))]),
+    "multilabel_soft_margin_loss": Row(lambda x, t, w=1.0: bce_logits(x, t, w), [S(n(2, 3), i(0, 2, 2, 3)), S(n(2, 3), i(0, 2, 2, 3), fixed(p(3)))]),
+    "gaussian_nll_loss": Row(gaussian, [S(n(2, 3), n(2, 3), p(2, 3)), S(n(2, 3), n(2, 3), p(2), full=True, reduction="sum")]),
+    "poisson_nll_loss": Row(poisson, [S(n(2, 3), p(2, 3) * 2), S(p(2, 3), p(2, 3) * 2, False, True), S(n(2, 3), p(2, 3), reduction="none")]),
     # ---- layers
+    "bilinear": Row(lambda x, y, w, b=0: np.einsum("...i,kij,...j->...k", x, w, y) + b, [S(n(2, 3), n(2, 2), n(4, 3, 2), n(4)), S(n(3), n(2), n(4, 3, 2))]),
+    "embedding_bag": Row(bag, [S(i(0, 4, 2, 3), n(4, 2)), S(i(0, 4, 5), n(4, 2), np.array([0, 2, 2, 4]), mode="max"),
+                               S(i(0, 4, 2, 3), n(4, 2), mode="sum", per_sample_weights=n(2, 3))]),
+    **{name: Row(lambda x, p, training: x, [S(n(2, 3, 2), 0.5, False)]) for name in ("dropout1d", "dropout2d", "alpha_dropout", "feature_alpha_dropout")},
+    "instance_norm": Row(lambda x, m, v, w=None, b=None: standard(x, tuple(range(2, x.ndim)), channels(w, x), channels(b, x)),
+                         [S(n(2, 3, 4), None, None, n(3), n(3)), S(n(2, 3, 2, 2), None, None)]),
+    "local_response_norm": Row(response, [S(n(2, 4, 3), 2), S(n(1, 5, 2, 2), 3, alpha=0.5, beta=0.5, k=2.0)]),
     "linear": Row(lambda x, w, b=0: x @ w.T + b, [S(n(2, 3), n(4, 3), n(4)), S(n(2, 2, 3), n(4, 3)), S(n(3), n(2, 3), n(2))]),
     "embedding": Row(lambda k, w, padding_idx=None: w[k], [S(i(0, 4, 2, 3), n(4, 2))]),
     "dropout": Row(lambda x, p, training: x, [S(n(3), 0.5, False), S(n(3), 0.0, True)]),
@@ -313,6 +419,18 @@ FUNCTIONAL: dict[str, Row] = {
     "max_pool1d": Row(flat(pool2d), [S(n(2, 2, 6), 2), S(n(1, 2, 5), 3, 1, 1)]),
     "avg_pool1d": Row(flat(avg2d), [S(n(2, 2, 6), 2), S(n(1, 2, 5), 3, 1, 1)]),
     "adaptive_avg_pool2d": Row(adaptive, [S(n(2, 2, 5, 6), (2, 3)), S(n(1, 1, 3, 3), 1), S(n(1, 5, 4), (3, 4))]),
+    "conv_transpose1d": Row(lambda x, w, b=None, stride=1, padding=0: conv_transpose2d(x[:, :, None], w[:, :, None], b, (1, stride), (0, padding))[:, :, 0],
+                            [S(n(2, 3, 3), n(3, 2, 2), n(2)), S(n(1, 2, 4), n(2, 1, 3), stride=2, padding=1)]),
+    "adaptive_avg_pool1d": Row(lambda x, size: adaptive(x[:, :, None], (1, size))[:, :, 0], [S(n(2, 2, 5), 2)]),
+    "adaptive_max_pool2d": Row(adaptive_max, [S(n(2, 2, 5, 6), (2, 3)), S(n(1, 5, 4), 3)]),
+    "adaptive_max_pool1d": Row(lambda x, size: adaptive_max(x[:, :, None], (1, size))[:, :, 0], [S(n(2, 2, 5), 2)]),
+    "lp_pool2d": Row(lp, [S(p(1, 2, 4, 5), 2.0, 2), S(p(1, 2, 4, 5), 3.0, (2, 3), 1)]),
+    "lp_pool1d": Row(lambda x, norm, k: lp(x[:, :, None], norm, (1, k))[:, :, 0], [S(p(2, 2, 5), 2.0, 2)]),
+    "max_unpool2d": Row(unpool, [S(n(1, 1, 2, 2), np.array([[[[0, 3], [9, 15]]]]), 2), S(n(1, 1, 2, 2), np.array([[[[0, 3], [11, 18]]]]), 2, output_size=(4, 5))]),
+    "max_unpool1d": Row(lambda x, at, k: unpool(x[:, :, None], at, k, (1, x.shape[2] * k))[:, :, 0], [S(n(1, 1, 3), np.array([[[1, 2, 5]]]), 2)]),
+    "channel_shuffle": Row(lambda x, g: np.concatenate([x[:, k :: x.shape[1] // g] for k in range(x.shape[1] // g)], 1), [S(n(2, 6, 3), 2), S(n(1, 4, 2, 2), 2)]),
+    "pixel_shuffle": Row(pixels, [S(n(2, 8, 2, 3), 2), S(n(9, 1, 2), 3)]),
+    "pixel_unshuffle": Row(unpixels, [S(n(2, 2, 4, 6), 2)]),
     "interpolate": Row(nearest, [S(n(1, 2, 3, 2), size=(5, 4)), S(n(1, 2, 3, 4), scale_factor=2.0), S(n(2, 1, 5), size=(3,))]),
     "unfold": Row(unfold, [S(n(2, 2, 4, 3), 2), S(n(1, 1, 5, 5), 2, dilation=2, padding=1, stride=2)]),
     "fold": Row(fold, [S(n(1, 8, 6), (4, 3), 2), S(n(1, 4, 9), (5, 5), 2, dilation=2, padding=1, stride=2)]),

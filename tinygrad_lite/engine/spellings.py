@@ -14,13 +14,15 @@ SPELLINGS = {  # as people write it: as it may be called here
     "axes": ("dims",), "dim": ("dims",), "keepdims": ("keepdim",), "axis0": ("dim0",), "axis1": ("dim1",),
     "value": ("src",), "split_size": ("split_size_or_sections",)}
 SIZES = {"size", "shape", "dims", "axes", "axis", "repeats"}  # one tuple where they may be given one by one
-TAKES_DTYPE = frozenset("sum nansum mean prod cumsum cumprod softmax log_softmax norm vector_norm matrix_norm".split())
+TAKES_DTYPE = frozenset(
+    "sum nansum mean prod cumsum cumprod softmax softmin log_softmax norm vector_norm matrix_norm".split())
 
 
 def hinting(names: dict[str, Any]) -> Callable[[str], Any]:
     """What a module takes for its `__getattr__`: the error for a name that is not among its own says the nearest."""
     def missing(name: str) -> Any:
-        hint = nearest(name, names) if not name.startswith("_") else ""
+        meant = [n for n, value in names.items() if not inspect.ismodule(value)]  # Linear, and not the file linear.py
+        hint = (nearest(name, meant) or nearest(name, names)) if not name.startswith("_") else ""
         raise AttributeError(f"module '{names['__name__']}' has no attribute '{name}'{hint}", name=None, obj=None)
 
     return missing

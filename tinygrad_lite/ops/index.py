@@ -63,10 +63,19 @@ def _added(g, arrays, shape):
     return out
 
 
+def _first_of_each(rows):
+    """Where a sorted row begins."""
+    first = np.ones(len(rows), bool)
+    np.not_equal(rows[1:], rows[:-1], out=first[1:])
+    return first
+
+
 @opaque(plain=_added)
 def _added_rows(g, arrays, shape):
-    """Zeros with g added at whole numbers, sums for repeats: sorted by row, then added run by run; 5 times as fast as
-    np.add.at."""
+    """Zeros with g added at whole numbers: sorted by row, then added run by run, 5 times as fast as np.add.at.
+
+    Where few rows are named twice, the first of each is written and only what repeats it is added.
+    """
     out = np.zeros(shape, g.dtype)
     arrays = np.broadcast_arrays(*arrays) if len(arrays) > 1 else arrays
     lead, width = out.shape[: len(arrays)], math.prod(out.shape[len(arrays) :])
@@ -74,12 +83,14 @@ def _added_rows(g, arrays, shape):
     values = np.broadcast_to(g, arrays[0].shape + out.shape[len(arrays) :]).reshape(rows.size, width)
     flat = out.reshape(math.prod(lead), width)
     order = np.argsort(rows.astype(np.uint16) if len(flat) <= 1 << 16 else rows, kind="stable")  # 16 bits: radix sort
-    rows, values = rows[order], values.take(order, 0)
-    starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    if len(starts) == len(rows):
-        flat[rows] = values
-    elif len(starts):
-        flat[rows[starts]] = np.add.reduceat(values, starts, axis=0)
+    rows = rows[order]
+    first = _first_of_each(rows)
+    if 2 * np.count_nonzero(first) > len(rows):
+        flat[rows[first]] = values.take(order[first], 0)
+        rows, order = rows[~first], order[~first]
+        first = _first_of_each(rows)
+    if len(rows):
+        flat[rows[first]] += np.add.reduceat(values.take(order, 0), np.flatnonzero(first), axis=0)
     return out
 
 

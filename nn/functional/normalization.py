@@ -1,0 +1,171 @@
+"""Normalization: mean 0 and variance 1 over some of the dimensions."""
+
+import math
+
+import numpy as np
+
+from tinygrad_lite.engine.changes import stamp
+from tinygrad_lite.engine.dtypes import result_type
+from tinygrad_lite.engine.halves import in_float32
+from tinygrad_lite.engine.mode import mode, quiet
+from tinygrad_lite.engine.tape import by_hand
+from tinygrad_lite.engine.values import Value, unbox
+from tinygrad_lite.ops import abs, amax, clone, mean, pad, reshape, sqrt, sum, var
+
+from .pooling import avg_pool2d
+
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
+
+
+def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd):
+    dxhat = g if weight is None else g * weight
+    along = mean(dxhat * xhat, dims, True)
+    return rstd * (dxhat - xhat * along - (mean(dxhat, dims, True) if centre else 0.0))
+
+
+def _channels_rule(g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd):
+    """Of a weight and a bias that are the same all along dims: their gradients are what that of x is made of."""
+    dbias, dweight = sum(g, dims, True), sum(g * xhat, dims, True)
+    n, scale = math.prod(x.shape[d] for d in dims), rstd if weight is None else rstd * weight
+    return (lambda: scale * (g - dbias / n - xhat * (dweight / n)), None if weight is None else dweight,
+            None if bias is None else dbias, None, None, None, None)
+
+
+def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True, moments=None):
+    """(x - mean) / sqrt(variance + eps) over dims, times weight, plus bias; without `centre` no mean is taken off.
+
+    moments: the mean and the variance of an array, where they are known.
+    """
+    known = moments if moments is not None and not isinstance(x, Value) else None
+    xc = x
+    if centre:
+        xc = x - (known[0] if known else mean(x, dims, True))
+    rstd = 1 / sqrt((known[1] if known else mean(xc * xc, dims, True)) + eps)
+    xhat = xc * rstd
+    if 0 not in x.shape and not mode.as_text and not np.minimum.reduce(unbox(rstd), None) > 0:
+        xhat, rstd = _normalized_in_range(xc, dims, eps)
+    out = clone(xhat) if weight is None else xhat * weight  # what is kept must outlast a change of the result
+    return out if bias is None else out + bias, xhat, rstd
+
+
+def _normalized_in_range(xc, dims, eps):
+    """xhat and rstd where squares leave the range: of what is divided by the largest."""
+    scale = np.maximum(unbox(amax(abs(xc), dims, True)), 1)
+    small = xc / scale
+    rstd = 1 / sqrt(mean(small * small, dims, True) + eps / scale / scale)
+    return small * rstd, rstd / scale
+
+
+_layer_norm, _rms_norm, _group_norm = (
+    by_hand(_normalized_rule,
+            lambda g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd: g * xhat,
+            lambda g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd: g, name=name)(_normalized)
+    for name in ("layer_norm", "rms_norm", "group_norm"))
+_batch_norm, _instance_norm = (by_hand(joint=_channels_rule, name=name)(_normalized)
+                               for name in ("batch_norm", "instance_norm"))
+
+
+def _last_dims(name, x, normalized_shape):
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or x.shape[-len(shape):] != shape:
+        raise RuntimeError(f"{name}: an input of shape {x.shape} does not end in the normalized_shape {shape}")
+    return tuple(range(-len(shape), 0))
+
+
+def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
+    """Mean 0 and variance 1 over the last dimensions, then weight and bias (Ba et al., 2016)."""
+    return _layer_norm(x, weight, bias, _last_dims("layer_norm", x, normalized_shape), eps, True)
+
+
+@in_float32
+def rms_norm(x, normalized_shape, weight=None, eps=None):
+    """Root mean square 1 over the last dimensions, then weight (Zhang and Sennrich, 2019)."""
+    dims = _last_dims("rms_norm", x, normalized_shape)
+    return _rms_norm(x, weight, None, dims, float(np.finfo(result_type(x, 1.0)).eps) if eps is None else eps, False)
+
+
+def _channels(v, ndim, at=1):
+    """(C,) -> (C, 1, …), to broadcast against (N, C, …)."""
+    return None if v is None else reshape(v, -1, *(1,) * (ndim - at - 1))
+
+
+def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
+    """Mean 0 and variance 1 over each group of channels of x (N, C, …) (Wu and He, 2018)."""
+    channels = x.shape[1]
+    if channels % num_groups:
+        raise RuntimeError(f"group_norm: {channels} channels do not fall into {num_groups} groups")
+    grouped = reshape(x, x.shape[0], num_groups, channels // num_groups, *x.shape[2:])
+    weight, bias = (None if v is None else reshape(v, num_groups, channels // num_groups, *(1,) * (x.ndim - 2))
+                    for v in (weight, bias))
+    return reshape(_group_norm(grouped, weight, bias, tuple(range(2, grouped.ndim)), eps, True), x.shape)
+
+
+def _moments(x, dims):
+    """The mean and the variance of an array."""
+    middle = mean(x, dims, True)
+    centred = x - middle
+    return middle, mean(centred * centred, dims, True)
+
+
+def _move(running, now, momentum):
+    """Bring a running statistic nearer to that of now, in place."""
+    running.array[...] += momentum * (now - running.array)
+    stamp(running.array)
+
+
+@quiet
+def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """Mean 0 and variance 1 of each channel of x (N, C, …) over the batch (Ioffe and Szegedy, 2015).
+
+    In training the batch's statistics are used, and moved into the running ones by `momentum` (in place);
+    otherwise the running ones.
+    """
+    if not eps > 0:
+        raise ValueError(f"batch_norm: eps is above 0, not {eps}")
+    dims = tuple(d for d in range(x.ndim) if d != 1)
+    weight, bias = _channels(weight, x.ndim), _channels(bias, x.ndim)
+    if not training and running_mean is not None:
+        scale = 1 / np.sqrt(unbox(running_var) + result_type(x, running_var).type(eps))
+        hat = (x - _channels(unbox(running_mean), x.ndim)) * _channels(scale, x.ndim)
+        out = hat if weight is None else hat * weight
+        return out if bias is None else out + bias
+    count, moments = math.prod(x.shape[d] for d in dims), None
+    if training and count == 1:
+        raise ValueError(f"batch_norm: training needs more than one value a channel, not shape {x.shape}")
+    if training and running_mean is not None and count:
+        moments = _moments(unbox(x), dims)
+        _move(running_mean, reshape(moments[0], -1), momentum)
+        _move(running_var, reshape(moments[1], -1) * (count / (count - 1)), momentum)
+    return _batch_norm(x, weight, bias, dims, eps, True, moments)
+
+
+@quiet
+def instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1,
+                  eps=1e-5):
+    """Mean 0 and variance 1 of each channel of each element of x (N, C, …) (Ulyanov et al., 2016).
+
+    With use_input_stats the input's own statistics are used, and their means over the batch moved into the running ones
+    by `momentum` (in place); otherwise the running ones.
+    """
+    if not use_input_stats:
+        return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    dims = tuple(range(2, x.ndim))
+    if math.prod(x.shape[2:]) <= 1:
+        raise ValueError(f"instance_norm: needs more than one value a channel, not shape {x.shape}")
+    if running_mean is not None:
+        _move(running_mean, mean(unbox(x), (0, *dims)), momentum)
+        _move(running_var, mean(var(unbox(x), dims), 0), momentum)
+    return _instance_norm(x, _channels(weight, x.ndim), _channels(bias, x.ndim), dims, eps, True)
+
+
+@in_float32
+def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
+    """x / (k + alpha * the mean of squares over `size` neighbouring channels) ** beta, of x (N, C, …)."""
+    if x.ndim < 3:
+        raise ValueError(f"local_response_norm: needs an input of at least 3 dimensions, not of shape {x.shape}")
+    if 0 in x.shape:
+        return x
+    squares = reshape(x * x, x.shape[0], 1, x.shape[1], -1)  # (N, 1, C, the rest)
+    squares = pad(squares, (0, 0, size // 2, (size - 1) // 2))
+    means = reshape(avg_pool2d(squares, (size, 1), 1), x.shape)
+    return x / (k + alpha * means) ** beta
