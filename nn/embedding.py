@@ -44,7 +44,7 @@ class _Table(Module):
             init.zeros_(self.weight.detach()[self.padding_idx])
 
     @classmethod
-    def _of(cls, embeddings: Any, freeze: bool, **settings: Any) -> Any:
+    def _of(cls: Any, embeddings: Any, freeze: bool, **settings: Any) -> Any:
         if embeddings.ndim != 2:
             raise ValueError(f"from_pretrained: the table has 2 dimensions, not shape {embeddings.shape}")
         return cls(*embeddings.shape, _weight=embeddings, **settings).requires_grad_(not freeze)

@@ -27,7 +27,7 @@ class Layer(Module):
     _inputs = 1
     _signature: inspect.Signature
     _passed: tuple[str, ...]
-    _shown: str | None = None
+    _shown: Any = None  # a format of its settings
 
     def __init_subclass__(cls, function: Callable | None = None, inputs: int | None = None, settings: str | None = None,
                           shown: str | None = None, **more: Any) -> None:

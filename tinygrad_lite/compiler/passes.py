@@ -233,7 +233,7 @@ def own_memory(program: Program) -> Program:
         of = root(v)
         if v.shape is None:
             return v
-        shares = groups.count(group) > 1
+        shares = group is not None and groups.count(group) > 1
         if shares and (bases.setdefault(group, of) is not of or of.shape == ()):
             raise TypeError(SHARED)  # filled with a number, say; and numpy's 0-d results are no arrays to be shown
         free = of.op not in ("input", "constant") and (of not in taken or group is not None and taken[of] == group)

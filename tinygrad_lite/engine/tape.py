@@ -212,7 +212,7 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             result.view_of = args[0], op, args[1:], result.node.place if tracked else next_place()
         return result
 
-    op = general if spelt_out is None else spelt_out(general)
+    op: Any = general if spelt_out is None else spelt_out(general)
     return op
 
 
