@@ -20,6 +20,7 @@ class _Conv(Module):
     _dims: int
     _transposed = False
     bias: Parameter | None
+    padding: Any
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
                  dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
