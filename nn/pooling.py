@@ -10,16 +10,17 @@ __all__ = [
     "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "MaxUnpool1d", "MaxUnpool2d", "Upsample",
     "UpsamplingNearest2d", "UpsamplingBilinear2d"]
 
+WINDOWS = "kernel_size={kernel_size}, stride={stride}, padding={padding}"
 MAX = "kernel_size stride padding dilation return_indices ceil_mode"
 
 
-class _Pool(Layer, shown="kernel_size={kernel_size}, stride={stride}, padding={padding}"):
+class _Pool(Layer, shown=WINDOWS):
     def settle(self) -> None:
         if self.stride in (None, ()):
             self.stride = self.kernel_size
 
 
-class _MaxPool(_Pool, shown=_Pool._shown + ", dilation={dilation}, ceil_mode={ceil_mode}"): ...
+class _MaxPool(_Pool, shown=WINDOWS + ", dilation={dilation}, ceil_mode={ceil_mode}"): ...
 class _Adaptive(Layer, shown="output_size={output_size}"): ...
 
 

@@ -153,6 +153,7 @@ def logsigmoid(x):
 
 # ---------------------------------------------------------------- piecewise
 relu = or_in_place(ops.relu)
+relu.__module__ = __name__
 
 
 @or_in_place

@@ -100,3 +100,4 @@ def spell(names: dict[str, Any]) -> None:
     for name, value in names.items():
         if inspect.isfunction(value) and value.__module__.startswith(own) and not hasattr(value, "rules"):
             names[name] = spelt(value)
+            names[name].__module__ = names["__name__"]  # where pickle finds it
