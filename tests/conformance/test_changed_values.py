@@ -18,6 +18,7 @@ MORE_REFUSED = {  # where we refuse and PyTorch does not, and why
     "kron": "PyTorch multiplies reshaped copies; we multiply the tensors",
     "svdvals": "PyTorch keeps the singular vectors, we take them anew from the matrix", "matrix_norm": "as svdvals",
     "einsum": "as matmul, which it becomes in PyTorch",
+    "nn.functional.instance_norm": "PyTorch multiplies a copy of the weight for each image; we multiply the weight",
     "nn.functional.scaled_dot_product_attention": "PyTorch's fused kernel refuses as we do, its composition has copies",
 }
 REFUSED, NOT_CHANGED = "refused", "the change itself is refused: the tensor shows one element in many places"

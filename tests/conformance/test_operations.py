@@ -10,6 +10,9 @@ import tinygrad_lite as tl
 
 torch = pytest.importorskip("torch")
 
+DIGITS = {"nn.functional.hardsigmoid": 1e-7}  # PyTorch's slope of 1 / 6 has those of float32
+
+
 def theirs(name, row):
     if callable(row.torch):
         return row.torch
@@ -48,12 +51,12 @@ def gradients(lib, out, wrt):
         return first, None  # PyTorch has no second derivative of cdist, nor of its fast attention
 
 
-def close(ours, theirs, what):
+def close(ours, theirs, what, rtol=1e-9):
     for a, b in zip(ours, theirs, strict=True):
         a, b = (0.0 if x is None else x.detach() for x in (a, b))
         a = a if isinstance(a, float) else a.numpy()
         b = b if isinstance(b, float) else b.numpy(force=True)
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10, err_msg=what)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-10, err_msg=what)
 
 
 @pytest.mark.parametrize("name, function, row, sample", [c for c in CASES if c.values[2].torch is not False])
@@ -70,7 +73,7 @@ def test_values_and_gradients_are_pytorchs(name, function, row, sample):
                               gradients(torch, [b for b in other if b.is_floating_point()], theirs_in),
                               ("gradients", "second gradients")):
             if b is not None:
-                close(a, b, what)
+                close(a, b, what, DIGITS.get(name, 1e-9))
 
 
 def test_cross_entropy_with_every_target_ignored():
