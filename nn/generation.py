@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite import random
+from tinygrad_lite.engine.refusals import whole_number
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import log_softmax, softmax
 
@@ -80,8 +81,7 @@ def temperature(T: float) -> Processor:
 
 def top_k(k: int) -> Processor:
     """All but the k largest logits to -inf; of equal ones the first stay. k above the vocabulary keeps all."""
-    if k < 1:
-        raise ValueError(f"top_k: k is at least 1, not {k}")
+    k = whole_number("top_k: k", k, 1)
 
     def process(logits: np.ndarray) -> np.ndarray:
         order = np.argsort(-logits, -1, kind="stable")[:, :k]
@@ -198,8 +198,9 @@ def generate(model: Callable[[list], Any], start: Sequence[int], max_new_tokens:
     eos_token: the token, or the tokens, after which nothing follows. Without do_sample the largest logit is taken,
     after the processors, as it is by `temperature(0)`.
     """
-    if max_new_tokens < 0:
-        raise ValueError(f"generate: max_new_tokens is at least 0, not {max_new_tokens}")
+    max_new_tokens = whole_number("generate: max_new_tokens", max_new_tokens, 0)
+    if not hasattr(start, "__iter__") or not np.ndim(unbox(start)):
+        raise TypeError(f"generate: start is a sequence of tokens, such as [0], not {start!r}")
     ends = _end_tokens("generate", eos_token)
     sequence = [_token("generate: each of start", token) for token in start]
     for _ in range(max_new_tokens):
@@ -229,8 +230,7 @@ def beam_search(model: Callable, start_token: int, beam_size: int = 5, max_len: 
     """
     wanted = 1 if n_best is None else n_best
     for name, value, least in (("beam_size", beam_size, 1), ("max_len", max_len, 0), ("n_best", wanted, 1)):
-        if value < least:
-            raise ValueError(f"beam_search: {name} is at least {least}, not {value}")
+        whole_number(f"beam_search: {name}", value, least)
     ends = _end_tokens("beam_search", eos_token)
     live: list[tuple[float, list[int]]] = [(0.0, [_token("beam_search: start_token", start_token)])]
     finished: list[tuple[float, int, list[int]]] = []  # a heap of the best `wanted`, the worst on top

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lite.ops import flatten
+from tinygrad_lite.ops import flatten, relu
 
 from . import functional as F
 from . import init
@@ -32,7 +32,7 @@ class ReLU(Module):
     """max(x, 0)"""
 
     def forward(self, x: Any) -> Any:
-        return F.relu(x)
+        return relu(x)
 
 
 class Tanh(Module):

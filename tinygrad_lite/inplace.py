@@ -1,5 +1,7 @@
 """In-place operations: a tensor takes over the value of an operation, and so does what it is a view of."""
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -113,6 +115,23 @@ def _hand_over(x: Any, node: Any) -> None:
         node.grad, before.grad = before.grad, None
         if before.hooks and before.hooks.pop(RETAIN, False):
             node.hooks = {RETAIN: True}
+
+
+def may_be_in_place(function: Callable) -> Callable:
+    """The function with PyTorch's flag after its own arguments: `inplace` gives the first one the result."""
+    count = len(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def call(*args: Any, inplace: bool = False, **settings: Any) -> Any:
+        if len(args) > count:
+            *args, inplace = args  # type: ignore[assignment]
+        if not inplace:
+            return function(*args, **settings)
+        if not args or not isinstance(args[0], Value):
+            raise TypeError(f"{function.__name__}: inplace=True changes a Tensor, given first")
+        return rebind(args[0], function, *args[1:], **settings)
+
+    return call
 
 
 def in_place(op: Callable) -> Callable:

@@ -7,6 +7,7 @@ import numpy as np
 
 from .creation import makes
 from .engine.mode import mode, no_grad
+from .engine.tape import box
 from .engine.values import as_array, unbox
 from .ops.arguments import sizes_of
 from .tensor import Tensor
@@ -58,7 +59,7 @@ def rng(own: Generator | None = None) -> np.random.Generator:
 
 
 def _real(array: Any, dtype: Any) -> Tensor:
-    return Tensor(as_array(array).astype(dtype or np.float32, copy=False))
+    return box(as_array(array).astype(dtype or np.float32, copy=False))
 
 
 @makes
@@ -86,21 +87,24 @@ def randn_like(x: Tensor, dtype: Any = None, generator: Any = None) -> Tensor:
 
 
 @makes
-def randint(low: int, high: Any = None, size: Any = None, dtype: Any = None, generator: Any = None) -> Tensor:
+def randint(low: Any = None, high: Any = None, size: Any = None, dtype: Any = None, generator: Any = None) -> Tensor:
     """Random whole numbers in [low, high): randint(low, high, size) or randint(high, size)."""
+    if low is None and high is None or high is None and size is None:
+        raise TypeError("randint: takes the number to stay below and the size: randint(high, size)")
+    low = 0 if low is None else low
     if size is None or not isinstance(high, (int, np.integer)):
         low, high, size = 0, low, high if size is None else size
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"randint: the size is a tuple, not {size!r}")
     if low >= high:
         raise RuntimeError(f"randint: from {low} up to below {high} there is no number")
-    return Tensor(as_array(rng(generator).integers(low, high, tuple(size))).astype(dtype or np.int64, copy=False))
+    return box(as_array(rng(generator).integers(low, high, tuple(size))).astype(dtype or np.int64, copy=False))
 
 
 @makes
 def randperm(n: int, dtype: Any = None, generator: Any = None) -> Tensor:
     """A random permutation of 0 … n-1."""
-    return Tensor(as_array(rng(generator).permutation(n)).astype(dtype or np.int64, copy=False))
+    return box(as_array(rng(generator).permutation(n)).astype(dtype or np.int64, copy=False))
 
 
 @makes
@@ -120,7 +124,7 @@ def bernoulli(p: Tensor, generator: Any = None) -> Tensor:
     values = unbox(p)
     if ((values < 0) | (values > 1)).any():
         raise RuntimeError("bernoulli: p holds probabilities, and some are outside [0, 1]")
-    return Tensor(as_array(rng(generator).random(values.shape) < values).astype(values.dtype))
+    return box(as_array(rng(generator).random(values.shape) < values).astype(values.dtype))
 
 
 def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, generator: Any = None) -> Tensor:
@@ -140,10 +144,10 @@ def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, ge
     if replacement:
         ends = np.cumsum(values, -1)
         draws = source.random((*values.shape[:-1], num_samples)) * ends[..., -1:]
-        return Tensor((draws[..., None] >= ends[..., None, :]).sum(-1))
+        return box((draws[..., None] >= ends[..., None, :]).sum(-1))
     with np.errstate(divide="ignore"):  # the largest of log w + Gumbel noise are a draw without replacement
         keys = np.log(values) + source.gumbel(size=values.shape)
-    return Tensor(np.argsort(-keys, axis=-1)[..., :num_samples])
+    return box(np.argsort(-keys, axis=-1)[..., :num_samples])
 
 
 @no_grad()

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .engine.tape import box
 from .engine.values import unbox
 from .tensor import Tensor
 
@@ -92,7 +93,7 @@ def load(path: str | Path) -> dict[str, Tensor]:
         if content[:1] == b"\x80" or content[:2] == b"PK":
             reason = "is a pickle, and loading one can run any code: save it as safetensors"
         raise RuntimeError(f"{path} {reason}") from None
-    return {name: Tensor(_values(f"{path}: '{name}'", **entry)) for name, entry in entries}
+    return {name: box(_values(f"{path}: '{name}'", **entry)) for name, entry in entries}
 
 
 def _values(where: str, dtype: str, shape: list[int], data: bytearray) -> np.ndarray:

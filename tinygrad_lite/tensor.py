@@ -1,12 +1,14 @@
 """Tensor: a numpy array, its gradient, and methods that hand on to the vocabulary."""
 
 import itertools
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import ops
 from .engine import tape
+from .engine.mode import quietly
 from .engine.values import RETAIN, Value, as_array, leaf, unbox
 from .inplace import in_place, rebind
 from .ops.arguments import numbers_first, plain
@@ -38,11 +40,17 @@ FUNCTIONS = {name: name for name in (  # those of numpy's functions whose argume
 WRITERS = frozenset("copyto put place putmask fill_diagonal put_along_axis".split())  # change their first argument
 
 
-def _floats(data):
-    """What PyTorch's Tensor(…) makes: float32 of one list, tuple or tensor, or zeros of sizes."""
-    if len(data) == 1 and isinstance(data[0], (list, tuple, Value)):
-        return np.array(as_array(data[0]), np.float32)
-    return np.zeros(data, np.float32)
+def filled_as_of_old(name: str, data: tuple, dtype: Any) -> np.ndarray:
+    """What PyTorch's Tensor(…) and its kin make: the values of a list or an array, or zeros of sizes (0 of none)."""
+    if len(data) == 1 and (isinstance(data[0], (list, tuple, range)) or np.ndim(data[0])):
+        return quietly(np.array, data[0], dtype)
+    try:
+        sizes = tuple(map(operator.index, data or (0,)))
+    except TypeError:
+        raise TypeError(f"{name}: takes sizes, or one list, array or tensor; of a number say tl.tensor(…)") from None
+    if bool in map(type, data):
+        raise TypeError(f"{name}: takes sizes, or one list, array or tensor; of a truth say tl.tensor(…)")
+    return np.zeros(sizes, dtype)
 
 
 @tape.results_are
@@ -57,11 +65,13 @@ class Tensor(Value):
     __hash__ = object.__hash__
 
     def __init__(self, *data: Any) -> None:
-        """Of an array: a tensor that shares its memory. As PyTorch's old way: float32 of a list, or of sizes."""
-        array = data[0] if len(data) == 1 else None
-        if not isinstance(array, np.ndarray):
-            array = np.asarray(array) if isinstance(array, np.generic) else _floats(data)
-        super().__init__(array)
+        """As PyTorch's old way: float32 of a list or an array, or zeros of sizes; of a tensor a view of it."""
+        if len(data) == 1 and isinstance(data[0], Value):
+            shown = tape.box(data[0].array) if data[0].node is None else ops.getitem(data[0], ...)
+            super().__init__(shown.array, shown.node)
+            self.view_of = shown.view_of
+        else:
+            super().__init__(filled_as_of_old("Tensor", data, np.float32))
 
     # ---- what it is
     shape = property(lambda self: self.array.shape, doc="The sizes, a tuple.")
@@ -75,7 +85,7 @@ class Tensor(Value):
     @property
     def data(self) -> "Tensor":
         """A detached Tensor that shares the array; set it on a leaf to give it another array."""
-        return Tensor(self.array)
+        return tape.box(self.array)
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -154,7 +164,7 @@ class Tensor(Value):
 
     def detach(self) -> "Tensor":
         """A Tensor of the same memory that is not tracked."""
-        return Tensor(self.array)
+        return tape.box(self.array)
 
     def _hooks(self) -> dict:
         if self.node is None:

@@ -1,5 +1,6 @@
 """Functions of neural networks: PyTorch's torch.nn.functional."""
 
+from tinygrad_lite import inplace
 from tinygrad_lite.engine import spellings
 from tinygrad_lite.ops import log_softmax, logsumexp, one_hot, pad, relu, sigmoid, softmax, tanh
 
@@ -55,4 +56,6 @@ from .pooling import adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, ma
 from .similarity import cosine_sim_matrix, cosine_top_k
 
 spellings.spell(globals())
+relu, elu, selu, silu, mish, leaky_relu, hardtanh, dropout = map(
+    inplace.may_be_in_place, (relu, elu, selu, silu, mish, leaky_relu, hardtanh, dropout))
 stable_softmax = softmax  # numpy-style: stable_softmax(x, axis=-1)

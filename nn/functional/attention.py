@@ -5,9 +5,23 @@ import math
 import numpy as np
 
 from tinygrad_lite.engine.mode import mode
+from tinygrad_lite.engine.refusals import whole_number
 from tinygrad_lite.engine.tape import by_hand, cast
 from tinygrad_lite.engine.values import as_array, unbox
-from tinygrad_lite.ops import amax, cat, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
+from tinygrad_lite.ops import (
+    amax,
+    cat,
+    exp,
+    fmin,
+    log,
+    matmul,
+    maximum,
+    permute,
+    repeat_interleave,
+    reshape,
+    sum,
+    where,
+)
 
 from .layer import check_probability, dropout_factor, linear
 
@@ -183,15 +197,27 @@ def _lean_attention(q, k, v, mask, causal, scale):
     return cat(outs, -2), cat(levels, -2)
 
 
-def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
+def _for_every_head(query, x):
+    """Keys or values (…, G, S, D) as (…, H, S, D), each head H / G times, for queries of H heads."""
+    if min(query.ndim, x.ndim) < 3 or not x.shape[-3] or query.shape[-3] % x.shape[-3]:
+        raise RuntimeError(f"scaled_dot_product_attention: with enable_gqa the heads of key and value (dimension -3) "
+                           f"divide those of the query, not of shapes {query.shape} and {x.shape}")
+    return repeat_interleave(x, query.shape[-3] // x.shape[-3], -3)
+
+
+def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None,
+                                 enable_gqa=False):
     """Attention (Vaswani et al., 2017): query (…, L, D), key (…, S, D), value (…, S, E) -> (…, L, E).
 
     attn_mask: bools (True: may look) or numbers to add to the scores; is_causal: only at itself and before. Given both,
     a query looks where both let it.
     A row that may look nowhere gives 0, and gradients of 0; what is masked out reaches neither the output nor a
     gradient, not even as NaN. scale is 1 / sqrt(D) unless given. From 2,048 x 2,048 scores on, they are formed
-    block by block and never held whole.
+    block by block and never held whole. enable_gqa: keys and values of fewer heads (dimension -3) serve several query
+    heads each (Ainslie et al., 2023).
     """
+    if enable_gqa:
+        key, value = (_for_every_head(query, t) for t in (key, value))
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise RuntimeError(f"scaled_dot_product_attention: shapes {query.shape}, {key.shape} and {value.shape} of "
                            "query, key and value do not fit")
@@ -202,7 +228,7 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         attn_mask = fitting_mask(attn_mask, (*batch, rows, columns), query.dtype)
     if 0 in (*batch, rows, columns):  # nobody who looks, or nothing to look at
         return matmul(matmul(query, key.mT), value)
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     learnt = getattr(attn_mask, "requires_grad", False)
     if rows * columns >= LARGE and not (dropout_p or learnt or mode.as_text):
         mask = None if attn_mask is None else unbox(attn_mask)
@@ -234,7 +260,7 @@ def attention(Q, K, V, mask=None):
 
 def _split_heads(x, n_heads):
     """(B, L, D) -> (B, H, L, D / H)"""
-    if n_heads < 1 or x.shape[-1] % n_heads:
+    if whole_number("multi_head_attention: n_heads", n_heads, 0) == 0 or x.shape[-1] % n_heads:
         raise ValueError(f"multi_head_attention: {x.shape[-1]} features do not fall into {n_heads} heads")
     return permute(reshape(x, *x.shape[:2], n_heads, x.shape[-1] // n_heads), 0, 2, 1, 3)
 

@@ -97,7 +97,7 @@ def _checked_channels(name, x, weight, bias, groups):
     if x.dtype != weight.dtype or bias is not None and bias.dtype != x.dtype:
         dtypes = [str(v.dtype) for v in (x, weight, bias) if v is not None]
         raise RuntimeError(f"{name}: input, weight and bias must have one dtype, not {', '.join(dtypes)}")
-    if weight.ndim != 4 or weight.shape[0] % groups:
+    if weight.ndim != 4 or not weight.shape[0] or weight.shape[0] % groups:
         raise RuntimeError(f"{name}: a weight of shape {weight.shape} does not fit {groups} groups")
     if name == "conv_transpose2d" and x.shape[1] != weight.shape[0] or \
             name == "conv2d" and x.shape[1] != weight.shape[1] * groups:
@@ -127,7 +127,8 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     if groups == 1:
         out = matmul(reshape(weight, o, -1), windows)
     else:
-        out = matmul(reshape(weight, groups, o // groups, -1), reshape(windows, groups, -1, windows.shape[1]))
+        rows, count = windows.shape
+        out = matmul(reshape(weight, groups, o // groups, -1), reshape(windows, groups, rows // groups, count))
     out = permute(reshape(out, o, x.shape[0], oh, ow), 1, 0, 2, 3)
     return out if bias is None else out + reshape(bias, -1, 1, 1)
 
@@ -146,7 +147,7 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     reach = [(size - 1) * s + d * (k - 1) + 1 for size, s, d, k in zip((h, w), stride, dilation, kernel)]
     inputs = reshape(permute(x, 1, 0, 2, 3), groups, c // groups, n * h * w)
     windows = matmul(reshape(weight, groups, c // groups, -1).mT, inputs)  # (G, O / G * KH * KW, N * H * W)
-    windows = reshape(windows, -1, n * h * w)
+    windows = reshape(windows, math.prod(weight.shape[1:]) * groups, n * h * w)
     out = images(windows, (n, weight.shape[1] * groups, *reach), kernel, stride, dilation)
     (ph, pw), (eh, ew) = padding, output_padding
     if any((ph, pw, eh, ew)):

@@ -148,7 +148,7 @@ def _channels(v, ndim, at=1):
 def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     """Mean 0 and variance 1 over each group of channels of x (N, C, …) (Wu and He, 2018)."""
     channels = x.shape[1]
-    if channels % num_groups:
+    if num_groups < 1 or channels % num_groups:
         raise RuntimeError(f"group_norm: {channels} channels do not fall into {num_groups} groups")
     grouped = reshape(x, x.shape[0], num_groups, channels // num_groups, *x.shape[2:])
     weight, bias = (None if v is None else reshape(v, num_groups, channels // num_groups, *(1,) * (x.ndim - 2))
@@ -162,9 +162,17 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
     In training the batch's statistics are used, and moved into the running ones by `momentum` (in place);
     otherwise the running ones.
     """
+    if x.ndim < 2 and x.shape != (0,):  # of nothing PyTorch makes nothing
+        raise IndexError(f"batch_norm: needs an input of at least 2 dimensions (N, C, …), not of shape {x.shape}")
+    if (running_mean is None) != (running_var is None) or not training and running_mean is None:
+        raise RuntimeError("batch_norm: running_mean and running_var go together, and are needed unless training=True")
+    for name, v in zip(("running_mean", "running_var", "weight", "bias"), (running_mean, running_var, weight, bias)):
+        if v is not None and x.ndim > 1 and v.shape != x.shape[1:2]:
+            raise RuntimeError(f"batch_norm: {name} of shape {v.shape} does not fit the {x.shape[1]} channels of an "
+                               f"input of shape {x.shape}")
     dims = tuple(d for d in range(x.ndim) if d != 1)
     weight, bias = _channels(weight, x.ndim), _channels(bias, x.ndim)
-    if not training and running_mean is not None:
+    if not training:
         scale = 1 / np.sqrt(unbox(running_var) + x.dtype.type(eps))
         hat = (x - _channels(unbox(running_mean), x.ndim)) * _channels(scale, x.ndim)
         out = hat if weight is None else hat * weight

@@ -84,10 +84,13 @@ def _rows(name, input, target, ignore_index):
     return rows, target, counted
 
 
-def _nll(rows, target, counted, shape, weight, reduction):
+def _nll(name, rows, target, counted, shape, weight, reduction):
     """Of log-probabilities (M, C): minus the one of the target, weighted; the mean is over the weights."""
     if counted is not None:
         target = np.where(counted, target, 0)
+    if weight is not None and weight.shape != rows.shape[1:]:
+        raise RuntimeError(f"{name}: the weight has a number for each of the {rows.shape[1]} classes, not shape "
+                           f"{weight.shape}")
     w = np.ones(len(target), rows.dtype) if weight is None else unbox(weight)[target]
     w = w if counted is None else np.where(counted, w, w.dtype.type(0))
     loss = _weighted(-getitem(rows, (np.arange(len(target)), target)), w)
@@ -104,7 +107,7 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     rows, flat, counted = _rows("nll_loss", input, target, ignore_index)
     if counted is None and 0 <= ignore_index < rows.shape[1]:
         counted = flat != ignore_index
-    return _nll(rows, flat, counted, np.shape(unbox(target)), weight, reduction)
+    return _nll("nll_loss", rows, flat, counted, np.shape(unbox(target)), weight, reduction)
 
 
 @in_float32
@@ -132,7 +135,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         return _cross_entropy(rows, flat) if len(flat) else sum(rows) * math.nan
     logp = log_softmax(rows)
     shape = np.shape(unbox(target))
-    hard = _nll(logp, flat, counted, shape, weight, reduction)
+    hard = _nll("cross_entropy", logp, flat, counted, shape, weight, reduction)
     if not label_smoothing:
         return hard
     w = np.ones(rows.shape[1], rows.dtype) if weight is None else unbox(weight)

@@ -6,6 +6,7 @@ import operator
 
 import numpy as np
 
+from ..engine.refusals import out_of_range
 from ..engine.values import as_array, unbox
 
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
@@ -69,6 +70,23 @@ def promote_float(*operands):
 promote_float.keeps_whole_numbers = False  # type: ignore[attr-defined]
 
 
+def fitting(name, values, dtype):
+    """Python numbers in a dtype; RuntimeError where it holds one of them not even as PyTorch wraps it (-1 is 255)."""
+    array, dtype = np.asarray(values), np.dtype(dtype)
+    if not array.ndim and array.dtype.kind in "biuf":
+        array = array[()]  # comparing numbers takes a third of the time
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        least = -info.max if dtype.kind == "u" and array.dtype.kind == "i" else info.min
+        wrong = ~((array >= least) & (array <= info.max))
+    else:
+        limit = np.finfo(dtype).max if dtype.kind == "f" else math.inf
+        wrong = (abs(array) > limit) & (abs(array) != math.inf)
+    if wrong.any():
+        raise RuntimeError(f"{name}: {dtype} does not hold {array[wrong].flat[0]}")
+    return array.astype(dtype)
+
+
 def sizes_of(shape):
     """Sizes given one by one or as one sequence."""
     return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
@@ -89,7 +107,7 @@ def dim_of(x, dim, extra=0):
     """`dim` counted from the front; out of range is an IndexError, as in PyTorch."""
     n = max(x.ndim + extra, 1)
     if not -n <= dim < n:
-        raise IndexError(f"dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+        raise IndexError(out_of_range(dim, n))
     return dim % n
 
 
@@ -126,14 +144,16 @@ def inverse(dims):
 
 
 def plain(index):
-    """The index with its Tensors replaced by their arrays; single whole numbers are read now, as numbers."""
+    """The index with its Tensors replaced by their arrays; single whole numbers become numbers, and uint8 is a mask."""
     if isinstance(index, (tuple, list)):
-        if type(index) is tuple and all(type(i) is np.ndarray and i.ndim for i in index):  # it is plain already
-            return index
+        if type(index) is tuple and all(type(i) is np.ndarray and i.ndim and i.dtype.char != "B" for i in index):
+            return index  # it is plain already
         return type(index)(plain(i) for i in index)
     if isinstance(index, slice):
         return slice(*map(_place_in_slice, (index.start, index.stop, index.step)))
     index = unbox(index)
+    if type(index) is np.ndarray and index.dtype.char == "B":  # PyTorch's masks before there were bools
+        return index != 0
     if type(index) is np.ndarray and index.ndim == 0 and index.dtype.kind in "iu":
         return index.item()
     return index

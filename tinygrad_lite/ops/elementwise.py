@@ -5,7 +5,7 @@ import numpy as np
 from ..engine.halves import in_float32
 from ..engine.tape import cast, primitive
 from ..engine.values import unbox
-from .arguments import promote, promote_float
+from .arguments import fitting, promote, promote_float
 
 
 def _zero(g, out, x):
@@ -20,6 +20,8 @@ def _reciprocal(x):
 
 def _where(condition, x, y):
     """x where the condition is true, else y."""
+    if isinstance(condition, np.ndarray) and condition.dtype.char not in "?B":
+        raise ValueError(f"the condition holds bools, not {condition.dtype}; say condition != 0")
     return np.where(condition, x, y)
 
 
@@ -210,7 +212,7 @@ def masked_fill(x, mask, value):
     if hasattr(value, "dtype"):
         value = cast(value, x.dtype)
     elif x.dtype.kind != "f":
-        value = x.dtype.type(value)
+        value = fitting("masked_fill", value, x.dtype)
     return where(mask, value, x)
 
 

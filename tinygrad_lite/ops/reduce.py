@@ -137,6 +137,7 @@ argmin = primitive(_argmin, None)
 def _one_of(x, at, dim, keepdim):
     """The pair (values, indices) of one element along dim."""
     if x.ndim == 0:
+        dim_of(x, dim)
         return clone(x), reshape(at, ())
     values = _gathered(x, dim % x.ndim, unbox(at), True)
     return (values, at) if keepdim else (squeeze(values, dim), squeeze(at, dim))
@@ -165,7 +166,7 @@ def _median(x, dim):
     order = np.argsort(x, axis=dim, kind="stable")  # NaN last
     n = x.shape[dim]
     if not n:
-        raise ValueError("median of no elements")
+        raise ValueError("there is no element to choose from; name a dim that has some")
     at = np.take(order, [(n - 1) // 2], axis=dim)
     lost = np.isnan(x)
     return np.where(lost.any(axis=dim, keepdims=True), lost.argmax(axis=dim, keepdims=True), at)
@@ -178,6 +179,8 @@ def median(x, dim=None, keepdim=False):
     """The middle value, the lower of two, or NaN; along `dim` the pair (values, indices)."""
     if dim is None:
         flat = reshape(x, -1)
+        if not flat.shape[0] and x.dtype.kind == "f":
+            return mean(flat)  # NaN
         return squeeze(_gathered(flat, 0, unbox(_median_at(flat, 0)), True), 0)
     return _one_of(x, _median_at(x, dim_of(x, dim)) if x.ndim else _median_at(reshape(x, 1), 0), dim, keepdim)
 
