@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from calls import ROWS
 from tinygrad_lite.nn import functional as F
+from tinygrad_lite.nn import generation as G
 
 import tinygrad_lite as tl
 
@@ -173,6 +174,10 @@ ERRORS += [
     (lambda: F.cross_entropy(z(2, 3), t([0, 1]), z(2)), RuntimeError, "cross_entropy: the weight.*3 classes"),
     (lambda: F.scaled_dot_product_attention(z(4, 1, 1), z(3, 1, 1), z(3, 1, 1), enable_gqa=True), RuntimeError, "enable_gqa"),
     (lambda: F.multi_head_attention(z(1, 2, 4), *[z(4, 4)] * 4, 2.0), TypeError, "n_heads is a whole number, not 2.0"),
+    (lambda: G.generate(lambda s: z(4), 0, 3), TypeError, "generate: start is a sequence of tokens"),
+    (lambda: G.generate(lambda s: z(4), [0], 1.5), TypeError, "generate: max_new_tokens is a whole number, not 1.5"),
+    (lambda: G.top_k_sample(z(4), 1.5), TypeError, "top_k: k is a whole number, not 1.5"),
+    (lambda: G.beam_search(lambda s: z(4), 0, beam_size=2.5), TypeError, "beam_search: beam_size is a whole number, not 2.5"),
     (lambda: tl.randint(size=(2,)), TypeError, "randint: takes the number to stay below"),
     (lambda: tl.arange(), TypeError, "arange"),
 ]
