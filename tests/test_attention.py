@@ -10,7 +10,7 @@ from tinygrad_lite.nn import functional as F
 import tinygrad_lite as tl
 from tinygrad_lite import nn
 
-module_of_attention = sys.modules[F.attention.__module__]  # the function has the name too
+module_of_attention = sys.modules[F.__name__ + ".attention"]  # the function has the name too
 
 R = np.random.default_rng(0)
 

@@ -155,7 +155,7 @@ def _contract_rule(g, out, spec, *xs):
         yield functools.partial(einsum, equation, g, *xs[:i], *xs[i + 1 :])
 
 
-_contraction = primitive(_contract, joint=_contract_rule, name="einsum")
+_contraction = primitive(in_float32(_contract), joint=_contract_rule, name="einsum")
 
 
 def einsum(equation, *operands):
