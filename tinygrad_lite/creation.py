@@ -150,7 +150,9 @@ def linspace(start: Any, end: Any, steps: int, dtype: Any = None) -> Tensor:
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, dtype: Any = None) -> Tensor:
     """base to the power of `steps` numbers evenly from start to end."""
     dtype = np.dtype(dtype or get_default_dtype())
-    exponents = linspace(start, end, steps, dtype=dtype if dtype.kind == "i" else np.float64).array
+    if dtype.kind in "iu":  # PyTorch's: the ends are whole numbers, what is between them not
+        start, end = int(start), int(end)
+    exponents = linspace(start, end, steps, dtype=np.float64).array
     return Tensor((float(base) ** exponents).astype(dtype))
 
 
