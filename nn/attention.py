@@ -7,10 +7,10 @@ import numpy as np
 from tinygrad_lite.engine.refusals import whole
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import chunk, mean, reshape, transpose
-from tinygrad_lite.settings import get_default_dtype
 
 from . import init
 from .functional.attention import multi_head_attention_forward, narrowed
+from .layer import weights
 from .linear import Linear
 from .module import Module, Parameter
 
@@ -35,18 +35,15 @@ class MultiheadAttention(Module):
         self.kdim, self.vdim, self.head_dim = kdim or embed_dim, vdim or embed_dim, embed_dim // num_heads
         self.add_zero_attn = add_zero_attn
 
-        def weight(*shape: int) -> Parameter:
-            return init.xavier_uniform_(Parameter(np.empty(shape, get_default_dtype())))
-
         one = self.kdim == self.vdim == embed_dim  # PyTorch's names: one weight, or three
-        self.register_parameter("in_proj_weight", weight(3 * embed_dim, embed_dim) if one else None)
+        whole_weight = init.xavier_uniform_(weights(3 * embed_dim, embed_dim)) if one else None
+        self.register_parameter("in_proj_weight", whole_weight)
         for name, width in (("q", embed_dim), ("k", self.kdim), ("v", self.vdim)):
-            self.register_parameter(f"{name}_proj_weight", None if one else weight(embed_dim, width))
-        zeros = Parameter(np.zeros(3 * embed_dim, get_default_dtype())) if bias else None
-        self.register_parameter("in_proj_bias", zeros)
+            apart = None if one else init.xavier_uniform_(weights(embed_dim, width))
+            self.register_parameter(f"{name}_proj_weight", apart)
+        self.register_parameter("in_proj_bias", init.zeros_(weights(3 * embed_dim)) if bias else None)
         for name in ("bias_k", "bias_v"):
-            row = Parameter(np.empty((1, 1, embed_dim), get_default_dtype()))
-            self.register_parameter(name, init.xavier_normal_(row) if add_bias_kv else None)
+            self.register_parameter(name, init.xavier_normal_(weights(1, 1, embed_dim)) if add_bias_kv else None)
         self.out_proj = Linear(embed_dim, embed_dim, bias)
         if bias:
             init.zeros_(self.out_proj.bias)

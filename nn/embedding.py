@@ -47,8 +47,7 @@ class _Table(Module):
     def _of(cls: Any, embeddings: Any, freeze: bool, **settings: Any) -> Any:
         if embeddings.ndim != 2:
             raise ValueError(f"from_pretrained: the table has 2 dimensions, not shape {embeddings.shape}")
-        made: Any = cls
-        return made(*embeddings.shape, _weight=embeddings, **settings).requires_grad_(not freeze)
+        return cls(*embeddings.shape, _weight=embeddings, **settings).requires_grad_(not freeze)
 
     def extra_repr(self) -> str:
         defaults = {"padding_idx": None, "max_norm": None, "norm_type": 2.0, "scale_grad_by_freq": False, "mode": None}

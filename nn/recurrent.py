@@ -8,11 +8,11 @@ import numpy as np
 
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import cat, stack, transpose
-from tinygrad_lite.settings import get_default_dtype
 
 from . import functional as F
 from . import init
 from .functional.recurrent import GATES, recurrence
+from .layer import weights
 from .module import Module, Parameter
 from .utils.rnn import PackedSequence
 
@@ -27,7 +27,7 @@ def _weights(module: Module, suffix: str, cell: str, inputs: int, hidden: int, b
             if not suffix:
                 module.register_parameter(name, None)
         elif projected or name != "weight_hr":
-            setattr(module, name + suffix, Parameter(np.empty(shape, get_default_dtype())))
+            setattr(module, name + suffix, weights(*shape))
 
 
 def _cell_of(name: str, nonlinearity: str) -> str:
@@ -64,8 +64,7 @@ class RNNBase(_Recurrent):
     Input (T, B, input_size), (B, T, …) with batch_first, (T, …) without a batch, or a PackedSequence; hx: initial
     states (layers * directions, B, hidden_size), zeros unless given. Gives the hidden states of the last layer,
     directions side by side, and h_n, the last ones of every layer and direction. Dropout is applied between layers.
-    ValueError and
-    RuntimeError where sizes or dtypes do not fit.
+    ValueError and RuntimeError where sizes or dtypes do not fit.
     """
 
     def __init__(self, mode: str, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,

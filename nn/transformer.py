@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lite.settings import get_default_dtype
 from tinygrad_lite.tensor import Tensor
 
 from . import functional as F
@@ -160,6 +161,6 @@ class Transformer(Module):
                             tgt_is_causal=tgt_is_causal, memory_is_causal=memory_is_causal)
 
     @staticmethod
-    def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = np.float32) -> Tensor:
+    def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """(sz, sz): 0 where a place may look, itself and before, -inf elsewhere."""
-        return Tensor(np.where(np.tri(sz, dtype=bool), 0, -np.inf).astype(dtype or np.float32))
+        return Tensor(np.where(np.tri(sz, dtype=bool), 0, -np.inf).astype(dtype or get_default_dtype()))

@@ -12,11 +12,9 @@ from .optimizer import Optimizer, counted, settings_of, zeros
 
 def _moments(p: np.ndarray, g: np.ndarray, state: dict, b1: Any, b2: Any) -> tuple[np.ndarray, np.ndarray, Any]:
     """The moving averages of g and of its square, and the number of the step."""
-    if not state:
-        state["step"] = 0
-        zeros(p, state, "exp_avg", "exp_avg_sq")
-    m, v, t = state["exp_avg"], state["exp_avg_sq"], state["step"] + 1
-    state["step"] = t
+    t = counted(state)
+    zeros(p, state, "exp_avg", "exp_avg_sq")
+    m, v = state["exp_avg"], state["exp_avg_sq"]
     m += (g - m) * (1 - b1)
     v *= b2
     v += (1 - b2) * g * g

@@ -146,6 +146,11 @@ def test_sparse_tensors_are_dense_underneath():
     assert values.grad.tolist() == [1, 1, 1]
     assert tl.sparse_coo_tensor([[0, 1], [1, 2]], [1, 2]).shape == (2, 3)
     assert x.to_sparse().coalesce().to_dense() is x
+    leaf = tl.sparse_coo_tensor([[0, 1], [1, 0]], [1.0, 2.0], requires_grad=True)
+    (leaf * 3).sum().backward()
+    assert leaf.grad.tolist() == [[3, 3], [3, 3]]
+    halves = tl.sparse_coo_tensor([[0]], values[:1], (2,), dtype=np.float16)
+    assert halves.dtype == np.float16 and halves.requires_grad
 
 
 @pytest.mark.parametrize("indices, values, size, error", [

@@ -388,6 +388,36 @@ def test_an_exported_step_gives_the_same_numbers_without_the_library(tmp_path):
     assert steps == "5"
 
 
+def test_an_exported_step_that_clips_gradients_brings_the_constants_it_reads(tmp_path):
+    tl.manual_seed(0)
+    layer = nn.Linear(3, 2)
+    optimizer = optim.SGD(layer.parameters(), lr=0.1)
+
+    @tl.compile
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = F.mse_loss(layer(x), y)
+        loss.backward()
+        nn.utils.clip_grad_norm_(layer.parameters(), 0.1)
+        optimizer.step()
+        return loss
+
+    x, y = np.ones((4, 3), np.float32), np.zeros((4, 2), np.float32)
+    step(tl.tensor(x), tl.tensor(y)), step(tl.tensor(x), tl.tensor(y))
+    step.export(tmp_path / "clipped.py")
+    exported = runpy.run_path(str(tmp_path / "clipped.py"))["step"]
+    losses = [exported(x, y) for _ in range(3)]
+    np.testing.assert_allclose(losses, [step(tl.tensor(x), tl.tensor(y)).item() for _ in range(3)], rtol=1e-6)
+
+
+def test_an_export_that_would_need_the_library_is_refused_and_writes_nothing(tmp_path):
+    step = tl.compile(lambda x: tl.erfc(x))
+    step(tl.ones(2)), step(tl.ones(2))
+    with pytest.raises(RuntimeError, match="export: a function .* needs Value, ndarray of the library"):
+        step.export(tmp_path / "step.py")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_exported_program_brings_the_functions_it_calls(tmp_path):
     tl.manual_seed(0)
     model = Decoder()

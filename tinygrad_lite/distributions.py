@@ -18,6 +18,7 @@ from .engine.mode import no_grad
 from .nn.functional import log_softmax, logsigmoid, softmax
 from .ops import argmax, erfc, exp, gather, log, log1p, ndtri, sigmoid, sqrt, where
 from .random import bernoulli, multinomial, rand, randn
+from .settings import get_default_dtype
 from .tensor import Tensor
 
 
@@ -54,8 +55,8 @@ simplex = Constraint("Simplex", lambda x: (x >= 0).all(-1) & ((x.sum(-1) - 1).ab
 def _broadcast(*values: Any) -> list[Tensor]:
     """Numbers, arrays and Tensors as Tensors of one shape and one floating-point dtype; numbers take the others'."""
     typed = [v for v in values if hasattr(v, "dtype")]
-    dtype = result_type(*typed) if typed else np.dtype(np.float32)
-    tensors = [as_tensor(v, dtype if dtype.kind == "f" else np.dtype(np.float32)) for v in values]
+    dtype = result_type(*typed) if typed else get_default_dtype()
+    tensors = [as_tensor(v, dtype if dtype.kind == "f" else get_default_dtype()) for v in values]
     try:
         shape = np.broadcast_shapes(*[t.shape for t in tensors])
     except ValueError as error:

@@ -7,8 +7,10 @@ import numpy as np
 from . import ops
 from .creation import tensor
 from .engine.values import as_array
-from .ops import index_put, matmul
+from .ops import addmm, index_put, mm, sum
 from .tensor import Tensor
+
+__all__ = ["addmm", "mm", "softmax", "sparse_coo_tensor", "sum"]
 
 
 def sparse_coo_tensor(indices: Any, values: Any, size: Any = None, dtype: Any = None,
@@ -18,8 +20,8 @@ def sparse_coo_tensor(indices: Any, values: Any, size: Any = None, dtype: Any = 
     size: as small as holds them unless given. A place outside is an IndexError.
     """
     places = as_array(indices)
-    if not isinstance(values, Tensor) or dtype is not None or requires_grad:
-        values = tensor(values, dtype=dtype, requires_grad=requires_grad)
+    values = values if isinstance(values, Tensor) else tensor(values)
+    values = values if dtype is None else values.to(dtype)
     if places.ndim != 2 or values.ndim < 1 or places.shape[1] != values.shape[0]:
         raise ValueError(f"sparse_coo_tensor: indices (d, n) and values (n, …) belong together, not shapes "
                          f"{places.shape} and {values.shape}")
@@ -27,22 +29,8 @@ def sparse_coo_tensor(indices: Any, values: Any, size: Any = None, dtype: Any = 
     outside = (places < 0) | (places >= np.array(shape[: len(places)]).reshape(-1, 1))
     if outside.any():
         raise IndexError(f"sparse_coo_tensor: {places[outside][0]} is outside of the size {shape}")
-    return index_put(np.zeros(shape, values.dtype), tuple(places.astype(np.int64)), values, True)
-
-
-def mm(x: Any, y: Any) -> Any:
-    """The matrix product, as `matmul`."""
-    return matmul(x, y)
-
-
-def addmm(x: Any, mat1: Any, mat2: Any) -> Any:
-    """x + mat1 @ mat2"""
-    return x + matmul(mat1, mat2)
-
-
-def sum(x: Any, dim: Any = None) -> Any:
-    """The sum, as of any tensor."""
-    return x.sum(dim)
+    made = index_put(np.zeros(shape, values.dtype), tuple(places.astype(np.int64)), values, True)
+    return made.requires_grad_() if requires_grad else made
 
 
 def softmax(x: Any, dim: int) -> Any:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinygrad_lite.engine.changes import stamp
-from tinygrad_lite.engine.dtypes import result_type
+from tinygrad_lite.engine.dtypes import in_one_dtype, result_type
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode, quiet
 from tinygrad_lite.engine.tape import by_hand
@@ -122,6 +122,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
     """
     if not eps > 0:
         raise ValueError(f"batch_norm: eps is above 0, not {eps}")
+    x, weight, bias = in_one_dtype((x, weight, bias), (True, True, True))
     dims = tuple(d for d in range(x.ndim) if d != 1)
     weight, bias = _channels(weight, x.ndim), _channels(bias, x.ndim)
     if not training and running_mean is not None:
@@ -152,6 +153,7 @@ def instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None
     dims = tuple(range(2, x.ndim))
     if math.prod(x.shape[2:]) <= 1:
         raise ValueError(f"instance_norm: needs more than one value a channel, not shape {x.shape}")
+    x, weight, bias = in_one_dtype((x, weight, bias), (True, True, True))
     if running_mean is not None:
         _move(running_mean, mean(unbox(x), (0, *dims)), momentum)
         _move(running_var, mean(var(unbox(x), dims), 0), momentum)

@@ -4,18 +4,15 @@ import math
 
 from tinygrad_lite.ops import permute, reshape, transpose
 
+from .convolution import check_positive
+
 __all__ = ["channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
-
-
-def _positive(name, setting, value):
-    if value < 1:
-        raise ValueError(f"{name}: {setting} is above 0, not {value}")
 
 
 def pixel_shuffle(x, upscale_factor):
     """Channels as pixels: (…, C * r * r, H, W) -> (…, C, H * r, W * r) (Shi et al., 2016)."""
     r = upscale_factor
-    _positive("pixel_shuffle", "upscale_factor", r)
+    check_positive("pixel_shuffle", upscale_factor=(r,))
     if x.ndim < 3 or x.shape[-3] % (r * r):
         raise RuntimeError(f"pixel_shuffle: an input of shape {x.shape} does not have a multiple of {r * r} channels")
     *lead, c, h, w = x.shape
@@ -26,7 +23,7 @@ def pixel_shuffle(x, upscale_factor):
 def pixel_unshuffle(x, downscale_factor):
     """The inverse of `pixel_shuffle`: (…, C, H * r, W * r) -> (…, C * r * r, H, W)."""
     r = downscale_factor
-    _positive("pixel_unshuffle", "downscale_factor", r)
+    check_positive("pixel_unshuffle", downscale_factor=(r,))
     if x.ndim < 3 or x.shape[-2] % r or x.shape[-1] % r:
         raise RuntimeError(f"pixel_unshuffle: an input of shape {x.shape} does not fall into blocks of {r} x {r}")
     *lead, c, h, w = x.shape
@@ -36,7 +33,7 @@ def pixel_unshuffle(x, downscale_factor):
 
 def channel_shuffle(x, groups):
     """The channels of x (N, C, …) dealt out in turn: those of a group no longer side by side (Zhang et al., 2018)."""
-    _positive("channel_shuffle", "groups", groups)
+    check_positive("channel_shuffle", groups=(groups,))
     if x.ndim < 3 or x.shape[1] % groups:
         raise RuntimeError(f"channel_shuffle: the channels of shape {x.shape} do not fall into {groups} groups")
     parts = reshape(x, x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])

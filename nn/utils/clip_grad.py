@@ -3,8 +3,7 @@
 import math
 from collections.abc import Iterable
 
-import numpy as np
-
+from tinygrad_lite.creation import zeros
 from tinygrad_lite.engine.mode import no_grad
 from tinygrad_lite.ops import clamp, stack, vector_norm
 from tinygrad_lite.tensor import Tensor
@@ -20,7 +19,7 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, e
     """The p-norm of all tensors as one vector; with error_if_nonfinite a RuntimeError where it is NaN or infinite."""
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not tensors:
-        return Tensor(np.zeros((), np.float32))
+        return zeros(())
     norms = [vector_norm(t, float(norm_type)).to(tensors[0].dtype) for t in tensors]
     total = vector_norm(stack(norms), float(norm_type))
     if error_if_nonfinite and not math.isfinite(total.item()):

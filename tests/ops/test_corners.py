@@ -271,3 +271,10 @@ def test_joined_tensors_have_the_widest_of_their_dtypes(join):
     x, y = leaf([1.0, 2.0], np.float32), leaf([3.0, 4.0])
     (join([x, y]) * 2).sum().backward()
     assert x.grad.dtype == np.float32 and y.grad.dtype == np.float64 and x.grad.tolist() == y.grad.tolist() == [2.0, 2.0]
+
+
+def test_a_short_list_of_lists_is_a_tuple_of_indices_and_a_long_one_an_array():
+    x = tl.arange(9).reshape(3, 3)
+    assert x[[[0], [1]]].tolist() == [1] and x[[[0]] * 32].shape == (32, 1, 3)
+    with pytest.raises(IndexError, match="too many indices"):
+        tl.arange(9)[[[0], [1]]]

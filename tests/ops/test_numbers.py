@@ -188,6 +188,8 @@ FLOATS = tl.tensor([[0.5, 0.25], [0.1, 0.9]])
     lambda: F.linear(WHOLE, FLOATS), lambda: F.linear(WHOLE, FLOATS, WHOLE[0]), lambda: nn.Linear(2, 3)(WHOLE),
     lambda: F.layer_norm(FLOATS, (2,), WHOLE[0]), lambda: F.layer_norm(WHOLE, (2,)), lambda: F.rms_norm(WHOLE, (2,)),
     lambda: F.batch_norm(WHOLE, tl.zeros(2), tl.ones(2)), lambda: F.group_norm(WHOLE, 1),
+    lambda: F.batch_norm(WHOLE, training=True), lambda: F.batch_norm(FLOATS, weight=WHOLE[0], training=True),
+    lambda: F.instance_norm(WHOLE[None]),
     lambda: F.binary_cross_entropy(FLOATS, WHOLE % 2), lambda: F.binary_cross_entropy_with_logits(FLOATS, WHOLE % 2),
     lambda: F.binary_cross_entropy_with_logits(FLOATS, WHOLE > 2), lambda: F.cosine_similarity(FLOATS, WHOLE),
     lambda: F.cross_entropy(WHOLE, tl.tensor([0, 1])), lambda: F.scaled_dot_product_attention(FLOATS, WHOLE, WHOLE),
@@ -225,3 +227,13 @@ def test_alpha_changes_no_dtype(dtype):
 def test_the_border_of_a_pool_of_whole_numbers_is_never_the_largest():
     x = -tl.arange(1, 17).reshape(1, 1, 4, 4)
     assert F.max_pool2d(x, 2, padding=1).reshape(-1).tolist() == [-1, -2, -4, -5, -6, -8, -13, -14, -16]
+
+
+def test_the_default_dtype_reaches_distributions_and_masks():
+    tl.set_default_dtype(tl.float64)
+    try:
+        assert tl.distributions.Normal(0.0, 1.0).sample().dtype == np.float64
+        assert nn.Transformer.generate_square_subsequent_mask(2).dtype == np.float64
+        assert nn.LSTM(1, 1).weight_ih_l0.dtype == nn.MultiheadAttention(2, 1).in_proj_weight.dtype == np.float64
+    finally:
+        tl.set_default_dtype(tl.float32)

@@ -30,7 +30,8 @@ class Room(types.ModuleType):
             raise AttributeError(name)
         for source in self._sources:
             if hasattr(source, name):
-                return getattr(source, name)
+                found = vars(self)[name] = getattr(source, name)  # from now on an attribute, found at once
+                return found
         reason = self._reason or f"tinygrad_lite has none{nearest(name, dir(self))}"
         raise AttributeError(f"module '{self.__name__}' has no attribute '{name}': {reason}")
 

@@ -1,5 +1,7 @@
 """A program as a file of its own."""
 
+import builtins
+import symtable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,23 @@ def exported(path: Any, name: str, entry: Entry, state: State) -> None:
         given=", ".join(f'NUMBERS["{names[v]}"]' if v in kinds[Count] else names[v] for v in module.given),
         update=f"    NUMBERS.update(zip({written!r}, results[{count}:]))\n" if written else "",
         result=module.words.of(result))
+    text = (f'"""{name}, compiled by tinygrad_lite; needs numpy alone."""\n\nfrom __future__ import annotations\n\n'
+            "from pathlib import Path\n\n" + module.whole + text)
+    _refuse_incomplete(text)
     np.savez(path.with_suffix(".npz"), **data)  # type: ignore[arg-type]
-    path.write_text(f'"""{name}, compiled by tinygrad_lite; needs numpy alone."""\n\nfrom pathlib import Path\n\n'
-                    + module.whole + text)
+    path.write_text(text)
+
+
+def _refuse_incomplete(text: str) -> None:
+    """RuntimeError where the file would read a name that it does not have."""
+    table = symtable.symtable(text, "export", "exec")
+    have = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()
+            or symbol.is_namespace()}
+    tables, missing = [table], set()
+    for scope in tables:  # grows as it is read
+        tables += scope.get_children()
+        missing |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
+    missing -= have | set(dir(builtins)) | {"__file__"}
+    if missing:
+        raise RuntimeError(f"export: a function that the program calls needs {', '.join(sorted(missing))} of the "
+                           "library, which no file of numpy alone has; leave that operation out of the step")

@@ -1,10 +1,14 @@
 """A program as the text of a Python module that needs numpy alone."""
 
+import ast
 import dis
+import importlib.util
 import inspect
 import re
+import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import CodeType
 from typing import Any
 
 from .memory import Plan
@@ -151,7 +155,7 @@ def _commented(lines: list[str], v: Var) -> list[str]:
 
 
 def sources(functions: dict[str, Callable]) -> list[str]:
-    """The functions' source, and that of what they call, as far as it is not numpy's."""
+    """The functions' source, and that of what they call and read, as far as it is not numpy's."""
     found: dict[str, str] = {}
 
     def add(name: str, f: Any) -> None:
@@ -159,19 +163,45 @@ def sources(functions: dict[str, Callable]) -> list[str]:
         if name in found:
             return
         found[name] = ""
-        for used in {step.argval for step in dis.get_instructions(f) if step.opname == "LOAD_GLOBAL"}:
-            value = f.__globals__.get(used)
-            if inspect.isfunction(value):
-                add(used, value)
-            elif isinstance(value, (int, float, str, tuple, dict)):
-                found[used] = f"{used} = {value!r}\n"
+        for used in set(_read(f.__code__)):
+            need(used, f.__globals__)
         lines = inspect.getsource(f).splitlines()
         start = next(i for i, line in enumerate(lines) if line.startswith("def "))
         alias = "" if f.__name__ == name else f"\n\n{name} = {f.__name__}\n"
         found[name] = "\n".join(lines[start:]) + "\n" + alias
 
+    def need(name: str, names: dict[str, Any]) -> None:
+        value = names.get(name)
+        if inspect.isfunction(inspect.unwrap(value)):  # a cached one, say, is taken without its cache
+            add(name, value)
+        elif inspect.ismodule(value) and name != "np":
+            found[name] = f"import {value.__name__} as {name}\n" if value.__name__ != name else f"import {name}\n"
+        elif name not in found and isinstance(value, (int, float, str, tuple, dict)):
+            module, line = _assigned(names["__name__"], name)
+            for used in set(_read(compile(line, module, "exec"))):
+                need(used, vars(sys.modules[module]))
+            found[name] = line + "\n"
+
     for name, f in functions.items():
         add(name, f)
-    if any("math." in text for text in found.values()):
-        found = {"math": "import math\n"} | found
-    return [text for text in found.values() if text]
+    return sorted((text for text in found.values() if text), key=lambda text: not text.startswith("import "))
+
+
+def _read(code: CodeType) -> Iterator[str]:
+    """The global names that code reads, the code of comprehensions and inner functions too."""
+    yield from (step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _read(inner)
+
+
+def _assigned(module: str, name: str) -> tuple[str, str]:
+    """The module that gives a name its value, this one or the one that it is imported from, and the line that does."""
+    for node in ast.parse(inspect.getsource(sys.modules[module])).body:
+        if isinstance(node, ast.Assign) and any(ast.unparse(target) == name for target in node.targets):
+            return module, ast.unparse(node)
+        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
+            if name == (alias.asname or alias.name):
+                source = "." * node.level + (node.module or "")
+                return _assigned(importlib.util.resolve_name(source, sys.modules[module].__package__), alias.name)
+    return module, f"{name} = {vars(sys.modules[module])[name]!r}"

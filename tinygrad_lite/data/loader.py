@@ -1,7 +1,7 @@
 """DataLoader: batches of a dataset, read ahead by threads where that is asked for.
 
 Workers are threads, where PyTorch's are processes: they share memory, start at once, and win time where reading waits
-for a disk or computes in numpy, which lets other threads run. Each has a shallow copy of the dataset, a library's
+for a disk or computes in numpy, which lets other threads run. Each has a shallow copy of the dataset and a
 generator of its own, and takes every num_workers-th batch, so what it draws is the same each time. Python's and numpy's
 global generators are shared by all threads.
 """

@@ -7,6 +7,8 @@ import numpy as np
 
 from ..engine.values import unbox
 
+LONG = 32  # from here on PyTorch takes a list as an index for an array, whatever it holds
+NUMBERS = (bool, int, float, np.generic)
 WIDER = {"b": np.int64, "i": np.int64, "u": np.int64}  # what sums and products of whole numbers are taken in
 
 
@@ -69,9 +71,9 @@ def inverse(dims):
 def plain(index):
     """The index with its Tensors replaced by their arrays; single whole numbers are read now, as numbers.
 
-    A list that holds more than numbers is the tuple of its parts, as in PyTorch.
+    A short list that holds more than numbers is the tuple of its parts, as in PyTorch.
     """
-    if type(index) is list and any(not isinstance(unbox(i), (bool, int, float, np.generic)) for i in index):
+    if type(index) is list and len(index) < LONG and not all(isinstance(unbox(i), NUMBERS) for i in index):
         index = tuple(index)
     if isinstance(index, (tuple, list)):
         if type(index) is tuple and all(type(i) is np.ndarray and i.ndim for i in index):  # it is plain already
