@@ -9,7 +9,7 @@ from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.refusals import whole
 from tinygrad_lite.engine.tape import broadcast_to, by_hand, cast
 from tinygrad_lite.engine.values import as_array, unbox
-from tinygrad_lite.ops import amax, cat, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
+from tinygrad_lite.ops import amax, cat, clone, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
 
 from .dropouts import check_probability, dropout_factor
 from .layer import linear
@@ -80,7 +80,7 @@ def finite(x):
 
 def score_gradient(P, g, v, dropped, seen, delta):
     """d loss / d scores of weights P, with delta = sum(g * out) a row."""
-    dp = g @ v.mT
+    dp = g if v is None else g @ v.mT
     dp = dp if dropped is None else dp * dropped
     ds = P * (dp - delta)
     return ds if seen is None or all_finite(dp) and all_finite(delta) else where(seen, ds, 0.0)
@@ -97,7 +97,7 @@ def _attention_rule(g, out, q, k, v, mask, dropped, scale, P):
 
 @by_hand(joint=_attention_rule, name="scaled_dot_product_attention")
 def _attention(q, k, v, mask, dropped, scale):
-    """softmax(q @ k.T * scale + mask) @ v; a row that may look nowhere is 0."""
+    """softmax(q @ k.T * scale + mask) @ v; a row that may look nowhere is 0. Without v the weights themselves."""
     s, seen = scores(q, k, mask, scale)
     top = amax(s, -1, True)
     if not some_row_is_empty(mask):
@@ -107,7 +107,8 @@ def _attention(q, k, v, mask, dropped, scale):
         e = exp(s - finite(top))
         total = sum(e, -1, True)
         P = e / where(total == 0, 1.0, total)
-    return weighted_sum(P if dropped is None else P * dropped, seen, v), P
+    w = P if dropped is None else P * dropped
+    return clone(w) if v is None else weighted_sum(w, seen, v), P
 
 
 # ---------------------------------------------------------------- in blocks
@@ -190,13 +191,14 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     """Attention (Vaswani et al., 2017): query (…, L, D), key (…, S, D), value (…, S, E) -> (…, L, E).
 
     attn_mask: bools (True: may look) or numbers to add to the scores; is_causal: only at itself and before. Given both,
-    a query looks where both let it.
+    a query looks where both let it. Without a value (None) the weights (…, L, S) are given.
     A row that may look nowhere gives 0, and gradients of 0; what is masked out reaches neither the output nor a
     gradient, not even as NaN. scale is 1 / sqrt(D) unless given. From 2,048 x 2,048 scores on, they are formed
     block by block and never held whole.
     """
-    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise RuntimeError(f"scaled_dot_product_attention: shapes {query.shape}, {key.shape} and {value.shape} of "
+    if query.shape[-1] != key.shape[-1] or value is not None and key.shape[-2] != value.shape[-2]:
+        shape = None if value is None else value.shape
+        raise RuntimeError(f"scaled_dot_product_attention: shapes {query.shape}, {key.shape} and {shape} of "
                            "query, key and value do not fit")
     check_probability("scaled_dot_product_attention", dropout_p)
     query, key, value = in_one_dtype((query, key, value), (True, True, True))
@@ -205,10 +207,10 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     if attn_mask is not None:
         attn_mask = fitting_mask(attn_mask, (*batch, rows, columns), query.dtype)
     if 0 in (*batch, rows, columns):  # nobody who looks, or nothing to look at
-        return matmul(matmul(query, key.mT), value)
+        return matmul(query, key.mT) if value is None else matmul(matmul(query, key.mT), value)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     learnt = getattr(attn_mask, "requires_grad", False)
-    if rows * columns >= LARGE and not (dropout_p or learnt or mode.as_text):
+    if rows * columns >= LARGE and not (dropout_p or learnt or mode.as_text or value is None):
         mask = None if attn_mask is None else unbox(attn_mask)
         return _lean_attention(query, key, value, mask, is_causal, scale)
     if is_causal:
@@ -297,9 +299,8 @@ def multi_head_attention_forward(query, key, value, in_weights, in_biases, out_w
         mask = None if mask is None else cat([mask, np.full((*mask.shape[:-1], len(more)), mask.dtype == bool)], -1)
     q, k, v = (_split_heads(t, n_heads) for t in (q, k, v))
     weights = None
-    if need_weights:  # attention to the identity gives the weights themselves
-        identity = np.broadcast_to(np.eye(k.shape[-2], dtype=k.dtype), (*k.shape[:-1], k.shape[-2]))
-        weights = scaled_dot_product_attention(q, k, identity, mask, dropout_p)
+    if need_weights:
+        weights = scaled_dot_product_attention(q, k, None, mask, dropout_p)
         heads = weighted_sum(weights, seen_of(mask, weights.shape), v)
     else:
         heads = scaled_dot_product_attention(q, k, v, mask, dropout_p)
