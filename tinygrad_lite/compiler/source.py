@@ -172,7 +172,7 @@ def sources(functions: dict[str, Callable]) -> list[str]:
 
     def need(name: str, names: dict[str, Any]) -> None:
         value = names.get(name)
-        if inspect.isfunction(inspect.unwrap(value)):  # a cached one, say, is taken without its cache
+        if callable(value) and inspect.isfunction(inspect.unwrap(value)):  # a cached one is taken without its cache
             add(name, value)
         elif inspect.ismodule(value) and name != "np":
             found[name] = f"import {value.__name__} as {name}\n" if value.__name__ != name else f"import {name}\n"
@@ -200,8 +200,10 @@ def _assigned(module: str, name: str) -> tuple[str, str]:
     for node in ast.parse(inspect.getsource(sys.modules[module])).body:
         if isinstance(node, ast.Assign) and any(ast.unparse(target) == name for target in node.targets):
             return module, ast.unparse(node)
-        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
-            if name == (alias.asname or alias.name):
-                source = "." * node.level + (node.module or "")
-                return _assigned(importlib.util.resolve_name(source, sys.modules[module].__package__), alias.name)
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if name == (alias.asname or alias.name):
+                    source = "." * node.level + (node.module or "")
+                    package = sys.modules[module].__package__
+                    return _assigned(importlib.util.resolve_name(source, package), alias.name)
     return module, f"{name} = {vars(sys.modules[module])[name]!r}"
