@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.mode import Switch, mode, quietly
+from tinygrad_lite.engine.tape import box
 from tinygrad_lite.engine.values import Value, unbox
 from tinygrad_lite.methods import dtype_asked
 from tinygrad_lite.tensor import Handle, Tensor
@@ -23,7 +24,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        super().__init__(np.asarray(unbox(data)))
+        Value.__init__(self, np.asarray(unbox(data)))  # shares the memory, whatever the dtype
         self.requires_grad_(requires_grad)
 
 
@@ -372,7 +373,7 @@ def _at(held: dict[str, Any], target: str, kind: str) -> Any:
 
 def forget_gradient(p: Tensor, set_to_none: bool = True) -> None:
     """No gradient, or, of a tensor that has one, zeros."""
-    p.grad = None if set_to_none or p.grad is None else Tensor(np.zeros_like(p.array))
+    p.grad = None if set_to_none or p.grad is None else box(np.zeros_like(p.array))
 
 
 def _tensors(module: Module, prefix: str, *kinds: str, saved: bool = False,

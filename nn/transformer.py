@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lite.engine.tape import box
 from tinygrad_lite.settings import get_default_dtype
 from tinygrad_lite.tensor import Tensor
 
@@ -163,4 +164,4 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """(sz, sz): 0 where a place may look, itself and before, -inf elsewhere."""
-        return Tensor(np.where(np.tri(sz, dtype=bool), 0, -np.inf).astype(dtype or get_default_dtype()))
+        return box(np.where(np.tri(sz, dtype=bool), 0, -np.inf).astype(dtype or get_default_dtype()))

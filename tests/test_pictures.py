@@ -157,9 +157,11 @@ def test_several_outputs_are_drawn(tmp_path):
     y = x.exp()
     z = y.tanh()
     for outputs, names in [((y, z), ["output 0", "output 1"]), ([y, (z, None)], ["output 0", "output 1.0"]), ({"all": {"y": y}, "loss": z}, ["output all.y", "output loss"]),
-                           ((z, tl.ones(2)), ["output 0"]), (z, ["output"]), ((z, z), ["output 0", "output 1"]), (z.max(0), ["output 0"])]:
+                           ((z, tl.arange(2)), ["output 0"]), (z, ["output"]), ((z, z), ["output 0", "output 1"]), (z.max(0), ["output 0"])]:
         found = rendered(tl.draw(outputs, fold=True, gradients=True), tmp_path)
         assert [text.split("\n")[0] for box, text in found.boxes.items() if box.startswith("output")] == names
+    with pytest.raises(RuntimeError, match="output 1 was not recorded"):
+        tl.draw((z, tl.ones(2)))
     found = rendered(tl.draw((y, z), fold=True), tmp_path)
     assert "exp" in found.boxes.values() and "tanh" in found.boxes.values()  # a chain does not swallow an output
 

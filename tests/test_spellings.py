@@ -26,6 +26,11 @@ BY_NAME = {  # as people write it: as it is called here
     "tl.sum(X, 0, out=None)": "X.sum(0)", "X.softmax(0, dtype=tl.float64)": "X.double().softmax(0)", "X.cumsum(0, dtype=tl.int64)": "X.long().cumsum(0)",
     "tl.tensor([300, 300]).sum(dtype=tl.int32)": "tl.tensor(600, dtype=tl.int32)", "tl.prod(X, dtype=tl.float64)": "X.double().prod()",
     "X.clip(1, 2)": "X.clamp(1, 2)", "tl.concat([X, X])": "tl.cat([X, X])", "X.absolute().negative()": "-abs(X)", "tl.sgn(X)": "X.sign()",
+    "tl.arange(end=5)": "tl.arange(5)", "X[:1].broadcast_to(2, 3)": "X[:1].expand(2, 3)", "tl.broadcast_to(X, size=(1, 2, 3))": "X[None]", "tl.eye(2).cholesky(True)": "tl.eye(2)",
+    "tl.exp(X, out=None)": "tl.exp(X)", "tl.mul(X, X, out=None)": "X * X", "tl.isclose(input=X, other=X)": "X == X",
+    "F.mse_loss(X, X + 1, size_average=False)": "F.mse_loss(X, X + 1, reduction='sum')", "F.l1_loss(X, X, reduce=False)": "F.l1_loss(X, X, reduction='none')",
+    "F.cross_entropy(X, tl.tensor([0, 1]), size_average=True, reduce=True)": "F.cross_entropy(X, tl.tensor([0, 1]))", "F.nll_loss(X, tl.tensor([0, 1]), reduce=None)": "F.nll_loss(X, tl.tensor([0, 1]))",
+    "F.scaled_dot_product_attention(X[None, None].repeat(1, 4, 1, 1), X[None, None].repeat(1, 2, 1, 1), X[None, None].repeat(1, 2, 1, 1), enable_gqa=True)": "F.scaled_dot_product_attention(*(X[None, None].repeat(1, 4, 1, 1),) * 3)",
     "X.var(True)": "X.var()", "X.std(False)": "X.std(unbiased=False)", "tl.where(X > 4)[1]": "tl.tensor([2])", "+X": "X",
 }
 
@@ -47,6 +52,9 @@ METHODS = {
     "X.new_zeros(2, 1).shape": (2, 1), "X.long().new_ones((2,)).dtype": np.int64, "X.new_full((1,), 7).tolist()": [7.0], "X.new_tensor([1]).dtype": np.float32,
     "X.new_zeros(1, dtype=tl.int64, requires_grad=False).dtype": np.int64, "X.equal(X.clone())": True, "X.allclose(X + 1e-9)": True, "tl.isclose(X, X + 1).any().item()": False,
     "tl.Tensor([-4.0]).tolist()": [-4.0], "tl.Tensor(2, 3).shape": (2, 3), "tl.Tensor([1, 2]).dtype": np.float32, "tl.LongTensor([2**40]).item()": 2**40,
+    "tl.Tensor(np.arange(3)).dtype": np.float32, "tl.Tensor(np.array([True])).tolist()": [1.0], "tl.Tensor().shape": (0,), "tl.LongTensor().shape": (0,), "tl.Tensor(range(2)).tolist()": [0.0, 1.0],
+    "tl.Tensor(tl.arange(3)).dtype": np.int64, "tl.Tensor(X).data_ptr() == X.data_ptr()": True, "X.type()": "torch.FloatTensor", "(X > 1).type()": "torch.BoolTensor",
+    "X.type(tl.LongTensor).dtype": np.int64, "X.type('torch.ByteTensor').dtype": np.uint8, "tl.allclose(X, X.array)": True, "X.equal(X.array)": True, "tl.randint(high=3, size=(2,)).shape": (2,),
     "tl.FloatTensor(2, 3).dtype": np.float32, "tl.BoolTensor([1, 0]).tolist()": [True, False], "tl.is_tensor(X)": True, "tl.numel(X)": 6,
     "X.max(1).values.tolist()": [2.0, 5.0], "X.min(0).indices.tolist()": [0, 0, 0], "X.sort(1).values.equal(X)": True, "X.topk(1).indices.tolist()": [[2], [2]],
     "X.median(1).values.tolist()": [1.0, 4.0], "X.mode().values.tolist()": [0.0, 3.0], "X.kthvalue(2).indices.tolist()": [1, 1], "X.cummax(0).values.equal(X)": True,
@@ -65,7 +73,22 @@ METHODS = {
 
 @pytest.mark.parametrize("said", METHODS)
 def test_methods_and_constructors_that_people_type_without_thinking(said):
-    assert eval(said, {"tl": tl, "X": X}) == METHODS[said]
+    assert eval(said, {"tl": tl, "np": np, "X": X}) == METHODS[said]
+
+
+IN_PLACE = ["F.relu(x, True)", "F.relu(x, inplace=True)", "F.elu(x, 1.0, True)", "F.selu(x, inplace=True)", "F.silu(x, True)", "F.mish(x, inplace=True)",
+            "F.leaky_relu(x, 0.1, inplace=True)", "F.hardtanh(x, -1, 1, True)", "F.dropout(x, 1.0, True, True)"]
+
+
+@pytest.mark.parametrize("said", IN_PLACE)
+def test_functions_with_pytorchs_flag_change_their_input(said):
+    leaf = tl.tensor([-2.0, 0.5, 3.0], requires_grad=True)
+    x = leaf * 1
+    apart = eval(said.replace("inplace=True", "inplace=False").replace(", True)", ")"), {"F": F, "x": leaf * 1})
+    assert eval(said, {"F": F, "x": x}) is x and np.array_equal(x.array, apart.array)
+    assert np.array_equal(tl.autograd.grad(x.sum(), leaf)[0].array, [0, 0, 0]) or "dropout" not in said
+    with pytest.raises(RuntimeError, match="leaf tensor"):
+        eval(said, {"F": F, "x": leaf})
 
 
 @pytest.mark.parametrize("name", ["exp", "sqrt", "neg", "clamp", "pow", "remainder", "relu", "sigmoid", "lerp", "addcmul", "tril", "index_add"])
@@ -98,13 +121,16 @@ VALUES = {  # a number first, numbers that a dtype does not hold, nothing to div
     "2 ** tl.tensor([2.0, -1.0])": [4, 0.5], "2.5 ** tl.tensor(2.0)": 6.25, "True ** tl.tensor([2.0])": [1], "tl.tensor([True, False]) ** True": [True, False],
     "tl.tensor([2, 4], dtype=tl.uint8) / -1": [-2, -4], "-1 / tl.tensor([2], dtype=tl.uint8)": [-0.5], "tl.tensor([2], dtype=tl.uint8) / tl.tensor(-2)": [-1],
     "tl.where(tl.tensor([True, False]), 1, 0)": [1, 0], "tl.where(tl.tensor([True, False]), 1.5, 2)": [1.5, 2.0], "tl.where(tl.tensor([True]), True, False)": [True],
+    "X[tl.tensor([1, 0], dtype=tl.uint8)]": [[0.0, 1.0, 2.0]], "X[:, tl.tensor([7, 0, 1], dtype=tl.uint8)]": [[0.0, 2.0], [3.0, 5.0]], "X[np.array(1, np.uint8)]": [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]],
+    "tl.full((1,), -1, dtype=tl.uint8)": [255], "tl.tensor([-1], dtype=tl.uint8)": [255], "tl.full((1,), 2.5, dtype=tl.int64)": [2], "tl.zeros(1, dtype=tl.uint8).fill_(-1)": [255], "tl.full((1,), np.inf)": [np.inf],
+    "F.interpolate(tl.arange(33.0)[None, None], scale_factor=1.3)[0, 0, 39]": 30.0, "X.T.view(3, 2, 1)": [[[0], [3]], [[1], [4]], [[2], [5]]],
     "tl.zeros(0, dtype=tl.int64) // 0": [], "tl.tensor([-7, 7]) // tl.tensor([2, -2])": [-4, -4], "tl.tensor([2, -1, 3]) ** tl.tensor([-1, -3, 2])": [0, -1, 9],
 }
 
 
 @pytest.mark.parametrize("said", VALUES)
 def test_values_of_mixed_numbers(said):
-    assert eval(said, {"tl": tl}).tolist() == VALUES[said]
+    assert eval(said, {"tl": tl, "F": F, "np": np, "X": X}).tolist() == VALUES[said]
 
 
 def test_whole_numbers_change_in_place_within_their_dtype():
@@ -122,14 +148,16 @@ ZERO_DIMS = {
     "S.index_select(0, tl.tensor([0]))": ((), 5), "S.index_add(0, tl.tensor(0), S, alpha=2)": ((), 15), "S.prod(0)": ((), 5), "S.topk(1)[0]": ((), 5), "S.sort()[0]": ((), 5),
     "S.nonzero(as_tuple=True)[0]": ((1,), 0), "tl.meshgrid(S, tl.ones(2))[0]": ((1, 2), 5), "S.softmax(0)": ((), 1), "S.cumsum(0)": ((), 5), "S.flip(0)": ((), 5),
     "tl.zeros(3, 0).softmax(1)": ((3, 0), 0), "tl.zeros(3, 0).log_softmax(1)": ((3, 0), 0), "tl.zeros(3, 0).logsumexp(1)": ((3,), -np.inf), "S.repeat_interleave(2)": ((2,), 5),
-    "tl.cat([tl.zeros(0), tl.ones(2, 2)], 1)": ((2, 2), 1), "S.roll(1)": ((), 5), "S.unique()": ((1,), 5), "S.argsort()": ((), 0),
+    "tl.cat([tl.zeros(0), tl.ones(2, 2)], 1)": ((2, 2), 1), "S.roll(1)": ((), 5), "S.unique()": ((1,), 5), "S.argsort()": ((), 0), "S.movedim(0, -1)": ((), 5), "tl.zeros(0, 3).roll(1, 5)": ((0, 3), 0), "tl.zeros(0, 3).T.view(-1)": ((0,), 0),
+    "tl.zeros(3, 0).chunk(2, 1)[1]": ((3, 0), 0), "tl.zeros(3, 0).split(0, 1)[0]": ((3, 0), 0), "F.glu(tl.zeros(2, 0))": ((2, 0), 0), "tl.zeros(2, 0).median().isnan()": ((), True), "F.one_hot(tl.zeros(0).long(), 3)": ((0, 3), 0),
+    "F.conv2d(tl.zeros(0, 2, 4, 4), tl.ones(2, 1, 1, 1), groups=2)": ((0, 2, 4, 4), 0), "F.conv_transpose2d(tl.zeros(0, 2, 4, 4), tl.ones(2, 2, 1, 1))": ((0, 2, 4, 4), 0), "F.scaled_dot_product_attention(*[tl.zeros(2, 0)] * 3)": ((2, 0), 0),
 }
 
 
 @pytest.mark.parametrize("said", ZERO_DIMS)
 def test_tensors_of_no_dimensions_and_of_no_elements(said):
     shape, value = ZERO_DIMS[said]
-    found = eval(said, {"tl": tl, "S": S})
+    found = eval(said, {"tl": tl, "F": F, "S": S})
     assert found.shape == shape and (found.array == value).all()
 
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from .engine.mode import quietly
 from .engine.spellings import spelt
+from .engine.tape import box
 from .engine.values import unbox
 from .ops.arguments import device as checked_device
-from .ops.arguments import sizes_of
+from .ops.arguments import fitting, sizes_of
 from .settings import get_default_dtype
 from .tensor import Tensor
 
@@ -42,8 +43,19 @@ def _default(data: Any, array: np.ndarray) -> np.ndarray:
     """The default dtype for Python floats, as in PyTorch; numpy data keeps its dtype."""
     if array.dtype.kind not in "biuf":
         raise TypeError(f"a tensor holds real numbers or bools, not {array.dtype}")
+    if array.dtype == np.uint64 and not isinstance(data, np.ndarray):
+        raise OverflowError("a tensor of whole numbers is int64, which does not hold one of these")
     typed = isinstance(data, (np.ndarray, np.generic))
     return array.astype(get_default_dtype()) if array.dtype == np.float64 and not typed else array
+
+
+def _numbers(data: Any) -> np.ndarray | None:
+    """The numbers of nested lists; None where there are other things, or the lists do not fit."""
+    try:
+        array = np.array(data)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "biuf" or array.dtype == object and array.size == 1 else None
 
 
 @makes
@@ -52,9 +64,12 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
     data = unbox(data)
     try:
         array = data.astype(dtype or data.dtype) if isinstance(data, np.ndarray) else np.array(data, dtype)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
+        numbers = None if dtype is None else _numbers(data)
+        if numbers is not None:
+            return box(fitting("tensor", numbers, dtype))
         raise ValueError(f"tensor: the data have no common shape or are no numbers: {error}") from None
-    return Tensor(array if dtype is not None else _default(data, array))
+    return box(array if dtype is not None else _default(data, array))
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -75,39 +90,41 @@ def from_numpy(array: np.ndarray) -> Tensor:
         raise TypeError(f"from_numpy: expected a numpy array, not {type(array).__name__}")
     if array.dtype.kind not in "biuf":
         raise TypeError(f"from_numpy: a tensor holds real numbers or bools, not {array.dtype}")
-    return Tensor(array)
+    return box(array)
 
 
 def from_dlpack(source: Any) -> Tensor:
     """A Tensor that shares memory with any tensor or array that has `__dlpack__`."""
     source = source.array if isinstance(source, Tensor) and not source.requires_grad else source
-    return Tensor(source if isinstance(source, np.ndarray) else np.from_dlpack(source))  # numpy 2.0's are read-only
+    return box(source if isinstance(source, np.ndarray) else np.from_dlpack(source))  # numpy 2.0's are read-only
 
 
 @makes
 def zeros(*size: Any, dtype: Any = None) -> Tensor:
     """A tensor of zeros."""
-    return Tensor(np.zeros(sizes_of(size), dtype or get_default_dtype()))
+    return box(np.zeros(sizes_of(size), dtype or get_default_dtype()))
 
 
 @makes
 def ones(*size: Any, dtype: Any = None) -> Tensor:
     """A tensor of ones."""
-    return Tensor(np.ones(sizes_of(size), dtype or get_default_dtype()))
+    return box(np.ones(sizes_of(size), dtype or get_default_dtype()))
 
 
 @makes
 def empty(*size: Any, dtype: Any = None) -> Tensor:
     """A tensor of whatever was in memory: fill it before reading."""
-    return Tensor(np.empty(sizes_of(size), dtype or get_default_dtype()))
+    return box(np.empty(sizes_of(size), dtype or get_default_dtype()))
 
 
 @makes
 def full(size: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """A tensor of one value, of the value's own dtype unless given."""
     value = np.asarray(unbox(fill_value))
+    if value.ndim:
+        raise RuntimeError(f"full: fill_value is one number, not of shape {value.shape}")
     dtype = _default(fill_value, value).dtype if dtype is None else dtype
-    return Tensor(np.full(sizes_of((size,)), value, dtype))
+    return box(np.full(sizes_of((size,)), fitting("full", value, dtype)))
 
 
 @makes
@@ -115,13 +132,15 @@ def eye(n: int, m: int | None = None, dtype: Any = None) -> Tensor:
     """1 on the diagonal of an n x m (n x n) matrix, else 0."""
     if n < 0 or m is not None and m < 0:
         raise RuntimeError(f"eye: a matrix has at least 0 rows and columns, not {n} and {m}")
-    return Tensor(np.eye(n, m, dtype=dtype or get_default_dtype()))
+    return box(np.eye(n, m, dtype=dtype or get_default_dtype()))
 
 
 @makes
-def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
+def arange(start: Any = None, end: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
     """start (0), start + step, … up to before end: int64 for whole numbers, else the default dtype."""
-    start, end, step = (unbox(n) for n in ((0, start, step) if end is None else (start, end, step)))
+    if start is None and end is None:
+        raise TypeError("arange: takes at least the number to stop before: arange(end)")
+    start, end, step = (unbox(n) for n in ((0, start, step) if end is None else (start or 0, end, step)))
     if step == 0 or (end - start) * step < 0 or not math.isfinite(start + end):
         raise RuntimeError(f"arange: no steps of {step} lead from {start} to {end}")
     if dtype is None:
@@ -131,7 +150,7 @@ def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None) -> Ten
     count = math.ceil((end - start) / step)
     if np.dtype(dtype).kind != "f":
         start, step = int(start), int(step)
-    return Tensor((start + step * np.arange(count)).astype(dtype))
+    return box((start + step * np.arange(count)).astype(dtype))
 
 
 @makes
@@ -143,7 +162,7 @@ def linspace(start: Any, end: Any, steps: int, dtype: Any = None) -> Tensor:
         raise RuntimeError(f"linspace: start and end are numbers, not of shapes {np.shape(start)} and {np.shape(end)}")
     dtype = np.dtype(dtype or get_default_dtype())
     kind = float if dtype.kind == "f" else int
-    return Tensor(np.linspace(kind(start), kind(end), steps).astype(dtype))
+    return box(np.linspace(kind(start), kind(end), steps).astype(dtype))
 
 
 @makes
@@ -153,7 +172,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, dtype: Any = 
     if dtype.kind in "iu":  # PyTorch's: the ends are whole numbers, what is between them not
         start, end = int(start), int(end)
     exponents = linspace(start, end, steps, dtype=np.float64).array
-    return Tensor((float(base) ** exponents).astype(dtype))
+    return box((float(base) ** exponents).astype(dtype))
 
 
 @makes
@@ -165,7 +184,7 @@ def scalar_tensor(s: Any, dtype: Any = None) -> Tensor:
 def _triangle_indices(numbers: Callable, row: int, col: int, offset: int, dtype: Any) -> Tensor:
     if row < 0 or col < 0:
         raise RuntimeError(f"tril_indices, triu_indices: a matrix has at least 0 rows and columns, not {row} and {col}")
-    return Tensor(np.stack(numbers(row, offset, col)).astype(dtype or np.int64))
+    return box(np.stack(numbers(row, offset, col)).astype(dtype or np.int64))
 
 
 @makes

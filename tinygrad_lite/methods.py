@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .creation import tensor, zeros
 from .engine import tape
-from .engine.values import Value
+from .engine.spellings import spelt
+from .engine.tape import box
+from .engine.values import Value, unbox
 from .inplace import in_place, reshaping
 from .ops import elementwise, transcendental
 from .ops.arguments import device as on_cpu
 from .settings import Size
-from .tensor import Tensor
+from .tensor import Tensor, filled_as_of_old
 
 DTYPES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "short": "int16",
           "char": "int8", "byte": "uint8", "bool": "bool"}
@@ -110,6 +111,11 @@ def view_as(self: Tensor, other: Tensor) -> Tensor:
     return self.view(other.shape)
 
 
+def reshape_as(self: Tensor, other: Tensor) -> Tensor:
+    """In the shape of another tensor."""
+    return self.reshape(other.shape)
+
+
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """Repeated, without copying, to the shape of another tensor."""
     return self.expand(other.shape)
@@ -190,21 +196,32 @@ def is_nonzero(self: Tensor) -> bool:
 
 
 # ---------------------------------------------------------------- comparison of whole tensors
-def equal(self: Tensor, other: Tensor) -> bool:
+def _beside(name: str, other: Any) -> np.ndarray:
+    array = unbox(other)
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name}: compares tensors and arrays, not {other.__class__.__name__}; write tl.tensor(…)")
+    return array
+
+
+@spelt
+def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shapes and all elements are the same."""
-    return self.shape == other.shape and bool((self.array == other.array).all())
+    x, y = _beside("equal", input), _beside("equal", other)
+    return x.shape == y.shape and bool((x == y).all())
 
 
-def isclose(self: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+@spelt
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Which elements differ by at most atol + rtol * |other|."""
     if rtol < 0 or atol < 0:
         raise RuntimeError(f"isclose: rtol and atol are at least 0, not {rtol} and {atol}")
-    return Tensor(np.isclose(self.array, other.array, rtol, atol, equal_nan))
+    return box(np.isclose(_beside("isclose", input), _beside("isclose", other), rtol, atol, equal_nan))
 
 
-def allclose(self: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+@spelt
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether all elements differ by at most atol + rtol * |other|."""
-    return bool(self.isclose(other, rtol, atol, equal_nan).array.all())
+    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
 
 
 def numel(self: Tensor) -> int:
@@ -217,21 +234,38 @@ def is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor)
 
 
-def _typed(dtype: str) -> Callable[..., Tensor]:
+def _typed(name: str, dtype: np.dtype) -> Any:
     def make(*data: Any) -> Tensor:
         """As PyTorch's old way: a tensor of a list, or zeros of sizes, in the dtype of the name."""
-        sizes = not data or isinstance(data[0], int)
-        return zeros(*data, dtype=dtype) if sizes else tensor(data[0], dtype=dtype)
+        if len(data) == 1 and isinstance(data[0], Tensor) and data[0].dtype != dtype:
+            raise TypeError(f"{name}: of a tensor of {data[0].dtype} say .to({dtype})")
+        return box(filled_as_of_old(name, data, dtype))
 
+    make.__name__, make.dtype = name, dtype  # type: ignore[attr-defined]
     return make
 
 
-TYPED = {f"{name.capitalize()}Tensor": _typed(dtype) for name, dtype in DTYPES.items()}  # FloatTensor, LongTensor, …
+TYPED = {name: _typed(name, np.dtype(dtype))  # FloatTensor, LongTensor, …
+         for name, dtype in ((f"{word.capitalize()}Tensor", dtype) for word, dtype in DTYPES.items())}
+
+
+def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """PyTorch's name for its dtype ("torch.FloatTensor"); given that, a function so called or a dtype: as of it."""
+    if dtype is None:
+        return next((f"torch.{name}" for name, make in TYPED.items() if make.dtype == self.dtype), str(self.dtype))
+    name = dtype.removeprefix("torch.") if isinstance(dtype, str) else getattr(dtype, "__name__", "")
+    return self.to(dtype=TYPED[name].dtype if name in TYPED else dtype)
+
+
+def broadcast_to(self: Tensor, *size: Any) -> Tensor:
+    """Repeated, without copying, to a shape; -1 keeps a size."""
+    return self.expand(*size)
+
 
 for _method in (
-        to, cpu, cuda, type_as, is_floating_point, is_complex, is_signed, t, view_as, expand_as, numel, ndimension,
-        is_same_size, is_contiguous, element_size, stride, data_ptr, get_device, pin_memory, fill_diagonal_, detach_,
-        is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
+        to, cpu, cuda, type, type_as, is_floating_point, is_complex, is_signed, t, view_as, reshape_as, broadcast_to,
+        expand_as, numel, ndimension, is_same_size, is_contiguous, element_size, stride, data_ptr, get_device,
+        pin_memory, fill_diagonal_, detach_, is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
     setattr(Tensor, _method.__name__, _method)
 for _name in ("to_dense", "to_sparse", "coalesce"):
     setattr(Tensor, _name, to_dense)
@@ -256,5 +290,5 @@ PROPERTIES = {
     "itemsize": (element_size, "The bytes of one element.")}
 for _name, (_get, _doc) in PROPERTIES.items():
     setattr(Tensor, _name, property(_get, doc=_doc))
-for _alias, _method in {"type": to, "nelement": numel, "reshape_as": view_as}.items():
+for _alias, _method in {"nelement": numel}.items():
     setattr(Tensor, _alias, _method)

@@ -14,6 +14,7 @@ import numpy as np
 
 from .creation import makes
 from .engine.mode import mode, no_grad, quiet
+from .engine.tape import box
 from .engine.values import Value, as_array, unbox
 from .ops.arguments import device as checked_device
 from .ops.arguments import sizes_of
@@ -53,7 +54,7 @@ class Generator:
         now = rng(self).bit_generator.state  # which a compiled program cannot look at
         halves = [(now["state"][name] & LOW, now["state"][name] >> 64) for name in ("state", "inc")]
         parts = np.array((self.initial_seed(), *halves, now["has_uint32"], now["uinteger"]), PARTS)
-        return Tensor(np.frombuffer(parts.tobytes(), np.uint8).copy())
+        return box(np.frombuffer(parts.tobytes(), np.uint8).copy())
 
     def set_state(self, new_state: Tensor) -> "Generator":
         """Go on from where `get_state` was called; gives self."""
@@ -169,7 +170,7 @@ def _whole(name: str, drawn: Any, least: int, most: int, dtype: Any) -> Tensor:
     dtype = np.dtype(dtype or np.int64)
     if dtype.kind in "iu" and not np.iinfo(dtype).min <= least <= most <= np.iinfo(dtype).max and least <= most:
         raise RuntimeError(f"{name}: {dtype} cannot hold the numbers from {least} to {most}")
-    return Tensor(as_array(drawn).astype(dtype, copy=False))
+    return box(as_array(drawn).astype(dtype, copy=False))
 
 
 def _below(array: Any, bound: Any, dtype: Any) -> Any:
@@ -182,14 +183,14 @@ def rand(*size: Any, dtype: Any = None, generator: Any = None) -> Tensor:
     """Uniform random numbers in [0, 1)."""
     dtype = _floats("rand", dtype)
     drawn = rng(generator).random(sizes_of(size))
-    return Tensor(as_array(drawn) if dtype == np.float64 else _below(drawn, 1, dtype))
+    return box(as_array(drawn) if dtype == np.float64 else _below(drawn, 1, dtype))
 
 
 @makes
 def randn(*size: Any, dtype: Any = None, generator: Any = None) -> Tensor:
     """Random numbers of the standard normal distribution."""
     dtype = _floats("randn", dtype)
-    return Tensor(as_array(rng(generator).standard_normal(sizes_of(size))).astype(dtype, copy=False))
+    return box(as_array(rng(generator).standard_normal(sizes_of(size))).astype(dtype, copy=False))
 
 
 @makes
@@ -205,12 +206,13 @@ def randn_like(x: Tensor, dtype: Any = None, generator: Any = None) -> Tensor:
 
 
 @makes
-def randint(low: Any = 0, high: Any = None, size: Any = None, dtype: Any = None, generator: Any = None) -> Tensor:
+def randint(low: Any = None, high: Any = None, size: Any = None, dtype: Any = None, generator: Any = None) -> Tensor:
     """Random whole numbers in [low, high): randint(low, high, size) or randint(high, size)."""
-    if size is None and high is not None and not isinstance(high, (int, np.integer)):
-        low, high, size = 0, low, high
-    elif high is None:
-        low, high = 0, low
+    if low is None and high is None or high is None and size is None:
+        raise TypeError("randint: takes the number to stay below and the size: randint(high, size)")
+    low = 0 if low is None else low
+    if size is None or high is None:
+        low, high, size = 0, low, high if size is None else size
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"randint: the size is a tuple, not {size!r}")
     if not hasattr(low, "__index__") or not hasattr(high, "__index__"):
@@ -249,7 +251,7 @@ def _normal(name: str, mean: Any, std: Any, shape: tuple, dtype: Any, generator:
     if np.any(std < 0):
         raise RuntimeError(f"{name}: std is at least 0, not {std}")
     drawn = mean + std * rng(generator).standard_normal(shape)
-    return Tensor(as_array(drawn).astype(_floats(name, dtype), copy=False))
+    return box(as_array(drawn).astype(_floats(name, dtype), copy=False))
 
 
 def _probability(name: str, p: Any) -> Any:
@@ -263,7 +265,7 @@ def bernoulli(x: Tensor, p: Any = None, generator: Any = None) -> Tensor:
     """1 with probability x (or p, where it is given), element by element, else 0; of x's shape and dtype."""
     dtype = _floats("bernoulli", x.dtype)
     drawn = rng(generator).random(x.shape) < _probability("bernoulli", x if p is None else p)
-    return Tensor(as_array(drawn).astype(dtype))
+    return box(as_array(drawn).astype(dtype))
 
 
 @quiet
@@ -286,9 +288,9 @@ def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, ge
     if replacement:
         ends = np.cumsum(values, -1)
         draws = source.random((*values.shape[:-1], num_samples)) * ends[..., -1:]
-        return Tensor((draws[..., None] >= ends[..., None, :]).sum(-1))
+        return box((draws[..., None] >= ends[..., None, :]).sum(-1))
     keys = np.log(values) + source.gumbel(size=values.shape)  # the largest are a draw without replacement
-    return Tensor(np.argsort(-keys, axis=-1)[..., :num_samples])
+    return box(np.argsort(-keys, axis=-1)[..., :num_samples])
 
 
 @no_grad()

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .engine.tape import box
 from .engine.values import unbox
 from .ops.arguments import device
 from .tensor import Tensor
@@ -155,7 +156,7 @@ def load(path: str | Path, map_location: Any = None, weights_only: bool = True) 
         elif content[:6] == b"\x93NUMPY":
             reason = "is an array of numpy's: np.load reads it"
         raise RuntimeError(f"{path} {reason}") from None
-    arrays = {name: Tensor(_values(f"{path}: '{name}'", **entry)) for name, entry in entries}
+    arrays = {name: box(_values(f"{path}: '{name}'", **entry)) for name, entry in entries}
     tree = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {}).get(HEADER)
     if tree is None:
         return arrays

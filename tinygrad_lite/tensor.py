@@ -7,6 +7,7 @@ import numpy as np
 
 from . import ops
 from .engine import tape
+from .engine.mode import quietly
 from .engine.values import RETAIN, Value, as_array, leaf, unbox
 from .inplace import in_place, rebind
 from .ops.arguments import numbers_first, plain
@@ -39,11 +40,13 @@ FUNCTIONS = {name: name for name in (  # those of numpy's functions whose argume
 WRITERS = frozenset("copyto put place putmask fill_diagonal put_along_axis".split())  # change their first argument
 
 
-def _floats(data):
-    """What PyTorch's Tensor(…) makes: float32 of one list, tuple or tensor, or zeros of sizes."""
-    if len(data) == 1 and isinstance(data[0], (list, tuple, Value)):
-        return np.array(as_array(data[0]), get_default_dtype())
-    return np.zeros(data, get_default_dtype())
+def filled_as_of_old(name: str, data: tuple, dtype: Any) -> np.ndarray:
+    """What PyTorch's Tensor(…) and its kin make: the values of a list or an array, or zeros of sizes (0 of none)."""
+    if len(data) == 1 and (isinstance(data[0], (list, tuple, range)) or np.ndim(data[0])):
+        return quietly(np.array, data[0], dtype)
+    if bool not in map(type, data) and all(hasattr(size, "__index__") for size in data):
+        return np.zeros(data or (0,), dtype)
+    raise TypeError(f"{name}: takes sizes, or one list, array or tensor; of a number or truth say tl.tensor(…)")
 
 
 @tape.results_are
@@ -58,11 +61,16 @@ class Tensor(Value):
     __hash__ = object.__hash__
 
     def __init__(self, *data: Any) -> None:
-        """Of an array: a tensor that shares its memory. As PyTorch's old way: float32 of a list, or of sizes."""
-        array = data[0] if len(data) == 1 else None
-        if not isinstance(array, np.ndarray):
-            array = np.asarray(array) if isinstance(array, np.generic) else _floats(data)
-        super().__init__(array)
+        """As PyTorch's old way: the default dtype of a list or an array, or zeros of sizes; of a tensor a view of it.
+
+        `tl.tensor` keeps the dtype of arrays, `tl.from_numpy` shares their memory.
+        """
+        if len(data) == 1 and isinstance(data[0], Value):
+            shown = tape.box(data[0].array) if data[0].node is None else ops.getitem(data[0], ...)
+            super().__init__(shown.array, shown.node)
+            self.view_of = shown.view_of
+        else:
+            super().__init__(filled_as_of_old("Tensor", data, get_default_dtype()))
 
     # ---- what it is
     shape = property(lambda self: self.array.shape, doc="The sizes, a tuple.")
@@ -76,7 +84,7 @@ class Tensor(Value):
     @property
     def data(self) -> "Tensor":
         """A detached Tensor that shares the array; set it on a leaf to give it another array."""
-        return Tensor(self.array)
+        return tape.box(self.array)
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -155,7 +163,7 @@ class Tensor(Value):
 
     def detach(self) -> "Tensor":
         """A Tensor of the same memory that is not tracked."""
-        return Tensor(self.array)
+        return tape.box(self.array)
 
     def _hooks(self) -> dict:
         if self.node is None:

@@ -9,7 +9,21 @@ from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.refusals import whole
 from tinygrad_lite.engine.tape import broadcast_to, by_hand, cast
 from tinygrad_lite.engine.values import as_array, unbox
-from tinygrad_lite.ops import amax, cat, clone, exp, fmin, log, matmul, maximum, permute, reshape, sum, where
+from tinygrad_lite.ops import (
+    amax,
+    cat,
+    clone,
+    exp,
+    fmin,
+    log,
+    matmul,
+    maximum,
+    permute,
+    repeat_interleave,
+    reshape,
+    sum,
+    where,
+)
 
 from .dropouts import check_probability, dropout_factor
 from .layer import linear
@@ -187,15 +201,27 @@ def _lean_attention(q, k, v, mask, causal, scale):
     return cat(outs, -2), cat(levels, -2)
 
 
-def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
+def _for_every_head(query, x):
+    """Keys or values (…, G, S, D) as (…, H, S, D), each head H / G times, for queries of H heads."""
+    if min(query.ndim, x.ndim) < 3 or not x.shape[-3] or query.shape[-3] % x.shape[-3]:
+        raise RuntimeError(f"scaled_dot_product_attention: with enable_gqa the heads of key and value (dimension -3) "
+                           f"divide those of the query, not of shapes {query.shape} and {x.shape}")
+    return repeat_interleave(x, query.shape[-3] // x.shape[-3], -3)
+
+
+def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None,
+                                 enable_gqa=False):
     """Attention (Vaswani et al., 2017): query (…, L, D), key (…, S, D), value (…, S, E) -> (…, L, E).
 
     attn_mask: bools (True: may look) or numbers to add to the scores; is_causal: only at itself and before. Given both,
     a query looks where both let it. Without a value (None) the weights (…, L, S) are given.
     A row that may look nowhere gives 0, and gradients of 0; what is masked out reaches neither the output nor a
     gradient, not even as NaN. scale is 1 / sqrt(D) unless given. From 2,048 x 2,048 scores on, they are formed
-    block by block and never held whole.
+    block by block and never held whole. enable_gqa: keys and values of fewer heads (dimension -3) serve several query
+    heads each (Ainslie et al., 2023).
     """
+    if enable_gqa:
+        key, value = (t if t is None else _for_every_head(query, t) for t in (key, value))
     if query.shape[-1] != key.shape[-1] or value is not None and key.shape[-2] != value.shape[-2]:
         shape = None if value is None else value.shape
         raise RuntimeError(f"scaled_dot_product_attention: shapes {query.shape}, {key.shape} and {shape} of "
@@ -208,7 +234,7 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         attn_mask = fitting_mask(attn_mask, (*batch, rows, columns), query.dtype)
     if 0 in (*batch, rows, columns):  # nobody who looks, or nothing to look at
         return matmul(query, key.mT) if value is None else matmul(matmul(query, key.mT), value)
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
     learnt = getattr(attn_mask, "requires_grad", False)
     if rows * columns >= LARGE and not (dropout_p or learnt or mode.as_text or value is None):
         mask = None if attn_mask is None else unbox(attn_mask)

@@ -48,11 +48,12 @@ def _weights(mode, n, out, factor, align_corners, dtype):
 
 
 def _nearest(mode, n, out, factor):
-    """Which of n elements each of `out` ones is: in whole numbers where there is no factor, so exact for every size."""
+    """Which of n elements each of `out` ones is: in whole numbers where there is no factor, so exact for every size;
+    by a factor in float32, as PyTorch rounds it."""
     i = np.arange(out)
     if factor is None:
         return (2 * i + 1) * n // (2 * out) if mode == "nearest-exact" else i * n // out
-    at = (i + 0.5 * (mode == "nearest-exact")) * (1 / factor)
+    at = (i.astype(np.float32) + np.float32(0.5 * (mode == "nearest-exact"))) * np.float32(1 / factor)
     return np.minimum(at.astype(np.int64), n - 1)
 
 

@@ -122,10 +122,16 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
     """
     if not eps > 0:
         raise ValueError(f"batch_norm: eps is above 0, not {eps}")
+    if (running_mean is None) != (running_var is None) or not training and running_mean is None:
+        raise RuntimeError("batch_norm: running_mean and running_var go together, and are needed unless training=True")
+    for name, v in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        if v is not None and x.ndim > 1 and v.shape != x.shape[1:2]:
+            raise RuntimeError(f"batch_norm: {name} of shape {v.shape} does not fit the {x.shape[1]} channels of an "
+                               f"input of shape {x.shape}")
     x, weight, bias = in_one_dtype((x, weight, bias), (True, True, True))
     dims = tuple(d for d in range(x.ndim) if d != 1)
     weight, bias = _channels(weight, x.ndim), _channels(bias, x.ndim)
-    if not training and running_mean is not None:
+    if not training:
         scale = 1 / np.sqrt(unbox(running_var) + result_type(x, running_var).type(eps))
         hat = (x - _channels(unbox(running_mean), x.ndim)) * _channels(scale, x.ndim)
         out = hat if weight is None else hat * weight

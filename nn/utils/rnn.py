@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_lite.engine.tape import box
 from tinygrad_lite.engine.values import unbox
 from tinygrad_lite.ops import index_put, pad, stack, transpose
 from tinygrad_lite.tensor import Tensor
@@ -38,7 +39,7 @@ class PackedSequence(_Packed):
 
 def invert_permutation(permutation: Any) -> Any:
     """Where each place went; None for None."""
-    return None if permutation is None else Tensor(np.argsort(unbox(permutation)))
+    return None if permutation is None else box(np.argsort(unbox(permutation)))
 
 
 def pack_padded_sequence(input: Any, lengths: Any, batch_first: bool = False,
@@ -61,9 +62,9 @@ def pack_padded_sequence(input: Any, lengths: Any, batch_first: bool = False,
         raise RuntimeError("pack_padded_sequence: the lengths do not decrease; sort the batch, or pass "
                            "enforce_sorted=False")
     t, b = np.nonzero(np.arange(lengths.max(initial=0))[:, None] < lengths)
-    sizes = Tensor(np.bincount(t))
+    sizes = box(np.bincount(t))
     b = b if order is None else order[b]
-    return PackedSequence(input[(b, t) if batch_first else (t, b)], sizes, None if order is None else Tensor(order))
+    return PackedSequence(input[(b, t) if batch_first else (t, b)], sizes, None if order is None else box(order))
 
 
 def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0,
@@ -81,7 +82,7 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, pad
     data = sequence.data
     shape = (batch, steps) if batch_first else (steps, batch)
     padding = np.full((*shape, *data.shape[1:]), padding_value, data.dtype)
-    return index_put(padding, (b, t) if batch_first else (t, b), data), Tensor(lengths)
+    return index_put(padding, (b, t) if batch_first else (t, b), data), box(lengths)
 
 
 def pad_sequence(sequences: Iterable[Any], batch_first: bool = False, padding_value: float = 0.0,

@@ -47,7 +47,7 @@ OPERATORS = [op for op in op_db if named(op.name)]
 def ours(x):
     """An argument of PyTorch's as this library takes it."""
     if isinstance(x, torch.Tensor):
-        return tl.Tensor(x.detach().numpy().copy()).requires_grad_(x.requires_grad)
+        return tl.from_numpy(x.detach().numpy().copy()).requires_grad_(x.requires_grad)
     if isinstance(x, torch.dtype):
         return DTYPES[x]
     if isinstance(x, torch.device):

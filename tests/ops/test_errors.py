@@ -65,7 +65,7 @@ ERRORS = [
     (lambda: z(3).topk(4), RuntimeError, "topk.*4"),
     (lambda: tl.one_hot(t([3]), 2), IndexError, "one_hot.*3.*2 classes"),
     (lambda: tl.bincount(t([-1])), RuntimeError, "bincount"),
-    (lambda: tl.zeros(0, dtype=tl.int64).median(), RuntimeError, "median.*no elements"),
+    (lambda: tl.zeros(0, dtype=tl.int64).median(), RuntimeError, "median.*no element to choose"),
     (lambda: z(0).amax(), RuntimeError, "amax"),
     (lambda: 3 @ z(2, 2), TypeError, "matmul.*not int and Tensor"),
     (lambda: tl.mm(z(2), z(2, 2)), RuntimeError, "mm: needs tensors of 2 and 2"),
@@ -135,6 +135,43 @@ ERRORS = [
     (lambda: tl.bernoulli(t([2.0])), RuntimeError, "outside"),
     (lambda: tl.multinomial(t([0.0, 1.0]), 2), RuntimeError, "without replacement"),
     (lambda: tl.normal(0.0, -1.0, (2,)), RuntimeError, "std"),
+]
+
+
+ERRORS += [
+    (lambda: z(2, 3).T.view(-1), RuntimeError, r"view: .*\(3, 2\).*reshape"),
+    (lambda: z(2, 3).view(np.dtype("int32")), TypeError, "view: takes a shape, not int32"),
+    (lambda: z(2, 3).reshape(-2, 3), RuntimeError, "reshape: a size is at least 0.*-2"),
+    (lambda: z(2, 3).reshape(4), RuntimeError, "reshape.*cannot reshape"),
+    (lambda: z(2, 3)[t([1, 0, 1], dtype=tl.uint8)], IndexError, r"getitem.*mask|getitem.*boolean index"),
+    (lambda: z(2, 3)[t([], dtype=tl.bool)], IndexError, "getitem.*mask"),
+    (lambda: z(2, 3)[0, 0, 0], IndexError, "getitem.*3 were indexed"),
+    (lambda: tl.where(z(2), z(2), z(2)), RuntimeError, "where.*the condition holds bools, not float32"),
+    (lambda: tl.Tensor(2.5), TypeError, "Tensor: takes sizes"),
+    (lambda: tl.LongTensor(z(2)), TypeError, r"LongTensor: of a tensor of float32 say .to"),
+    *[(make, RuntimeError, "does not hold") for make in (
+        lambda: tl.full((2,), np.nan, dtype=tl.int64), lambda: tl.full((2,), 300, dtype=tl.uint8), lambda: t([300], dtype=tl.uint8), lambda: t(np.nan, dtype=tl.int64), lambda: tl.full((2,), 1e40),
+        lambda: tl.full_like(z(2).byte(), -256), lambda: z(2).byte().fill_(300), lambda: z(2).byte().masked_fill(z(2) == 0, 300), lambda: z(2).long().new_full((2,), np.inf))],
+    (lambda: tl.exp(z(2), out=z(2)), TypeError, r"exp: out= is not taken.*out.copy_\(exp"),
+    (lambda: tl.mul(z(2), z(2), out=z(2)), TypeError, "mul: out= is not taken"),
+    (lambda: tl.det(z(2, 2).half()), TypeError, r"det\(float16.*\.float\(\)"),
+    (lambda: z(2, 3) @ z(2, 3), RuntimeError, r"matmul.*inner sizes 3 and 2"),
+    (lambda: tl.sigmoid([1.0]), TypeError, "sigmoid.*not list"),
+    (lambda: F.linear(z(2, 3), [[1.0]]), TypeError, "linear: takes tensors and arrays, not list"),
+    (lambda: tl.allclose(z(2), 1.0), TypeError, "isclose: compares tensors and arrays, not float"),
+    (lambda: tl.one_hot(t([-1])), RuntimeError, "one_hot.*at least 0, not -1"),
+    (lambda: tl.one_hot(z(0).long()), RuntimeError, "one_hot.*num_classes"),
+    (lambda: F.pad(z(2, 3), 1), TypeError, "pad: .*int.*len"),
+    (lambda: tl.cat(z(2, 3)), TypeError, "cat: takes a list or tuple"),
+    (lambda: t(1.0).split(1), RuntimeError, "split: a tensor of no dimensions"),
+    (lambda: t(1.0).max(1), IndexError, "max: dimension out of range"),
+    (lambda: F.batch_norm(z(2, 3)), RuntimeError, "batch_norm: running_mean and running_var"),
+    (lambda: F.batch_norm(z(2, 3), z(2), z(2)), RuntimeError, r"batch_norm: running_mean of shape \(2,\).*3 channels"),
+    (lambda: F.cross_entropy(z(2, 3), t([0, 1]), z(2)), RuntimeError, r"the weight has shape \(3,\)"),
+    (lambda: F.scaled_dot_product_attention(z(4, 1, 1), z(3, 1, 1), z(3, 1, 1), enable_gqa=True), RuntimeError, "enable_gqa"),
+    (lambda: F.multi_head_attention(z(1, 2, 4), *[z(4, 4)] * 4, 2.0), TypeError, "n_heads is a whole number, not 2.0"),
+    (lambda: tl.randint(size=(2,)), TypeError, "randint: takes the number to stay below"),
+    (lambda: tl.arange(), TypeError, "arange"),
 ]
 
 

@@ -6,9 +6,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from ..engine.tape import box
 from ..engine.values import as_array
 from ..random import Generator, multinomial, randint, randperm
-from ..tensor import Tensor
 
 T_co = TypeVar("T_co", covariant=True)
 ONCE = 32  # numbers that are drawn at once with replacement
@@ -97,7 +97,7 @@ class WeightedRandomSampler(Sampler[int]):
                  generator: Generator | None = None) -> None:
         positive("num_samples", num_samples)
         boolean("replacement", replacement)
-        self.weights = Tensor(as_array(weights).astype(np.float64))
+        self.weights = box(as_array(weights).astype(np.float64))
         if self.weights.ndim != 1:
             raise ValueError(f"weights should be one number a row, not of shape {self.weights.shape}")
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator

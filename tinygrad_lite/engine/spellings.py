@@ -5,14 +5,14 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .refusals import nearest
+from .refusals import REFUSALS, nearest, refused
 from .values import converted
 
 SPELLINGS = {  # as people write it: as it may be called here
     "input": ("x", "start", "index"), "other": ("y",), "a": ("x",), "b": ("y",), "A": ("x",), "B": ("y",),
     "tensor": ("x", "y", "index"), "mat2": ("y",), "vec": ("y",), "vec2": ("y",), "axis": ("dim", "dims"),
     "axes": ("dims",), "dim": ("dims",), "keepdims": ("keepdim",), "axis0": ("dim0",), "axis1": ("dim1",),
-    "value": ("src",), "split_size": ("split_size_or_sections",)}
+    "value": ("src",), "size": ("shape",), "split_size": ("split_size_or_sections",)}
 SIZES = {"size", "shape", "dims", "axes", "axis", "repeats"}  # one tuple where they may be given one by one
 TAKES_DTYPE = frozenset(
     "sum nansum mean prod cumsum cumprod softmax softmin log_softmax norm vector_norm matrix_norm".split())
@@ -36,7 +36,7 @@ def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs
     for word, value in kwargs.items():
         if word not in own and word == "out":
             if value is not None:
-                raise TypeError(f"{name}: out= is not taken, a result is a new tensor: write out.copy_({name}(…))")
+                refuse_out(name)
         elif rest is not None and word in {rest, *SIZES}:
             sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
         else:
@@ -49,6 +49,11 @@ def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs
     if sizes and first in named:
         args = (named.pop(str(first)), *args)
     return (*args, *sizes), named
+
+
+def refuse_out(name: str) -> None:
+    """The TypeError of who is given a tensor for the result."""
+    raise TypeError(f"{name}: out= is not taken, a result is a new tensor: write out.copy_({name}(…))")
 
 
 def takes_dtype(name: str, kwargs: dict) -> bool:
@@ -66,13 +71,6 @@ def in_dtype(function: Callable, *args: Any, dtype: Any, **kwargs: Any) -> Any:
     return converted(out, dtype)
 
 
-def no_tensor(name: str, args: Iterable, error: AttributeError) -> Exception:
-    """A TypeError where a list, say, was asked for what only tensors and arrays have; else the error itself."""
-    kinds = {type(a).__name__ for a in args if not hasattr(a, "shape")}
-    kind = next((k for k in kinds if str(error).startswith(f"'{k}' object has no attribute")), None)
-    return error if kind is None else TypeError(f"{name}: takes tensors and arrays, not {kind}; write tl.tensor(…)")
-
-
 def spelt(function: Callable) -> Callable:
     """A function that takes its arguments under PyTorch's and numpy's names too, and says what it does not take."""
     parameters = inspect.signature(function).parameters.values()
@@ -88,8 +86,8 @@ def spelt(function: Callable) -> Callable:
             args, kwargs = respelt(function.__name__, own, rest, args, kwargs, first)
         try:
             return function(*args, **kwargs)
-        except AttributeError as error:
-            raise no_tensor(function.__name__, (*args, *kwargs.values()), error) from None
+        except REFUSALS as error:
+            raise refused(function, (*args, *kwargs.values()), error) from None
 
     return call
 

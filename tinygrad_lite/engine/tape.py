@@ -16,13 +16,13 @@ from .dtypes import in_one_dtype
 from .halves import HALF, rounded_once, widened
 from .mode import Switch, mode, quiet, quietly, silent
 from .reductions import add_up
-from .spellings import in_dtype, no_tensor, respelt, takes_dtype
+from .refusals import REFUSALS, failed, refused
+from .spellings import in_dtype, refuse_out, respelt, takes_dtype
 from .values import RETAIN, Node, Value, as_array, ndarray, unbox
 from .watch import where_from
 
 _adding = threading.RLock()
 _new = object.__new__
-REFUSALS = (ValueError, TypeError, IndexError, OverflowError)  # how numpy says that it cannot
 
 
 # ---------------------------------------------------------------- operations
@@ -105,13 +105,6 @@ def _parameters(forward: Any) -> list[inspect.Parameter]:
     return list(inspect.signature(forward).parameters.values())
 
 
-def _failed(op: Any, args: Iterable, error: Exception) -> Exception:
-    """The exception a PyTorch user expects, with the operation and what it was given."""
-    given = ", ".join(f"{a.dtype}{list(a.shape)}" if hasattr(a, "shape") else repr(a)[:60] for a in args)
-    kind = next((k for k in (IndexError, TypeError) if isinstance(error, k)), RuntimeError)
-    return kind(f"{op.__name__}({given}): {error}")
-
-
 def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callable | None = None,
              spelt_out: Callable | None = None, expands: bool = False) -> Any:
     """The call path: any number of arguments, parameters among them. `spelt_out` makes a faster one that hands on to
@@ -180,8 +173,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             else:
                 try:
                     out = forward(*args) if silent.get() else mode.quietly(forward, *args)
-                except AttributeError as error:
-                    raise no_tensor(op.__name__, args, error) from None
+                except REFUSALS as error:
+                    raise refused(op, args, error) from None
             return out[0] if type(out) is tuple else out
         if not fast:
             tracked = tracked and mode.recording
@@ -195,7 +188,7 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
                 arrays = promote(*arrays)
             array = forward(*arrays) if silent.get() else mode.quietly(forward, *arrays)
         except REFUSALS as error:
-            raise _failed(op, arrays, error) from None
+            raise failed(op, arrays, error) from None
         if type(array) is tuple:
             array, *kept = array
             arrays += kept
@@ -220,7 +213,9 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
     """The call path of elementwise operations of two arguments: the hot one."""
     keeps = getattr(promote, "keeps_whole_numbers", True)  # of two arrays of one dtype
 
-    def op(input: Any, other: Any) -> Any:
+    def op(input: Any, other: Any, *, out: Any = None) -> Any:
+        if out is not None:
+            refuse_out(op.__name__)
         p = q = None
         same = False
         a, b = input, other
@@ -230,7 +225,10 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
             q, b = other.node, other.array
             same = a is not input and a.dtype is b.dtype
         elif a is input:
-            return forward(input, other) if silent.get() else mode.quietly(forward, input, other)
+            try:
+                return forward(input, other) if silent.get() else mode.quietly(forward, input, other)
+            except REFUSALS as error:
+                raise refused(op, (input, other), error) from None
         if not mode.fast:
             if mode.special:
                 return general(input, other)
@@ -243,7 +241,7 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
                 a, b = promote(a, b)
             array = forward(a, b) if silent.get() else mode.quietly(forward, a, b)
         except REFUSALS as error:
-            raise _failed(op, (a, b), error) from None
+            raise failed(op, (a, b), error) from None
         if not isinstance(array, ndarray):  # numpy returns scalars for 0-d results
             array = np.asarray(array)
         result = _new(_Result)  # and not by __init__: 0.2 us less, of 1
@@ -261,13 +259,18 @@ def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callab
 
 def _unary(forward: Callable, promote: Callable | None, general: Callable) -> Any:
     """The call path of operations of one argument."""
-    def op(x: Any = None, *, input: Any = None) -> Any:
+    def op(x: Any = None, *, input: Any = None, out: Any = None) -> Any:
+        if out is not None:
+            refuse_out(op.__name__)
         if x is None:
             x = input
         if not isinstance(x, Value):
             if mode.special:
                 return general(x)
-            return forward(x) if silent.get() else mode.quietly(forward, x)
+            try:
+                return forward(x) if silent.get() else mode.quietly(forward, x)
+            except REFUSALS as error:
+                raise refused(op, (x,), error) from None
         node, a = x.node, x.array
         if not mode.fast:
             if mode.special:
@@ -280,7 +283,7 @@ def _unary(forward: Callable, promote: Callable | None, general: Callable) -> An
                 (a,) = promote(a)
             array = forward(a) if silent.get() else mode.quietly(forward, a)
         except REFUSALS as error:
-            raise _failed(op, (a,), error) from None
+            raise failed(op, (a,), error) from None
         return box(array) if node is None else recorded(op, (node,), (a,), array, True)
 
     return op

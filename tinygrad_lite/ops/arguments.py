@@ -12,6 +12,21 @@ NUMBERS = (bool, int, float, np.generic)
 WIDER = {"b": np.int64, "i": np.int64, "u": np.int64}  # what sums and products of whole numbers are taken in
 
 
+def fitting(name, values, dtype):
+    """Numbers in a dtype; RuntimeError where it holds one of them not even as PyTorch wraps it (-1 is 255)."""
+    array, dtype = np.asarray(values), np.dtype(dtype)
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        least = -info.max if dtype.kind == "u" and array.dtype.kind == "i" else info.min
+        wrong = ~((array >= least) & (array <= info.max))
+    else:
+        limit = np.finfo(dtype).max if dtype.kind == "f" else math.inf
+        wrong = (abs(array) > limit) & (abs(array) != math.inf)
+    if wrong.any():
+        raise RuntimeError(f"{name}: {dtype} does not hold {array[wrong].flat[0]}")
+    return array.astype(dtype)
+
+
 def sizes_of(shape):
     """Sizes given one by one or as one sequence."""
     return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
@@ -69,19 +84,21 @@ def inverse(dims):
 
 
 def plain(index):
-    """The index with its Tensors replaced by their arrays; single whole numbers are read now, as numbers.
+    """The index with its Tensors replaced by their arrays; single whole numbers are read now, and uint8 is a mask.
 
     A short list that holds more than numbers is the tuple of its parts, as in PyTorch.
     """
     if type(index) is list and len(index) < LONG and not all(isinstance(unbox(i), NUMBERS) for i in index):
         index = tuple(index)
     if isinstance(index, (tuple, list)):
-        if type(index) is tuple and all(type(i) is np.ndarray and i.ndim for i in index):  # it is plain already
-            return index
+        if type(index) is tuple and all(type(i) is np.ndarray and i.ndim and i.dtype.char != "B" for i in index):
+            return index  # it is plain already
         return type(index)(plain(i) for i in index)
     if isinstance(index, slice):
         return slice(*map(_place_in_slice, (index.start, index.stop, index.step)))
     index = unbox(index)
+    if type(index) is np.ndarray and index.dtype.char == "B":  # PyTorch's masks before there were bools
+        return index != 0
     if type(index) is np.ndarray and index.ndim == 0 and index.dtype.kind in "iu":
         return index.item()
     return index

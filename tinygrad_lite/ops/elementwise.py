@@ -6,6 +6,7 @@ from ..engine.dtypes import RANK, promote, promote_float, result_type
 from ..engine.halves import in_float32
 from ..engine.tape import cast, primitive
 from ..engine.values import converted, unbox
+from .arguments import fitting
 
 
 def _zero(g, out, x):
@@ -20,6 +21,8 @@ def _reciprocal(x):
 
 def _where(condition, x, y):
     """x where the condition is true, else y."""
+    if isinstance(condition, np.ndarray) and condition.dtype.char not in "?B":
+        raise ValueError(f"the condition holds bools, not {condition.dtype}; say condition != 0")
     return np.where(condition, x, y)
 
 
@@ -235,7 +238,7 @@ def masked_fill(x, mask, value):
     if hasattr(value, "dtype"):
         value = cast(value, x.dtype)
     elif x.dtype.kind != "f":
-        value = x.dtype.type(value)
+        value = fitting("masked_fill", value, x.dtype)
     return where(mask, value, x)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..engine.mode import opaque
 from ..engine.tape import broadcast_to, primitive
 from ..engine.values import as_array, unbox
-from .arguments import along, diagonal_index, dim_of, is_basic, outside, plain, sizes_of
+from .arguments import along, diagonal_index, dim_of, fitting, is_basic, outside, plain, sizes_of
 from .elementwise import where
 from .shape import clone, movedim, reshape, unsqueeze
 
@@ -20,7 +20,15 @@ def _getitem(x, index):
     if is_basic(index):  # the trailing ellipsis keeps a single element a view, not a scalar's copy
         index = index if isinstance(index, tuple) else (index,)
         return x[index if Ellipsis in index else (*index, ...)]
+    if type(index) is np.ndarray and index.dtype == bool and not index.size:
+        _refuse_unlike(x, index)
     return x[index]
+
+
+def _refuse_unlike(x, mask):
+    """numpy takes a mask of no elements for an index of none."""
+    if mask.shape != x.shape[: mask.ndim]:
+        raise IndexError(f"a mask of shape {mask.shape} does not match a tensor of shape {x.shape}")
 
 
 def _place(g, index, shape, unique_indices=False):
@@ -101,6 +109,8 @@ def _gather(x, dim, index, unique_indices):
 @opaque
 def _put(x, index, value):
     out = np.array(x, order="C")
+    if type(index) is np.ndarray and index.dtype == bool and not index.size:
+        _refuse_unlike(x, index)
     if getattr(value, "ndim", 0) and value.shape[0] == 1:  # numpy lets a value have more dimensions of size 1 in front
         value = value.reshape(value.shape[max(value.ndim - out[index].ndim, 0):])
     out[index] = value
@@ -134,8 +144,11 @@ def index_put(x, indices, values, accumulate=False):
         if any(k not in (1, n) for k, n in zip(values.shape[::-1], there[::-1])) or values.ndim > len(there):
             raise RuntimeError(f"index_put: values of shape {values.shape} do not fit the {there} that the index names")
         return x + place(values, indices, x.shape)
-    if x.dtype.kind != "f" and hasattr(values, "node"):
-        values = values.detach()  # whole numbers have no gradient
+    if x.dtype.kind != "f":
+        if isinstance(values, (int, float)):
+            values = fitting("index_put", values, x.dtype)
+        elif hasattr(values, "node"):
+            values = values.detach()  # whole numbers have no gradient
     return _written(x, indices, values)
 
 
@@ -280,15 +293,24 @@ def _flip(x, dims):
 _flipped = primitive(_flip, lambda g, out, x, dims: flip(g, dims))
 
 
+def _no_dims(x, dims):
+    """The dims of a 0-d tensor, which are looked at all the same."""
+    for d in dims:
+        dim_of(x, d)
+    return ()
+
+
 def flip(x, *dims):
     """The order of elements reversed along dims."""
-    return _flipped(x, tuple(dim_of(x, d) for d in sizes_of(dims)) if x.ndim else ())
+    return _flipped(x, tuple(dim_of(x, d) for d in sizes_of(dims)) if x.ndim else _no_dims(x, sizes_of(dims)))
 
 
 def roll(x, shifts, dims=None):
     """Elements moved on by `shifts` along dims, those that fall off come in again; flat without dims."""
     if dims is None:
         return reshape(roll(reshape(x, -1), shifts, 0), x.shape)
+    if 0 in x.shape:
+        return clone(x)  # whatever the dims, as in PyTorch
     shifts, dims = ((v,) if isinstance(v, (int, np.integer)) else tuple(v) for v in (shifts, dims))
     if len(shifts) != len(dims) or not shifts:
         raise RuntimeError(f"roll: shifts {shifts} and dims {dims} must be as many, at least one")
@@ -309,20 +331,20 @@ def repeat_interleave(x, repeats, dim=None, *, output_size=None):
     return out
 
 
-def _triangle(x, keep):
+def _triangle(op, x, keep):
     if x.ndim < 2:
-        raise RuntimeError(f"tril, triu: need at least 2 dimensions, not shape {x.shape}")
+        raise RuntimeError(f"{op}: needs at least 2 dimensions, not shape {x.shape}")
     return where(keep(np.arange(x.shape[-2])[:, None], np.arange(x.shape[-1])), x, np.zeros((), x.dtype))
 
 
 def tril(x, diagonal=0):
     """The lower triangle of the last two dimensions, 0 above; `diagonal` counts upwards."""
-    return _triangle(x, lambda i, j: j - i <= diagonal)
+    return _triangle("tril", x, lambda i, j: j - i <= diagonal)
 
 
 def triu(x, diagonal=0):
     """The upper triangle of the last two dimensions, 0 below."""
-    return _triangle(x, lambda i, j: j - i >= diagonal)
+    return _triangle("triu", x, lambda i, j: j - i >= diagonal)
 
 
 def _diagonal(x, offset):

@@ -27,6 +27,8 @@ _stacked = primitive(_stack, joint=lambda g, out, dim, *xs: (None, *unbind(g, di
 
 
 def _listed(op, tensors):
+    if hasattr(tensors, "shape"):
+        raise TypeError(f"{op}: takes a list or tuple of tensors, not one tensor of shape {tensors.shape}")
     tensors = list(tensors)
     if not tensors:
         raise ValueError(f"{op}: needs at least one tensor")
@@ -132,15 +134,21 @@ def vstack(tensors):
     return cat([reshape(t, 1, -1) if t.ndim < 2 else t for t in _listed("vstack", tensors)], 0)
 
 
+def _dim_to_cut(op, x, dim):
+    if not x.ndim:
+        raise RuntimeError(f"{op}: a tensor of no dimensions has none to cut along")
+    return dim_of(x, dim)
+
+
 def split(x, split_size_or_sections, dim=0):
     """Pieces of a size along dim (the last may be smaller), or of the sizes in a list."""
-    dim, sizes = dim_of(x, dim), split_size_or_sections
+    dim, sizes = _dim_to_cut("split", x, dim), split_size_or_sections
     n = x.shape[dim]
     if isinstance(sizes, int):
-        if sizes <= 0:
+        if sizes < 0 or n and not sizes:
             raise RuntimeError(f"split: the size of a piece is above 0, not {sizes}")
-        sizes = [min(sizes, n - start) for start in range(0, n, sizes)] or [0]
-    if sum(sizes) != n:
+        sizes = [min(sizes, n - start) for start in range(0, n, sizes or 1)] or [0]
+    if sum(sizes) != n or any(size < 0 for size in sizes):
         raise RuntimeError(f"split: sizes {list(sizes)} do not add up to dimension {dim} of size {n}")
     ends, lead = itertools.accumulate(sizes), (slice(None),) * dim
     return tuple(getitem(x, (*lead, slice(end - size, end))) for size, end in zip(sizes, ends))
@@ -150,7 +158,8 @@ def chunk(x, chunks, dim=0):
     """At most `chunks` pieces of one size along dim, the last may be smaller."""
     if chunks <= 0:
         raise RuntimeError(f"chunk: the number of pieces is above 0, not {chunks}")
-    return split(x, -(-x.shape[dim] // chunks) or 1, dim)
+    n = x.shape[_dim_to_cut("chunk", x, dim)]
+    return split(x, -(-n // chunks) if n else [0] * chunks, dim)
 
 
 def tensor_split(x, indices_or_sections, dim=0):
@@ -192,7 +201,7 @@ def dsplit(x, indices_or_sections):
 
 def unbind(x, dim=0):
     """The slices along dim, without it."""
-    lead = (slice(None),) * dim_of(x, dim)
+    lead = (slice(None),) * _dim_to_cut("unbind", x, dim)
     return tuple(getitem(x, (*lead, i)) for i in range(x.shape[len(lead)]))
 
 

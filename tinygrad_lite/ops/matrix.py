@@ -104,7 +104,7 @@ def _cholesky_rule(g, out, x):
 _lower = primitive(_cholesky, _cholesky_rule, promote=promote_float)
 
 
-def cholesky(x, *, upper=False):
+def cholesky(x, upper=False):
     """The lower triangular l with l @ l.mT = x, of a symmetric positive definite x (its lower triangle is read).
 
     upper: its transpose, and the upper triangle is read.

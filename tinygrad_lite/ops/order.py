@@ -24,9 +24,14 @@ def _argsort(x, dim=-1, descending=False, stable=False):
 
 def _one_hot(index, num_classes=-1):
     """Whole numbers (…) -> int64 (…, num_classes): 1 at each number, else 0; as many classes as needed unless given."""
-    classes = num_classes if num_classes >= 0 else int(index.max(initial=-1)) + 1
     if index.dtype.kind not in "iu":
         raise TypeError(f"the index holds whole numbers, not {index.dtype}")
+    if num_classes < -1 or num_classes == -1 and not index.size:
+        raise ValueError(f"num_classes is how many classes there are, not {num_classes}"
+                         + ", for there is no number to tell it by" * (num_classes == -1))
+    if (index < 0).any():
+        raise ValueError(f"the numbers of classes are at least 0, not {index.min()}")
+    classes = num_classes if num_classes >= 0 else int(index.max()) + 1
     wrong = outside(index, classes)
     if wrong.any():
         raise IndexError(f"index {index[wrong][0]} is out of bounds for {classes} classes")
@@ -47,7 +52,8 @@ def sort(x, dim=-1, descending=False, stable=False):
 @named_results("values", "indices")
 def topk(x, k, dim=-1, largest=True, sorted=True):
     """The pair (values, indices) of the k largest, or smallest, along dim, in order."""
-    n = x.shape[dim_of(x, dim)] if x.ndim else 1
+    at = dim_of(x, dim)
+    n = x.shape[at] if x.ndim else 1
     if not 0 <= k <= n:
         raise RuntimeError(f"topk: k = {k} is not in [0, {n}], the size of dimension {dim}")
     if not x.ndim:

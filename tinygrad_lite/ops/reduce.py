@@ -139,6 +139,7 @@ argmin = primitive(_argmin, None)
 def _one_of(x, at, dim, keepdim):
     """The pair (values, indices) of one element along dim."""
     if x.ndim == 0:
+        dim_of(x, dim)
         return clone(x), reshape(at, ())
     values = _gathered(x, dim % x.ndim, unbox(at), True)
     return (values, at) if keepdim else (squeeze(values, dim), squeeze(at, dim))
@@ -169,7 +170,7 @@ def _median(x, dim):
     order = np.argsort(x, axis=dim, kind="stable")  # NaN last
     n = x.shape[dim]
     if not n:
-        raise ValueError("median of no elements")
+        raise ValueError("there is no element to choose from; name a dim that has some")
     at = np.take(order, [(n - 1) // 2], axis=dim)
     lost = np.isnan(x)
     return np.where(lost.any(axis=dim, keepdims=True), lost.argmax(axis=dim, keepdims=True), at)

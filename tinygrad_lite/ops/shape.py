@@ -29,17 +29,29 @@ _permuted = primitive(_permute, lambda g, out, x, dims: permute(g, inverse(dims)
 
 def reshape(x, *shape):
     """The values of x in a new shape; one size may be -1. The product of sizes must stay."""
-    return _to_shape(x, sizes_of(shape))
+    shape = sizes_of(shape)
+    for size in shape:
+        if isinstance(size, int) and size < -1:
+            raise RuntimeError(f"reshape: a size is at least 0, or -1 for what is left, not {size}")
+    return _to_shape(x, shape)
 
 
-view = reshape
+def view(x, *shape):
+    """The values of x in a new shape, in x's memory; RuntimeError where only a copy has that shape."""
+    if shape and isinstance(shape[0], (np.dtype, type)):
+        raise TypeError(f"view: takes a shape, not {shape[0]}; .to(dtype) converts, .array.view(dtype) shows the bits")
+    out = reshape(x, *shape)
+    if not unbox(x).flags.c_contiguous and math.prod(x.shape) and not np.may_share_memory(unbox(x), unbox(out)):
+        raise RuntimeError(f"view: no view of a tensor of shape {x.shape}, whose elements are not in order in memory, "
+                           f"has the shape {out.shape}; use .reshape(…), which copies")
+    return out
 
 
 def flatten(x, start_dim=0, end_dim=-1):
     """Merge the dimensions from start_dim to end_dim into one."""
+    first, last = dim_of(x, start_dim), dim_of(x, end_dim)
     if x.ndim == 0:
         return reshape(x, 1)
-    first, last = dim_of(x, start_dim), dim_of(x, end_dim)
     if first == last:
         return x
     if first > last:
@@ -106,6 +118,8 @@ def movedim(x, source, destination):
     """Move dimensions to other places; the rest keep their order."""
     sources = [dim_of(x, d) for d in ((source,) if isinstance(source, int) else source)]
     targets = [dim_of(x, d) for d in ((destination,) if isinstance(destination, int) else destination)]
+    if not x.ndim:
+        return _permuted(x, ())
     if len(sources) != len(targets) or len({*sources}) != len(sources) or len({*targets}) != len(targets):
         raise RuntimeError(f"movedim: source {source} and destination {destination} must name as many dimensions, "
                            "each once")

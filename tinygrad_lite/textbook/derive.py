@@ -19,6 +19,7 @@ from ..compiler.stand_ins import FIXED
 from ..compiler.state import State
 from ..compiler.trace import CompileError
 from ..engine.mode import mode, no_grad
+from ..engine.tape import box
 from ..engine.values import Value, as_array
 from ..nn import Module
 from ..tensor import Tensor
@@ -91,7 +92,7 @@ class _Derivation:
             new = other_values(a, shape, seed) if seed else a.copy() if a.shape == shape else repeated(a, shape)
             return new.astype(np.float64) if a.dtype.kind == "f" else new
 
-        inputs = iter([a if isinstance(a, float) else Tensor(made(a, shape)).requires_grad_(wanted)
+        inputs = iter([a if isinstance(a, float) else box(made(a, shape)).requires_grad_(wanted)
                        for a, shape, wanted in zip(self.given, shapes, self.wanted)])
         try:
             for t, shape in zip(self.state.tensors, shapes[len(self.given):]):
@@ -124,7 +125,7 @@ class _Derivation:
             raise TypeError("derive: the function has to give a scalar Tensor that depends on what gradients are "
                             f"wanted of, and gives {got}")
         one = np.ones(value.array.shape, value.array.dtype)
-        value.backward(Tensor(one if mode.tracing is None else mode.tracing.traced(one)))  # what is made of it is noted
+        value.backward(box(one if mode.tracing is None else mode.tracing.traced(one)))  # what is made of it is noted
         return value
 
     def recorded(self, shapes: Shapes, seed: int = 0) -> tuple[Program, list[Slot]]:

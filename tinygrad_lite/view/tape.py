@@ -206,17 +206,20 @@ def _tensors(view: str, output: Any, place: tuple[str, ...] = ()) -> Iterator[tu
 class Tape:
     """The steps that lead to a Tensor, leaves and constants first, operations in the order they ran.
 
-    Several Tensors may be given in tuples, lists and dicts: those that were not recorded are left out. It keeps the
+    Several Tensors may be given in tuples, lists and dicts: those of whole numbers and bools are left out. It keeps the
     values, so that it can be read after backward() has freed the nodes. Index, slice, iterate, `find`; print it for
     the table; `backward()` runs the rules and keeps every gradient; print `forward` or `backward` for one half of it.
     """
 
     def __init__(self, output: Any, names: Any = None, *, view: str = "tape") -> None:
         """names: a Module, or a dict of names with their Tensors. view: what errors say was called."""
-        found = [(name, tensor) for name, tensor in _tensors(view, output) if tensor.node is not None]
-        if not found:
-            raise RuntimeError(f"{view}: the tensor was not recorded: no input requires grad, or it was made under "
-                               "no_grad()")
+        given = list(_tensors(view, output))
+        found = [(name, tensor) for name, tensor in given if tensor.node is not None]
+        lost = [name for name, tensor in given if tensor.node is None and tensor.array.dtype.kind == "f"]
+        if lost or not found:
+            which = f"output {lost[0]}" if found else "the tensor"
+            raise RuntimeError(f"{view}: {which} was not recorded: no input requires grad, or it was made under "
+                               "no_grad()" + "; leave it out" * bool(found))
         if names is None or isinstance(names, Module):
             names = dict(names.named_parameters()) if names else {}
         expected = f"{view}: names is a Module, or a dict of names with their Tensors, and comes after the output"
