@@ -92,7 +92,8 @@ def failed(op: Any, args: Iterable, error: Exception) -> Exception:
 def refused(op: Any, args: Iterable, error: Exception) -> Exception:
     """The error with the operation's name, if it names none; a TypeError for a list, say, in a tensor's place."""
     kinds = {type(a).__name__ for a in args if not hasattr(a, "shape")}
-    kind = next((k for k in kinds if re.match(rf"'{k}' object has no att|bad operand.*'{k}'|'.*' not supp.*'{k}'", str(error))), None)
+    misplaced = r"'{0}' object has no attribute|bad operand type.*'{0}'|'.*' not supported.*'{0}'"
+    kind = next((k for k in kinds if re.match(misplaced.format(k), str(error))), None)
     if kind is not None:
         return TypeError(f"{op.__name__}: takes tensors and arrays, not {kind}; write tl.tensor(…)")
     if type(error) not in REFUSALS[:-1] or re.match(r"[\w.]+(\(.*\))?:|\w+\(\)", str(error)):
