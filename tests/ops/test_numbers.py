@@ -237,3 +237,26 @@ def test_the_default_dtype_reaches_distributions_and_masks():
         assert nn.LSTM(1, 1).weight_ih_l0.dtype == nn.MultiheadAttention(2, 1).in_proj_weight.dtype == np.float64
     finally:
         tl.set_default_dtype(tl.float32)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("y", [0.0, -0.0, 1.5, "each", "column"])
+@pytest.mark.parametrize("n", [3, 2000])
+def test_what_is_chosen_is_chosen_bit_by_bit(n, y, dtype):
+    r = np.random.default_rng(0)
+    x = r.standard_normal((2, n)).astype(dtype)
+    x[:, :2] = INF, np.nan
+    y = {"each": -x[::-1], "column": x[:, :1]}.get(y, y)
+    condition = r.random((2, n)) < 0.5
+    for c, a, b in ((condition, x, y), (condition, y, x), (condition[:1], x, y)):
+        found = tl.where(tl.tensor(c), *(tl.tensor(v) if isinstance(v, np.ndarray) else v for v in (a, b)))
+        expected = np.where(c, a, b)
+        assert found.array.tobytes() == expected.tobytes() and found.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("n", [3, 2000])
+@pytest.mark.parametrize("gate", [tl.relu, lambda x: x.clamp(min=0), lambda x: x.clamp(0, 9), lambda x: tl.maximum(x, tl.tensor(0.0)), lambda x: -tl.minimum(-x, tl.tensor(0.0))])
+def test_an_infinite_gradient_does_not_come_back_where_it_is_stopped(gate, n):
+    x = tl.tensor(np.resize([-1.0, -4.0, 4.0], n), requires_grad=True)
+    gate(x).sqrt().sum().backward()
+    assert x.grad.tolist() == np.resize([0.0, 0.0, 0.25], n).tolist()

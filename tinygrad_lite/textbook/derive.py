@@ -23,7 +23,7 @@ from ..engine.tape import box
 from ..engine.values import Value, as_array
 from ..nn import Module
 from ..tensor import Tensor
-from .idioms import masked_scores, not_negative, sigmoids, spelt_sigmoids
+from .idioms import masked_scores, not_negative, relu_gates, sigmoids, spelt_sigmoids
 from .printer import Printer, own_memory
 from .reading import readable
 from .sizes import LETTERS, Merged
@@ -147,7 +147,7 @@ class _Derivation:
                           body=[v for v in recording.program.body if v.op != "check" or _is_condition(v)])
         _leave_names_to_the_user(program)
         program.results[0].name = program.results[0].name.lstrip("~") or "value"
-        return readable(program, masked_scores, sigmoids, spelt_sigmoids, not_negative), list(gradients)
+        return readable(program, masked_scores, sigmoids, spelt_sigmoids, relu_gates, not_negative), list(gradients)
 
     def source(self, check: bool) -> str:
         """The module's text."""

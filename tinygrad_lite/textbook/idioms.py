@@ -108,6 +108,20 @@ def spelt_sigmoids(program: Program) -> Program:
     return program.rewritten(rule)
 
 
+def relu_gates(program: Program) -> Program:
+    """g * (h > 0), as textbooks write where(h > 0, g, 0) of a ReLU h, for a gradient g of a matrix product: finite
+    factors give a finite one, and 0 times it is 0."""
+    def rule(var: Var) -> Var:
+        test, g, zero = (*var.args, None, None, None)[:3]
+        if var.op != "np.where" or not isinstance(g, Var) or g.op != "np.matmul" or known(zero) != 0:
+            return var
+        h, least = test.args
+        positive = test.op == "np.greater" and known(least) == 0 and isinstance(h, Var) and h.op == "np.maximum"
+        return like(var, "np.multiply", g, test) if positive else var
+
+    return program.rewritten(rule)
+
+
 def not_negative(program: Program) -> Program:
     """That indices are inside, which the library tests of them as unsigned numbers: numpy itself refuses large ones."""
     def rule(var: Var) -> Var:
