@@ -92,8 +92,10 @@ def _channels(v, ndim, at=1):
 def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     """Mean 0 and variance 1 over each group of channels of x (N, C, …) (Wu and He, 2018)."""
     channels = x.shape[1]
-    if channels % num_groups:
+    if num_groups < 1 or channels % num_groups:
         raise RuntimeError(f"group_norm: {channels} channels do not fall into {num_groups} groups")
+    if x.shape[0] * math.prod(x.shape[1:]) == num_groups:
+        raise ValueError(f"group_norm: needs more than one value a group, not shape {x.shape} in {num_groups} groups")
     grouped = reshape(x, x.shape[0], num_groups, channels // num_groups, *x.shape[2:])
     weight, bias = (None if v is None else reshape(v, num_groups, channels // num_groups, *(1,) * (x.ndim - 2))
                     for v in (weight, bias))

@@ -172,6 +172,11 @@ ERRORS += [
     (lambda: F.multi_head_attention(z(1, 2, 4), *[z(4, 4)] * 4, 2.0), TypeError, "n_heads is a whole number, not 2.0"),
     (lambda: tl.randint(size=(2,)), TypeError, "randint: takes the number to stay below"),
     (lambda: tl.arange(), TypeError, "arange"),
+    (lambda: t([True]) - 1, TypeError, "sub: bools|sub.*bools have no"),
+    (lambda: 1 - t([True]), TypeError, "sub.*bools have no"),
+    (lambda: F.pad(t([1]), (1, 1), value=-np.inf), RuntimeError, "pad: int64 does not hold -inf"),
+    (lambda: F.pad(t([1.0]).half(), (1, 1), value=1e6), RuntimeError, "pad: float16 does not hold"),
+    (lambda: F.group_norm(z(1, 2), 2), ValueError, "group_norm: needs more than one value"),
 ]
 
 

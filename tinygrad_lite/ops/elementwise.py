@@ -59,6 +59,14 @@ def _square(x):
     return np.square(x) if x.dtype != bool else x.astype(np.int64)
 
 
+def _no_bools(x, y):
+    """As `promote`; bools are subtracted neither from each other nor from numbers, as in PyTorch."""
+    for v in (x, y):
+        if isinstance(v, bool) or getattr(v, "dtype", None) == bool:
+            raise TypeError("bools have no `-`: use ^ or ~, or convert with .int()")
+    return promote(x, y)
+
+
 def _sign(x):
     """-1, 0 or 1; of bools themselves."""
     return np.sign(x) if x.dtype != bool else x
@@ -93,7 +101,7 @@ def _fmod(x, y):
 
 
 _add = primitive(np.add, lambda g, out, x, y: g, lambda g, out, x, y: g, promote=promote)
-_sub = primitive(np.subtract, lambda g, out, x, y: g, lambda g, out, x, y: -g, promote=promote, name="sub")
+_sub = primitive(np.subtract, lambda g, out, x, y: g, lambda g, out, x, y: -g, promote=_no_bools, name="sub")
 mul = primitive(np.multiply, lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, promote=promote)
 _div = primitive(np.true_divide,
                  lambda g, out, x, y: g / y,

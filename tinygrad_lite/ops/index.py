@@ -399,7 +399,7 @@ def pad(x, pad, mode="constant", value=None):
         raise RuntimeError(f"pad: {tuple(pad)} cuts off more of shape {x.shape} than there is")
     if mode == "constant":
         inside = getitem(x, tuple(slice(max(-l, 0), n - max(-r, 0)) for (l, r), n in zip(pairs, x.shape)))
-        outside = np.full([n + l + r for (l, r), n in zip(pairs, x.shape)], value or 0, x.dtype)
+        outside = np.full([n + l + r for (l, r), n in zip(pairs, x.shape)], fitting("pad", value or 0, x.dtype))
         middle = tuple(slice(max(l, 0), max(l, 0) + n) for (l, _), n in zip(pairs, inside.shape))
         return index_put(outside, middle, inside)
     if mode not in PADDING:
