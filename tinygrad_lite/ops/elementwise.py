@@ -62,7 +62,7 @@ def _square(x):
 def _no_bools(x, y):
     """As `promote`; bools are subtracted neither from each other nor from numbers, as in PyTorch."""
     for v in (x, y):
-        if isinstance(v, bool) or getattr(v, "dtype", None) == bool:
+        if isinstance(v, bool) or getattr(getattr(v, "dtype", None), "kind", None) == "b":
             raise TypeError("bools have no `-`: use ^ or ~, or convert with .int()")
     return promote(x, y)
 
