@@ -2,7 +2,7 @@
 
 from tinygrad_lite.engine.spellings import hinting as _hinting
 
-from . import batching, by_hand, functional, generation, init, utils
+from . import batching, by_hand, functional, generation, init, parallel, utils
 from .activations import *
 from .attention import MultiheadAttention
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -14,6 +14,7 @@ from .losses import *
 from .module import Module, Parameter
 from .normalization import *
 from .padding import *
+from .parallel import DataParallel
 from .pooling import *
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 from .shaping import *

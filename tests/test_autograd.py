@@ -53,6 +53,42 @@ def test_several_outputs_some_of_them_without_gradient():
     assert tl.autograd.gradgradcheck(lambda a, b: Both.apply(a, b)[::2], (x, y))
 
 
+def test_an_output_without_gradient_has_zeros_or_none():
+    class Given(Both):
+        @staticmethod
+        def forward(ctx, x, y, materialize):
+            ctx.set_materialize_grads(materialize)
+            return Both.forward(ctx, x, y)
+
+        @staticmethod
+        def backward(ctx, g_product, g_order, g_sum):
+            seen.append(g_order)
+            return *Both.backward(ctx, g_product, g_order, g_sum), None
+
+    seen = []
+    for materialize in (True, False):
+        Given.apply(leaf([1.0]), leaf([2.0]), materialize)[0].sum().backward()
+    assert seen[0].item() == 0 and seen[1] is None
+
+
+def test_a_backward_that_is_not_to_be_differentiated_again_says_so():
+    class Once(Cube):
+        backward = staticmethod(tl.autograd.once_differentiable(Cube.backward))
+
+    x = leaf([2.0])
+    assert tl.autograd.grad(Once.apply(x, 1.0).sum(), x)[0].item() == 12
+    with pytest.raises(RuntimeError, match="once_differentiable.*create_graph"):
+        tl.autograd.grad(Once.apply(x, 1.0).sum(), x, create_graph=True)
+
+
+def test_what_does_not_matter_has_no_gradient_or_zeros():
+    x, y = leaf([1.0]), leaf([2.0, 3.0])
+    assert tl.autograd.grad(x.sum(), (x, y), allow_unused=True, only_inputs=True)[1] is None
+    assert tl.autograd.grad(x.sum(), (x, y), materialize_grads=True)[1].tolist() == [0, 0]
+    with pytest.raises(ValueError, match="only_inputs"):
+        tl.autograd.grad(x.sum(), x, only_inputs=False)
+
+
 def test_backward_must_fit_forward():
     class Short(Cube):
         @staticmethod

@@ -38,7 +38,8 @@ from torch.distributions.categorical import Categorical
 from torch.cuda.amp import autocast, GradScaler
 from torch.nn import *
 import torch.backends.cudnn as cudnn
-import torch.jit, torch.onnx
+from torch.autograd.function import once_differentiable
+import torch.jit, torch.onnx, torch.nn.parallel
 """
 
 
@@ -121,6 +122,13 @@ def test_there_is_only_the_cpu():
         tl.set_default_device("cuda")
 
 
+def test_data_parallel_is_the_module_itself():
+    model = tl.nn.DataParallel(tl.nn.Linear(2, 1))
+    x = tl.ones(3, 2)
+    assert list(model.state_dict()) == ["module.weight", "module.bias"] and tl.equal(model(x), model.module(x))
+    assert tl.equal(tl.nn.parallel.data_parallel(model.module, x), model(x))
+
+
 def test_autocast_and_grad_scaler_change_nothing():
     w = tl.tensor([1.0], requires_grad=True)
     optimizer, scaler = tl.optim.SGD([w], lr=0.5), tl.amp.GradScaler("cuda", enabled=False)
@@ -146,6 +154,9 @@ def test_sparse_tensors_are_dense_underneath():
     assert values.grad.tolist() == [1, 1, 1]
     assert tl.sparse_coo_tensor([[0, 1], [1, 2]], [1, 2]).shape == (2, 3)
     assert x.to_sparse().coalesce().to_dense() is x
+    assert tl.sparse.FloatTensor([[0]], tl.tensor([2]), tl.Size([2])).tolist() == [2.0, 0.0]
+    assert x.indices().tolist() == [[0, 1], [2, 0]] and x.values().tolist() == [1, 5] and x._values().shape == (2,)
+    assert np.allclose(tl.sparse.log_softmax(x, 1).array, 0) and tl.sparse.softmax(x, 1).tolist() == [[0, 0, 1], [1, 0, 0]]
     leaf = tl.sparse_coo_tensor([[0, 1], [1, 0]], [1.0, 2.0], requires_grad=True)
     (leaf * 3).sum().backward()
     assert leaf.grad.tolist() == [[3, 3], [3, 3]]

@@ -126,6 +126,14 @@ def test_a_file_is_no_pickle_because_of_the_length_of_its_header(tmp_path):
         assert list(tl.load(tmp_path / "m")) == ["w" * length]
 
 
+def test_an_open_file_is_written_and_read():
+    buffer = io.BytesIO()
+    tl.save({"w": tl.ones(2), "epoch": 3}, buffer)
+    buffer.seek(0)
+    state = tl.load(buffer)
+    assert state["w"].tolist() == [1, 1] and state["epoch"] == 3
+
+
 def written_by_hand(dtype, shape, content):
     header = json.dumps({"w": {"dtype": dtype, "shape": shape, "data_offsets": [0, len(content)]}}).encode()
     return len(header).to_bytes(8, "little") + header + content

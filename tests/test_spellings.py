@@ -91,6 +91,13 @@ def test_functions_with_pytorchs_flag_change_their_input(said):
         eval(said, {"F": F, "x": leaf})
 
 
+@pytest.mark.parametrize("said", ["tl.relu_(x)", "tl.exp_(x)", "tl.clamp_(x, 0, 1)", "tl.zero_(x)", "F.relu_(x)", "F.elu_(x, 0.5)", "F.leaky_relu_(x)", "F.threshold_(x, 0.0, 2.0)", "F.hardtanh_(x)"])
+def test_functions_that_end_in_an_underscore_change_their_input(said):
+    x = tl.tensor([-2.0, 0.5, 3.0])
+    apart = eval(said.replace("_(x", "(x").replace("tl.zero(x)", "x * 0"), {"tl": tl, "F": F, "x": x.clone()})
+    assert eval(said, {"tl": tl, "F": F, "x": x}) is x and np.array_equal(x.array, apart.array)
+
+
 @pytest.mark.parametrize("name", ["exp", "sqrt", "neg", "clamp", "pow", "remainder", "relu", "sigmoid", "lerp", "addcmul", "tril", "index_add"])
 def test_operations_have_a_method_in_place(name):
     args = {"clamp": (1, 2), "pow": (2,), "remainder": (2,), "lerp": (X, 0.5), "addcmul": (X, X), "index_add": (0, tl.tensor([0]), tl.ones(1, 3))}

@@ -51,6 +51,7 @@ from .engine.mode import enable_grad, expanded, inference_mode, is_grad_enabled,
 from .engine.spellings import hinting as _hinting
 from .engine.tape import by_hand, primitive
 from .methods import (
+    IN_PLACE,
     TYPED,
     allclose,
     broadcast_shapes,
@@ -123,7 +124,7 @@ bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(
     _np.dtype, ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"))
 short, int, long, half, float, double = int16, int32, int64, float16, float32, float64
 del svd  # type: ignore[name-defined]  # noqa: F821 - torch.svd gives v, tl.linalg.svd its transpose
-globals().update(TYPED)
+globals().update(TYPED | IN_PLACE)
 tape = Tape  # tl.tape(loss); the engine is in tinygrad_lite.engine
 inf, nan, pi, e, newaxis = _np.inf, _np.nan, _np.pi, _np.e, None
 dtype = _np.dtype

@@ -1,6 +1,7 @@
 """Gradients as functions, their checks, the search for NaN, and operations with a backward of their own."""
 
 import contextlib
+import functools
 import math
 import os
 import sys
@@ -19,11 +20,17 @@ from .engine.watch import observing, refuse_nan, watching
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-         create_graph: bool = False, allow_unused: bool = False) -> tuple:
+         create_graph: bool = False, allow_unused: bool | None = None, materialize_grads: bool = False,
+         only_inputs: bool = True) -> tuple:
     """d outputs / d inputs as a tuple of Tensors, without touching any `.grad`.
 
-    An input that the outputs do not depend on raises RuntimeError, or gives None with allow_unused.
+    An input that the outputs do not depend on raises RuntimeError, or gives None with allow_unused, or zeros with
+    materialize_grads. PyTorch's only_inputs is True.
     """
+    if not only_inputs:
+        raise ValueError("grad: only_inputs=False is gone, as in PyTorch; call backward() to fill every .grad")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("grad: materialize_grads needs allow_unused, which is False")
     outputs = [outputs] if isinstance(outputs, Value) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
     if grad_outputs is None or isinstance(grad_outputs, (Value, np.ndarray)):
@@ -33,7 +40,8 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
             raise RuntimeError(f"grad: input {i} does not require grad")
     retain = create_graph if retain_graph is None else retain_graph
     found = tape.backpropagate(seeds_for(outputs, grad_outputs), create_graph, retain, [x.node for x in inputs])
-    grads = [found.get(x.node) for x in inputs]
+    zeros = {x.node: np.zeros_like(x.array) for x in inputs} if materialize_grads else {}
+    grads = [found.get(x.node, zeros.get(x.node)) for x in inputs]
     for i, g in enumerate(grads):
         if g is None and not allow_unused:
             raise RuntimeError(f"grad: the outputs do not depend on input {i}; allow_unused=True gives None for it")
@@ -160,6 +168,7 @@ class Context:
     """What a Function's forward leaves for its backward: saved tensors, and any attribute."""
 
     needs_input_grad: tuple[bool, ...] = ()
+    materialize = True
     _saved: tuple = ()
     _since = 0
 
@@ -199,6 +208,10 @@ class Context:
         copy = Context()
         copy.__dict__ = tracked(vars(self))
         return copy
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether an output without gradient has zeros of it in backward, rather than None."""
+        self.materialize = value
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """Say which outputs have no gradient."""
@@ -257,7 +270,8 @@ class Function:
         def joint(g: Any, out: Any, *_: Any) -> tuple:
             parts = [g] if len(traced) == 1 else [g[a:b].reshape(s) for a, b, s in zip(ends, ends[1:], shapes)]
             given = dict(zip(traced, parts))
-            grads = [given[i] if i in given else np.zeros_like(o.array) for i, o in enumerate(outs)]
+            zeros = np.zeros_like if ctx.materialize else lambda array: None
+            grads = [given[i] if i in given else zeros(o.array) for i, o in enumerate(outs)]
             context = ctx
             if is_grad_enabled():
                 whole = [out] if len(traced) == 1 else [out[a:b].reshape(s) for a, b, s in zip(ends, ends[1:], shapes)]
@@ -265,7 +279,7 @@ class Function:
                 known = {id(a.array): a for a in args if isinstance(a, Value)}
                 known |= {id(o.array): tracked.get(i, o) for i, o in enumerate(outs)}
                 context = ctx._of_second_order(known, cls.__name__)
-            found = cls.backward(context, *(x if isinstance(x, Value) else box(x) for x in grads))
+            found = cls.backward(context, *(x if x is None or isinstance(x, Value) else box(x) for x in grads))
             found = found if isinstance(found, tuple) else (found,)
             if len(found) != len(args):
                 raise RuntimeError(f"{cls.__name__}.backward gave {len(found)} gradients for {len(args)} arguments")
@@ -293,3 +307,14 @@ class Function:
         for i, piece in zip(traced, pieces):
             result[i] = piece
         return tuple(result) if several else result[0]
+
+
+def once_differentiable(backward: Callable) -> Callable:
+    """Above a Function's backward that is not to be differentiated again: create_graph is then a RuntimeError."""
+    @functools.wraps(backward)
+    def once(ctx: Context, *grads: Any) -> Any:
+        if is_grad_enabled():
+            raise RuntimeError(f"{backward.__qualname__} is marked once_differentiable, and create_graph would record it")
+        return backward(ctx, *grads)
+
+    return once

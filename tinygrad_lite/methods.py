@@ -64,6 +64,16 @@ def to_dense(self: Tensor) -> Tensor:
     return self
 
 
+def indices(self: Tensor) -> Tensor:
+    """The places (d, n) of what is not 0, as a sparse tensor has them."""
+    return box(np.array(np.nonzero(self.array), np.int64))
+
+
+def values(self: Tensor) -> Tensor:
+    """What is not 0 (n), in the order of indices()."""
+    return self[np.nonzero(self.array)]
+
+
 def cuda(self: Tensor, device: Any = "cuda") -> Tensor:
     """A RuntimeError: there is no other device than the cpu."""
     return self.to(device=device)
@@ -267,8 +277,11 @@ for _method in (
         expand_as, numel, ndimension, is_same_size, is_contiguous, element_size, stride, data_ptr, get_device,
         pin_memory, fill_diagonal_, detach_, is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
     setattr(Tensor, _method.__name__, _method)
-for _name in ("to_dense", "to_sparse", "coalesce"):
+for _name in ("to_dense", "to_sparse", "to_sparse_coo", "to_sparse_csr", "coalesce"):
     setattr(Tensor, _name, to_dense)
+for _method in (indices, values):
+    setattr(Tensor, _method.__name__, _method)
+    setattr(Tensor, "_" + _method.__name__, _method)  # PyTorch's of what is not coalesced
 for _name, _op in ops.VOCABULARY.items():
     if _op.__module__ in (elementwise.__name__, transcendental.__name__) and _name not in NO_CHANGE or _name in OTHERS:
         setattr(Tensor, _name + "_", in_place(_op))
@@ -292,3 +305,8 @@ for _name, (_get, _doc) in PROPERTIES.items():
     setattr(Tensor, _name, property(_get, doc=_doc))
 for _alias, _method in {"nelement": numel}.items():
     setattr(Tensor, _alias, _method)
+IN_PLACE = {name + "_": vars(Tensor)[name + "_"] for name in (  # what PyTorch has as a function too: torch.exp_(x)
+    "abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh ceil clamp clamp_max "
+    "clamp_min clip cos cosh deg2rad detach erf erfc exp2 exp expm1 fill fix floor frac index_put log10 log1p "
+    "log2 log logit nan_to_num neg negative rad2deg reciprocal relu round rsqrt sigmoid sin sinc sinh sqrt square "
+    "tan tanh trunc xlogy zero").split()}

@@ -28,8 +28,8 @@ MAX_DIMENSIONS = 64  # numpy's own limit
 HEADER = "tinygrad_lite"
 
 
-def save(state: Mapping[str, Any], path: str | Path) -> None:
-    """Write a state dict; an interrupted save leaves the old file whole.
+def save(state: Mapping[str, Any], path: str | Path | BinaryIO) -> None:
+    """Write a state dict to a path, or to an open binary file; an interrupted save leaves the old file whole.
 
     It holds Tensors and arrays, numbers, strings, None, and lists, tuples and dicts of them, such as an optimizer's
     state; anything else is a TypeError that names its key. A file that is there keeps its mode, and a link goes on
@@ -42,6 +42,9 @@ def save(state: Mapping[str, Any], path: str | Path) -> None:
     tree = _packed("", dict(state), arrays)
     flat = all(isinstance(key, str) and part == {"array": key} for key, part in tree["dict"])
     content = to_bytes(arrays, None if flat else {HEADER: json.dumps(tree)})
+    if not isinstance(path, str | os.PathLike):
+        path.write(content)
+        return
     target = Path(os.path.realpath(path))
     try:
         if target.exists() and not target.is_file():
@@ -135,8 +138,8 @@ def _nameless(folder: Path) -> BinaryIO | None:
         return None
 
 
-def load(path: str | Path, map_location: Any = None, weights_only: bool = True) -> dict[Any, Any]:
-    """Read a state dict: arrays as Tensors, everything else as it was saved; bfloat16 becomes float32, exactly.
+def load(path: str | Path | BinaryIO, map_location: Any = None, weights_only: bool = True) -> dict[Any, Any]:
+    """Read a state dict from a path or an open binary file: arrays as Tensors, everything else as it was saved; bfloat16 becomes float32, exactly.
 
     A pickle, a truncated or damaged file, and a dtype that no Tensor has are RuntimeErrors that say so. PyTorch's
     map_location is the CPU; weights_only changes nothing, for a file holds data alone.
@@ -144,7 +147,7 @@ def load(path: str | Path, map_location: Any = None, weights_only: bool = True) 
     from safetensors import SafetensorError, deserialize
     if isinstance(map_location, str):
         device(map_location)
-    content = Path(path).read_bytes()
+    content = Path(path).read_bytes() if isinstance(path, str | os.PathLike) else path.read()
     try:
         entries = deserialize(content)
     except SafetensorError as error:

@@ -10,7 +10,7 @@ from .engine.values import as_array
 from .ops import addmm, index_put, mm, sum
 from .tensor import Tensor
 
-__all__ = ["addmm", "mm", "softmax", "sparse_coo_tensor", "sum"]
+__all__ = ["FloatTensor", "addmm", "log_softmax", "mm", "softmax", "sparse_coo_tensor", "sum"]
 
 
 def sparse_coo_tensor(indices: Any, values: Any, size: Any = None, dtype: Any = None,
@@ -36,3 +36,13 @@ def sparse_coo_tensor(indices: Any, values: Any, size: Any = None, dtype: Any = 
 def softmax(x: Any, dim: int) -> Any:
     """exp(x) / sum(exp(x)) along dim over what is not 0; 0 elsewhere."""
     return ops.where(x == 0, 0.0, ops.softmax(ops.where(x == 0, -np.inf, x), dim))
+
+
+def log_softmax(x: Any, dim: int) -> Any:
+    """x - log(sum(exp(x))) along dim over what is not 0; 0 elsewhere."""
+    return ops.where(x == 0, 0.0, ops.log_softmax(ops.where(x == 0, -np.inf, x), dim))
+
+
+def FloatTensor(indices: Any, values: Any, size: Any = None) -> Tensor:
+    """sparse_coo_tensor of float32, as older programs call it."""
+    return sparse_coo_tensor(indices, values, size, dtype=np.float32)

@@ -13,7 +13,7 @@ from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.tape import by_hand, primitive
 from tinygrad_lite.engine.values import unbox
-from tinygrad_lite.inplace import or_in_place
+from tinygrad_lite.inplace import in_place, or_in_place
 from tinygrad_lite.ops import (
     abs,
     amax,
@@ -39,7 +39,8 @@ from tinygrad_lite.ops.arguments import along
 __all__ = [
     "cdist", "celu", "cosine_similarity", "elu", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid",
     "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish", "normalize", "pairwise_distance", "prelu", "relu",
-    "relu6", "rrelu", "selu", "silu", "softmin", "softplus", "softshrink", "softsign", "tanhshrink", "threshold"]
+    "relu6", "rrelu", "selu", "silu", "softmin", "softplus", "softshrink", "softsign", "tanhshrink", "threshold",
+    "celu_", "elu_", "hardtanh_", "leaky_relu_", "relu_", "rrelu_", "selu_", "threshold_"]
 
 TILE = 1 << 14  # elements: a few arrays of them stay in the second-level cache
 
@@ -321,3 +322,8 @@ def cdist(x1, x2, p=2.0, compute_mode=None):
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """The p-norm of x1 - x2 + eps along the last dimension."""
     return vector_norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+# ---------------------------------------------------------------- in place
+celu_, elu_, hardtanh_, leaky_relu_ = map(in_place, (celu, elu, hardtanh, leaky_relu))
+relu_, rrelu_, selu_, threshold_ = map(in_place, (relu, rrelu, selu, threshold))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from .. import ops
+
 ROOMS = {  # PyTorch's module: ours, in the order in which a name is looked up; parents first
     "torch": "compat.names:Torch . nn.functional",
     "torch.accelerator": "devices:accelerator",
@@ -32,6 +34,7 @@ ROOMS = {  # PyTorch's module: ours, in the order in which a name is looked up; 
     "torch.nn.init": "nn.init",
     "torch.nn.modules": "nn",
     "torch.nn.modules.module": "nn",
+    "torch.nn.parallel": "nn.parallel",
     "torch.nn.parameter": "nn",
     "torch.nn.utils": "nn.utils",
     "torch.nn.utils.parametrizations": "nn.utils.parametrizations",
@@ -79,6 +82,7 @@ class Torch:
     """What only torch itself has."""
 
     __version__ = Version.__version__
+    spmm = staticmethod(ops.mm)  # of a sparse matrix, which is dense here
 
 
 class Types:
