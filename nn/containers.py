@@ -215,6 +215,10 @@ class ParameterDict(Module, MutableMapping):
         self._names: dict[str, None] = {}  # in order
         self.update({} if parameters is None else parameters)
 
+    def update(self, parameters: Any) -> None:  # type: ignore[override]
+        """Add or replace by name, from a dict or pairs: of a plain dict in the order of names, as PyTorch does."""
+        super().update(sorted(parameters.items()) if type(parameters) is dict else parameters)
+
     def __setitem__(self, name: str, value: Any) -> None:
         if name not in self._names and hasattr(self, name):
             raise KeyError(f"ParameterDict has an attribute '{name}' already; choose another name")
@@ -244,7 +248,7 @@ class ParameterDict(Module, MutableMapping):
 
     def copy(self) -> "ParameterDict":
         """Another dict of the same parameters."""
-        return ParameterDict(dict(self))
+        return ParameterDict(self.items())
 
 
 def _parameter(value: Any) -> Any:

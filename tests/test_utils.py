@@ -170,6 +170,7 @@ def test_a_dict_of_parameters():
     named.update({"c": tl.ones(1)})
     assert list(named) == ["b", "a", "c"] == list(named.state_dict()) and named.pop("a").shape == (1,) and "a" not in named
     assert [k for k, _ in named.items()] == ["b", "c"] and named.get("z") is None and len(named.copy()) == 2
+    assert list(nn.ParameterDict({"b": tl.ones(1), "a": tl.ones(1)})) == ["a", "b"] and list(nn.ParameterDict([("b", tl.ones(1)), ("a", tl.ones(1))])) == ["b", "a"]
     assert [n for n, _ in named.named_parameters()] == ["b", "c"] and named.setdefault("d", tl.ones(1)) is named["d"]
     with pytest.raises(KeyError, match="'keys' already"):
         named["keys"] = tl.ones(1)
