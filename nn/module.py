@@ -15,6 +15,8 @@ from tinygrad_lite.engine.values import Value, unbox
 from tinygrad_lite.methods import dtype_asked
 from tinygrad_lite.tensor import Handle, Tensor
 
+from .backward_hooks import Before, Passage
+
 CALLS = itertools.count()  # numbers for the calls that somebody watches
 
 
@@ -49,6 +51,7 @@ class Module:
     _vacant: dict[str, str] = {}  # name that holds None -> whether a parameter or a module has its place there
     _forward_pre_hooks: dict[int, Callable] = {}
     _forward_hooks: dict[int, Callable] = {}
+    _backward_hooks: dict[int, Any] = {}
     _modules, _parameters, _buffers = _own("module"), _own("parameter"), _own("buffer")
 
     if TYPE_CHECKING:  # which attributes it holds is known when it runs
@@ -84,7 +87,8 @@ class Module:
         _forget(self, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if (mode.fast or not mode.watching) and not self._forward_pre_hooks and not self._forward_hooks:
+        if ((mode.fast or not mode.watching) and not self._forward_pre_hooks and not self._forward_hooks
+                and not self._backward_hooks):
             return self.forward(*args, **kwargs)
         if not mode.watching:
             return _with_hooks(self, args, kwargs)
@@ -110,6 +114,19 @@ class Module:
         """
         self._forward_hooks = self._forward_hooks or {}
         return _hooked(self._forward_hooks, hook, prepend, with_kwargs)
+
+    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call hook(module, grad_output), a tuple, before the backward pass; what it returns replaces it."""
+        self._backward_hooks = self._backward_hooks or {}
+        return _hooked(self._backward_hooks, Before(hook), prepend)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call hook(module, grad_input, grad_output), tuples, when both are there; what it returns replaces grad_input.
+
+        grad_input has a gradient for each positional argument, None for what is no tensor, and where none needs one.
+        """
+        self._backward_hooks = self._backward_hooks or {}
+        return _hooked(self._backward_hooks, hook, prepend)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Hold a Parameter as the attribute `name`, or None in its place."""
@@ -216,8 +233,12 @@ class Module:
         for p in self.parameters():
             forget_gradient(p, set_to_none)
 
-    def to(self, *targets: Any, dtype: Any = None, device: Any = None) -> "Module":
-        """Change the dtype of floating-point parameters, their gradients and buffers, in place; a device is the cpu."""
+    def to(self, *targets: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
+           memory_format: Any = None) -> "Module":
+        """Change the dtype of floating-point parameters, their gradients and buffers, in place; a device is the cpu.
+
+        non_blocking and memory_format change nothing here.
+        """
         dtype = dtype_asked(targets, dtype, device)
         if dtype is None:
             return self
@@ -312,7 +333,7 @@ class _WithKeywords(NamedTuple):
     hook: Callable
 
 
-def _hooked(hooks: dict[int, Any], hook: Callable, prepend: bool, with_kwargs: bool) -> Handle:
+def _hooked(hooks: dict[int, Any], hook: Any, prepend: bool, with_kwargs: bool = False) -> Handle:
     before = dict(hooks)
     if prepend:
         hooks.clear()
@@ -332,11 +353,13 @@ def _with_hooks(module: Module, args: tuple, kwargs: dict[str, Any]) -> Any:
         else:
             new = hook(module, args)
             args = args if new is None else new if isinstance(new, tuple) else (new,)
+    passage = Passage(module) if module._backward_hooks else None
+    args = passage.inputs(args) if passage else args
     out = module.forward(*args, **kwargs)
     for hook in list(module._forward_hooks.values()):
         new = hook.hook(module, args, kwargs, out) if isinstance(hook, _WithKeywords) else hook(module, args, out)
         out = out if new is None else new
-    return out
+    return passage.outputs(out) if passage else out
 
 
 # ---- what a module holds, by looking at its attributes
@@ -388,7 +411,8 @@ def _tensors(module: Module, prefix: str, *kinds: str, saved: bool = False,
 
 
 # ---- what it may hold under which name
-KEPT = {"_persistent", "_vacant", "_forward_pre_hooks", "_forward_hooks"}  # dicts in which a Module keeps its books
+# dicts in which a Module keeps its books
+KEPT = {"_persistent", "_vacant", "_forward_pre_hooks", "_forward_hooks", "_backward_hooks"}
 PYTORCHS = {"_modules", "_parameters", "_buffers"}  # to read only: a module looks at its attributes
 REPLACED_BY: dict[str, tuple[Any, str]] = {  # each also by None
     "parameter": (Parameter, "nn.Parameter"), "module": ((Module, Parameter), "a Module"),

@@ -122,6 +122,11 @@ def test_there_is_only_the_cpu():
         tl.set_default_device("cuda")
 
 
+def test_a_module_moves_to_the_cpu_as_programs_say_it():
+    model = tl.nn.Linear(2, 1)
+    assert model.to("cpu", non_blocking=True) is model and model.to(device="cpu", dtype=tl.float64).weight.dtype == np.float64
+
+
 def test_data_parallel_is_the_module_itself():
     model = tl.nn.DataParallel(tl.nn.Linear(2, 1))
     x = tl.ones(3, 2)

@@ -94,7 +94,7 @@ def test_an_attribute_that_hides_a_method_is_refused(name, value):
 
 @pytest.mark.parametrize("name, value, message", [
     ("_modules", [], "'_modules' is a name that a Module keeps for itself"), ("_modules", {}, "'_modules' is a name"),
-    ("_parameters", None, "'_parameters' is a name"), ("_buffers", [], "'_buffers' is a name"), ("_forward_hooks", None, "'_forward_hooks' is a name"),
+    ("_parameters", None, "'_parameters' is a name"), ("_buffers", [], "'_buffers' is a name"), ("_forward_hooks", None, "'_forward_hooks' is a name"), ("_backward_hooks", 1, "'_backward_hooks' is a name"),
     ("training", A, "'training' is True or False, not Letter"), ("training", A.weight, "'training' is True or False, not Parameter"), ("training", None, "'training' is True or False")])
 def test_what_a_module_relies_on_is_refused_in_an_instance_and_in_a_class(name, value, message):
     with pytest.raises(TypeError, match=f"Net: {message}"):

@@ -2,7 +2,7 @@
 
 import numpy as _np
 
-from . import autograd, compat, data, distributions, estimators, linalg, nn, ops, optim, random, sparse
+from . import autograd, compat, data, distributions, estimators, linalg, nn, ops, optim, random, sparse, testing
 from .compiler import compile
 from .creation import (
     arange,

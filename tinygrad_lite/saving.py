@@ -141,8 +141,9 @@ def _nameless(folder: Path) -> BinaryIO | None:
 def load(path: str | Path | BinaryIO, map_location: Any = None, weights_only: bool = True) -> dict[Any, Any]:
     """Read a state dict from a path or an open binary file: arrays as Tensors, everything else as it was saved.
 
-    bfloat16 becomes float32, exactly. A pickle, a truncated or damaged file, and a dtype that no Tensor has are RuntimeErrors that say so. PyTorch's
-    map_location is the CPU; weights_only changes nothing, for a file holds data alone.
+    bfloat16 becomes float32, exactly. A pickle, a truncated or damaged file, and a dtype that no Tensor has are
+    RuntimeErrors that say so. PyTorch's map_location is the CPU; weights_only changes nothing, for a file holds data
+    alone.
     """
     from safetensors import SafetensorError, deserialize
     if isinstance(map_location, str):

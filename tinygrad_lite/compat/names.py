@@ -48,6 +48,7 @@ ROOMS = {  # PyTorch's module: ours, in the order in which a name is looked up; 
     "torch.random": "random",
     "torch.sparse": "sparse",
     "torch.special": "ops nn.functional",
+    "torch.testing": "testing",
     "torch.types": "compat.names:Types",
     "torch.utils": "",
     "torch.utils.data": "data",
