@@ -71,7 +71,7 @@ class Passage:
 
 def _watched(values: tuple, look: Callable) -> tuple:
     """The values, whose gradients `look` sees as they come back; themselves where none needs a gradient."""
-    at = [i for i, x in enumerate(values) if isinstance(x, Value) and x.requires_grad]
+    at = [i for i, x in enumerate(values) if isinstance(x, Value) and x.node is not None]
     if not at:
         return values
 

@@ -314,11 +314,7 @@ def once_differentiable(backward: Callable) -> Callable:
     @functools.wraps(backward)
     def once(ctx: Context, *grads: Any) -> Any:
         if is_grad_enabled():
-<<<<<<< HEAD
             raise RuntimeError(f"{backward.__qualname__} is once_differentiable, and create_graph would record it")
-=======
-            raise RuntimeError(f"{backward.__qualname__} is marked once_differentiable, and create_graph records it")
->>>>>>> progB
         return backward(ctx, *grads)
 
     return once
