@@ -13,6 +13,7 @@ from .ops import (
     matrix_power,
     slogdet,
     solve,
+    solve_triangular,
     svd,
     svdvals,
     vector_norm,
@@ -60,5 +61,5 @@ def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
 
 
 __all__ = ["cholesky", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm",
-           "slogdet", "solve", "svd", "svdvals", "vecdot", "vector_norm"]
+           "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vecdot", "vector_norm"]
 __getattr__ = hinting(globals())

@@ -8,7 +8,7 @@ from ..engine.tape import broadcast_to, primitive
 from ..engine.values import unbox
 from .arguments import count_of
 from .elementwise import abs, where
-from .index import getitem, tril
+from .index import getitem, tril, triu
 from .reduce import amax, amin, sum, vector_norm
 from .shape import movedim, squeeze, transpose, unsqueeze
 
@@ -86,6 +86,56 @@ def solve(x, y, *, left=True):
     if y.ndim == 1 or y.shape == x.shape[:-1]:
         return squeeze(_solve_matrices(x, unsqueeze(y, -1)), -1)
     return _solve_matrices(x, y)
+
+
+def _substitute(x, y, upper):
+    """z with x @ z = y, row by row, each from those before it."""
+    n, lead = x.shape[-1], np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    done = np.zeros((*lead, 0, y.shape[-1]), y.dtype)
+    for i in reversed(range(n)) if upper else range(n):
+        known = slice(i + 1, n) if upper else slice(0, i)
+        row = (y[..., i : i + 1, :] - x[..., i : i + 1, known] @ done) / x[..., i : i + 1, i : i + 1]
+        done = np.concatenate([row, done] if upper else [done, row], -2)
+    return done
+
+
+def _triangular_rule(g, out, x, y, upper):
+    return -(triu if upper else tril)(_substituted(x.mT, g, not upper) @ out.mT)
+
+
+_substituted = primitive(_substitute, _triangular_rule,
+                         lambda g, out, x, y, upper: _substituted(x.mT, g, not upper), promote=promote_float,
+                         name="solve_triangular")
+
+
+def solve_triangular(x, y, *, upper, left=True, unitriangular=False):
+    """z with x @ z = y, of a triangular x (…, n, n), whose other triangle is not read, and matrices y (…, n, k).
+
+    left=False: z @ x = y, with y (…, k, n). unitriangular: the diagonal of x is taken for ones.
+    """
+    if y.ndim < 2:
+        raise RuntimeError(f"solve_triangular: needs matrices on the right, not shape {y.shape}; use y.unsqueeze(-1)")
+    if not left:
+        return transpose(solve_triangular(x.mT, y.mT, upper=not upper, unitriangular=unitriangular), -1, -2)
+    if x.ndim < 2 or not x.shape[-2] == x.shape[-1] == y.shape[-2]:
+        raise RuntimeError(f"solve_triangular: matrices of shapes {x.shape} and {y.shape} do not make equations")
+    if unitriangular:
+        x = (triu(x, 1) if upper else tril(x, -1)) + np.eye(x.shape[-1], dtype=x.dtype)
+    return _substituted(x, y, upper)
+
+
+def cholesky_solve(x, y, upper=False):
+    """z with l @ l.mT @ z = x, from the factor l = y that `cholesky` gives (upper: y.mT @ y @ z = x).
+
+    The triangle of y that is not read has a gradient of 0, where PyTorch gives it another.
+    """
+    first, second = (y.mT, y) if upper else (y, y.mT)
+    return solve_triangular(second, solve_triangular(first, x, upper=False), upper=True)
+
+
+def cholesky_inverse(x, upper=False):
+    """The inverse of l @ l.mT, from the factor l = x that `cholesky` gives (upper: of x.mT @ x)."""
+    return cholesky_solve(np.eye(x.shape[-1], dtype=x.dtype), x, upper)
 
 
 # ---------------------------------------------------------------- factors
