@@ -245,3 +245,30 @@ def test_inference_mode_records_nothing():
         with tl.inference_mode(False):
             assert (w * 2).requires_grad
     assert not tl.inference_mode()(lambda: w * 2)().requires_grad and not tl.inference_mode(lambda: w * 2)().requires_grad
+
+
+IMAGES = tl.arange(2.0 * 3 * 4 * 4).reshape(2, 3, 4, 4)
+IN_ORDER = [  # of images, and of images whose elements are not in order
+    "F.conv2d(x, tl.ones(5, 3, 3, 3))", "F.conv2d(x, tl.ones(5, 3, 3, 3), tl.ones(5))", "F.relu(F.conv2d(x, tl.ones(5, 3, 3, 3)))", "F.conv_transpose2d(x, tl.ones(3, 2, 2, 2))",
+    "F.max_pool2d(x, 2)", "F.avg_pool2d(x, 2)", "F.max_pool2d(F.relu(F.conv2d(x, tl.ones(5, 3, 3, 3))), 2)", "F.max_pool1d(x[0], 2)", "F.unfold(x, 2)", "F.interpolate(x, scale_factor=2)",
+    "tl.cat([x, x], 1)", "tl.stack([x, x], 1)", "x.softmax(-1)", "x.sum(1)", "x.cumsum(1)", "x.gather(1, (x * 0).long())", "x.index_select(1, tl.tensor([0, 1]))", "x.masked_fill(x > 3, 0.0)", "x.roll(1, 1)", "F.batch_norm(x, None, None, training=True)"]
+
+
+@pytest.mark.parametrize("x", [IMAGES, IMAGES.mT], ids=["in order", "transposed"])
+@pytest.mark.parametrize("said", IN_ORDER)
+def test_results_are_in_order_in_memory_so_that_view_is_one(said, x):
+    out = eval(said, {"tl": tl, "F": F, "x": x})
+    flat = out.view(-1)
+    assert out.is_contiguous() and np.shares_memory(flat.array, out.array)
+
+
+@pytest.mark.parametrize("said", IN_ORDER)
+def test_they_are_so_in_compiled_functions_too(said):
+    def doubled(x):
+        out = eval(said, {"tl": tl, "F": F, "x": x})
+        out.view(-1).mul_(2.0)
+        return out
+
+    step = tl.compile(doubled)
+    for _ in range(3):  # as it is, recorded, as a program
+        assert step(IMAGES.mT).equal(doubled(IMAGES.mT))

@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import opaque
 from tinygrad_lite.engine.tape import primitive
-from tinygrad_lite.ops import matmul, pad, permute, reshape, squeeze, unsqueeze
+from tinygrad_lite.ops import contiguous, matmul, pad, permute, reshape, squeeze, unsqueeze
 
 __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "fold", "unfold"]
 
@@ -131,7 +131,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     else:
         rows = windows.shape[0] // groups
         out = matmul(reshape(weight, groups, o // groups, rows), reshape(windows, groups, rows, windows.shape[1]))
-    out = permute(reshape(out, o, x.shape[0], oh, ow), 1, 0, 2, 3)
+    out = contiguous(permute(reshape(out, o, x.shape[0], oh, ow), 1, 0, 2, 3))
     return out if bias is None else out + reshape(bias, -1, 1, 1)
 
 
@@ -188,7 +188,7 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     x = padded("unfold", x, kernel, pair(padding), dilation)
     windows = columns(x, kernel, stride, dilation)
     count = math.prod(out_size(*a) for a in zip(x.shape[2:], kernel, stride, dilation))
-    return permute(reshape(windows, windows.shape[0], x.shape[0], count), 1, 0, 2)
+    return contiguous(permute(reshape(windows, windows.shape[0], x.shape[0], count), 1, 0, 2))
 
 
 @batched(3)

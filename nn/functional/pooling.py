@@ -9,6 +9,7 @@ from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import (
+    contiguous,
     div,
     getitem,
     matmul,
@@ -66,7 +67,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
         inside, _ = _pooled("max_pool2d", np.ones(x.shape, bool), *how, False)  # the border is not among the equals
         at = np.where(unbox(largest) == least, np.argmax(inside & (unbox(windows) == least), 1), unbox(at))
         largest = squeeze(take_along_dim(windows, at[:, None], 1), 1)
-    largest = permute(largest, 1, 0, 2, 3)
+    largest = contiguous(permute(largest, 1, 0, 2, 3))
     if not return_indices:
         return largest
     (ph, pw), (dh, dw), kernel = pair(padding), pair(dilation), pair(kernel_size)
@@ -83,7 +84,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     """The mean of each window; with count_include_pad=False over the elements that are not border; or the sum divided
     by divisor_override."""
     windows, extra = _pooled("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode, 0.0)
-    out = permute(sum(windows, 1), 1, 0, 2, 3)
+    out = contiguous(permute(sum(windows, 1), 1, 0, 2, 3))
     if divisor_override is not None:
         if not divisor_override:
             raise RuntimeError("avg_pool2d: divisor_override is not 0")

@@ -200,6 +200,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         if not view and (base is not None or array is arrays[-1]) and any(
                 isinstance(a, ndarray) and np.may_share_memory(a, array) for a in arrays):
             array = array.copy()  # only what is a view of the first argument can be made anew
+        if not view and not array.flags.c_contiguous:
+            array = array.copy()  # PyTorch's results are in order in memory, and .view() of them is one
         result = recorded(op, inputs, arrays, array, fast) if tracked else box(array)
         if view:
             result.view_of = args[0], op, args[1:], result.node.place if tracked else next_place()
