@@ -257,3 +257,13 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(RuntimeError, match=message):
         tl.load(path)
+
+
+def test_a_state_dict_keeps_its_order(tmp_path):
+    from safetensors.numpy import save_file
+    model = nn.Sequential(*[nn.Linear(2, 2) for _ in range(8)])
+    tl.save(model.state_dict(), tmp_path / "ours")
+    save_file({name: p.array for name, p in model.state_dict().items()}, tmp_path / "others")
+    for _ in range(3):
+        assert list(tl.load(tmp_path / "ours")) == list(model.state_dict())
+        assert list(tl.load(tmp_path / "others")) == sorted(model.state_dict())

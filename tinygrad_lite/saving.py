@@ -40,8 +40,8 @@ def save(state: Mapping[str, Any], path: str | Path | BinaryIO) -> None:
         raise TypeError(f"save: a state dict is a dict, such as model.state_dict(), not {type(state).__name__}")
     arrays: dict[str, np.ndarray] = {}
     tree = _packed("", dict(state), arrays)
-    flat = all(isinstance(key, str) and part == {"array": key} for key, part in tree["dict"])
-    content = to_bytes(arrays, None if flat else {HEADER: json.dumps(tree)})
+    alone = all(part == {"array": key} for key, part in tree["dict"]) and len(arrays) < 2
+    content = to_bytes(arrays, None if alone else {HEADER: json.dumps(tree)})  # of several, in this order
     if not isinstance(path, str | os.PathLike):
         path.write(content)
         return
@@ -150,7 +150,7 @@ def load(path: str | Path | BinaryIO, map_location: Any = None, weights_only: bo
         device(map_location)
     content = Path(path).read_bytes() if isinstance(path, str | os.PathLike) else path.read()
     try:
-        entries = deserialize(content)
+        entries = dict(deserialize(content))  # in no order
     except SafetensorError as error:
         reason = f"is no whole safetensors file: {error}"
         if content[:2] == b"PK" and b".npy" in content[:300]:
@@ -160,8 +160,9 @@ def load(path: str | Path | BinaryIO, map_location: Any = None, weights_only: bo
         elif content[:6] == b"\x93NUMPY":
             reason = "is an array of numpy's: np.load reads it"
         raise RuntimeError(f"{path} {reason}") from None
-    arrays = {name: box(_values(f"{path}: '{name}'", **entry)) for name, entry in entries}
-    tree = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {}).get(HEADER)
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    tree = header.pop("__metadata__", {}).get(HEADER)
+    arrays = {name: box(_values(f"{path}: '{name}'", **entries[name])) for name in header}
     if tree is None:
         return arrays
     try:

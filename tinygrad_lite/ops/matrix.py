@@ -100,11 +100,11 @@ def _substitute(x, y, upper):
 
 
 def _triangular_rule(g, out, x, y, upper):
-    return -(triu if upper else tril)(_substituted(x.mT, g, not upper) @ out.mT)
+    return -(triu if upper else tril)(solve_triangular(x.mT, g, upper=not upper) @ out.mT)
 
 
 _substituted = primitive(_substitute, _triangular_rule,
-                         lambda g, out, x, y, upper: _substituted(x.mT, g, not upper), promote=promote_float,
+                         lambda g, out, x, y, upper: solve_triangular(x.mT, g, upper=not upper), promote=promote_float,
                          name="solve_triangular")
 
 
