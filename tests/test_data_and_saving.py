@@ -261,7 +261,7 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path, content, message):
 
 def test_a_state_dict_keeps_its_order(tmp_path):
     from safetensors.numpy import save_file
-    model = nn.Sequential(*[nn.Linear(2, 2) for _ in range(8)])
+    model = tl.nn.Sequential(*[tl.nn.Linear(2, 2) for _ in range(8)])
     tl.save(model.state_dict(), tmp_path / "ours")
     save_file({name: p.array for name, p in model.state_dict().items()}, tmp_path / "others")
     for _ in range(3):
