@@ -118,6 +118,28 @@ def test_an_anomaly_is_named_with_its_line():
         leaf([0.0]).sqrt().backward()  # outside nothing is looked at
 
 
+def test_the_search_for_anomalies_is_turned_on_and_off():
+    def found():
+        try:
+            leaf([0.0]).sqrt().backward()
+        except RuntimeError:
+            return True
+        return False
+
+    anomaly = tl.autograd.set_detect_anomaly
+    assert not found()
+    with anomaly(True):
+        assert found()
+        with anomaly(mode=False):
+            assert not found()
+        assert found()
+    assert not found()
+    anomaly(True)
+    assert found()
+    anomaly(False)
+    assert not found()
+
+
 def test_an_error_in_a_rule_says_where_the_operation_was_recorded():
     def broken(g, out, x):
         raise KeyError("lost")

@@ -14,9 +14,10 @@ from . import ops
 from .engine import tape
 from .engine.changes import changed_since, next_place, refuse_stale
 from .engine.mode import enable_grad, is_grad_enabled, no_grad
+from .engine.mode import mode as switches
 from .engine.tape import box, seeds_for
 from .engine.values import Value, as_array, unbox
-from .engine.watch import observing, refuse_nan, watching
+from .engine.watch import refuse_nan
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
@@ -134,23 +135,57 @@ def gradgradcheck(fn: Callable, inputs: Any, eps: float = 1e-6, atol: float = 1e
 
 
 # ---------------------------------------------------------------- looking for NaN
-@contextlib.contextmanager
-def detect_anomaly(check_nan: bool = True, check_forward: bool = False) -> Any:
-    """Inside, a backward pass (with check_forward a forward operation too) that gives NaN or infinity is a
-    RuntimeError that names the operation and the line of the program that recorded it."""
-    def watch(node: Any) -> None:
+class _Anomaly:
+    """Watches what is recorded, and observes backward passes, for NaN and infinity."""
+
+    def __init__(self, check_nan: bool, check_forward: bool) -> None:
+        self.check_nan, self.check_forward = check_nan, check_forward
+
+    def watch(self, node: Any) -> None:
         if not hasattr(node, "origin"):  # inside study() it is there, with more in it
             node.origin = (source_line(), "", ())
-        if check_forward and check_nan:
+        if self.check_forward and self.check_nan:
             refuse_nan("forward", node, node.array)
 
-    def observe(node: Any, g: Any, sent: Sequence) -> None:
+    def begin(self, seeds: Any) -> Callable | None:
+        return self.observe if self.check_nan else None
+
+    def observe(self, node: Any, g: Any, sent: Sequence) -> None:
         for d in sent:
             if d is not None:
                 refuse_nan("backward", node, unbox(d))
 
-    with watching(watch), observing(lambda seeds: observe if check_nan else None):
+
+@contextlib.contextmanager
+def detect_anomaly(check_nan: bool = True, check_forward: bool = False) -> Any:
+    """Inside, a backward pass (with check_forward a forward operation too) that gives NaN or infinity is a
+    RuntimeError that names the operation and the line of the program that recorded it."""
+    with set_detect_anomaly(True, check_nan, check_forward):
         yield
+
+
+class set_detect_anomaly:
+    """Turn detect_anomaly on or off at once; as a context manager, put it back after."""
+
+    def __init__(self, mode: bool, check_nan: bool = True, check_forward: bool = False) -> None:
+        self.outside = switches.watching, switches.observing
+        watching, observing = ([see for see in seeing if not isinstance(getattr(see, "__self__", None), _Anomaly)]
+                               for seeing in self.outside)
+        if mode:
+            anomaly = _Anomaly(check_nan, check_forward)
+            watching.append(anomaly.watch)
+            observing.append(anomaly.begin)
+        self._set(watching, observing)
+
+    def _set(self, watching: Sequence, observing: Sequence) -> None:
+        switches.set("watching", tuple(watching))
+        switches.set("observing", tuple(observing))
+
+    def __enter__(self) -> None:
+        pass  # it is on, or off, already
+
+    def __exit__(self, *exc: object) -> None:
+        self._set(*self.outside)
 
 
 def source_line() -> str:
