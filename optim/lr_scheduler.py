@@ -152,6 +152,9 @@ def _restored(own: Any, x: Any) -> Any:
 
 
 # ---------------------------------------------------------------- factors
+_LRScheduler = LRScheduler  # as programs of before PyTorch 2 call the base of their own
+
+
 class LambdaLR(LRScheduler):
     """The initial rate times lr_lambda(epoch); a list holds a function for each group."""
 

@@ -31,7 +31,7 @@ from torch.nn.utils.rnn import pad_sequence, pack_padded_sequence
 from torch.autograd import Variable, Function, grad
 from torch.utils.data import DataLoader, Dataset, TensorDataset, random_split
 from torch.utils.data.dataset import Dataset
-from torch.optim.lr_scheduler import StepLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import StepLR, ReduceLROnPlateau, _LRScheduler
 from torch.optim.swa_utils import AveragedModel
 from torch.distributions import Categorical, Normal
 from torch.distributions.categorical import Categorical

@@ -290,7 +290,7 @@ def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, ge
         draws = source.random((*values.shape[:-1], num_samples)) * ends[..., -1:]
         return box((draws[..., None] >= ends[..., None, :]).sum(-1))
     keys = np.log(values) + source.gumbel(size=values.shape)  # the largest are a draw without replacement
-    return box(np.argsort(-keys, axis=-1)[..., :num_samples])
+    return box(np.argsort(-keys, axis=-1)[..., :num_samples].copy())
 
 
 @no_grad()

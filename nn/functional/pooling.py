@@ -72,7 +72,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
         return largest
     (ph, pw), (dh, dw), kernel = pair(padding), pair(dilation), pair(kernel_size)
     sh, sw = kernel if stride in (None, ()) else pair(stride)
-    at = permute(at, 1, 0, 2, 3)
+    at = contiguous(permute(at, 1, 0, 2, 3))
     rows, columns = at // kernel[1], at % kernel[1]  # in the window
     rows = rows * dh + np.arange(at.shape[2])[:, None] * sh - ph
     return largest, rows * x.shape[3] + columns * dw + np.arange(at.shape[3]) * sw - pw

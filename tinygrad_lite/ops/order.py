@@ -8,7 +8,7 @@ from ..engine.values import as_array, unbox
 from . import elementwise
 from .arguments import dim_of, outside
 from .index import _gathered
-from .shape import clone
+from .shape import clone, contiguous
 
 
 def _argsort(x, dim=-1, descending=False, stable=False):
@@ -58,7 +58,7 @@ def topk(x, k, dim=-1, largest=True, sorted=True):
         raise RuntimeError(f"topk: k = {k} is not in [0, {n}], the size of dimension {dim}")
     if not x.ndim:
         return clone(x), argsort(x)
-    at = argsort(x, dim, largest)[(slice(None),) * dim_of(x, dim) + (slice(0, k),)]
+    at = contiguous(argsort(x, dim, largest)[(slice(None),) * dim_of(x, dim) + (slice(0, k),)])
     return _gathered(x, dim % x.ndim, unbox(at), True), at
 
 
@@ -81,8 +81,8 @@ def where(condition, x=None, y=None):
 def nonzero(x, as_tuple=False):
     """The indices of elements that are not 0, a row each (or an array a dimension)."""
     if as_tuple:
-        return _like(x, np.nonzero(np.atleast_1d(unbox(x))))
-    return _like(x, [np.argwhere(unbox(x))])[0]
+        return _like(x, map(np.ascontiguousarray, np.nonzero(np.atleast_1d(unbox(x)))))
+    return _like(x, [np.ascontiguousarray(np.argwhere(unbox(x)))])[0]
 
 
 def unique(x, sorted=True, return_inverse=False, return_counts=False, dim=None):
