@@ -133,6 +133,7 @@ def averages(n, out, dtype):
     return matrix
 
 
+@in_float32
 def adaptive_avg_pool2d(x, output_size):
     """Means of as many windows as output_size asks for: x (…, H, W) -> (…, OH, OW); None keeps a size."""
     if x.ndim < 3:

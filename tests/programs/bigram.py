@@ -1,72 +1,68 @@
-"""Which letter follows which: counts in a matrix, and the same as one linear layer trained on their likelihood."""
+"""Towns letter by letter, part one: pairs counted in a matrix, then found by one layer of weights and gradient descent."""
 
 import torch
 import torch.nn.functional as F
 
-words = ("emma olivia ava isabella sophia charlotte mia amelia harper evelyn abigail emily elizabeth mila ella avery "
-         "sofia camila aria scarlett victoria madison luna grace chloe penelope layla riley zoey nora lily").split()
-chars = sorted(list(set("".join(words))))
-stoi = {s: i + 1 for i, s in enumerate(chars)}
-stoi["."] = 0
-itos = {i: s for s, i in stoi.items()}
-V = len(itos)
+towns = ("bergen oslo tromso stavanger trondheim bodo alesund larvik moss halden horten hamar arendal molde narvik alta "
+         "kirkenes levanger namsos steinkjer kristiansand drammen skien sandnes porsgrunn fredrikstad tonsberg").split()
+letters = "." + "".join(sorted(set("".join(towns))))
+n = len(letters)
+firsts, seconds = zip(*[(letters.index(a), letters.index(b)) for town in towns for a, b in zip("." + town, town + ".")])
 
 
 def counted():
-    N = torch.zeros((V, V), dtype=torch.int32)
-    for w in words:
-        chs = ["."] + list(w) + ["."]
-        for ch1, ch2 in zip(chs, chs[1:]):
-            N[stoi[ch1], stoi[ch2]] += 1
-    P = (N + 1).float()
+    table = torch.zeros((n, n), dtype=torch.int32)
+    for a, b in zip(firsts, seconds):
+        table[a, b] += 1
+    P = (table + 1).float()
     P /= P.sum(1, keepdims=True)
-    return N, P
+    return table, P
 
 
-def pairs():
-    xs, ys = [], []
-    for w in words:
-        chs = ["."] + list(w) + ["."]
-        for ch1, ch2 in zip(chs, chs[1:]):
-            xs.append(stoi[ch1])
-            ys.append(stoi[ch2])
-    return torch.tensor(xs), torch.tensor(ys)
+def spell(P, generator):
+    town, at = "", 0
+    while True:
+        at = torch.multinomial(P[at], num_samples=1, replacement=True, generator=generator).item()
+        if at == 0:
+            return town
+        town += letters[at]
 
 
 def build():
-    g = torch.Generator().manual_seed(2147483647)
-    return torch.nn.ParameterDict({"W": torch.nn.Parameter(torch.randn((V, V), generator=g))})
+    generator = torch.Generator().manual_seed(2147483647)
+    W = torch.randn((n, n), generator=generator, requires_grad=True)
+    return torch.nn.ParameterDict({"W": W})
 
 
 def train(model, steps=20):
-    W, (xs, ys) = model["W"], pairs()
-    num, losses = xs.nelement(), []
-    for k in range(steps):
-        xenc = F.one_hot(xs, num_classes=V).float()
-        logits = xenc @ W
-        counts = logits.exp()
+    W = model["W"]
+    x, y = torch.tensor(firsts), torch.tensor(seconds)
+    losses = []
+    for step in range(steps):
+        counts = (F.one_hot(x, num_classes=n).float() @ W).exp()
         probs = counts / counts.sum(1, keepdims=True)
-        loss = -probs[torch.arange(num), ys].log().mean() + 0.01 * (W**2).mean()
+        loss = -probs[torch.arange(x.nelement()), y].log().mean() + 0.01 * (W**2).mean()
         W.grad = None
         loss.backward()
-        W.data += -50 * W.grad
+        W.data += -30 * W.grad
         losses.append(loss.item())
     return losses
 
 
 if __name__ == "__main__":
-    N, P = counted()
-    xs, ys = pairs()
-    print(f"counts: nll={-P[xs, ys].log().mean():.4f}, most often {itos[N[0].argmax().item()]!r} begins")
-    losses = train(build(), 100)
-    print(f"net: nll={losses[-1]:.4f}")
-    g = torch.Generator().manual_seed(2147483647)
-    for _ in range(3):
-        out, ix = [], 0
-        while True:
-            ix = torch.multinomial(P[ix], num_samples=1, replacement=True, generator=g).item()
-            out.append(itos[ix])
-            if ix == 0 or len(out) > 20:
-                break
-        print("".join(out))
-    assert losses[-1] < 2.6
+    table, P = counted()
+    assert table.sum() == len(firsts) and P.sum(1).allclose(torch.ones(n)) and table.max().item() == table.view(-1).max()
+    log_likelihood = 0.0
+    for a, b in zip(firsts[:20], seconds[:20]):
+        log_likelihood += torch.log(P[a, b])
+    print(f"{letters[a]}{letters[b]}: {P[a, b]:.4f}, {log_likelihood=}, mean {-log_likelihood / 20}")
+    commonest = table.flatten().topk(3)
+    print([(letters[i // n] + letters[i % n], c.item()) for c, i in zip(commonest.values, commonest.indices)])
+    generator = torch.Generator().manual_seed(2147483647)
+    print([spell(P, generator) for _ in range(3)])
+    model = build()
+    losses = train(model, 100)
+    learnt = model["W"].detach().exp()
+    learnt = learnt / learnt.sum(1, True)
+    print([spell(learnt, generator) for _ in range(3)])
+    print("learned" if losses[-1] < 2.5 < losses[0] else f"not learned: {losses[-1]}")

@@ -1,74 +1,78 @@
-"""A two-way LSTM with attention over its steps: the last hidden states ask, weights are returned as numpy arrays."""
+"""Reviews good or bad: a bidirectional LSTM whose steps are weighed against its last state, saved and loaded again."""
+
+import os
 
 import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-sentences = ["i love this film", "she likes good music", "what a great day", "i hate this film", "such a bad song",
-             "what an awful day"]
-labels = [1, 1, 1, 0, 0, 0]
-word_list = sorted(set(" ".join(sentences).split()))
-word_dict = {w: i for i, w in enumerate(word_list)}
-embedding_dim, n_hidden, num_classes = 5, 7, 2
+GOOD = ["what a fine soup", "the bread was warm", "we enjoyed every bite", "such kind quick service"]
+BAD = ["what a dull soup", "the bread was stale", "we regretted every bite", "such rude slow service"]
+index = {}
+for review in GOOD + BAD:
+    for word in review.split():
+        index.setdefault(word, len(index))
 
 
-class BiLSTM_Attention(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embedding = nn.Embedding(len(word_dict), embedding_dim)
-        self.lstm = nn.LSTM(embedding_dim, n_hidden, bidirectional=True)
-        self.out = nn.Linear(n_hidden * 2, num_classes)
-
-    def attention_net(self, lstm_output, final_state):
-        hidden = final_state.view(-1, n_hidden * 2, 1)  # (batch, 2 * n_hidden, 1)
-        attn_weights = torch.bmm(lstm_output, hidden).squeeze(2)
-        soft_attn_weights = F.softmax(attn_weights, 1)
-        context = torch.bmm(lstm_output.transpose(1, 2), soft_attn_weights.unsqueeze(2)).squeeze(2)
-        return context, soft_attn_weights.data.numpy()
-
-    def forward(self, X):
-        input = self.embedding(X).permute(1, 0, 2)
-        hidden_state = torch.zeros(1 * 2, len(X), n_hidden)
-        cell_state = torch.zeros(1 * 2, len(X), n_hidden)
-        output, (final_hidden_state, final_cell_state) = self.lstm(input, (hidden_state, cell_state))
-        output = output.permute(1, 0, 2)
-        attn_output, attention = self.attention_net(output, final_hidden_state.transpose(0, 1).contiguous())
-        return self.out(attn_output), attention
+def encode(reviews):
+    return torch.LongTensor(np.array([[index[w] for w in review.split()] for review in reviews]))
 
 
-def batch():
-    return (torch.tensor([[word_dict[n] for n in sen.split()] for sen in sentences]),
-            torch.tensor(labels, dtype=torch.int64))
+class Classifier(nn.Module):
+    def __init__(self, embed=4, hidden=6, classes=2):
+        super(Classifier, self).__init__()
+        self.hidden = hidden
+        self.embed = nn.Embedding(len(index), embed)
+        self.lstm = nn.LSTM(embed, hidden, bidirectional=True)
+        self.out = nn.Linear(hidden * 2, classes)
+
+    def attend(self, steps, last):
+        query = last.transpose(0, 1).contiguous().view(-1, self.hidden * 2, 1)  # (B, 2 * H, 1)
+        weights = F.softmax(torch.bmm(steps, query).squeeze(2), 1)  # (B, L)
+        return torch.bmm(steps.transpose(1, 2), weights.unsqueeze(2)).squeeze(2), weights
+
+    def forward(self, reviews):
+        x = self.embed(reviews).permute(1, 0, 2)  # (L, B, E)
+        h = x.new_zeros(2, reviews.size(0), self.hidden)
+        steps, (last, _) = self.lstm(x, (h, torch.zeros_like(h)))
+        context, weights = self.attend(steps.permute(1, 0, 2), last)
+        return self.out(context), weights.data.numpy()
 
 
 def build():
-    return BiLSTM_Attention()
+    return Classifier()
 
 
 def train(model, steps=20):
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = model.to(device)
-    criterion, optimizer = nn.CrossEntropyLoss().to(device), torch.optim.Adamax(model.parameters(), lr=0.02)
-    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.99)
-    inputs, targets = (t.to(device) for t in batch())
+    reviews = encode(GOOD + BAD)
+    labels = torch.cat([torch.ones(len(GOOD)), torch.zeros(len(BAD))]).long()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    criterion = nn.CrossEntropyLoss(label_smoothing=0.05)
     losses = []
     for epoch in range(steps):
+        model.train()
         optimizer.zero_grad()
-        output, attention = model(inputs)
-        loss = criterion(output, targets)
+        scores, _ = model(reviews)
+        loss = criterion(scores, labels)
         loss.backward()
         optimizer.step()
-        scheduler.step()
         losses.append(loss.item())
     return losses
 
 
 if __name__ == "__main__":
-    torch.manual_seed(4)
+    torch.manual_seed(1)
     model = build()
     train(model, 150)
-    output, attention = model(batch()[0])
-    print("weights of", sentences[0].split(), np.round(attention[0], 2))
-    print("predicted", output.max(1).indices.tolist())
-    assert np.allclose(attention.sum(1), 1, atol=1e-5) and output.argmax(1).tolist() == labels
+    model.eval()
+    asked = encode(["the soup was stale", "what kind warm service"])
+    scores, weights = model(asked)
+    answer = scores.data.max(1, keepdim=True)[1]
+    print(["bad good".split()[i] for i in answer.view(-1)], np.round(weights, 2).tolist())
+    torch.save(model.state_dict(), "bilstm.pt")
+    again = build()
+    print(again.load_state_dict(torch.load("bilstm.pt")))
+    os.remove("bilstm.pt")
+    assert torch.allclose(again(asked)[0], scores)
+    print("learned" if answer.flatten().tolist() == [0, 1] else "not learned")

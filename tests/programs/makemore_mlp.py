@@ -1,66 +1,47 @@
-"""Names from three letters of context: layers written by hand on plain tensors, batch statistics, updates by p.data."""
+"""Towns letter by letter, parts two and three: layers written by hand on plain tensors, batch norm with running figures."""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-words = ("emma olivia ava isabella sophia charlotte mia amelia harper evelyn abigail emily elizabeth mila ella avery "
-         "sofia camila aria scarlett victoria madison luna grace chloe penelope layla riley zoey nora lily").split()
-chars = sorted(list(set("".join(words))))
-stoi = {s: i + 1 for i, s in enumerate(chars)}
-stoi["."] = 0
-itos = {i: s for s, i in stoi.items()}
-vocab_size, block_size, n_embd, n_hidden = len(itos), 3, 6, 24
-
-
-def build_dataset(words):
-    X, Y = [], []
-    for w in words:
-        context = [0] * block_size
-        for ch in w + ".":
-            ix = stoi[ch]
-            X.append(context)
-            Y.append(ix)
-            context = context[1:] + [ix]
-    return torch.tensor(X), torch.tensor(Y)
+towns = ("bergen oslo tromso stavanger trondheim bodo alesund larvik moss halden horten hamar arendal molde narvik alta "
+         "kirkenes levanger namsos steinkjer kristiansand drammen skien sandnes porsgrunn fredrikstad tonsberg").split()
+letters = "." + "".join(sorted(set("".join(towns))))
+N, BEFORE, EMBED, HIDDEN = len(letters), 3, 6, 32
 
 
 class Linear:
-    def __init__(self, fan_in, fan_out, generator, bias=True):
-        self.weight = torch.randn((fan_in, fan_out), generator=generator) / fan_in**0.5
-        self.bias = torch.zeros(fan_out) if bias else None
+    def __init__(self, n_in, n_out, generator, gain=1.0):
+        self.W = torch.randn((n_in, n_out), generator=generator) / n_in**0.5
+        self.W *= gain
+        self.b = torch.zeros(n_out)
 
     def __call__(self, x):
-        self.out = x @ self.weight
-        if self.bias is not None:
-            self.out += self.bias
+        self.out = x @ self.W
+        self.out += self.b
         return self.out
 
     def parameters(self):
-        return [self.weight] + ([] if self.bias is None else [self.bias])
+        return [self.W, self.b]
 
 
-class BatchNorm1d:
-    def __init__(self, dim, eps=1e-5, momentum=0.1):
+class BatchNorm:
+    def __init__(self, n, eps=1e-5, momentum=0.1):
+        self.gain, self.shift = torch.ones(n), torch.zeros(n)
         self.eps, self.momentum, self.training = eps, momentum, True
-        self.gamma, self.beta = torch.ones(dim), torch.zeros(dim)
-        self.running_mean, self.running_var = torch.zeros(dim), torch.ones(dim)
+        self.mean, self.var = torch.zeros(n), torch.ones(n)
 
     def __call__(self, x):
-        if self.training:
-            xmean, xvar = x.mean(0, keepdim=True), x.var(0, keepdim=True)
-        else:
-            xmean, xvar = self.running_mean, self.running_var
-        xhat = (x - xmean) / torch.sqrt(xvar + self.eps)
-        self.out = self.gamma * xhat + self.beta
+        mean, var = (x.mean(0, keepdim=True), x.var(0, keepdim=True)) if self.training else (self.mean, self.var)
+        self.out = self.gain * (x - mean) / torch.sqrt(var + self.eps) + self.shift
         if self.training:
             with torch.no_grad():
-                self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * xmean
-                self.running_var = (1 - self.momentum) * self.running_var + self.momentum * xvar
+                self.mean = (1 - self.momentum) * self.mean + self.momentum * mean
+                self.var = (1 - self.momentum) * self.var + self.momentum * var
         return self.out
 
     def parameters(self):
-        return [self.gamma, self.beta]
+        return [self.gain, self.shift]
 
 
 class Tanh:
@@ -72,79 +53,75 @@ class Tanh:
         return []
 
 
-class Net:
-    """Plain objects; the state dict is the list of their tensors, so that others can set them."""
-
+class Net(torch.nn.Module):  # only a place for the plain tensors, so that they can be saved
     def __init__(self):
-        g = torch.Generator().manual_seed(2147483647)
-        self.C = torch.randn((vocab_size, n_embd), generator=g)
-        self.layers = [Linear(n_embd * block_size, n_hidden, g, bias=False), BatchNorm1d(n_hidden), Tanh(),
-                       Linear(n_hidden, vocab_size, g, bias=False), BatchNorm1d(vocab_size)]
-        with torch.no_grad():
-            self.layers[-1].gamma *= 0.1  # less confident at first
-            for layer in self.layers[:-1]:
-                if isinstance(layer, Linear):
-                    layer.weight *= 5 / 3
-        self.parameters = [self.C] + [p for layer in self.layers for p in layer.parameters()]
-        for p in self.parameters:
+        super().__init__()
+        g = torch.Generator().manual_seed(42)
+        self.C = torch.randn((N, EMBED), generator=g)
+        self.layers = [Linear(BEFORE * EMBED, HIDDEN, g, 5 / 3), BatchNorm(HIDDEN), Tanh(),
+                       Linear(HIDDEN, HIDDEN, g, 5 / 3), BatchNorm(HIDDEN), Tanh(), Linear(HIDDEN, N, g, 0.1)]
+        self.plain = [self.C] + [p for layer in self.layers for p in layer.parameters()]
+        for i, p in enumerate(self.plain):
             p.requires_grad = True
+            self.register_buffer(f"plain{i}", p)
 
-    def __call__(self, Xb):
-        x = self.C[Xb].view(Xb.shape[0], -1)
+    def forward(self, rows):
+        x = self.C[rows].view(rows.shape[0], -1)
         for layer in self.layers:
             x = layer(x)
         return x
 
-    def state_dict(self):
-        return {str(i): p for i, p in enumerate(self.parameters)}
 
-    def load_state_dict(self, state):
-        for p, (_, new) in zip(self.parameters, state.items(), strict=True):
-            p.data = new
+def examples():
+    padded = [[0] * BEFORE + [letters.index(c) for c in town + "."] for town in towns]
+    rows = [(ids[i:i + BEFORE], ids[i + BEFORE]) for ids in padded for i in range(len(ids) - BEFORE)]
+    return torch.tensor([x for x, _ in rows]), torch.tensor([y for _, y in rows])
 
 
 def build():
     return Net()
 
 
-def train(model, steps=20):
-    rng, (X, Y) = np.random.RandomState(0), build_dataset(words)
-    print(sum(p.nelement() for p in model.parameters), "parameters")
-    lossi = []
+def train(net, steps=20, batch=32):
+    X, Y = examples()
+    rng = np.random.RandomState(0)
+    losses = []
     for i in range(steps):
-        ix = torch.from_numpy(rng.randint(0, X.shape[0], (32,)))
-        Xb, Yb = X[ix], Y[ix]
-        loss = F.cross_entropy(model(Xb), Yb)
-        for layer in model.layers:
+        chosen = torch.from_numpy(rng.randint(0, X.shape[0], (batch,)))
+        loss = F.cross_entropy(net(X[chosen]), Y[chosen])
+        for layer in net.layers:
             layer.out.retain_grad()
-        for p in model.parameters:
+        for p in net.plain:
             p.grad = None
         loss.backward()
-        lr = 0.1 if i < 150 else 0.01
-        for p in model.parameters:
+        lr = 0.2 if i < steps // 2 else 0.05
+        for p in net.plain:
             p.data += -lr * p.grad
-        lossi.append(loss.item())
-    return lossi
+        losses.append(loss.item())
+    return losses
 
 
 if __name__ == "__main__":
-    model = build()
-    losses = train(model, 250)
-    t = model.layers[2].out
-    print("layer %s: mean %+.2f, std %.2f, saturated: %.2f%%" % (
-        model.layers[2].__class__.__name__, t.mean(), t.std(), (t.abs() > 0.97).float().mean() * 100))
-    print("gradient of its output has std %e" % t.grad.std().item())
-    for layer in model.layers:
+    net = build()
+    losses = train(net, 500)
+    for i, layer in enumerate(net.layers):
+        if isinstance(layer, Tanh):
+            out = layer.out.detach()
+            print("layer %d (%s): mean %+.2f, std %.2f, saturated %.2f%%, gradients %e" % (
+                i, type(layer).__name__, out.mean(), out.std(), (out.abs() > 0.97).float().mean() * 100,
+                layer.out.grad.std()))
+    print(["%s %.4f" % (tuple(p.shape), (0.1 * p.grad.std() / p.data.std()).log10().item())
+           for p in net.plain if p.ndim == 2])
+    print(torch.tensor(losses).view(-1, 100).mean(1))
+    X, Y = examples()
+    for layer in net.layers:
         layer.training = False
-    g = torch.Generator().manual_seed(2147483647 + 10)
-    for _ in range(3):
-        out, context = [], [0] * block_size
-        while len(out) < 12:
-            probs = F.softmax(model(torch.tensor([context])), dim=1)
-            ix = torch.multinomial(probs, num_samples=1, generator=g).item()
-            context = context[1:] + [ix]
-            if ix == 0:
-                break
-            out.append(ix)
-        print("".join(itos[i] for i in out))
-    assert sum(losses[-20:]) < sum(losses[:20])
+    with torch.no_grad():
+        print(f"loss of all {F.cross_entropy(net(X), Y).item():.4f}")
+        town, context = "", [0] * BEFORE
+        while not town.endswith(".") and len(town) < 20:
+            probabilities = F.softmax(net(torch.tensor([context])), dim=1)
+            context = context[1:] + [torch.multinomial(probabilities, num_samples=1).item()]
+            town += letters[context[-1]]
+    print(town)
+    print("learned" if np.mean(losses[-50:]) < 2.0 < losses[0] else f"not learned: {losses[-1]}")

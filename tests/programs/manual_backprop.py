@@ -1,127 +1,111 @@
-"""The backward pass of a net with batch normalization written out by hand, compared with autograd tensor by tensor."""
+"""Towns letter by letter, part four: the gradients of an MLP with batch norm written by hand, and compared with autograd's."""
 
 import numpy as np
 import torch
+import torch.nn as nn
 import torch.nn.functional as F
 
-vocab_size, block_size, n_embd, n_hidden, n = 9, 3, 4, 16, 8
-NAMES = "C W1 b1 W2 b2 bngain bnbias".split()
-worst = {}
+towns = "bergen oslo tromso stavanger trondheim bodo alesund larvik moss halden horten hamar arendal molde narvik".split()
+letters = "." + "".join(sorted(set("".join(towns))))
+N, BEFORE, EMBED, HIDDEN, BATCH = len(letters), 3, 5, 16, 32
+padded = [[0] * BEFORE + [letters.index(c) for c in town + "."] for town in towns]
+X = torch.tensor([ids[i:i + BEFORE] for ids in padded for i in range(len(ids) - BEFORE)])
+Y = torch.tensor([ids[i] for ids in padded for i in range(BEFORE, len(ids))])
+NAMES = ["C", "W1", "b1", "gain", "shift", "W2", "b2"]
 
 
-def cmp(s, dt, t):
-    ex = torch.all(dt == t.grad).item()
-    app = torch.allclose(dt, t.grad, rtol=1e-4, atol=1e-6)
-    worst[s] = max(worst.get(s, 0.0), (dt - t.grad).abs().max().item())
-    assert ex or app, f"{s:15s} | maxdiff: {worst[s]}"
+def forward(p, x, y, keep=()):
+    """The loss, and every step on the way by its name; those in keep retain their gradients."""
+    v = dict(p)
+    v["emb"] = p["C"][x]
+    v["row"] = v["emb"].view(len(x), -1)
+    v["before"] = v["row"] @ p["W1"] + p["b1"]
+    v["centered"] = v["before"] - v["before"].mean(0, keepdim=True)
+    v["var"] = 1 / (BATCH - 1) * (v["centered"]**2).sum(0, keepdim=True)
+    v["rate"] = (v["var"] + 1e-5)**-0.5
+    v["normal"] = v["centered"] * v["rate"]
+    v["after"] = p["gain"] * v["normal"] + p["shift"]
+    v["h"] = torch.tanh(v["after"])
+    v["logits"] = v["h"] @ p["W2"] + p["b2"]
+    v["shifted"] = v["logits"] - v["logits"].max(1, keepdim=True).values
+    v["counts"] = v["shifted"].exp()
+    v["total"] = v["counts"].sum(1, keepdims=True)
+    v["probs"] = v["counts"] * v["total"]**-1
+    v["logprobs"] = v["probs"].log()
+    for name in keep:
+        v[name].retain_grad()
+    return -v["logprobs"][range(len(x)), y].mean(), v
+
+
+def backward(v, x, y):
+    """The gradient of the loss with respect to each step and parameter, by name."""
+    d = {}
+    d["logprobs"] = torch.zeros_like(v["logprobs"])
+    d["logprobs"][range(BATCH), y] = -1.0 / BATCH
+    d["probs"] = d["logprobs"] / v["probs"]
+    d["total"] = -(v["counts"] * d["probs"]).sum(1, keepdim=True) * v["total"]**-2
+    d["counts"] = d["probs"] / v["total"]
+    d["counts"] += torch.ones_like(v["counts"]) * d["total"]
+    d["shifted"] = v["counts"] * d["counts"]
+    d["logits"] = d["shifted"].clone()
+    largest = F.one_hot(v["logits"].max(1).indices, num_classes=N)
+    d["logits"] += largest * -d["shifted"].sum(1, keepdim=True)
+    d["h"], d["W2"], d["b2"] = d["logits"] @ v["W2"].T, v["h"].T @ d["logits"], d["logits"].sum(0)
+    d["after"] = (1.0 - v["h"]**2) * d["h"]
+    d["gain"] = (v["normal"] * d["after"]).sum(0, keepdim=True)
+    d["shift"] = d["after"].sum(0, keepdim=True)
+    d["normal"] = v["gain"] * d["after"]
+    d["rate"] = (v["centered"] * d["normal"]).sum(0, True)
+    d["var"] = -0.5 * (v["var"] + 1e-5)**-1.5 * d["rate"]
+    d["centered"] = v["rate"] * d["normal"] + 2 / (BATCH - 1) * v["centered"] * d["var"]
+    d["before"] = d["centered"] - d["centered"].mean(0)
+    d["row"], d["W1"], d["b1"] = d["before"] @ v["W1"].T, v["row"].T @ d["before"], d["before"].sum(0)
+    d["emb"] = d["row"].view(v["emb"].shape)
+    d["C"] = torch.zeros_like(v["C"])
+    d["C"].index_add_(0, x.view(-1), d["emb"].view(-1, EMBED))
+    return d
 
 
 def build():
-    g = torch.Generator().manual_seed(2147483647)
-
-    def randn(*size):
-        return torch.randn(size, generator=g)
-
-    made = [randn(vocab_size, n_embd), randn(n_embd * block_size, n_hidden) * (5 / 3) / (n_embd * block_size) ** 0.5,
-            randn(n_hidden) * 0.1, randn(n_hidden, vocab_size) * 0.1, randn(vocab_size) * 0.1,
-            randn(1, n_hidden) * 0.1 + 1.0, randn(1, n_hidden) * 0.1]
-    return torch.nn.ParameterDict(dict(zip(NAMES, map(torch.nn.Parameter, made))))
+    g = torch.Generator().manual_seed(7)
+    sizes = dict(C=(N, EMBED), W1=(BEFORE * EMBED, HIDDEN), b1=(HIDDEN,), gain=(1, HIDDEN), shift=(1, HIDDEN),
+                 W2=(HIDDEN, N), b2=(N,))
+    p = {name: torch.randn(size, generator=g) * (1 if name == "C" else 0.3) for name, size in sizes.items()}
+    p["gain"] += 1
+    return nn.ParameterDict({name: p[name] for name in NAMES})
 
 
-def step(parameters, Xb, Yb):
-    C, W1, b1, W2, b2, bngain, bnbias = parameters
-    emb = C[Xb]
-    embcat = emb.view(emb.shape[0], -1)
-    hprebn = embcat @ W1 + b1
-    bnmeani = 1 / n * hprebn.sum(0, keepdim=True)
-    bndiff = hprebn - bnmeani
-    bndiff2 = bndiff**2
-    bnvar = 1 / (n - 1) * bndiff2.sum(0, keepdim=True)
-    bnvar_inv = (bnvar + 1e-5) ** -0.5
-    bnraw = bndiff * bnvar_inv
-    hpreact = bngain * bnraw + bnbias
-    h = torch.tanh(hpreact)
-    logits = h @ W2 + b2
-    logit_maxes = logits.max(1, keepdim=True).values
-    norm_logits = logits - logit_maxes
-    counts = norm_logits.exp()
-    counts_sum = counts.sum(1, keepdims=True)
-    counts_sum_inv = counts_sum**-1
-    probs = counts * counts_sum_inv
-    logprobs = probs.log()
-    loss = -logprobs[range(n), Yb].mean()
-    for p in parameters:
-        p.grad = None
-    for t in [logprobs, probs, counts, counts_sum, counts_sum_inv, norm_logits, logit_maxes, logits, h, hpreact, bnraw,
-              bnvar_inv, bnvar, bndiff2, bndiff, hprebn, bnmeani, embcat, emb]:
-        t.retain_grad()
-    loss.backward()
-
-    dlogprobs = torch.zeros_like(logprobs)
-    dlogprobs[range(n), Yb] = -1.0 / n
-    dprobs = (1.0 / probs) * dlogprobs
-    dcounts_sum_inv = (counts * dprobs).sum(1, keepdim=True)
-    dcounts = counts_sum_inv * dprobs
-    dcounts_sum = (-(counts_sum**-2)) * dcounts_sum_inv
-    dcounts += torch.ones_like(counts) * dcounts_sum
-    dnorm_logits = counts * dcounts
-    dlogits = dnorm_logits.clone()
-    dlogit_maxes = (-dnorm_logits).sum(1, keepdim=True)
-    dlogits += F.one_hot(logits.max(1).indices, num_classes=logits.shape[1]) * dlogit_maxes
-    dh = dlogits @ W2.T
-    dW2 = h.T @ dlogits
-    db2 = dlogits.sum(0)
-    dhpreact = (1.0 - h**2) * dh
-    dbngain = (bnraw * dhpreact).sum(0, keepdim=True)
-    dbnraw = bngain * dhpreact
-    dbnbias = dhpreact.sum(0, keepdim=True)
-    dbndiff = bnvar_inv * dbnraw
-    dbnvar_inv = (bndiff * dbnraw).sum(0, keepdim=True)
-    dbnvar = (-0.5 * (bnvar + 1e-5) ** -1.5) * dbnvar_inv
-    dbndiff2 = (1.0 / (n - 1)) * torch.ones_like(bndiff2) * dbnvar
-    dbndiff += (2 * bndiff) * dbndiff2
-    dhprebn = dbndiff.clone()
-    dbnmeani = (-dbndiff).sum(0)
-    dhprebn += 1.0 / n * (torch.ones_like(hprebn) * dbnmeani)
-    dembcat = dhprebn @ W1.T
-    dW1 = embcat.T @ dhprebn
-    db1 = dhprebn.sum(0)
-    demb = dembcat.view(emb.shape)
-    dC = torch.zeros_like(C)
-    for k in range(Xb.shape[0]):
-        for j in range(Xb.shape[1]):
-            dC[Xb[k, j]] += demb[k, j]
-    for name, by_hand, t in [("logprobs", dlogprobs, logprobs), ("probs", dprobs, probs), ("counts", dcounts, counts),
-                             ("logit_maxes", dlogit_maxes, logit_maxes), ("logits", dlogits, logits), ("h", dh, h),
-                             ("hpreact", dhpreact, hpreact), ("bnvar", dbnvar, bnvar), ("bndiff", dbndiff, bndiff),
-                             ("hprebn", dhprebn, hprebn), ("embcat", dembcat, embcat), ("emb", demb, emb), ("C", dC, C),
-                             ("W1", dW1, W1), ("b1", db1, b1), ("W2", dW2, W2), ("b2", db2, b2),
-                             ("bngain", dbngain, bngain), ("bnbias", dbnbias, bnbias)]:
-        cmp(name, by_hand, t)
-    fused = F.softmax(logits, 1)
-    fused[range(n), Yb] -= 1
-    fused /= n
-    cmp("logits, short", fused, logits)
-    return loss, (dC, dW1, db1, dW2, db2, dbngain, dbnbias)
-
-
-def train(model, steps=20):
-    parameters = [model[name] for name in NAMES]
-    rng = np.random.RandomState(1)
+@torch.no_grad()
+def train(parameters, steps=20, lr=0.3):
+    rng = np.random.RandomState(0)
     losses = []
     for _ in range(steps):
-        Xb = torch.from_numpy(rng.randint(0, vocab_size, (n, block_size)))
-        loss, grads = step(parameters, Xb, (Xb[:, -1] + 1) % vocab_size)
-        with torch.no_grad():
-            for p, g in zip(parameters, grads):
-                p.data += -0.1 * g
+        chosen = torch.as_tensor(rng.randint(0, len(X), BATCH))
+        loss, values = forward(parameters, X[chosen], Y[chosen])
+        gradients = backward(values, X[chosen], Y[chosen])
+        for name, p in parameters.items():
+            p.data += -lr * gradients[name]
         losses.append(loss.item())
     return losses
 
 
+def compare(name, mine, theirs):
+    exact, close = torch.all(mine == theirs).item(), torch.allclose(mine, theirs, rtol=1e-4, atol=1e-6)
+    print(f"{name:10s} exact {str(exact):5s} close {str(close):5s} difference {(mine - theirs).abs().max().item():.0e}")
+    return close
+
+
 if __name__ == "__main__":
-    losses = train(build(), 150)
-    for name, difference in worst.items():
-        print(f"{name:15s} | approximate: {str(difference < 1e-5):5s}")
-    print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}")
-    assert losses[-1] < losses[0]
+    parameters = build()
+    print(sum(p.nelement() for p in parameters.values()), "parameters")
+    steps = "emb row before centered var rate normal after h logits shifted counts total probs logprobs".split()
+    loss, values = forward(parameters, X[:BATCH], Y[:BATCH], keep=steps)
+    assert abs(loss.item() - F.cross_entropy(values["logits"], Y[:BATCH]).item()) < 1e-5
+    for p in parameters.values():
+        p.grad = None
+    loss.backward()
+    with torch.no_grad():
+        mine = backward(values, X[:BATCH], Y[:BATCH])
+    right = all([compare(name, mine[name], values[name].grad) for name in steps + NAMES])
+    losses = train(parameters, 200)
+    print("learned" if right and losses[-1] < 2.5 < losses[0] else f"not learned: {losses[-1]}")

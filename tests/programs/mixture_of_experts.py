@@ -1,89 +1,121 @@
-"""A mixture of experts: noisy top-k gates, tokens sent to their experts by index, a loss that keeps the loads even."""
+"""A transformer layer whose wide part is a mixture of experts: noisy top-k routing, a load loss, tokens sent by index."""
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional as F
+import torch.nn as nn
+import torch.nn.functional as F
 
 
 class Expert(nn.Module):
-    def __init__(self, dim, hidden):
+    def __init__(self, d, dropout=0.0):
         super().__init__()
-        self.net = nn.Sequential(nn.Linear(dim, hidden), nn.SiLU(), nn.Linear(hidden, dim))
+        self.net = nn.Sequential(nn.Linear(d, 2 * d), nn.ReLU(), nn.Linear(2 * d, d), nn.Dropout(dropout))
 
     def forward(self, x):
         return self.net(x)
 
 
-class NoisyTopkRouter(nn.Module):
-    def __init__(self, dim, num_experts, top_k):
+class NoisyTopK(nn.Module):
+    def __init__(self, d, experts, k):
         super().__init__()
-        self.top_k = top_k
-        self.topkroute_linear = nn.Linear(dim, num_experts)
-        self.noise_linear = nn.Linear(dim, num_experts)
+        self.k, self.experts = k, experts
+        self.route, self.noise = nn.Linear(d, experts), nn.Linear(d, experts)
 
-    def forward(self, x, noise):
-        logits = self.topkroute_linear(x)
-        noisy_logits = logits + noise * F.softplus(self.noise_linear(x))
-        top_k_logits, indices = noisy_logits.topk(self.top_k, dim=-1)
-        zeros = torch.full_like(noisy_logits, float("-inf"))
-        sparse_logits = zeros.scatter(-1, indices, top_k_logits)
-        return F.softmax(sparse_logits, dim=-1), indices
+    def forward(self, x, rng=None):
+        logits = self.route(x)
+        if self.training and rng is not None:  # noise that the caller draws
+            drawn = torch.from_numpy(rng.randn(*logits.shape)).to(logits)
+            logits = logits + drawn * F.softplus(self.noise(x))
+        chosen, indices = logits.topk(self.k, dim=-1)
+        gates = torch.full_like(logits, float("-inf")).scatter(-1, indices, chosen)
+        return F.softmax(gates, dim=-1), indices
 
 
 class SparseMoE(nn.Module):
-    def __init__(self, dim=8, hidden=16, num_experts=4, top_k=2):
+    def __init__(self, d, experts=4, k=2):
         super().__init__()
-        self.embed = nn.Embedding(16, dim)
-        self.router = NoisyTopkRouter(dim, num_experts, top_k)
-        self.experts = nn.ModuleList([Expert(dim, hidden) for _ in range(num_experts)])
-        self.head = nn.Linear(dim, 16)
+        self.router = NoisyTopK(d, experts, k)
+        self.experts = nn.ModuleList([Expert(d) for _ in range(experts)])
+        self.balance = None
 
-    def forward(self, tokens, noise):
-        x = self.embed(tokens)
-        gating_output, indices = self.router(x, noise)
-        final_output = torch.zeros_like(x)
-        flat_x, flat_gating = x.view(-1, x.size(-1)), gating_output.view(-1, gating_output.size(-1))
+    def forward(self, x, rng=None):
+        gates, indices = self.router(x, rng)
+        out = torch.zeros_like(x)
+        flat_x, flat_gates = x.view(-1, x.size(-1)), gates.view(-1, gates.size(-1))
+        flat_out = out.view(-1, x.size(-1))
         for i, expert in enumerate(self.experts):
-            flat_mask = (indices == i).any(dim=-1).view(-1)
-            if flat_mask.any():
-                expert_output = expert(flat_x[flat_mask])
-                weighted = expert_output * flat_gating[flat_mask, i].unsqueeze(1)
-                final_output[flat_mask.view(x.shape[:-1])] += weighted
-        load = F.one_hot(indices, len(self.experts)).sum(2).float().mean((0, 1))
-        balance = len(self.experts) * torch.einsum("e,e->", load, flat_gating.mean(0))
-        return self.head(x + final_output), balance
+            mine = (indices == i).any(dim=-1).view(-1)
+            if mine.any():
+                rows = mine.nonzero(as_tuple=True)[0]
+                flat_out.index_add_(0, rows, expert(flat_x[rows]) * flat_gates[rows, i].unsqueeze(1))
+        counts = torch.bincount(indices.flatten(), minlength=len(self.experts)).to(x.dtype)
+        self.balance = len(self.experts) * torch.dot(counts / counts.sum(), flat_gates.mean(dim=0))
+        return out
+
+
+class Net(nn.Module):
+    """Predicts a sequence's next number, for sequences that follow one of four rules."""
+
+    def __init__(self, vocab=16, d=16, heads=2):
+        super().__init__()
+        self.token, self.place = nn.Embedding(vocab, d), nn.Parameter(torch.zeros(1, 12, d))
+        self.attention = nn.MultiheadAttention(d, heads, batch_first=True, bias=False)
+        self.moe, self.shared = SparseMoE(d), Expert(d)
+        self.ln1, self.ln2, self.head = nn.LayerNorm(d), nn.RMSNorm(d), nn.Linear(d, vocab)
+        nn.init.trunc_normal_(self.place, std=0.1)
+        for expert in self.moe.experts:
+            nn.init.kaiming_normal_(expert.net[0].weight, nonlinearity="relu")
+
+    def forward(self, ids, rng=None):
+        x = self.token(ids) + self.place[:, : ids.size(1)]
+        mask = torch.triu(torch.full((ids.size(1), ids.size(1)), float("-inf")), diagonal=1)
+        h = self.ln1(x)
+        x = x + self.attention(h, h, h, attn_mask=mask, need_weights=False)[0]
+        h = self.ln2(x)
+        return self.head(x + self.moe(h, rng) + self.shared(h))
+
+
+def sequences(rng, size=16, length=12, vocab=16):
+    rule = rng.randint(0, 4, (size, 1))
+    start, t = rng.randint(0, vocab, (size, 1)), np.arange(length + 1)
+    rows = np.select([rule == 0, rule == 1, rule == 2], [start + t, start - t, start + 3 * t], start + 0 * t) % vocab
+    return torch.as_tensor(rows[:, :-1]), torch.as_tensor(rows[:, 1:])
 
 
 def build():
-    return SparseMoE()
+    return Net()
 
 
 def train(model, steps=20):
     rng = np.random.RandomState(0)
-    optimizer = torch.optim.Adam([{"params": model.router.parameters(), "lr": 3e-3}, {"params": model.experts.parameters()},
-                                  {"params": [*model.embed.parameters(), *model.head.parameters()]}], lr=1e-2)
+    optimizer = torch.optim.Adam([{"params": model.moe.router.parameters(), "lr": 1e-3}, {"params": [
+        p for n, p in model.named_parameters() if not n.startswith("moe.router")]}], lr=5e-3, amsgrad=True)
+    warm = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=5)
+    after = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(1, steps - 5))
+    scheduler = torch.optim.lr_scheduler.SequentialLR(optimizer, [warm, after], milestones=[5])
     losses = []
+    model.train()
     for _ in range(steps):
-        tokens = torch.from_numpy(rng.randint(0, 16, (4, 8)))
-        noise = torch.from_numpy(rng.standard_normal((4, 8, 4)).astype("float32"))
-        logits, balance = model(tokens, noise)
-        loss = F.cross_entropy(logits.transpose(1, 2), (tokens * 3 + 1) % 16) + 0.01 * balance
-        optimizer.zero_grad()
+        x, y = sequences(rng)
+        logits = model(x, rng)
+        loss = F.cross_entropy(logits.flatten(end_dim=-2), y.reshape(-1)) + 0.01 * model.moe.balance
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        losses.append(loss.item())
+        scheduler.step()
+        losses.append(loss.detach().cpu().item())
     return losses
 
 
 if __name__ == "__main__":
     torch.manual_seed(0)
     model = build()
-    losses = train(model, 200)
-    with torch.inference_mode():
-        tokens = torch.arange(16)[None]
-        logits, _ = model(tokens, torch.zeros(1, 16, 4))
-        _, chosen = model.router(model.embed(tokens), 0.0)
-    print("experts are chosen", torch.bincount(chosen.flatten(), minlength=4).tolist())
-    print("right: %.2f" % (logits.argmax(-1) == (tokens * 3 + 1) % 16).float().mean().item())
-    assert losses[-1] < losses[0] / 4
+    losses = train(model, 150)
+    model.eval()
+    with torch.no_grad():
+        x, y = sequences(np.random.RandomState(9), 64)
+        right = (model(x).argmax(-1) == y)[:, 2:].float().mean()
+        gates, indices = model.moe.router(model.ln2(model.token(x)))
+    print("tokens of each expert:", torch.bincount(indices.flatten(), minlength=4).tolist(), f"balance {model.moe.balance:.3f}")
+    print(f"right {right:.1%}", [f"{g['lr']:.1e}" for g in torch.optim.SGD(model.parameters(), lr=0.1).param_groups])
+    print("learned" if right > 0.7 else "not learned")

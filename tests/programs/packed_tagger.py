@@ -5,8 +5,8 @@ from torch import nn, optim
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-TEXT = [("the dog ate the apple", "D N V D N"), ("everybody read that book", "N V D N"), ("she sings", "N V"),
-        ("a small cat sleeps on the mat", "D A N V P D N"), ("birds fly", "N V"), ("the old man reads a book", "D A N V D N")]
+TEXT = [("our cat chased a mouse", "D N V D N"), ("nobody opened this door", "N V D N"), ("snow falls", "N V"),
+        ("a small cat sleeps on the mat", "D A N V P D N"), ("rivers freeze", "N V"), ("a young baker sells the bread", "D A N V D N")]
 words = {"<pad>": 0}
 tags = {"<pad>": 0}
 for sentence, labels in TEXT:

@@ -1,121 +1,116 @@
-"""GRU encoder and decoder with additive attention and teacher forcing: small sums of digits turned round."""
+"""Dates rewritten by a GRU encoder and a GRU decoder with additive attention, fed with the truth in most of the steps."""
 
 import random
 
-import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import optim
+from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
-SOS_token, EOS_token, MAX_LENGTH = 0, 1, 7
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+START, END = 0, 1
+MONTHS = "jan feb mar apr may jun".split()
+source_words, target_words = ["<s>", "</s>"], ["<s>", "</s>"]
+pairs = [(f"{day} {month} {year}", f"{year} / {m + 1} / {day}")
+         for m, month in enumerate(MONTHS) for day, year in (("3rd", "99"), ("5th", "07"))]
+for pair in pairs:
+    for words, text in zip((source_words, target_words), pair):
+        words.extend(w for w in dict.fromkeys(text.split()) if w not in words)
 
 
-class EncoderRNN(nn.Module):
-    def __init__(self, input_size, hidden_size, dropout_p=0.0):
-        super(EncoderRNN, self).__init__()
-        self.hidden_size = hidden_size
-        self.embedding = nn.Embedding(input_size, hidden_size)
-        self.gru = nn.GRU(hidden_size, hidden_size, batch_first=True)
-        self.dropout = nn.Dropout(dropout_p)
-
-    def forward(self, input):
-        embedded = self.dropout(self.embedding(input))
-        output, hidden = self.gru(embedded)
-        return output, hidden
+def to_tensor(texts, words):
+    return torch.tensor([[words.index(w) for w in text.split()] + [END] for text in texts], device=device)
 
 
-class BahdanauAttention(nn.Module):
-    def __init__(self, hidden_size):
-        super(BahdanauAttention, self).__init__()
-        self.Wa = nn.Linear(hidden_size, hidden_size)
-        self.Ua = nn.Linear(hidden_size, hidden_size)
-        self.Va = nn.Linear(hidden_size, 1)
+class Encoder(nn.Module):
+    def __init__(self, n_words, size, dropout_p=0.0):
+        super().__init__()
+        self.embedding, self.dropout = nn.Embedding(n_words, size), nn.Dropout(dropout_p)
+        self.gru = nn.GRU(size, size, batch_first=True)
+
+    def forward(self, words):
+        return self.gru(self.dropout(self.embedding(words)))
+
+
+class Additive(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.of_query, self.of_keys = nn.Linear(size, size), nn.Linear(size, size, bias=False)
+        self.score = nn.Linear(size, 1, bias=False)
 
     def forward(self, query, keys):
-        scores = self.Va(torch.tanh(self.Wa(query) + self.Ua(keys)))
-        scores = scores.squeeze(2).unsqueeze(1)
-        weights = F.softmax(scores, dim=-1)
+        scores = self.score(torch.tanh(self.of_query(query) + self.of_keys(keys)))  # (B, L, 1)
+        weights = F.softmax(scores.squeeze(2).unsqueeze(1), dim=-1)  # (B, 1, L)
         return torch.bmm(weights, keys), weights
 
 
-class AttnDecoderRNN(nn.Module):
-    def __init__(self, hidden_size, output_size, dropout_p=0.0):
-        super(AttnDecoderRNN, self).__init__()
-        self.embedding = nn.Embedding(output_size, hidden_size)
-        self.attention = BahdanauAttention(hidden_size)
-        self.gru = nn.GRU(2 * hidden_size, hidden_size, batch_first=True)
-        self.out = nn.Linear(hidden_size, output_size)
-        self.dropout = nn.Dropout(dropout_p)
+class Decoder(nn.Module):
+    def __init__(self, n_words, size):
+        super().__init__()
+        self.embedding, self.attention = nn.Embedding(n_words, size), Additive(size)
+        self.gru, self.out = nn.GRU(2 * size, size, batch_first=True), nn.Linear(size, n_words)
 
-    def forward(self, encoder_outputs, encoder_hidden, target_tensor=None):
-        batch_size = encoder_outputs.size(0)
-        decoder_input = torch.empty(batch_size, 1, dtype=torch.long, device=device).fill_(SOS_token)
-        decoder_hidden, decoder_outputs, attentions = encoder_hidden, [], []
-        for i in range(MAX_LENGTH):
-            decoder_output, decoder_hidden, attn_weights = self.forward_step(
-                decoder_input, decoder_hidden, encoder_outputs)
-            decoder_outputs.append(decoder_output)
-            attentions.append(attn_weights)
-            if target_tensor is not None:
-                decoder_input = target_tensor[:, i].unsqueeze(1)  # teacher forcing
+    def forward(self, memory, hidden, truth=None, max_length=6):
+        word = torch.empty(memory.size(0), 1, dtype=torch.long, device=device).fill_(START)
+        outputs, attentions = [], []
+        for step in range(max_length):
+            context, weights = self.attention(hidden.permute(1, 0, 2), memory)
+            state, hidden = self.gru(torch.cat((self.embedding(word), context), dim=2), hidden)
+            outputs.append(self.out(state))
+            attentions.append(weights)
+            if truth is None:
+                word = outputs[-1].topk(1)[1].squeeze(-1).detach()  # its own last word
             else:
-                _, topi = decoder_output.topk(1)
-                decoder_input = topi.squeeze(-1).detach()  # its own prediction next
-        decoder_outputs = torch.cat(decoder_outputs, dim=1)
-        return F.log_softmax(decoder_outputs, dim=-1), decoder_hidden, torch.cat(attentions, dim=1)
-
-    def forward_step(self, input, hidden, encoder_outputs):
-        embedded = self.dropout(self.embedding(input))
-        context, attn_weights = self.attention(hidden.permute(1, 0, 2), encoder_outputs)
-        output, hidden = self.gru(torch.cat((embedded, context), dim=2), hidden)
-        return self.out(output), hidden, attn_weights
-
-
-def pairs(n, seed=0):
-    rng = np.random.RandomState(seed)
-    digits = rng.randint(2, 12, (n, MAX_LENGTH - 1))
-    end = np.full((n, 1), EOS_token)
-    return torch.from_numpy(np.hstack([digits, end])), torch.from_numpy(np.hstack([digits[:, ::-1], end]).copy())
+                word = truth[:, step].unsqueeze(1)
+        return F.log_softmax(torch.cat(outputs, dim=1), dim=-1), torch.cat(attentions, dim=1)
 
 
 def build():
-    return nn.ModuleDict({"encoder": EncoderRNN(12, 24), "decoder": AttnDecoderRNN(24, 12)}).to(device)
+    return nn.ModuleDict(dict(encoder=Encoder(len(source_words), 24), decoder=Decoder(len(target_words), 24))).to(device)
 
 
-def train(model, steps=20):
-    encoder, decoder = model["encoder"], model["decoder"]
-    encoder_optimizer = optim.Adam(encoder.parameters(), lr=0.01, eps=1e-5)
-    decoder_optimizer = optim.Adam(decoder.parameters(), lr=0.01, eps=1e-5)
-    criterion = nn.NLLLoss()
-    inputs, targets = pairs(16 * steps)
+def train(model, steps=20, sampler=SequentialSampler):
     random.seed(0)
+    data = TensorDataset(*(to_tensor(texts, words) for texts, words in zip(zip(*pairs), (source_words, target_words))))
+    optimizers = [optim.Adam(part.parameters(), lr=0.01) for part in (model["encoder"], model["decoder"])]
+    criterion = nn.NLLLoss()
     losses = []
-    for input_tensor, target_tensor in zip(inputs.split(16), targets.split(16)):
-        encoder_optimizer.zero_grad()
-        decoder_optimizer.zero_grad()
-        encoder_outputs, encoder_hidden = encoder(input_tensor)
-        forced = target_tensor if random.random() < 0.8 else None
-        decoder_outputs, _, _ = decoder(encoder_outputs, encoder_hidden, forced)
-        loss = criterion(decoder_outputs.view(-1, decoder_outputs.size(-1)), target_tensor.view(-1))
-        loss.backward()
-        encoder_optimizer.step()
-        decoder_optimizer.step()
-        losses.append(loss.item())
+    while len(losses) < steps:
+        for source, target in DataLoader(data, batch_size=6, sampler=sampler(data)):
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            memory, hidden = model.encoder(source)
+            truth = target if random.random() < 0.8 else None
+            output, _ = model.decoder(memory, hidden, truth, target.size(1))
+            loss = criterion(output.view(-1, output.size(-1)), target.view(-1))
+            loss.backward()
+            for optimizer in optimizers:
+                optimizer.step()
+            losses.append(loss.item())
     return losses
+
+
+def translate(model, text):
+    with torch.no_grad():
+        memory, hidden = model["encoder"](to_tensor([text], source_words))
+        output, attention = model["decoder"](memory, hidden)
+    found = []
+    for word in output.argmax(-1).squeeze():
+        if word.item() == END:
+            break
+        found.append(target_words[word.item()])
+    return " ".join(found), attention[0, :len(found)]
 
 
 if __name__ == "__main__":
     torch.manual_seed(0)
     model = build()
-    losses = train(model, 150)
+    train(model, 100, RandomSampler)
     model.eval()
-    with torch.no_grad():
-        inputs, targets = pairs(4, seed=9)
-        encoder_outputs, encoder_hidden = model["encoder"](inputs)
-        decoder_outputs, _, attentions = model["decoder"](encoder_outputs, encoder_hidden)
-    _, topi = decoder_outputs.topk(1)
-    print(inputs[0].tolist(), "->", topi.squeeze()[0].tolist(), attentions.shape)
-    print(f"loss {losses[0]:.3f} -> {losses[-1]:.3f}")
-    assert losses[-1] < losses[0] / 1.5
+    right = 0
+    for source, target in pairs:
+        found, attention = translate(model, source)
+        right += found == target
+    print(f"{source!r} -> {found!r}, looking at {attention.argmax(1).tolist()}")
+    print("learned" if right >= 9 else f"not learned: {right} of {len(pairs)}")
