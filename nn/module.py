@@ -21,9 +21,7 @@ CALLS = itertools.count()  # numbers for the calls that somebody watches
 
 
 class Parameter(Tensor):
-    """A Tensor that a Module trains: a leaf that requires grad."""
-
-    __slots__ = ()
+    """A Tensor that a Module trains: a leaf that requires grad, and takes marks of one's own (`p.no_decay = True`)."""
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         Value.__init__(self, np.asarray(unbox(data)))  # shares the memory, whatever the dtype

@@ -67,6 +67,7 @@ METHODS = {
     "tl.finfo(tl.float32).eps": 2.0**-23, "tl.finfo().max > 3e38": True, "tl.iinfo(tl.uint8).max": 255, "tl.can_cast(tl.float32, tl.int64)": False, "tl.promote_types(tl.int64, tl.half)": np.float16,
     "tl.broadcast_shapes((2, 1), (3,))": (2, 3), "tl.tril_indices(2, 2).tolist()": [[0, 1, 1], [0, 0, 1]], "tl.logspace(0, 2, 3).tolist()": [1.0, 10.0, 100.0], "tl.argwhere(X > 4).tolist()": [[1, 2]],
     "tl.zeros(99, dtype=tl.uint8).random_(7).max().item() < 7": True, "tl.zeros(9).exponential_().min().item() >= 0": True, "tl.linalg.multi_dot([X, X.T, X]).shape": (2, 3),
+    "tl.tensor([[1, 3], [4, 2]]).t().apply_(lambda v: v / 2).tolist()": [[0, 2], [1, 1]], "tl.tensor([1.0, 2.0]).map_(tl.tensor(3.0), lambda a, b: a * b).tolist()": [3.0, 6.0],
     "tl.tensor(1.0).is_nonzero()": True, "tl.device('cpu')": "cpu",
 }
 
@@ -245,3 +246,13 @@ def test_inference_mode_records_nothing():
         with tl.inference_mode(False):
             assert (w * 2).requires_grad
     assert not tl.inference_mode()(lambda: w * 2)().requires_grad and not tl.inference_mode(lambda: w * 2)().requires_grad
+
+
+@pytest.mark.parametrize("call, error, message", [
+    (lambda: tl.ones(2, requires_grad=True).apply_(abs), RuntimeError, r"apply_: no gradient.*\.detach\(\)\.apply_"),
+    (lambda: tl.ones(2).map_(tl.ones(2, requires_grad=True), max), RuntimeError, r"map_: no gradient"),
+    (lambda: tl.ones(2).map_(tl.ones(2, dtype=tl.int64), max), TypeError, r"other tensor is int64; write other\.to\(float32\)"),
+    (lambda: tl.ones(1).expand(3).apply_(abs), RuntimeError, "one element in many places")])
+def test_python_functions_of_elements_are_refused_where_they_cannot_be_right(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

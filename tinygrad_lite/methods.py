@@ -194,6 +194,25 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     return self
 
 
+def apply_(self: Tensor, callable: Callable) -> Tensor:
+    """What a Python function of one number says of each element, in place; slow, without a gradient."""
+    return _filled_by("apply_", callable, self)
+
+
+def map_(self: Tensor, other: Tensor, callable: Callable) -> Tensor:
+    """What a Python function of two numbers says of each element and the other's, in place; slow as apply_ is."""
+    if other.dtype != self.dtype:
+        raise TypeError(f"map_: the other tensor is {other.dtype}; write other.to({self.dtype})")
+    return _filled_by("map_", callable, self, other)
+
+
+def _filled_by(name: str, function: Callable, x: Tensor, *others: Tensor) -> Tensor:
+    if any(t.requires_grad for t in (x, *others)):
+        raise RuntimeError(f"{name}: no gradient flows through a Python function of numbers; use .detach().{name}(…)")
+    numbers = [np.broadcast_to(t.array, x.shape).ravel().tolist() for t in (x, *others)]
+    return x.copy_(box(np.array([function(*row) for row in zip(*numbers)], x.dtype).reshape(x.shape)))
+
+
 def detach_(self: Tensor) -> Tensor:
     """Stop tracking it, in place."""
     self.node = None
@@ -275,7 +294,7 @@ def broadcast_to(self: Tensor, *size: Any) -> Tensor:
 for _method in (
         to, cpu, cuda, type, type_as, is_floating_point, is_complex, is_signed, t, view_as, reshape_as, broadcast_to,
         expand_as, numel, ndimension, is_same_size, is_contiguous, element_size, stride, data_ptr, get_device,
-        pin_memory, fill_diagonal_, detach_, is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
+        pin_memory, fill_diagonal_, apply_, map_, detach_, is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
     setattr(Tensor, _method.__name__, _method)
 for _name in ("to_dense", "to_sparse", "to_sparse_coo", "to_sparse_csr", "coalesce"):
     setattr(Tensor, _name, to_dense)
