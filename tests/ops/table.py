@@ -243,12 +243,6 @@ def _solve_triangular(x, y, upper, left=True, unitriangular=False):
         x = x - x * np.eye(x.shape[-1]) + np.eye(x.shape[-1])
     return np.linalg.inv(x) @ y if left else y @ np.linalg.inv(x)
 
-
-def _cholesky_solve(x, y, upper=False):
-    y = np.triu(y).swapaxes(-1, -2) if upper else np.tril(y)
-    return np.linalg.inv(y @ y.swapaxes(-1, -2)) @ x
-
-
 def _running(better):
     def formula(x, dim):
         at = np.empty(x.shape, int)
@@ -569,10 +563,6 @@ TABLE: dict[str, Row] = {
     "solve_triangular": Row(_solve_triangular, [
         S(n(3, 3), n(3, 2), upper=False), S(n(2, 2, 2), n(2, 2), upper=True), S(n(2, 2), n(3, 2), upper=True, left=False), S(n(3, 3), n(3, 1), upper=False, unitriangular=True)],
         torch="linalg.solve_triangular"),
-    "cholesky_solve": Row(_cholesky_solve, [S(n(3, 2), n(3, 3)), S(n(2, 2, 1), n(2, 2, 2), upper=True)],
-        torch=lambda x, y, upper=False: x.cholesky_solve(y.triu() if upper else y.tril(), upper=upper)),  # alone, it gives what it does not read a gradient
-    "cholesky_inverse": Row(lambda x, upper=False: _cholesky_solve(np.eye(len(x)), x, upper), [S(n(3, 3)), S(n(2, 2), upper=True)],
-        torch=lambda x, upper=False: (x.triu() if upper else x.tril()).cholesky_inverse(upper=upper)),  # so does this
     "det": Row(np.linalg.det, [S(n(3, 3)), S(n(2, 2, 2))], torch="linalg.det"),
     "slogdet": Row(_slog, [S(n(3, 3)), S(n(2, 2, 2))], torch="linalg.slogdet"),
     "cholesky": Row(lambda x, upper=False: np.linalg.cholesky(x).swapaxes(-1, -2) if upper else np.linalg.cholesky(x),

@@ -26,7 +26,8 @@ class GP(nn.Module):
         n = x.shape[0]
         K = self.kernel(x, x) + torch.diag(self.log_noise.exp().square().expand(n))
         self.L = torch.linalg.cholesky(K)
-        self.alpha = torch.cholesky_solve(y.unsqueeze(-1), self.L)
+        half = torch.linalg.solve_triangular(self.L, y.unsqueeze(-1), upper=False)
+        self.alpha = torch.linalg.solve_triangular(self.L.mT, half, upper=True)
         fit = 0.5 * torch.dot(y, self.alpha.squeeze(-1))
         return fit + self.L.diagonal().log().sum() + 0.5 * n * math.log(2 * math.pi)
 

@@ -124,20 +124,6 @@ def solve_triangular(x, y, *, upper, left=True, unitriangular=False):
     return _substituted(x, y, upper)
 
 
-def cholesky_solve(x, y, upper=False):
-    """z with l @ l.mT @ z = x, from the factor l = y that `cholesky` gives (upper: y.mT @ y @ z = x).
-
-    The triangle of y that is not read has a gradient of 0, where PyTorch gives it another.
-    """
-    first, second = (y.mT, y) if upper else (y, y.mT)
-    return solve_triangular(second, solve_triangular(first, x, upper=False), upper=True)
-
-
-def cholesky_inverse(x, upper=False):
-    """The inverse of l @ l.mT, from the factor l = x that `cholesky` gives (upper: of x.mT @ x)."""
-    return cholesky_solve(np.eye(x.shape[-1], dtype=x.dtype), x, upper)
-
-
 # ---------------------------------------------------------------- factors
 def _cholesky(x):
     return np.linalg.cholesky(x)
