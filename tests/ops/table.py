@@ -243,6 +243,8 @@ def _solve_triangular(x, y, upper, left=True, unitriangular=False):
         x = x - x * np.eye(x.shape[-1]) + np.eye(x.shape[-1])
     return np.linalg.inv(x) @ y if left else y @ np.linalg.inv(x)
 
+
+
 def _running(better):
     def formula(x, dim):
         at = np.empty(x.shape, int)
