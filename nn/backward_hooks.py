@@ -77,7 +77,8 @@ def _watched(values: tuple, look: Callable) -> tuple:
 
     def spread(grads: tuple) -> list:
         found = dict(zip(at, grads))
-        new = look(tuple(found.get(i, zeros_like(x) if isinstance(x, Value) else None) for i, x in enumerate(values)))
+        new = look(tuple(found[i] if i in found else zeros_like(x) if isinstance(x, Value) else None
+                         for i, x in enumerate(values)))
         return [new[i] for i in at]
 
     passed = dict(zip(at, _Passing.apply(spread, *(values[i] for i in at))))

@@ -129,6 +129,7 @@ VALUES = {  # a number first, numbers that a dtype does not hold, nothing to div
     "tl.tensor([2, 4], dtype=tl.uint8) / -1": [-2, -4], "-1 / tl.tensor([2], dtype=tl.uint8)": [-0.5], "tl.tensor([2], dtype=tl.uint8) / tl.tensor(-2)": [-1],
     "tl.where(tl.tensor([True, False]), 1, 0)": [1, 0], "tl.where(tl.tensor([True, False]), 1.5, 2)": [1.5, 2.0], "tl.where(tl.tensor([True]), True, False)": [True],
     "X[tl.tensor([1, 0], dtype=tl.uint8)]": [[0.0, 1.0, 2.0]], "X[:, tl.tensor([7, 0, 1], dtype=tl.uint8)]": [[0.0, 2.0], [3.0, 5.0]], "X[np.array(1, np.uint8)]": [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]],
+    **{f"F.{loss}(tl.tensor([0.5, 0.5]), tl.tensor([True, False]))": value for loss, value in (("mse_loss", 0.25), ("l1_loss", 0.5), ("smooth_l1_loss", 0.125), ("huber_loss", 0.125))},
     "tl.full((1,), -1, dtype=tl.uint8)": [255], "tl.tensor([-1], dtype=tl.uint8)": [255], "tl.full((1,), 2.5, dtype=tl.int64)": [2], "tl.zeros(1, dtype=tl.uint8).fill_(-1)": [255], "tl.full((1,), np.inf)": [np.inf],
     "F.interpolate(tl.arange(33.0)[None, None], scale_factor=1.3)[0, 0, 39]": 30.0, "X.T.view(3, 2, 1)": [[[0], [3]], [[1], [4]], [[2], [5]]],
     "tl.zeros(0, dtype=tl.int64) // 0": [], "tl.tensor([-7, 7]) // tl.tensor([2, -2])": [-4, -4], "tl.tensor([2, -1, 3]) ** tl.tensor([-1, -3, 2])": [0, -1, 9],

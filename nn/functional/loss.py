@@ -6,7 +6,7 @@ import numpy as np
 
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
-from tinygrad_lite.engine.tape import by_hand
+from tinygrad_lite.engine.tape import by_hand, cast
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import (
     amax,
@@ -244,27 +244,30 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
 
 
 # ---------------------------------------------------------------- distances
+def _errors(name, input, target):
+    """input - target, of one shape; bools of a target count as 0 and 1."""
+    same_shape(name, input, target)
+    return input - (cast(target, input.dtype) if target.dtype == bool else target)
+
+
 @in_float32
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """(input - target)**2, each times its weight; the mean is then over the weights."""
-    same_shape("mse_loss", input, target)
-    return reduced((input - target) ** 2, reduction, size_average, reduce, weight)
+    return reduced(_errors("mse_loss", input, target) ** 2, reduction, size_average, reduce, weight)
 
 
 @in_float32
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """|input - target|, each times its weight; the mean is then over the weights."""
-    same_shape("l1_loss", input, target)
-    return reduced(abs(input - target), reduction, size_average, reduce, weight)
+    return reduced(abs(_errors("l1_loss", input, target)), reduction, size_average, reduce, weight)
 
 
 @in_float32
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """Half the square of errors below delta, delta * (|error| - delta / 2) of larger ones."""
-    same_shape("huber_loss", input, target)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta is above 0, not {delta}")
-    error = input - target
+    error = _errors("huber_loss", input, target)
     near = hardtanh(error, -delta, delta)
     return reduced(near * (error - 0.5 * near), reduction, weight=weight)
 

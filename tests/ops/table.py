@@ -244,7 +244,6 @@ def _solve_triangular(x, y, upper, left=True, unitriangular=False):
     return np.linalg.inv(x) @ y if left else y @ np.linalg.inv(x)
 
 
-
 def _running(better):
     def formula(x, dim):
         at = np.empty(x.shape, int)
