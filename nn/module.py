@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_lite.creation import as_tensor
 from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.mode import Switch, mode, quietly
 from tinygrad_lite.engine.tape import box
@@ -21,12 +22,10 @@ CALLS = itertools.count()  # numbers for the calls that somebody watches
 
 
 class Parameter(Tensor):
-    """A Tensor that a Module trains: a leaf that requires grad."""
-
-    __slots__ = ()
+    """A Tensor that a Module trains: a leaf that requires grad, and takes marks of one's own (`p.no_decay = True`)."""
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        Value.__init__(self, np.asarray(unbox(data)))  # shares the memory, whatever the dtype
+        Value.__init__(self, as_tensor(data).array)  # shares the memory, whatever the dtype
         self.requires_grad_(requires_grad)
 
 
@@ -266,13 +265,28 @@ class Module:
         """to(float16)"""
         return self.to(np.float16)
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Parameters and persistent buffers by path, detached and sharing memory."""
-        return {name: t.detach() for name, t in _tensors(self, "", "parameter", "buffer", saved=True)}
+    def type(self, dst_type: Any) -> "Module":
+        """to(dst_type)"""
+        return self.to(dst_type)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
-        """Copy values in. Mis-shaped entries, those that are no array or that the dtype does not hold, and unless
-        strict=False missing and unexpected ones are a RuntimeError that names them all, and then nothing is changed."""
+    def set_submodule(self, target: str, module: "Module") -> None:
+        """Put a module at a path such as `encoder.0`."""
+        path, _, name = target.rpartition(".")
+        setattr(self.get_submodule(path), name, module)
+
+    def state_dict(self, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+        """Parameters and persistent buffers by path, after a prefix; detached and sharing memory unless keep_vars."""
+        found: dict[str, Tensor] = {} if destination is None else destination
+        for name, t in _tensors(self, "", "parameter", "buffer", saved=True):
+            found[prefix + name] = t if keep_vars else t.detach()
+        return found
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Keys:
+        """Copy values in; with assign=True take over the arrays as they are, with their dtypes.
+
+        Mis-shaped entries, those that are no array or that the dtype does not hold, and unless strict=False missing
+        and unexpected ones are a RuntimeError that names them all, and then nothing is changed.
+        """
         if not isinstance(state_dict, Mapping):
             raise TypeError("load_state_dict: a state dict is a dict, as tl.load gives, not "
                             f"{type(state_dict).__name__}")
@@ -299,8 +313,11 @@ class Module:
         if wrong:
             raise RuntimeError(f"loading a state_dict into {type(self).__name__}: " + "; ".join(wrong))
         for k in found:
-            own[k].array[...] = new[k]
-            stamp(own[k].array)
+            if assign:
+                own[k].data = given[k]
+            else:
+                own[k].array[...] = new[k]
+                stamp(own[k].array)
         return keys
 
     def extra_repr(self) -> str:

@@ -40,6 +40,8 @@ from torch.nn import *
 import torch.backends.cudnn as cudnn
 from torch.autograd.function import once_differentiable
 import torch.jit, torch.onnx, torch.nn.parallel
+from torch.optim.adam import Adam
+from torch.utils.checkpoint import checkpoint; assert checkpoint(abs, -2, use_reentrant=False) == 2
 """
 
 
@@ -65,6 +67,8 @@ def test_what_is_behind_the_names_is_this_library(torch):
     ("from torch.nn import Liner", ImportError, "Liner"),
     ("torch.cuda.get_device_name(0)", RuntimeError, "CPU"),
     ("torch.cuda.is_availible()", AttributeError, "is_available"),
+    ("torch.zeros(1, dtype=torch.bfloat16)", TypeError, "bfloat16, which numpy does not have: use float32"),
+    ("torch.zeros(1).to(torch.bfloat16)", TypeError, "bfloat16"),
     ("torch.zeros(1, device='cuda')", RuntimeError, "cpu")])
 def test_what_is_missing_is_named_with_the_nearest_name(torch, line, error, words):
     with pytest.raises(error, match=words):

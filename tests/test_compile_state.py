@@ -209,6 +209,32 @@ def test_which_arguments_are_the_same_is_part_of_the_key():
             np.testing.assert_array_equal(b.array, d.array)
 
 
+class Marked(tl.Tensor):
+    """A tensor that takes marks, as parameters do."""
+
+
+@pytest.mark.parametrize("kind", [nn.Parameter, Marked])
+@pytest.mark.parametrize("declared", [True, False])
+def test_marks_on_parameters_are_read_as_they_are(kind, declared):
+    p, model = kind(np.ones(2, np.float32)), nn.Identity()
+    p.skip, p.scale, p.calls, model.p = False, tl.ones(2), 0, p
+
+    def step(x, p=p):
+        p.calls += 1
+        return (x if p.skip else x * p.detach() * p.scale).detach()
+
+    compiled, x = tl.compile(step, state=(model,)) if declared else tl.compile(lambda p, x: step(x, p)), vector()
+    for change in [lambda: None, lambda: setattr(p, "skip", True), lambda: setattr(p, "skip", False),
+                   lambda: p.scale.mul_(2), lambda: setattr(p, "scale", tl.zeros(2)), lambda: setattr(p, "new", 1)]:
+        change()
+        for _ in range(3):
+            calls, expected = p.calls, step(x, p).array
+            p.calls = calls
+            np.testing.assert_array_equal((compiled(x) if declared else compiled(p, x)).array, expected)
+            assert p.calls == calls + 1
+    assert compiled.traces > 0
+
+
 def test_an_argument_that_is_part_of_the_state():
     w, other = vector(), vector()
 

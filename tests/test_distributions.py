@@ -18,6 +18,7 @@ from tinygrad_lite.distributions import (
 
 t = tl.tensor
 INF, NAN = math.inf, math.nan
+LEAST = math.log(2.0**-23)  # of a probability of float32
 
 
 def d64(*values):
@@ -37,15 +38,15 @@ VALUES = {  # what is computed, and what it is
     "coin": (lambda: Bernoulli(0.25).log_prob(t([0.0, 1.0])), np.log([0.75, 0.25])),
     "coin of logits": (lambda: Bernoulli(logits=math.log(3)).log_prob(t([0.0, 1.0])), np.log([0.25, 0.75])),
     "coin of large logits": (lambda: Bernoulli(logits=t([800.0, -800.0])).log_prob(t([0.0, 0.0])), [-800, 0]),
-    "sure coin": (lambda: Bernoulli(t([0.0, 0.0, 1.0, 1.0])).log_prob(t([0.0, 1.0, 0.0, 1.0])), [0, -INF, -INF, 0]),
+    "sure coin": (lambda: Bernoulli(t([0.0, 0.0, 1.0, 1.0])).log_prob(t([0.0, 1.0, 0.0, 1.0])), [-(2.0**-23), LEAST, LEAST, -(2.0**-23)]),
     "sure coin of logits": (lambda: Bernoulli(logits=t([-INF, -INF, INF, INF])).log_prob(t([0.0, 1.0, 0.0, 1.0])), [0, -INF, -INF, 0]),
-    "sure coins' entropy": (lambda: Bernoulli(t([0.0, 0.5, 1.0])).entropy(), [0, math.log(2), 0]),
+    "sure coins' entropy": (lambda: Bernoulli(t([0.0, 0.5, 1.0])).entropy(), [2.0**-23, math.log(2), 2.0**-23]),
     "sure coins' entropy of logits": (lambda: Bernoulli(logits=t([-INF, 0.0, INF])).entropy(), [0, math.log(2), 0]),
-    "sure coins' logits": (lambda: Bernoulli(t([0.0, 0.5, 1.0])).logits, [-INF, 0, INF]), "coins' modes": (lambda: Bernoulli(t([0.2, 0.5, 0.9])).mode, [0, NAN, 1]),
+    "sure coins' logits": (lambda: Bernoulli(t([0.0, 0.5, 1.0])).logits, [LEAST, 0, -LEAST]), "coins' modes": (lambda: Bernoulli(t([0.2, 0.5, 0.9])).mode, [0, NAN, 1]),
     "rare coin": (lambda: Bernoulli(logits=100.0).variance, math.exp(-100)),
-    "categories": (lambda: Categorical(t([1.0, 0.0, 3.0])).log_prob(t([0, 1, 2])), [math.log(0.25), -INF, math.log(0.75)]),
+    "categories": (lambda: Categorical(t([1.0, 0.0, 3.0])).log_prob(t([0, 1, 2])), [math.log(0.25), LEAST, math.log(0.75)]),
     "categories of logits": (lambda: Categorical(logits=t([1.0, -INF, 1.0])).log_prob(t([0, 1, 2])), [-math.log(2), -INF, -math.log(2)]),
-    "categories' entropy": (lambda: Categorical(t([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])).entropy(), [math.log(2), 0]),
+    "categories' entropy": (lambda: Categorical(t([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])).entropy(), [math.log(2), 2.0**-23]),
     "categories' mode and mean": (lambda: tl.stack([Categorical(t([1.0, 0.0, 3.0])).mode.float(), Categorical(t([1.0, 3.0])).mean]), [2, NAN]),
     "perplexity": (lambda: Categorical(tl.ones(5)).perplexity(), 5),
     "normals": (lambda: kl_divergence(Normal(0.0, 1.0), Normal(1.0, 2.0)), math.log(2) + 2 / 8 - 0.5), "the same": (lambda: kl_divergence(Normal(3.0, 2.0), Normal(3.0, 2.0)), 0),
@@ -63,7 +64,7 @@ def test_values(name):
 
 
 GRADIENTS = {  # of what the function of a parameter gives, and what it is: never NaN
-    "log of a sure coin": (lambda p: Bernoulli(p).log_prob(t([0.0, 1.0, 0.0])), [0.0, 1.0, 0.5], [-1, 1, -2]),
+    "log of a sure coin": (lambda p: Bernoulli(p).log_prob(t([0.0, 1.0, 0.0])), [0.0, 1.0, 0.5], [0, 0, -2]),
     "of a wrong one": (lambda p: Bernoulli(p).log_prob(t([1.0, 0.0])), [0.0, 1.0], [0, 0]),
     "log of sure logits": (lambda z: Bernoulli(logits=z).log_prob(t([0.0, 1.0, 1.0])), [-INF, INF, 0.0], [0, 0, 0.5]),
     "entropy of sure logits": (lambda z: Bernoulli(logits=z).entropy(), [-INF, INF, 0.0], [0, 0, 0]),

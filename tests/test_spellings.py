@@ -67,6 +67,7 @@ METHODS = {
     "tl.finfo(tl.float32).eps": 2.0**-23, "tl.finfo().max > 3e38": True, "tl.iinfo(tl.uint8).max": 255, "tl.can_cast(tl.float32, tl.int64)": False, "tl.promote_types(tl.int64, tl.half)": np.float16,
     "tl.broadcast_shapes((2, 1), (3,))": (2, 3), "tl.tril_indices(2, 2).tolist()": [[0, 1, 1], [0, 0, 1]], "tl.logspace(0, 2, 3).tolist()": [1.0, 10.0, 100.0], "tl.argwhere(X > 4).tolist()": [[1, 2]],
     "tl.zeros(99, dtype=tl.uint8).random_(7).max().item() < 7": True, "tl.zeros(9).exponential_().min().item() >= 0": True, "tl.linalg.multi_dot([X, X.T, X]).shape": (2, 3),
+    "tl.tensor([[1, 3], [4, 2]]).t().apply_(lambda v: v / 2).tolist()": [[0, 2], [1, 1]], "tl.tensor(2.0).apply_(abs).item()": 2.0,
     "tl.tensor(1.0).is_nonzero()": True, "tl.device('cpu')": "cpu",
 }
 
@@ -273,3 +274,10 @@ def test_they_are_so_in_compiled_functions_too(said):
     step = tl.compile(doubled)
     for _ in range(3):  # as it is, recorded, as a program
         assert step(IMAGES.mT).equal(doubled(IMAGES.mT))
+
+
+@pytest.mark.parametrize("x, message", [
+    (tl.ones(2, requires_grad=True), r"apply_: no gradient.*\.detach\(\)\.apply_"), (tl.ones(1).expand(3), "one element in many places")])
+def test_a_python_function_of_elements_is_refused_where_it_cannot_be_right(x, message):
+    with pytest.raises(RuntimeError, match=message):
+        x.apply_(abs)

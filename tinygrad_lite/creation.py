@@ -19,7 +19,6 @@ from .tensor import Tensor
 
 SETTINGS = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value)
             for name, value in (("requires_grad", False), ("device", None))]
-WITHOUT_EFFECT = {"layout", "pin_memory", "memory_format"}  # there is one layout, and one memory
 
 
 def makes(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -30,8 +29,6 @@ def makes(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def make(*args: Any, requires_grad: bool = False, device: Any = None, **kwargs: Any) -> Tensor:
         if device is not None:
             checked_device(device)
-        if kwargs:
-            kwargs = {k: v for k, v in kwargs.items() if k not in WITHOUT_EFFECT}
         return quietly(named, *args, **kwargs).requires_grad_(requires_grad)
 
     signature = inspect.signature(function)

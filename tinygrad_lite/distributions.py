@@ -1,9 +1,8 @@
 """Probability distributions: Categorical, Normal, Bernoulli, Uniform, and the divergence of one from another.
 
-Gradients flow through `log_prob`, `entropy`, `kl_divergence`, and through `rsample` where a distribution has it. The
-logarithm of a probability of 0 is -inf (PyTorch's is that of the smallest number above 0 that its arithmetic tells
-from 1), and what is multiplied by a probability of 0 is 0, so entropies and divergences are right there too, and no
-gradient is NaN.
+Gradients flow through `log_prob`, `entropy`, `kl_divergence`, and through `rsample` where a distribution has it. As
+PyTorch's, the logarithm of a probability that was given is at least that of the dtype's eps, so that a value that
+cannot be has a finite loss; of logits it is as low as they are. What is multiplied by a probability of 0 is 0.
 """
 
 import math
@@ -73,9 +72,15 @@ def _times(p: Any, x: Any) -> Any:
     return where(p == 0, 0.0, p * where(p == 0, 0.0, x))
 
 
-def _log(p: Any) -> Any:
-    """log(p); the gradient where p is 0 is 0."""
-    return where(p == 0, -math.inf, log(where(p == 0, 1.0, p)))
+def _clamped(p: Tensor) -> Tensor:
+    """Probabilities away from 0 and 1 by eps, for their logarithms."""
+    eps = float(np.finfo(p.dtype).eps)
+    return p.clamp(eps, 1 - eps)
+
+
+def _ratio(p: Tensor, log_p: Tensor, q: Tensor, log_q: Tensor) -> Tensor:
+    """p * log(p / q) of probabilities and their logarithms: 0 where p is 0, else inf where q is."""
+    return _times(p, where(q == 0, math.inf, log_p - log_q))
 
 
 class _derived:
@@ -306,8 +311,8 @@ class Bernoulli(Distribution):
         """The logarithms of the probabilities of 1 and of 0."""
         if "logits" in vars(self):
             return logsigmoid(self.logits), logsigmoid(-self.logits)
-        p = self.probs
-        return _log(p), where(p == 1, -math.inf, log1p(where(p == 1, 0.0, -p)))
+        p = _clamped(self.probs)
+        return log(p), log1p(-p)
 
     def _both(self) -> tuple[Tensor, Tensor]:
         """The probabilities of 1 and of 0."""
@@ -335,16 +340,13 @@ class Bernoulli(Distribution):
 
     def entropy(self) -> Tensor:
         """-p log(p) - (1 - p) log(1 - p)"""
-        return -_mean_of(self._both(), self._logs())
+        one, zero = map(_times, self._both(), self._logs())
+        return -one - zero
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """0 and 1, (2, *batch_shape)."""
         values = arange(2, dtype=self._given().popitem()[1].dtype).reshape(2, *[1] * len(self.batch_shape))
         return _expanded(values, (2, *self.batch_shape)) if expand else values
-
-
-def _mean_of(probs: tuple, values: tuple) -> Tensor:
-    return _times(probs[0], values[0]) + _times(probs[1], values[1])
 
 
 class Categorical(Distribution):
@@ -371,7 +373,7 @@ class Categorical(Distribution):
     @_derived
     def logits(self) -> Tensor:
         """log(probs)"""
-        return _log(self.probs)
+        return log(_clamped(self.probs))
 
     support = property(lambda self: integer_interval(0, self._count - 1), doc="The whole numbers below C.")
     mean = variance = property(lambda self: full_like(self._given().popitem()[1][..., 0], math.nan),
@@ -437,9 +439,10 @@ def _uniforms(p: Uniform, q: Uniform) -> Tensor:
 
 @register_kl(Bernoulli, Bernoulli)
 def _bernoullis(p: Bernoulli, q: Bernoulli) -> Tensor:
-    return _mean_of(p._both(), tuple(a - b for a, b in zip(p._logs(), q._logs())))
+    one, zero = map(_ratio, p._both(), p._logs(), q._both(), q._logs())
+    return one + zero
 
 
 @register_kl(Categorical, Categorical)
 def _categoricals(p: Categorical, q: Categorical) -> Tensor:
-    return _times(p.probs, p.logits - q.logits).sum(-1)
+    return _ratio(p.probs, p.logits, q.probs, q.logits).sum(-1)

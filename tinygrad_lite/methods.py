@@ -194,6 +194,18 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     return self
 
 
+def new(self: Tensor, *data: Any) -> Tensor:
+    """A tensor of its dtype, of a list or zeros of sizes: PyTorch's old way; `new_tensor` and `new_zeros` say which."""
+    return _typed("new", self.dtype)(*data)
+
+
+def apply_(self: Tensor, callable: Callable) -> Tensor:
+    """What a Python function of one number says of each element, in place; slow, without a gradient."""
+    if self.requires_grad:
+        raise RuntimeError("apply_: no gradient flows through a Python function of numbers; use .detach().apply_(…)")
+    return self.copy_(box(np.array([callable(number) for number in self.array.flat], self.dtype).reshape(self.shape)))
+
+
 def detach_(self: Tensor) -> Tensor:
     """Stop tracking it, in place."""
     self.node = None
@@ -275,7 +287,7 @@ def broadcast_to(self: Tensor, *size: Any) -> Tensor:
 for _method in (
         to, cpu, cuda, type, type_as, is_floating_point, is_complex, is_signed, t, view_as, reshape_as, broadcast_to,
         expand_as, numel, ndimension, is_same_size, is_contiguous, element_size, stride, data_ptr, get_device,
-        pin_memory, fill_diagonal_, detach_, is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
+        pin_memory, fill_diagonal_, new, apply_, detach_, is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
     setattr(Tensor, _method.__name__, _method)
 for _name in ("to_dense", "to_sparse", "to_sparse_coo", "to_sparse_csr", "coalesce"):
     setattr(Tensor, _name, to_dense)

@@ -303,6 +303,8 @@ class Tensor(Value):
     __and__, __rand__ = ops.bitwise_and, ops.bitwise_and
     __or__, __ror__ = ops.bitwise_or, ops.bitwise_or
     __xor__, __rxor__ = ops.bitwise_xor, ops.bitwise_xor
+    __lshift__, __rlshift__ = ops.bitwise_left_shift, _reflected(ops.bitwise_left_shift)
+    __rshift__, __rrshift__ = ops.bitwise_right_shift, _reflected(ops.bitwise_right_shift)
     __eq__, __ne__ = _comparable(ops.eq), _comparable(ops.ne)  # type: ignore[assignment]
     __lt__, __le__, __gt__, __ge__ = ops.lt, ops.le, ops.gt, ops.ge
     __neg__, __abs__, __invert__ = ops.neg, ops.abs, ops.bitwise_not
@@ -333,6 +335,8 @@ class Tensor(Value):
 
     def fill_(self, value: Any) -> "Tensor":
         """Set every element to one value, in place."""
+        if shape := np.shape(unbox(value)):
+            raise RuntimeError(f"fill_: the value is one number, not of shape {shape}; copy_ takes more")
         self[...] = value
         return self
 

@@ -57,6 +57,13 @@ def _nearest(mode, n, out, factor):
     return np.minimum(at.astype(np.int64), n - 1)
 
 
+def _sizes_decide(mode, n, out, spatial):
+    """Whether a size that stays, or that doubles, passes over the factor, as it does in PyTorch."""
+    if mode == "nearest":
+        return spatial == 2 and out in (n, 2 * n)
+    return mode not in ("bicubic", "nearest-exact") and out == n
+
+
 def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None,
                 antialias=False):
     """x (N, C, …) resized to `size` or by scale_factor, numbers or one a dimension.
@@ -88,7 +95,8 @@ def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=N
         return cast(round(clamp(whole, 0, 255)), np.uint8)
     exact = size is not None or recompute_scale_factor
     for dim, out in enumerate(sizes, 2):
-        n, factor = x.shape[dim], None if exact else given[dim - 2]
+        n = x.shape[dim]
+        factor = None if exact or _sizes_decide(mode, n, out, spatial) else given[dim - 2]
         if mode.startswith("nearest"):
             x = index_select(x, dim, _nearest(mode, n, out, factor))
             continue

@@ -262,14 +262,18 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
     return reduced(abs(_errors("l1_loss", input, target)), reduction, size_average, reduce, weight)
 
 
+def _huber(error, delta):
+    near = hardtanh(error, -delta, delta)
+    return near * (error - 0.5 * near)
+
+
 @in_float32
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
-    """Half the square of errors below delta, delta * (|error| - delta / 2) of larger ones."""
+    """Half the square of errors below delta, delta * (|error| - delta / 2) of larger ones, each times its weight."""
     if not delta > 0:
         raise ValueError(f"huber_loss: delta is above 0, not {delta}")
-    error = _errors("huber_loss", input, target)
-    near = hardtanh(error, -delta, delta)
-    return reduced(near * (error - 0.5 * near), reduction, weight=weight)
+    loss = _huber(_errors("huber_loss", input, cast(target, input.dtype)), delta)
+    return reduced(loss if weight is None else weighted(loss, weight), reduction)
 
 
 @in_float32
@@ -277,4 +281,6 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     """`huber_loss` divided by beta; `l1_loss` for beta = 0."""
     if beta == 0:
         return l1_loss(input, target, size_average, reduce, reduction)
-    return huber_loss(input, target, reduction_of(reduction, size_average, reduce), beta) / beta
+    if not beta > 0:
+        raise ValueError(f"smooth_l1_loss: beta is not negative, not {beta}")
+    return reduced(_huber(_errors("smooth_l1_loss", input, target), beta) / beta, reduction, size_average, reduce)

@@ -5,10 +5,24 @@ import math
 import numpy as np
 
 from tinygrad_lite.engine.halves import in_float32
+from tinygrad_lite.engine.tape import cast
 from tinygrad_lite.engine.values import as_array, unbox
-from tinygrad_lite.ops import clamp, exp, getitem, log, mean, minimum, reshape, sum, unsqueeze, where
+from tinygrad_lite.ops import (
+    clamp,
+    exp,
+    getitem,
+    hypot,
+    log,
+    mean,
+    minimum,
+    reshape,
+    sum,
+    unsqueeze,
+    vector_norm,
+    where,
+)
 
-from .activation import cosine_similarity, logsigmoid, pairwise_distance
+from .activation import logsigmoid, pairwise_distance
 from .loss import reduced, same_shape
 
 __all__ = [
@@ -22,7 +36,7 @@ __all__ = [
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target * input)) of targets 1 and -1."""
     same_shape("soft_margin_loss", input, target)
-    return reduced(-logsigmoid(target * input), reduction, size_average, reduce)
+    return reduced(-logsigmoid(cast(target, input.dtype) * input), reduction, size_average, reduce)
 
 
 @in_float32
@@ -47,7 +61,8 @@ def cosine_embedding_loss(input1, input2, target, margin=0.0, size_average=None,
     if input1.ndim not in (1, 2) or target.ndim != input1.ndim - 1 or input1.shape != input2.shape:
         raise RuntimeError(f"cosine_embedding_loss: inputs (N, D) with a target (N,), or (D,) with a number, not "
                            f"{input1.shape} and {input2.shape} with {target.shape}")
-    cosine = cosine_similarity(input1, input2, -1)
+    units = [x / hypot(vector_norm(x, 2, -1, True), 1e-6) for x in (input1, input2)]  # a row of zeros is like none
+    cosine = sum(units[0] * units[1], -1)
     like, unlike = where(target == 1, 1 - cosine, 0.0), where(target == -1, clamp(cosine - margin, min=0), 0.0)
     return reduced(like + unlike, reduction, size_average, reduce)
 

@@ -14,7 +14,7 @@ GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}  # rows of the weigh
 def steps_of(rows, batch, sizes, reverse):
     """The rows of each step in the order of computing; sizes: of how many sequences, `batch` unless given."""
     steps, start = [], 0
-    for n in [batch] * (rows // batch) if sizes is None else sizes:
+    for n in [batch] * (rows // max(batch, 1)) if sizes is None else sizes:
         steps.append(slice(start, start + n))
         start += n
     return steps[::-1] if reverse else steps

@@ -373,6 +373,8 @@ TABLE: dict[str, Row] = {
     **{name: Row(getattr(np, name), [S(MASK, MASK[0])], differentiable=False)
        for name in ("logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor")},
     "logical_not": Row(np.logical_not, [S(MASK), S(i(0, 2, 3))], differentiable=False),
+    **{f"bitwise_{way}_shift": Row(f, [S(i(0, 99, 4), i(0, 4, 4)), S(i(0, 9, 2, 3), 2)], differentiable=False)
+       for way, f in (("left", np.left_shift), ("right", np.right_shift))},
     "bitwise_not": Row(np.invert, [S(MASK), S(i(0, 9, 3))], differentiable=False),
     # ---- transcendental
     **{name: Row(f, unary(draw)) for name, f, draw in (

@@ -1,8 +1,14 @@
 """PyTorch's modules, and where this library has their names."""
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from .. import ops
+from ..methods import TYPED
+from ..nn import init, utils
+from ..nn.functional import interpolate
+from ..settings import set_default_dtype
 
 ROOMS = {  # PyTorch's module: ours, in the order in which a name is looked up; parents first
     "torch": "compat.names:Torch . nn.functional",
@@ -30,20 +36,24 @@ ROOMS = {  # PyTorch's module: ours, in the order in which a name is looked up; 
     "torch.mps": "devices:mps",
     "torch.multiprocessing": "",
     "torch.nn": "nn",
-    "torch.nn.functional": "nn.functional",
-    "torch.nn.init": "nn.init",
+    "torch.nn.functional": "nn.functional compat.names:Functional",
+    "torch.nn.init": "nn.init compat.names:FORMER_INIT",
     "torch.nn.modules": "nn",
-    "torch.nn.modules.module": "nn",
+    **{f"torch.nn.modules.{room}": "nn" for room in (
+        "activation", "batchnorm", "container", "conv", "dropout", "linear", "loss", "module", "normalization",
+        "pooling", "rnn", "sparse", "transformer")},
+    "torch.nn.modules.utils": "compat.names:ModuleUtils",
     "torch.nn.parallel": "nn.parallel",
     "torch.nn.parameter": "nn",
-    "torch.nn.utils": "nn.utils",
+    "torch.nn.utils": "nn.utils compat.names:FORMER_UTILS",
+    "torch.nn.utils.clip_grad": "nn.utils compat.names:FORMER_UTILS",
     "torch.nn.utils.parametrizations": "nn.utils.parametrizations",
     "torch.nn.utils.parametrize": "nn.utils.parametrize",
     "torch.nn.utils.rnn": "nn.utils.rnn",
     "torch.onnx": "",
     "torch.optim": "optim",
+    **{f"torch.optim.{room}": "optim" for room in ("adam", "adamw", "optimizer", "rmsprop", "sgd")},
     "torch.optim.lr_scheduler": "optim.lr_scheduler",
-    "torch.optim.optimizer": "optim",
     "torch.optim.swa_utils": "optim.swa_utils",
     "torch.random": "random",
     "torch.sparse": "sparse",
@@ -51,6 +61,7 @@ ROOMS = {  # PyTorch's module: ours, in the order in which a name is looked up; 
     "torch.testing": "testing",
     "torch.types": "compat.names:Types",
     "torch.utils": "",
+    "torch.utils.checkpoint": "compat.names:Checkpoint",
     "torch.utils.data": "data",
     "torch.utils.data.dataloader": "data",
     "torch.utils.data.dataset": "data",
@@ -71,6 +82,16 @@ MISSING = {  # why a module has nothing in it
 }
 
 
+class Absent:
+    """A dtype that there is not: it may be named, and who needs it is told so."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+    def __repr__(self) -> str:
+        return self.words
+
+
 class Version:
     """torch.version"""
 
@@ -83,7 +104,47 @@ class Torch:
     """What only torch itself has."""
 
     __version__ = Version.__version__
+    bfloat16 = Absent("bfloat16, which numpy does not have: use float32")
+    contiguous_format, preserve_format, channels_last = "contiguous_format", "preserve_format", "channels_last"
     spmm = staticmethod(ops.mm)  # of a sparse matrix, which is dense here
+
+    @staticmethod
+    def set_default_tensor_type(t: Any) -> None:
+        """set_default_dtype, of torch.DoubleTensor or its name."""
+        set_default_dtype((TYPED[t.removeprefix("torch.")] if isinstance(t, str) else t).dtype)
+
+
+class Functional:
+    """torch.nn.functional's former names."""
+
+    upsample = staticmethod(interpolate)
+
+
+class ModuleUtils:
+    """torch.nn.modules.utils"""
+
+    @staticmethod
+    def _pair(x: Any) -> tuple:
+        return tuple(x) if isinstance(x, (tuple, list)) else (x, x)
+
+
+class Checkpoint:
+    """torch.utils.checkpoint: nothing is computed twice, all values are kept."""
+
+    @staticmethod
+    def checkpoint(function: Callable, *args: Any, use_reentrant: Any = None, preserve_rng_state: bool = True,
+                   **kwargs: Any) -> Any:
+        """What the function gives."""
+        return function(*args, **kwargs)
+
+
+def _former(module: Any) -> SimpleNamespace:
+    """What changes its tensor, under the names before PyTorch 0.4: without the _ at the end."""
+    functions = {name: f for name, f in vars(module).items() if name.endswith("_") and not name.startswith("_")}
+    return SimpleNamespace(**{name[:-1]: f for name, f in functions.items()})
+
+
+FORMER_INIT, FORMER_UTILS = _former(init), _former(utils)
 
 
 class Types:

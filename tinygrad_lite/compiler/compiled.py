@@ -29,7 +29,7 @@ from ..settings import get_default_dtype
 from .entry import Entry
 from .explanation import explained
 from .export import exported
-from .holders import LIBRARY, has_attributes, holders_of
+from .holders import LIBRARY, has_attributes, holders_of, marks_of
 from .looks import difference
 from .program import Call, leaves
 from .recording import Recording, checked, record
@@ -239,6 +239,7 @@ class Compiled:
         into to `objects`."""
         if isinstance(x, (Value, np.ndarray)):
             arguments.append(x)
+            objects += [marks.held for marks in marks_of(x) if marks.held]
             return form(x)
         if isinstance(x, (tuple, list)):
             return type(x), *[self._key(part, arguments, objects) for part in x]

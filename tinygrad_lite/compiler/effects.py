@@ -14,13 +14,13 @@ import numpy as np
 
 from ..engine.changes import stamp
 from ..engine.values import Node, Value, unbox
-from .holders import CONTAINERS, LIBRARY, Holder, globals_of, holders_of
+from .holders import CONTAINERS, LIBRARY, Holder, globals_of, holders_of, marks_of
 from .names import PYTHONS, Line
 from .program import Call, identical, leaves
 from .stand_ins import plain
 from .state import ATOMS
 
-CLOSED = (*ATOMS, Value, Node, np.ndarray)  # what is not looked into
+CLOSED = (*ATOMS, Node, np.ndarray)  # what is not looked into
 MOST = 200_000  # objects that are looked at
 SOURCES = (random.Random, np.random.RandomState, np.random.Generator, np.random.BitGenerator)  # of random numbers
 PYTHONS_OWN = ("builtins", "_io", "array", "itertools", "collections")  # types that say by pickling what they hold
@@ -83,7 +83,8 @@ class Contents:
                 if "type" in globals_of(x.__code__):
                     self.scopes.append(x.__globals__)
             python_own = isinstance(x, SOURCES) or module in PYTHONS_OWN and not isinstance(x, CONTAINERS)
-            for holder in (*holders_of(x), *[Pickled(x)] * python_own):
+            holders = marks_of(x) if isinstance(x, Value) else holders_of(x)
+            for holder in (*holders, *[Pickled(x)] * python_own):
                 entries = holder.entries()
                 self.found.append((path, holder, entries))
                 queue.extend((holder.path(path, key), value) for key, value in entries)

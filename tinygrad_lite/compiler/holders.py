@@ -89,6 +89,11 @@ def holders_of(x: Any) -> list[Holder]:
     return [*found, Holder(x, slots)] if slots and not isinstance(x, CONTAINERS) else found
 
 
+def marks_of(tensor: Any) -> list[Holder]:
+    """Where a parameter, or a tensor of a class of one's own, holds what programs put there: `p.no_decay = True`."""
+    return [Holder(vars(tensor))] if hasattr(tensor, "__dict__") else []
+
+
 def _of_function(f: types.FunctionType) -> Iterator[Holder]:
     """What a function's own names refer to: its closure, the globals it loads, its defaults."""
     if (f.__module__ or "").startswith((LIBRARY, "numpy")):

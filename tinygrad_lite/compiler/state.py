@@ -22,7 +22,7 @@ from ..nn import Module
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler
 from ..random import Generator, default_generator
-from .holders import Holder, has_attributes, holders_of, is_full, slots_of
+from .holders import Holder, has_attributes, holders_of, is_full, marks_of, slots_of
 from .program import leaves, strides_of
 
 ATOMS = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, slice, type(...), frozenset,
@@ -180,7 +180,7 @@ class State:
         if isinstance(x, (Value, np.ndarray)):
             self.names[id(x)] = name
             (self.tensors if isinstance(x, Value) else self.arrays).append(x)  # type: ignore[arg-type]
-            return form(x)
+            return form(x), *[self._entries(name, holder) for holder in marks_of(x)]
         if isinstance(x, (np.random.Generator, Generator)):
             if x is not default_generator:
                 self.names[id(x)] = name

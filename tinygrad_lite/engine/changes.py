@@ -23,8 +23,11 @@ _last_change = 0
 # ---------------------------------------------------------------- stamps
 def owner(array: np.ndarray) -> np.ndarray:
     """The array whose memory a view shows."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
+    base = array.base
+    while base is not None:
+        if isinstance(base, np.ndarray):
+            array = base
+        base = getattr(base, "base", None)  # as_strided puts a holder between a view and its array
     return array
 
 

@@ -14,6 +14,7 @@ SPELLINGS = {  # as people write it: as it may be called here
     "axes": ("dims",), "dim": ("dims",), "keepdims": ("keepdim",), "axis0": ("dim0",), "axis1": ("dim1",),
     "value": ("src",), "size": ("shape",), "split_size": ("split_size_or_sections",)}
 SIZES = {"size", "shape", "dims", "axes", "axis", "repeats"}  # one tuple where they may be given one by one
+WITHOUT_EFFECT = {"layout", "pin_memory", "memory_format"}  # there is one layout, and one memory
 TAKES_DTYPE = frozenset(
     "sum nansum mean prod cumsum cumprod softmax softmin log_softmax norm vector_norm matrix_norm".split())
 
@@ -37,6 +38,8 @@ def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs
         if word not in own and word == "out":
             if value is not None:
                 refuse_out(name)
+        elif word not in own and word in WITHOUT_EFFECT:
+            continue
         elif rest is not None and word in {rest, *SIZES}:
             sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
         else:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .changes import next_place, refuse_changed, refuse_stale, rewritten
+from .changes import next_place, owner, refuse_changed, refuse_stale, rewritten
 from .dtypes import in_one_dtype
 from .halves import HALF, rounded_once, widened
 from .mode import Switch, mode, quiet, quietly, silent
@@ -194,9 +194,9 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             arrays += kept
         if not isinstance(array, ndarray):  # numpy returns scalars for 0-d results
             array = np.asarray(array)
-        base, source = array.base, arrays[0]  # of a view: the array that owns the memory
+        base, source = array.base, arrays[0]
         view = isinstance(args[0], Value) and (
-            array is source or base is not None and (base is source or base is source.base))
+            array is source or base is not None and (base is source or owner(base) is owner(source)))
         if not view and (base is not None or array is arrays[-1]) and any(
                 isinstance(a, ndarray) and np.may_share_memory(a, array) for a in arrays):
             array = array.copy()  # only what is a view of the first argument can be made anew

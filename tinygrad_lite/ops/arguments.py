@@ -126,14 +126,14 @@ def numbers_first(index, ndim):
     arrays first; PyTorch reads at the numbers before. An ellipsis of no dimensions stands between nothing.
     """
     parts = index
-    if type(index) is not tuple or not any(isinstance(p, (np.ndarray, list)) for p in parts):
+    if type(index) is not tuple or not any(isinstance(p, (np.ndarray, list, bool)) for p in parts):
         return None, index
     widths = [_dims_read(p) for p in parts]
     if sum(widths) == ndim:
         widths = [w for w, p in zip(widths, parts) if p is not Ellipsis]
         parts = index = tuple(p for p in parts if p is not Ellipsis)
     numbers = [i for i, p in enumerate(parts) if type(p) is int]
-    places = sorted(numbers + [i for i, p in enumerate(parts) if isinstance(p, (np.ndarray, list))])
+    places = sorted(numbers + [i for i, p in enumerate(parts) if isinstance(p, (np.ndarray, list, bool))])
     if not numbers or places[-1] - places[0] == len(places) - 1:
         return None, index
     first = [[p] if p is Ellipsis or type(p) is int else [slice(None)] * w for p, w in zip(parts, widths)]

@@ -147,25 +147,25 @@ where = primitive(_where, None,
                   promote=lambda c, x, y: [c, *promote(x, y)])
 
 
-def _scaled(name, x, y, alpha):
-    """alpha * y, which is added to x: alpha changes no dtype, so it is of no higher kind than the result."""
+def _scaled(name, y, alpha, *beside, word="alpha"):
+    """alpha * y, which a sum has beside others: alpha is of no higher kind than the result, for it changes no dtype."""
     if alpha.__class__ is int and alpha == 1:
         return y
-    dtype = result_type(x, y)
+    dtype = result_type(y, *beside)
     if isinstance(alpha, bool) and dtype.kind != "b" or RANK[np.result_type(alpha).kind] > max(RANK[dtype.kind], 1):
-        raise RuntimeError(f"{name}: alpha is {alpha!r}, a {type(alpha).__name__}, but the result is of {dtype}")
+        raise RuntimeError(f"{name}: {word} is {alpha!r}, a {type(alpha).__name__}, but the result is of {dtype}")
     alpha = bool(alpha) if dtype.kind == "b" else alpha
     return (converted(y, dtype) if hasattr(y, "dtype") else y) * alpha
 
 
 def add(x, y, *, alpha=1):
     """x + alpha * y"""
-    return _add(x, _scaled("add", x, y, alpha))
+    return _add(x, _scaled("add", y, alpha, x))
 
 
 def sub(x, y, *, alpha=1):
     """x - alpha * y"""
-    return _sub(x, _scaled("sub", x, y, alpha))
+    return _sub(x, _scaled("sub", y, alpha, x))
 
 
 def div(x, y, *, rounding_mode=None):
@@ -242,13 +242,13 @@ def lerp(start, end, weight):
 @in_float32
 def addcmul(x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 * tensor2"""
-    return x + _scaled("addcmul", x, tensor1, value) * tensor2
+    return x + _scaled("addcmul", tensor1, value, x, tensor2, word="value") * tensor2
 
 
 @in_float32
 def addcdiv(x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 / tensor2"""
-    return x + _scaled("addcdiv", x, tensor1, value) / tensor2
+    return x + _scaled("addcdiv", tensor1, value, x, tensor2, word="value") / tensor2
 
 
 def masked_fill(x, mask, value):
@@ -309,6 +309,8 @@ bitwise_and = primitive(np.bitwise_and, None, None, promote=promote)
 bitwise_or = primitive(np.bitwise_or, None, None, promote=promote)
 bitwise_xor = primitive(np.bitwise_xor, None, None, promote=promote)
 bitwise_not = primitive(np.bitwise_not, None)
+bitwise_left_shift = primitive(np.left_shift, None, None, promote=promote, name="bitwise_left_shift")
+bitwise_right_shift = primitive(np.right_shift, None, None, promote=promote, name="bitwise_right_shift")
 
 
 def isposinf(x):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engine.dtypes import result_type
 from ..engine.tape import broadcast_to, primitive
-from ..engine.values import converted, unbox
+from ..engine.values import unbox
 from .arguments import dim_of
 from .index import getitem, pad
 from .shape import flatten, reshape
@@ -41,13 +41,12 @@ def _listed(op, tensors):
 def cat(tensors, dim=0):
     """Tensors one after the other along a dimension; the other sizes must agree."""
     tensors = _listed("cat", tensors)
-    fitting = [t for t in tensors if t.shape != (0,)]  # PyTorch's: those of shape (0,) fit everywhere
-    if len(fitting) < len(tensors):
-        dtype = result_type(*tensors)
-        if not fitting:
-            return converted(tensors[0], dtype)
-        fitting = [converted(t, dtype) for t in fitting]
-    return _cat_along(dim_of(fitting[0], dim), *fitting)
+    like = next((t for t in tensors if t.shape != (0,)), tensors[0])
+    dim = dim_of(like, dim)
+    nothing = (*like.shape[:dim], 0, *like.shape[dim + 1 :])
+    if like.ndim > 1:  # PyTorch's: what is of shape (0,) fits everywhere
+        tensors = [reshape(t, nothing) if t.shape == (0,) else t for t in tensors]
+    return _cat_along(dim, *tensors)
 
 
 def stack(tensors, dim=0):

@@ -134,4 +134,6 @@ def bincount(x, weights=None, minlength=0):
     """How often each of 0, 1, … occurs in a 1-d tensor, or the sum of its weights."""
     if unbox(x).dtype.kind not in "iu" or x.ndim != 1 or (unbox(x) < 0).any():
         raise RuntimeError(f"bincount: needs a 1-d tensor of whole numbers >= 0, not {x.dtype} of shape {x.shape}")
-    return _like(x, [np.bincount(unbox(x), unbox(weights), minlength)])[0]
+    counts = np.bincount(unbox(x), unbox(weights), minlength)
+    single = weights is not None and weights.dtype == np.float32
+    return _like(x, [counts.astype(np.float32) if single else counts])[0]

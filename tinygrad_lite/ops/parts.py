@@ -59,7 +59,7 @@ def take(x, index):
 
 
 def _windows(x, dim, size, step):
-    view = np.lib.stride_tricks.sliding_window_view(x, size, dim)
+    view = np.lib.stride_tricks.sliding_window_view(x, size, dim, writeable=step >= size)
     return view[(slice(None),) * dim + (slice(None, None, step),)]
 
 
@@ -72,7 +72,8 @@ _windows_along = primitive(_windows, _windows_rule, name="unfold")
 
 
 def unfold(x, dimension, size, step):
-    """Windows of `size` elements along a dimension, every `step`: their number in its place, their elements last."""
+    """A view of windows of `size` elements along a dimension, every `step`: their number in its place, their elements
+    last. Windows that overlap are to read."""
     dim, n = dim_of(x, dimension), x.shape[dimension] if x.ndim else 1
     if not 0 <= size <= n or step <= 0:
         raise RuntimeError(f"unfold: windows of {size} elements, every {step}, do not fit dimension {dim} of shape "

@@ -27,7 +27,6 @@ def _cumprod(x, dim):
     return np.cumprod(x, dim if x.ndim else None, WIDER.get(x.dtype.kind)).reshape(x.shape)
 
 
-@in_float32
 def _logcumsumexp(x, dim):
     return np.logaddexp.accumulate(x, dim) if x.ndim else x.copy()
 
@@ -114,6 +113,7 @@ def discounted_cumsum(x, factor, dim):
     return cat(sums, dim)
 
 
+@in_float32
 def logcumsumexp(x, dim):
     """log(cumsum(exp(x))) along dim, right for large values of either sign."""
     return _logcumsumexp_along(x, dim_of(x, dim))

@@ -12,7 +12,7 @@ from .arguments import dim_of
 from .elementwise import clamp, clamp_min, isnan, sqrt, where
 from .index import diagonal, gather
 from .order import argsort, sort
-from .reduce import _one_of, amax, amin, sum, vector_norm
+from .reduce import _one_of, _share, amax, amin, sum, vector_norm
 from .shape import movedim, reshape, squeeze, unsqueeze
 
 
@@ -76,14 +76,21 @@ def _middle_number(x, dim):
     return np.take_along_axis(np.argsort(x, dim, kind="stable"), np.maximum(numbers - 1, 0) // 2, dim)
 
 
+def _middle_of_numbers(x, dim, keepdim):
+    """The middle value of all."""
+    flat = x.reshape(-1)
+    return flat[_middle_number(flat, 0)[0]]
+
+
 _middle_number_at = primitive(_middle_number, None, name="nanmedian")
+_middle_number_of_all = primitive(_middle_of_numbers, _share, name="nanmedian")
 
 
 @named_results("values", "indices")
 def nanmedian(x, dim=None, keepdim=False):
     """The middle value of what is not NaN, the lower of two; along `dim` the pair (values, indices)."""
     if dim is None:
-        return nanmedian(reshape(x, -1), 0)[0]
+        return _middle_number_of_all(x, None, False)
     return _one_of(x, _along(x, dim, _middle_number_at), dim, keepdim)
 
 
