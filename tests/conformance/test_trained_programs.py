@@ -30,7 +30,8 @@ def arrays(model):
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
-def test_programs_have_pytorchs_numbers(path, monkeypatch):
+def test_programs_have_pytorchs_numbers(path, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # where they keep their checkpoints
     monkeypatch.syspath_prepend(str(path.parent))
     names = torch.backends.ContextProp.__set__.__globals__
     monkeypatch.setitem(names, "__allow_nonbracketed_mutation_flag", True)  # PyTorch's test databases forbid it
