@@ -8,6 +8,7 @@ import collections
 import copy
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -158,8 +159,8 @@ class Optimizer:
                 what = "a result of operations" if isinstance(p, Tensor) else type(p).__name__
                 raise (ValueError if isinstance(p, Tensor) else TypeError)(f"{name} optimizes leaf Tensors, not {what}")
         if len(set(map(id, params))) != len(params):
-            raise ValueError(f"{name}: a parameter group with duplicate parameters, which each step would change more "
-                             "than once; give each once, as model.parameters() does")
+            warnings.warn(f"{name}: optimizer contains a parameter group with duplicate parameters: each step changes "
+                          "them more than once", stacklevel=3)
         others = {id(p): p for other in self.param_groups for p in other["params"]}
         if found := [p for p in params if id(p) in others]:
             raise ValueError(f"{name}: some parameters appear in more than one parameter group, the first of shape "
