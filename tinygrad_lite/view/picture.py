@@ -1,57 +1,64 @@
 """The tape as a picture: a graphviz graph of operations, modules, and the leaves and constants they read."""
 
+import copy
 import html
-import itertools
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine.mode import Switch
 from ..engine.refusals import nearest, need_bool, told, whole
+from ..nn import Module
+from ..random import get_rng_state, set_rng_state
+from .frames import Frame, frames_of, home_of, homes_of, runs_of_equals
+from .study import study
 from .table import drawable, summary
 from .tape import Step, Tape, tape_for
 
 if TYPE_CHECKING:
     import graphviz
 
-LARGE = 300  # boxes from which on modules are collapsed unless a depth is given
+LARGE = 40  # boxes from which on equal modules are drawn once, and then modules and lines are collapsed
+HUGE = 300  # the same of operations that were recorded outside study(), of which nothing is known
 STYLES = {  # by shape and line too, so that they differ in grey
     "parameter": {"shape": "box", "style": "filled,bold", "fillcolor": "#ffd9a8"},
     "leaf": {"shape": "box", "style": "filled", "fillcolor": "#ffe9c9"},
     "constant": {"shape": "box", "style": "dashed"},
     "operation": {"shape": "box", "style": "filled,rounded", "fillcolor": "#cfe3ff"},
-    "module": {"shape": "box3d", "style": "filled", "fillcolor": "#e4dcf7"},
+    "module": {"shape": "box3d", "style": "filled", "fillcolor": "#e4dcf7", "margin": "0.15,0.1"},
     "output": {"shape": "box", "style": "filled", "fillcolor": "#d5f0d0", "peripheries": "2"},
 }
+FONT, SIZE = "Helvetica", 11
+WIDEST = 0.62 / 72  # inches a point of the font's size that a letter takes in the widest of usual fonts
 ELEMENTWISE = frozenset("add mul sub div pow neg abs exp log sqrt tanh sigmoid relu sin cos where maximum "
                         "minimum square reciprocal erf gelu silu clamp clamp_min clamp_max to".split())
 DIRECTIONS = ("TB", "LR", "BT", "RL")
 
 
-Calls = tuple[tuple[str, int], ...]  # of modules, outermost first: what each is called, and what tells it from others
-
-
 @dataclass(eq=False)
 class Box:
-    """What is drawn as one box: a step, a chain of steps, or those of one run of the module at `path`."""
+    """What is drawn as one box: a step, a chain of steps, or a call of a module (`frame`)."""
 
     steps: list[Step]
-    home: Calls = ()  # of modules that it lies in
-    path: Calls = ()
+    home: Frame
+    frame: Frame | None = None
 
     @property
     def name(self) -> str:
         """What edges call it. What users name is only drawn: graphviz takes what follows a colon for a port."""
-        return f"{'module' if self.path else 'v'}{self.steps[-1].index}"
+        if self.frame:
+            return f"module{self.frame.number}"
+        return f"v{self.steps[-1].index}" + f"-{self.home.number}" * (not self.steps[-1].is_operation)
 
     @property
     def style(self) -> dict[str, str]:
         """Shape, line and colour."""
-        if self.path:
+        if self.frame:
             return STYLES["module"]
         return STYLES["operation" if self.steps[-1].is_operation else self.steps[-1].op]
 
@@ -72,10 +79,12 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
     """The graph that leads to a Tensor (or of a Tape); it shows itself in Jupyter, .render(outfile="graph.svg") writes.
 
     Several Tensors may be given in tuples, lists and dicts. names: a Module, or a dict of names with their leaves.
-    values, gradients: say them in the boxes, of small matrices as a heat map (red above 0, blue below). Operations
-    recorded inside study() lie in frames of their modules, one a call; modules below `depth` (0: all) are one box each
-    time that they run, by default as many as bring the picture under 300. fold: chains of elementwise operations as one
-    box. direction: "TB" or "LR". A tensor without a tape is a RuntimeError.
+    draw(model, x), or draw(model, (x, y)), draws what a copy of the model computes of an example. values, gradients:
+    say them in the boxes, of small matrices as a heat map (red above 0, blue below). Operations recorded inside study()
+    lie in frames of their modules, one a call, with the parameters that they alone read. depth: modules so deep (0: the
+    outermost) are one box each. Unless it is given, a picture of more than 40 boxes has equal modules in a row once,
+    "x 6" beside their names, and modules collapsed as far as needed. fold: equal modules once, and chains of
+    elementwise operations as one box. direction: "TB" or "LR". A tensor without a tape is a RuntimeError.
     """
     if direction not in DIRECTIONS:
         raise ValueError(f"draw: direction is TB, LR, BT or RL, not {told(direction)}{nearest(direction, DIRECTIONS)}")
@@ -83,119 +92,176 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
         depth = whole("draw: depth is a whole number from 0 on, where 0 draws the outermost modules as boxes", depth, 0)
     for option, value in (("values", values), ("gradients", gradients), ("fold", fold)):
         need_bool(f"draw: {option}", value)
+    if isinstance(output, Module):
+        output, names = _example(output, names)
     tape = tape_for("draw", output, names)
     use_any_dot()
     import graphviz
 
     if gradients:
         tape.ensure_gradients()
-    boxes = _boxes(tape, depth, fold)
-    graph = graphviz.Digraph(graph_attr={"rankdir": direction},
-                             node_attr={"fontname": "Helvetica", "fontsize": "11"},
-                             edge_attr={"fontname": "Helvetica", "fontsize": "9"})
-    _nest(graph, list(dict.fromkeys(boxes.values())),
-          lambda g, box: g.node(box.name, _label(tape, box, values, gradients), **box.style), itertools.count())
-    edges: dict[tuple[str, str], str] = {}
-    for step in tape:
-        for source in step.reads:
-            ends = boxes[source].name, boxes[step.index].name
-            if ends[0] != ends[1]:
-                edges.setdefault(ends, str(list(tape[source].shape)) if tape[source].is_operation else "")
-    for (tail, head), label in edges.items():
-        graph.edge(tail, head, label=label or None)
+    plan = _plan(tape, depth, fold)
+    graph = graphviz.Digraph(graph_attr={"rankdir": direction, "ranksep": "0.35", "fontname": FONT, "fontsize": str(SIZE)},
+                             node_attr={"fontname": FONT, "fontsize": str(SIZE)})
+    _put(graph, plan, plan.root, lambda box: _label(tape, plan, box, values, gradients))
+    for tail, head in _edges(tape, plan):
+        graph.edge(tail.name, head.name)
     for i, (name, index) in enumerate(zip(tape.output_names, tape.outputs)):
         end = f"output{i or ''}"
-        graph.node(end, _text(f"output{' ' * bool(name)}{name}\n{list(tape[index].shape)}"), **STYLES["output"])
-        graph.edge(boxes[index].name, end)
+        graph.node(end, **_text(f"output{' ' * bool(name)}{name}", _shape(tape[index])), **STYLES["output"])
+        graph.edge(plan.box(index, plan.homes[index][0]).name, end)
     return graph
 
 
+def _example(model: Module, given: Any) -> tuple[Any, Module]:
+    """What a copy of the model computes of an example, and the copy: the model, and the random numbers that it would
+    draw, stay as they are."""
+    if given is None:
+        raise TypeError("draw: a module is drawn by what it computes: give an example, tl.draw(model, x)")
+    model, numbers = copy.deepcopy(model), get_rng_state()
+    try:
+        with study(), Switch("recording", True):
+            return model(*given if isinstance(given, tuple) else (given,)), model
+    finally:
+        set_rng_state(numbers)
+
+
 # ---------------------------------------------------------------- boxes
-def _boxes(tape: Tape, depth: int | None, fold: bool) -> dict[int, Box]:
-    """The box that each step is in."""
+class Plan:
+    """Which box each step is in, in each of its frames."""
+
+    def __init__(self, root: Frame) -> None:
+        self.root, self.homes = root, homes_of(root)
+        self.boxes: dict[tuple[int, Frame], Box] = {}
+        self.whole: dict[Frame, Box] = {}  # of frames that are one box
+        self.rows: dict[Frame, list[Frame]] = {}  # equal modules, by the first of them, which alone is drawn
+        self.left_out: set[Frame] = set()  # the others, and what is in them
+
+    def box(self, index: int, reader: Frame) -> Box:
+        """The box of a step, for a reader in some frame."""
+        return self.boxes[index, home_of(self.homes[index], reader)]
+
+    @property
+    def size(self) -> int:
+        """How many boxes are drawn."""
+        return len(set(self.boxes.values()))
+
+
+def _plan(tape: Tape, depth: int | None, fold: bool) -> Plan:
+    """The boxes at a depth; unless that is given, the first of several plans that is not too large."""
+    if depth is not None:
+        return _filled(tape, frames_of(tape), depth, fold, fold)
+    few = LARGE if any(step.line for step in tape) else HUGE
+    for most in (None, few):
+        root = frames_of(tape, most)
+        deepest = max(len(frame.path) for frame in root.walk())
+        for level, once in [(None, fold), (None, True), *((level, True) for level in range(deepest - 1, -1, -1))]:
+            plan = _filled(tape, root, level, once, fold)
+            if plan.size <= LARGE:
+                return plan
+    return plan
+
+
+def _filled(tape: Tape, root: Frame, level: int | None, once: bool, chains: bool) -> Plan:
+    plan = Plan(root)
+    _fill(plan, tape, root, level, once)
+    if chains:
+        _fold_chains(plan, tape)
+    return plan
+
+
+def _fill(plan: Plan, tape: Tape, frame: Frame, level: int | None, once: bool) -> None:
+    """Boxes for the parts of a frame, and of those inside, `level` deep (None: all)."""
+    rows = {row[0]: row for row in runs_of_equals(tape, frame)} if once else {}
+    firsts = {other: first for first, row in rows.items() for other in row[1:]}
+    for part in frame.parts:
+        if isinstance(part, Step):
+            plan.boxes[part.index, frame] = Box([part], frame)
+        elif part in firsts:
+            for step, alike in zip(part.placed, firsts[part].placed):
+                plan.boxes[step[0].index, step[1]] = plan.boxes[alike[0].index, alike[1]]
+            plan.left_out.update(part.walk())
+        else:
+            if len(rows.get(part, ())) > 1:
+                plan.rows[part] = rows[part]
+            if level == 0:
+                plan.whole[part] = box = Box(part.steps, frame, part)
+                plan.boxes.update(((step.index, home), box) for step, home in part.placed)
+            else:
+                _fill(plan, tape, part, None if level is None else level - 1, once)
+
+
+def _fold_chains(plan: Plan, tape: Tape) -> None:
+    """Put an elementwise operation into the box of the one whose value it alone reads."""
     readers: dict[int, list[Step]] = {s.index: [] for s in tape}
     for s in tape:
         for source in s.reads:
             readers[source].append(s)
-    calls = _calls(tape)
-    deepest = max(map(len, calls.values()))
-    for level in [depth] if depth is not None else [None, *range(deepest - 1, -1, -1)]:
-        boxes = _runs(tape, calls, level)
-        for s in tape:  # what only a collapsed module reads is part of it
-            homes = list({boxes[reader.index] for reader in readers[s.index]})
-            private = s.op == "parameter" or s.op == "constant" and s.value.size == 1
-            if private and len(homes) == 1 and homes[0].path and s.index not in tape.outputs:
-                homes[0].steps.insert(0, s)
-                boxes[s.index] = homes[0]
-        if len(set(boxes.values())) <= LARGE:
-            break
-    for s in tape if fold else ():
+    for s in tape:
         made = [tape[i] for i in s.reads if tape[i].is_operation]
-        if len(made) == 1 and {s.op, made[0].op} <= ELEMENTWISE and readers[made[0].index] == [s] and \
-                boxes[made[0].index].home == boxes[s.index].home and made[0].index not in tape.outputs and \
-                not boxes[s.index].path and not boxes[made[0].index].path:
-            boxes[s.index] = boxes[made[0].index]
-            boxes[s.index].steps.append(s)
-    return boxes
+        if len(made) != 1 or not {s.op, made[0].op} <= ELEMENTWISE or readers[made[0].index] != [s]:
+            continue
+        home, = plan.homes[s.index]
+        box = plan.box(made[0].index, home)
+        if box.home is home and home not in plan.left_out and not box.frame and made[0].index not in tape.outputs:
+            box.steps.append(s)
+            plan.boxes[s.index, home] = box
 
 
-def _calls(tape: Tape) -> dict[int, Calls]:
-    """Of each step the calls that it lies in: `block`, and where it runs once more in the same call `block (call 2)`.
-
-    Each call is on its own: with one box for two of them, what runs in between would make edges run in a loop.
-    """
-    said: dict[tuple, tuple[str, int]] = {}
-    counts: dict[tuple, int] = {}
+def _edges(tape: Tape, plan: Plan) -> dict[tuple[Box, Box], None]:
+    """From the boxes that are read to those that read them; equal modules that are not drawn have none."""
+    edges: dict[tuple[Box, Box], None] = {}
     for step in tape:
-        for i, (name, module, number) in enumerate(step.calls):
-            call = step.calls[: i + 1]
-            if call not in said:
-                key = (step.calls[:i], module)
-                counts[key] = counts.get(key, 0) + 1
-                said[call] = name if counts[key] == 1 else f"{name} (call {counts[key]})", number
-    return {s.index: tuple(said[s.calls[: i + 1]] for i in range(len(s.calls))) for s in tape}
+        for source in step.reads:
+            home, = plan.homes[step.index]
+            ends = plan.box(source, home), plan.boxes[step.index, home]
+            if home not in plan.left_out and ends[0] is not ends[1]:
+                edges[ends] = None
+    return edges
 
 
-def _runs(tape: Tape, calls: dict[int, Calls], level: int | None) -> dict[int, Box]:
-    """A box for each step, or for steps that follow each other in one module as deep as `level`: of several calls that
-    nothing comes between, one."""
-    boxes: dict[int, Box] = {}
-    last = Box([])
-    for step in tape:
-        home = calls[step.index]
-        path: Calls = ()
-        if level is not None and len(home) > level:
-            name, module, _ = step.calls[level]
-            home, path = home[:level], (*home[:level], (name, module))
-        if not path or path != last.path:
-            last = Box([], home, path)
-        last.steps.append(step)
-        boxes[step.index] = last
-    return boxes
+def _put(graph: Any, plan: Plan, frame: Frame, label: Callable[[Box], dict[str, str]]) -> None:
+    """Draw the boxes of a frame, and its frames as clusters."""
+    drawn = set[Box]()
+    for part in frame.parts:
+        box = plan.boxes[part.index, frame] if isinstance(part, Step) else plan.whole.get(part)
+        if box and box not in drawn:
+            drawn.add(box)
+            graph.node(box.name, **label(box), **box.style)
+        elif isinstance(part, Frame) and part not in plan.left_out:
+            with graph.subgraph(name=f"cluster{part.number}") as cluster:
+                cluster.attr(label=_heading(_called(plan, part)), labeljust="l", color="#999999", style="rounded",
+                             margin="12")
+                _put(cluster, plan, part, label)
 
 
-def _nest(graph: Any, boxes: list[Box], put: Callable[[Any, Box], None], count: Iterator[int],
-          path: Calls = ()) -> None:
-    """Boxes in clusters of clusters, in the order of the steps."""
-    inner: dict[tuple[str, int], list[Box]] = {}
-    for box in boxes:
-        if box.home == path:
-            put(graph, box)
-        else:
-            inner.setdefault(box.home[len(path)], []).append(box)
-    for call, below in inner.items():
-        with graph.subgraph(name=f"cluster{next(count)}") as cluster:
-            cluster.attr(label=_text(call[0]), labeljust="l", fontname="Helvetica", fontsize="11", color="#999999",
-                         style="rounded")
-            _nest(cluster, below, put, count, (*path, call))
+def _called(plan: Plan, frame: Frame) -> str:
+    """A frame's name; of several in a row, of which one is drawn, the first and the last."""
+    row = plan.rows.get(frame, [frame])
+    name = frame.name if len(row) == 1 else f"{frame.name} to {row[-1].name}, x {len(row)}"
+    return f"{name}: {frame.kind}" if frame.kind not in ("", frame.name) else name
 
 
 # ---------------------------------------------------------------- what is written in them
-def _text(text: str) -> str:
-    """A label that is drawn as it is: for graphviz, backslashes, <...> and &...; mean something else."""
+def _shape(step: Step) -> str:
+    """The sizes of a value; nothing of a single number."""
+    return str(list(step.shape)) if step.shape else ""
+
+
+def _text(*lines: str) -> dict[str, str]:
+    """A label that is drawn as it is: for graphviz, backslashes, <...> and &...; mean something else. Its box is as
+    wide as the lines are in any usual font."""
     import graphviz
 
-    return graphviz.escape(drawable(text).replace("&", "&amp;"))
+    text = drawable("\n".join(filter(None, lines)))
+    widest = max(map(len, text.split("\n")))
+    return {"label": graphviz.escape(text.replace("&", "&amp;")), "width": f"{widest * SIZE * WIDEST + 0.25:.2f}"}
+
+
+def _heading(name: str) -> str:
+    """The name of a frame, on the left of so much room that arrows into its middle pass beside it."""
+    return (f'<<TABLE BORDER="0" CELLPADDING="0" CELLSPACING="0"><TR><TD WIDTH="{round(len(name) * SIZE * 1.2)}" '
+            f'ALIGN="LEFT">{_cell(name)}</TD></TR></TABLE>>')
 
 
 def _cell(text: str) -> str:
@@ -203,22 +269,22 @@ def _cell(text: str) -> str:
     return html.escape(drawable(text)).replace("\\", "\\\\").replace("\n", "<BR/>")
 
 
-def _label(tape: Tape, box: Box, values: bool, gradients: bool) -> str:
+def _label(tape: Tape, plan: Plan, box: Box, values: bool, gradients: bool) -> dict[str, str]:
     last = box.steps[-1]
-    if box.path:
-        count = sum(s.is_operation for s in box.steps)
-        return _text(f"{'.'.join(name for name, _ in box.path)}\n{count} operation{'s' * (count != 1)}")
-    lines = [", ".join(s.op for s in box.steps)] if last.is_operation else [last.name or last.op, str(list(last.shape))]
+    if box.frame:
+        work = f"{box.frame.work} operation{'s' * (box.frame.work != 1)}"
+        return _text(_called(plan, box.frame), _shape(last), work)
+    what = ", ".join(s.op for s in box.steps) if last.is_operation else last.name or last.op
     shown = [("", last.value)] * values
     if gradients and last.index in tape.gradients:
         shown.append(("grad ", tape.gradients[last.index]))
     if not any(_is_small_matrix(a) for _, a in shown):
-        return _text("\n".join([*lines, *(what + _said(a) for what, a in shown)]))
-    rows = [_cell(line) for line in lines]
-    for what, a in shown:
-        rows += [_cell(what + _said(a)), *([_heat(a)] if _is_small_matrix(a) else [])]
+        return _text(what, _shape(last), *(word + _said(a) for word, a in shown))
+    rows = [*map(_cell, filter(None, (what, _shape(last))))]
+    for word, a in shown:
+        rows += [_cell(word + _said(a)), *([_heat(a)] if _is_small_matrix(a) else [])]
     cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
-    return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>>'
+    return {"label": f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>>'}
 
 
 def _said(a: np.ndarray) -> str:

@@ -23,8 +23,8 @@ def study() -> Any:
             if (parent, child) not in names:
                 names[parent, child] = _name(parent, child)
             if names[parent, child]:
-                calls.append((names[parent, child], id(child), number))
-        node.origin = (source_line(), ".".join(name for name, _, _ in calls), tuple(calls))
+                calls.append((names[parent, child], id(child), number, type(child).__name__))
+        node.origin = (source_line(), ".".join(name for name, *_ in calls), tuple(calls))
 
     with watching(watch):
         yield

@@ -37,7 +37,7 @@ class Step:
     name: str = ""  # of a leaf, where one was given
     line: str = ""  # the source line, where study() was on
     module: str = ""
-    calls: tuple[tuple, ...] = ()  # of modules that it was recorded in, outermost first: name, identity, number
+    calls: tuple[tuple, ...] = ()  # of modules it was recorded in, outermost first: name, identity, number, class
     node: Any = field(default=None, compare=False)
     sources: dict[int, "Step"] = field(default_factory=dict, compare=False)  # by the id of an array: the step it is
 
