@@ -83,12 +83,14 @@ def sparse_(t: Any, sparsity: float, std: float = 0.01, generator: Any = None) -
 
 def uniform_(t: Any, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Any:
     """Uniform in [a, b)."""
-    return random.uniform_(t, a, b, generator)
+    with no_grad():
+        return random.uniform_(t, a, b, generator)
 
 
 def normal_(t: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
     """Normal of a mean and standard deviation."""
-    return random.normal_(t, mean, std, generator)
+    with no_grad():
+        return random.normal_(t, mean, std, generator)
 
 
 def trunc_normal_(t: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,

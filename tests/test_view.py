@@ -1,11 +1,11 @@
 """The views of the tape, and the demo that draws it."""
 
 import _thread
+import re
 import signal
 import subprocess
 import sys
 import threading
-import re
 from pathlib import Path
 
 import numpy as np

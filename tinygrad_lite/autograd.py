@@ -18,6 +18,7 @@ from .engine.mode import mode as switches
 from .engine.tape import box, seeds_for
 from .engine.values import Value, as_array, unbox
 from .engine.watch import refuse_nan
+from .tensor import backward as backward
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,

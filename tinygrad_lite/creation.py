@@ -37,12 +37,15 @@ def makes(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _default(data: Any, array: np.ndarray) -> np.ndarray:
-    """The default dtype for Python floats, as in PyTorch; numpy data keeps its dtype."""
+    """The default dtype for Python floats, as in PyTorch; numpy data, and lists of them, keep their dtype."""
     if array.dtype.kind not in "biuf":
         raise TypeError(f"a tensor holds real numbers or bools, not {array.dtype}")
     if array.dtype == np.uint64 and not isinstance(data, np.ndarray):
         raise OverflowError("a tensor of whole numbers is int64, which does not hold one of these")
-    typed = isinstance(data, (np.ndarray, np.generic))
+    first = data
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    typed = isinstance(first, (np.ndarray, np.generic))
     return array.astype(get_default_dtype()) if array.dtype == np.float64 and not typed else array
 
 

@@ -78,6 +78,11 @@ def _clamped(p: Tensor) -> Tensor:
     return p.clamp(eps, 1 - eps)
 
 
+def _finite(log_p: Tensor) -> Tensor:
+    """Logarithms of probabilities, and of 0 the lowest number."""
+    return log_p.clamp(min=float(np.finfo(log_p.dtype).min))
+
+
 def _ratio(p: Tensor, log_p: Tensor, q: Tensor, log_q: Tensor) -> Tensor:
     """p * log(p / q) of probabilities and their logarithms: 0 where p is 0, else inf where q is."""
     return _times(p, where(q == 0, math.inf, log_p - log_q))
@@ -340,7 +345,7 @@ class Bernoulli(Distribution):
 
     def entropy(self) -> Tensor:
         """-p log(p) - (1 - p) log(1 - p)"""
-        one, zero = map(_times, self._both(), self._logs())
+        one, zero = (p * _finite(log) for p, log in zip(self._both(), self._logs()))
         return -one - zero
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
@@ -396,7 +401,7 @@ class Categorical(Distribution):
 
     def entropy(self) -> Tensor:
         """-sum of p log(p)"""
-        return -_times(self.probs, self.logits).sum(-1)
+        return -(self.probs * _finite(self.logits)).sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """0 to C - 1, (C, *batch_shape)."""

@@ -97,7 +97,9 @@ def _refresh(chain: list) -> None:
     """Give views the nodes that they would have if they were made now."""
     for view, base in zip(chain[-2::-1], chain[:0:-1]):  # from the base on
         up_to_date = view.node is not None and view.node.inputs and view.node.inputs[0] is base.node
-        if base.node is not None and not up_to_date:
+        if base.node is None and view.node is not None and view.node.op is not None:  # a comparison ended the tracking
+            view.node = None
+        elif base.node is not None and not up_to_date:
             _, op, args, _ = view.view_of
             _hand_over(view, op(base, *args).node)
 

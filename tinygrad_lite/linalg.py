@@ -3,7 +3,12 @@
 import functools
 from typing import Any
 
+import numpy as np
+
+from .engine.return_types import named_results
 from .engine.spellings import hinting, spelt
+from .engine.tape import box
+from .engine.values import Value, unbox
 from .ops import (
     cholesky,
     det,
@@ -14,12 +19,12 @@ from .ops import (
     slogdet,
     solve,
     solve_triangular,
-    svd,
     svdvals,
     vector_norm,
 )
 from .ops import cross as _cross
 from .ops import diagonal as _diagonal
+from .ops import svd as _svd
 
 
 @spelt
@@ -52,6 +57,18 @@ def multi_dot(tensors: Any) -> Any:
         raise RuntimeError("multi_dot: needs two matrices at least, and only the first and the last may be vectors, "
                            f"not shapes {', '.join(str(x.shape) for x in tensors)}")
     return functools.reduce(matmul, tensors)
+
+
+@spelt
+@named_results("U", "S", "Vh")
+def svd(x: Any, full_matrices: bool = True) -> tuple:
+    """The triple (u, s, vh) with x = u * s @ vh; full_matrices=False gives those vectors alone that belong to singular
+    values, and of a matrix that is not square those alone have gradients."""
+    if not full_matrices or x.shape[-2:] == x.shape[:-3:-1]:
+        return _svd(x)
+    if getattr(x, "requires_grad", False):
+        raise RuntimeError("svd: of a matrix that is not square there are gradients with full_matrices=False only")
+    return tuple(map(box, np.linalg.svd(unbox(x)))) if isinstance(x, Value) else tuple(np.linalg.svd(x))
 
 
 @spelt

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .creation import makes
-from .engine.mode import mode, no_grad, quiet
+from .engine.mode import mode, quiet
 from .engine.tape import box
 from .engine.values import Value, as_array, unbox
 from .ops.arguments import device as checked_device
@@ -293,7 +293,6 @@ def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, ge
     return box(np.argsort(-keys, axis=-1)[..., :num_samples].copy())
 
 
-@no_grad()
 def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Fill x with uniform numbers in [a, b), in place."""
     dtype = _floats("uniform_", x.dtype)
@@ -303,19 +302,16 @@ def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -
     return x.copy_(_below(drawn, b, dtype) if a < b else as_array(drawn).astype(dtype, copy=False))
 
 
-@no_grad()
 def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Fill x with normal numbers, in place."""
     return x.copy_(_normal("normal_", mean, std, x.shape, x.dtype, generator))
 
 
-@no_grad()
 def bernoulli_(x: Tensor, p: Any = 0.5, generator: Any = None) -> Tensor:
     """Fill x with 1 with probability p, a number or a tensor, else 0, in place."""
     return x.copy_(as_array(rng(generator).random(x.shape) < _probability("bernoulli_", p)).astype(x.dtype))
 
 
-@no_grad()
 def random_(x: Tensor, low: int = 0, high: int | None = None, generator: Any = None) -> Tensor:
     """Fill x with whole numbers in [low, high), in place: random_(low, high), random_(high), or all that x can hold."""
     if high is None and low > 0:
@@ -326,7 +322,6 @@ def random_(x: Tensor, low: int = 0, high: int | None = None, generator: Any = N
     return x.copy_(randint(low, high, x.shape, dtype=x.dtype, generator=generator))
 
 
-@no_grad()
 def exponential_(x: Tensor, lambd: float = 1.0, generator: Any = None) -> Tensor:
     """Fill x with numbers of the exponential distribution of mean 1 / lambd, in place; none is 0."""
     dtype = _floats("exponential_", x.dtype)

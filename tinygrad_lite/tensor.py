@@ -40,6 +40,21 @@ FUNCTIONS = {name: name for name in (  # those of numpy's functions whose argume
 WRITERS = frozenset("copyto put place putmask fill_diagonal put_along_axis".split())  # change their first argument
 
 
+def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+             inputs: Any = None) -> None:
+    """`Tensor.backward` of several tensors at once, each with its gradient."""
+    tensors = [tensors] if isinstance(tensors, Value) else list(tensors)
+    if grad_tensors is None or isinstance(grad_tensors, (Value, np.ndarray)):
+        grad_tensors = [grad_tensors] * len(tensors)
+    wanted = None
+    if inputs is not None:
+        wanted = [x.node for x in ([inputs] if isinstance(inputs, Value) else inputs)]
+        if not wanted or None in wanted:
+            raise RuntimeError("backward: `inputs` names tensors that require grad, at least one")
+    retain = create_graph if retain_graph is None else retain_graph
+    tape.accumulate(tape.backpropagate(tape.seeds_for(tensors, grad_tensors), create_graph, retain, wanted))
+
+
 def filled_as_of_old(name: str, data: tuple, dtype: Any) -> np.ndarray:
     """What PyTorch's Tensor(…) and its kin make: the values of a list or an array, or zeros of sizes (0 of none)."""
     if len(data) == 1 and (isinstance(data[0], (list, tuple, range)) or np.ndim(data[0])):
@@ -153,13 +168,7 @@ class Tensor(Value):
         gradient: d loss / d self, of self's shape; needed unless self has one element. The tape is
         freed unless retain_graph; with create_graph the gradients can be differentiated again.
         """
-        wanted = None
-        if inputs is not None:
-            wanted = [x.node for x in ([inputs] if isinstance(inputs, Tensor) else inputs)]
-            if not wanted or None in wanted:
-                raise RuntimeError("backward: `inputs` names tensors that require grad, at least one")
-        retain = create_graph if retain_graph is None else retain_graph
-        tape.accumulate(tape.backpropagate(tape.seeds_for([self], [gradient]), create_graph, retain, wanted))
+        backward([self], [gradient], retain_graph, create_graph, inputs)
 
     def detach(self) -> "Tensor":
         """A Tensor of the same memory that is not tracked."""

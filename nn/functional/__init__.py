@@ -1,7 +1,8 @@
 """Functions of neural networks: PyTorch's torch.nn.functional."""
 
+from tinygrad_lite import ops
 from tinygrad_lite.engine import spellings
-from tinygrad_lite.ops import log_softmax, logsumexp, one_hot, pad, sigmoid, softmax, tanh
+from tinygrad_lite.ops import logsumexp, one_hot, pad, sigmoid, tanh
 
 from .activation import *
 from .attention import (
@@ -24,5 +25,5 @@ from .shuffling import *
 from .similarity import cosine_sim_matrix, cosine_top_k
 
 spellings.spell(globals())
-stable_softmax = softmax  # numpy-style: stable_softmax(x, axis=-1)
+stable_softmax = ops.softmax  # numpy-style: stable_softmax(x, axis=-1)
 __getattr__ = spellings.hinting(globals())

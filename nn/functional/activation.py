@@ -27,7 +27,6 @@ from tinygrad_lite.ops import (
     place,
     reshape,
     sigmoid,
-    softmax,
     sum,
     tanh,
     unsqueeze,
@@ -38,9 +37,9 @@ from tinygrad_lite.ops.arguments import along
 
 __all__ = [
     "cdist", "celu", "cosine_similarity", "elu", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid",
-    "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish", "normalize", "pairwise_distance", "prelu", "relu",
-    "relu6", "rrelu", "selu", "silu", "softmin", "softplus", "softshrink", "softsign", "tanhshrink", "threshold",
-    "celu_", "elu_", "hardtanh_", "leaky_relu_", "relu_", "rrelu_", "selu_", "threshold_"]
+    "hardswish", "hardtanh", "leaky_relu", "log_softmax", "logsigmoid", "mish", "normalize", "pairwise_distance",
+    "prelu", "relu", "relu6", "rrelu", "selu", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign",
+    "tanhshrink", "threshold", "celu_", "elu_", "hardtanh_", "leaky_relu_", "relu_", "rrelu_", "selu_", "threshold_"]
 
 TILE = 1 << 14  # elements: a few arrays of them stay in the second-level cache
 
@@ -74,7 +73,7 @@ def gumbel_softmax(logits, tau=1.0, hard=False, dim=-1):
     if isinstance(tau, (int, float)) and not tau > 0:
         raise ValueError(f"gumbel_softmax: the temperature tau is above 0, not {tau}")
     noise = random.rng().gumbel(size=logits.shape).astype(logits.dtype)
-    y = softmax((logits + noise) / tau, dim)
+    y = ops.softmax((logits + noise) / tau, dim)
     if not hard:
         return y
     soft, at = unbox(y), dim % y.ndim
@@ -83,9 +82,19 @@ def gumbel_softmax(logits, tau=1.0, hard=False, dim=-1):
     return y + (one_hot - soft)  # forward one_hot, backward as y
 
 
+def softmax(x, dim=None):
+    """exp(x) over their sum along dim; by default the dimension of `implicit_dim`."""
+    return ops.softmax(x, implicit_dim(x, dim))
+
+
+def log_softmax(x, dim=None):
+    """log(softmax(x)), without the log of a number that underflowed; dim as in `softmax`."""
+    return ops.log_softmax(x, implicit_dim(x, dim))
+
+
 def softmin(x, dim=None):
     """`softmax` of -x along dim; by default the dimension of `implicit_dim`."""
-    return softmax(-x, implicit_dim(x, dim))
+    return softmax(-x, dim)
 
 
 def implicit_dim(x, dim=None):

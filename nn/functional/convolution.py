@@ -10,6 +10,7 @@ from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import opaque
 from tinygrad_lite.engine.tape import primitive
 from tinygrad_lite.ops import contiguous, matmul, pad, permute, reshape, squeeze, unsqueeze
+from tinygrad_lite.ops.arguments import need_shape
 
 __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "fold", "unfold"]
 
@@ -101,6 +102,7 @@ def _checked_channels(name, x, weight, bias, groups):
         raise RuntimeError(f"{name}: input, weight and bias must have one dtype, not {', '.join(dtypes)}")
     if weight.ndim != 4 or weight.shape[0] % groups:
         raise RuntimeError(f"{name}: a weight of shape {weight.shape} does not fit {groups} groups")
+    need_shape(name, (weight.shape[1] * groups if name == "conv_transpose2d" else weight.shape[0],), bias=bias)
     if name == "conv_transpose2d" and x.shape[1] != weight.shape[0] or \
             name == "conv2d" and x.shape[1] != weight.shape[1] * groups:
         raise RuntimeError(f"{name}: an input of shape {x.shape} does not have the channels of a weight of shape "

@@ -7,7 +7,7 @@ from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.tape import by_hand
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import einsum, flatten, getitem, index_add, max, outer, place, vector_norm, where
-from tinygrad_lite.ops.arguments import all_inside, outside
+from tinygrad_lite.ops.arguments import all_inside, need_shape, outside
 
 __all__ = ["bilinear", "embedding", "embedding_bag", "linear"]
 
@@ -24,13 +24,18 @@ def _linear_weight(g, out, x, weight, bias):
          keeps_whole_numbers=True)
 def linear(x, weight, bias=None):
     """x @ weight.T + bias: x (…, in), weight (out, in), bias (out,) -> (…, out)."""
-    return x @ weight.mT if bias is None else x @ weight.mT + bias
+    if bias is None:
+        return x @ weight.mT
+    if bias.shape[-1:] not in ((), (1,), weight.shape[:1]) or bias.ndim > x.ndim:
+        raise RuntimeError(f"a bias of shape {bias.shape} does not fit {weight.shape[0]} outputs")
+    return x @ weight.mT + bias
 
 
 def bilinear(input1, input2, weight, bias=None):
     """input1 @ weight[k] @ input2 + bias: (…, N), (…, M), weight (K, N, M), bias (K,) -> (…, K)."""
     if input1.shape[:-1] != input2.shape[:-1]:
         raise RuntimeError(f"bilinear: inputs of shapes {input1.shape} and {input2.shape} differ in more than features")
+    need_shape("bilinear", weight.shape[:1], bias=bias)
     out = einsum("...i,kij,...j->...k", input1, weight, input2)
     return out if bias is None else out + bias
 

@@ -48,7 +48,7 @@ def reduced(loss, reduction, size_average=None, reduce=None, weight=None):
     """The loss, its sum, or its mean, which is that of the weighted ones over the weights."""
     reduction = reduction_of(reduction, size_average, reduce)
     if weight is not None:
-        loss = weighted(loss, weight)
+        loss = scaled(loss, weight)
         if reduction == "mean":
             return sum(loss) / sum(weight)
     return mean(loss) if reduction == "mean" else sum(loss) if reduction == "sum" else loss
@@ -57,6 +57,16 @@ def reduced(loss, reduction, size_average=None, reduce=None, weight=None):
 def weighted(value, weight):
     """value * weight, and 0 where the weight is 0 though the value is infinite."""
     return where(isinf(value) & (weight == 0), 0.0, value) * weight
+
+
+def scaled(loss, weight):
+    """A loss times its weight, which may be None, and has no elements that the loss has not."""
+    if weight is None:
+        return loss
+    found = weighted(loss, weight)
+    if found.shape != loss.shape:
+        raise RuntimeError(f"a weight of shape {weight.shape} does not fit a loss of shape {loss.shape}")
+    return found
 
 
 def same_shape(name, input, target):
@@ -145,6 +155,8 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
             input.ndim > 1 and np.shape(unbox(target)) == input.shape:  # probabilities, or one-hot
         if not hasattr(target, "dtype") or target.dtype.kind != "f":
             target = as_array(target).astype(input.dtype)
+        if ignore_index >= 0:
+            raise RuntimeError(f"cross_entropy: a target of probabilities has no index {ignore_index} to ignore")
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     rows, flat, counted = _rows("cross_entropy", input, target, ignore_index)
     if 0 <= ignore_index < rows.shape[1]:
@@ -200,11 +212,11 @@ def _bernoulli(p, y):
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
     """-(target * log(input) + (1 - target) * log(1 - input)) of probabilities; the logs are at least -100."""
     same_shape("binary_cross_entropy", input, target)
-    if ((unbox(input) < 0) | (unbox(input) > 1)).any():
-        raise RuntimeError("binary_cross_entropy: the input holds probabilities, and some are outside [0, 1]; "
-                           "of logits use binary_cross_entropy_with_logits")
-    loss = _bernoulli(input, target)
-    return reduced(loss if weight is None else weighted(loss, weight), reduction, size_average, reduce)
+    for word, x in (("input", unbox(input)), ("target", unbox(target))):
+        if ((x < 0) | (x > 1)).any():
+            raise RuntimeError(f"binary_cross_entropy: the {word} holds probabilities, and some are outside [0, 1]; "
+                               "of logits use binary_cross_entropy_with_logits")
+    return reduced(scaled(_bernoulli(input, target), weight), reduction, size_average, reduce)
 
 
 @by_hand(lambda g, out, z, y: g * (sigmoid(z) - y), lambda g, out, z, y: g * -z,
@@ -226,7 +238,8 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
         loss = _logistic(input, target)
     else:
         loss = -weighted(logsigmoid(input), pos_weight * target) - weighted(logsigmoid(-input), 1 - target)
-    return reduced(loss if weight is None else weighted(loss, weight), reduction, size_average, reduce)
+    same_shape("binary_cross_entropy_with_logits", input, loss)
+    return reduced(scaled(loss, weight), reduction, size_average, reduce)
 
 
 @in_float32
@@ -273,7 +286,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     if not delta > 0:
         raise ValueError(f"huber_loss: delta is above 0, not {delta}")
     loss = _huber(_errors("huber_loss", input, cast(target, input.dtype)), delta)
-    return reduced(loss if weight is None else weighted(loss, weight), reduction)
+    return reduced(scaled(loss, weight), reduction)
 
 
 @in_float32

@@ -11,6 +11,7 @@ from tinygrad_lite.engine.mode import mode, quiet
 from tinygrad_lite.engine.tape import by_hand
 from tinygrad_lite.engine.values import Value, unbox
 from tinygrad_lite.ops import abs, amax, clone, mean, pad, reshape, sqrt, sum, var
+from tinygrad_lite.ops.arguments import need_shape
 
 from .pooling import avg_pool2d
 
@@ -65,22 +66,23 @@ _batch_norm, _instance_norm = (by_hand(joint=_channels_rule, name=name)(_normali
                                for name in ("batch_norm", "instance_norm"))
 
 
-def _last_dims(name, x, normalized_shape):
+def _last_dims(name, x, normalized_shape, weight, bias=None):
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape):] != shape:
         raise RuntimeError(f"{name}: an input of shape {x.shape} does not end in the normalized_shape {shape}")
+    need_shape(name, shape, weight=weight, bias=bias)
     return tuple(range(-len(shape), 0))
 
 
 def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
     """Mean 0 and variance 1 over the last dimensions, then weight and bias (Ba et al., 2016)."""
-    return _layer_norm(x, weight, bias, _last_dims("layer_norm", x, normalized_shape), eps, True)
+    return _layer_norm(x, weight, bias, _last_dims("layer_norm", x, normalized_shape, weight, bias), eps, True)
 
 
 @in_float32
 def rms_norm(x, normalized_shape, weight=None, eps=None):
     """Root mean square 1 over the last dimensions, then weight (Zhang and Sennrich, 2019)."""
-    dims = _last_dims("rms_norm", x, normalized_shape)
+    dims = _last_dims("rms_norm", x, normalized_shape, weight)
     return _rms_norm(x, weight, None, dims, float(np.finfo(result_type(x, 1.0)).eps) if eps is None else eps, False)
 
 
@@ -96,6 +98,7 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
         raise RuntimeError(f"group_norm: {channels} channels do not fall into {num_groups} groups")
     if x.shape[0] * math.prod(x.shape[1:]) == num_groups:
         raise ValueError(f"group_norm: needs more than one value a group, not shape {x.shape} in {num_groups} groups")
+    need_shape("group_norm", (channels,), weight=weight, bias=bias)
     grouped = reshape(x, x.shape[0], num_groups, channels // num_groups, *x.shape[2:])
     weight, bias = (None if v is None else reshape(v, num_groups, channels // num_groups, *(1,) * (x.ndim - 2))
                     for v in (weight, bias))
@@ -126,10 +129,9 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
         raise ValueError(f"batch_norm: eps is above 0, not {eps}")
     if (running_mean is None) != (running_var is None) or not training and running_mean is None:
         raise RuntimeError("batch_norm: running_mean and running_var go together, and are needed unless training=True")
-    for name, v in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
-        if v is not None and x.ndim > 1 and v.shape != x.shape[1:2]:
-            raise RuntimeError(f"batch_norm: {name} of shape {v.shape} does not fit the {x.shape[1]} channels of an "
-                               f"input of shape {x.shape}")
+    if x.ndim > 1:
+        need_shape("batch_norm", x.shape[1:2], running_mean=running_mean, running_var=running_var, weight=weight,
+                   bias=bias)
     x, weight, bias = in_one_dtype((x, weight, bias), (True, True, True))
     dims = tuple(d for d in range(x.ndim) if d != 1)
     weight, bias = _channels(weight, x.ndim), _channels(bias, x.ndim)
@@ -161,6 +163,8 @@ def instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None
     dims = tuple(range(2, x.ndim))
     if math.prod(x.shape[2:]) <= 1:
         raise ValueError(f"instance_norm: needs more than one value a channel, not shape {x.shape}")
+    need_shape("instance_norm", x.shape[1:2], running_mean=running_mean, running_var=running_var, weight=weight,
+               bias=bias)
     x, weight, bias = in_one_dtype((x, weight, bias), (True, True, True))
     if running_mean is not None:
         _move(running_mean, mean(unbox(x), (0, *dims)), momentum)

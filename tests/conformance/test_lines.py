@@ -31,6 +31,8 @@ x = torch.arange(24.0).reshape(4, 6).T; y = x.unfold(1, 2, 1)[1:]; x.add_(1); y
 x = torch.arange(6.0).requires_grad_(); z = x * 1; z.unfold(0, 2, 3).mul_(3); z.sum().backward(); x.grad
 x = torch.arange(6.0).requires_grad_(); z = x * 1; w = z.unfold(0, 3, 1).square().sum(); z.mul_(2); w.backward()
 x = torch.arange(48.0).reshape(2, 4, 6).requires_grad_(); y = x.unfold(1, 2, 2).unfold(2, 3, 3); y.square().sum().backward(); x.grad
+p = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64, requires_grad=True); torch.distributions.Bernoulli(p).entropy().sum().backward(); p.grad
+z = torch.tensor([-math.inf, 0.0, 0.0], requires_grad=True); torch.distributions.Categorical(logits=z).entropy()
 
 # losses
 F.huber_loss(torch.tensor([1.0, 2.0]), torch.zeros(2), weight=torch.tensor([1.0, 3.0]))
@@ -87,6 +89,48 @@ list(nn.Linear(2, 3).state_dict(prefix="a.")), list(nn.Linear(2, 3).state_dict({
 m = nn.Linear(2, 3); other = nn.Linear(2, 3).double(); m.load_state_dict(other.state_dict(), assign=True); m.weight.equal(other.weight), m.weight.requires_grad
 m = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU())); m.set_submodule("0", nn.Tanh()); m.set_submodule("1.0", nn.GELU()); repr(m)
 nn.Linear(2, 3).type(torch.float64).weight.dtype == torch.float64
+
+# in place, random
+h = torch.ones(3, 4, requires_grad=True); n = (h * 2).clone().normal_(); (n.sum() + h.sum()).backward(); h.grad
+h = torch.ones(3, 4, requires_grad=True); y = h * 1; y[0].uniform_(); (y.sum() + h.sum()).backward(); h.grad
+h = torch.ones(3, 4, requires_grad=True); h.sigmoid().bernoulli_().sum().requires_grad
+torch.ones(2, requires_grad=True).normal_()
+torch.ones(2, requires_grad=True)[0].exponential_()
+a = torch.arange(12.0).reshape(3, 4).requires_grad_(); x = a * 1; v = x[..., ::2]; x.gt_(0); v.neg_(); ((x * x).sum() + (a * 5).sum()).backward(); a.grad
+
+# order in memory
+b = torch.arange(12.0).reshape(4, 3); y = b.t() * 2; r = y.reshape(-1); y.zero_(); r
+w = torch.ones(2, requires_grad=True) * 1; w.add_(1); b = torch.arange(12.0).reshape(4, 3); y = b.t() * 2; r = y.reshape(-1); y.zero_(); r
+y = torch.arange(12.0).reshape(4, 3).t(); v = y.clone(); r = v.reshape(-1); v.zero_(); r
+v = torch.arange(12.0).reshape(4, 3).t() ** 2; r = v.contiguous(); v.zero_(); r
+torch.arange(12.0).reshape(4, 3).t().clone().view(-1)
+torch.arange(24.0).reshape(2, 3, 4).permute(2, 0, 1).double().stride(), torch.arange(24.0).reshape(2, 3, 4).permute(2, 0, 1).clamp(1, 2).stride()
+
+# what is left out, and defaults
+F.softmax(torch.arange(24.0).reshape(2, 3, 4)), F.log_softmax(torch.arange(6.0).reshape(2, 3)), F.softmin(torch.arange(3.0))
+torch.addmm(torch.full((2, 3), math.nan), torch.ones(2, 2), torch.ones(2, 3), beta=0), torch.addmv(torch.full((2,), math.inf), torch.ones(2, 3), torch.ones(3), beta=0)
+[t.shape for t in torch.linalg.svd(torch.ones(2, 3))], [t.shape for t in torch.linalg.svd(torch.ones(2, 3), full_matrices=False)]
+torch.tensor([2.0, math.nan, math.nan]).unique()
+torch.tensor([np.float64(1)]), torch.tensor([[np.float64(1), 2.0]]), torch.tensor([np.int32(1)]), torch.tensor([1.0, 2])
+torch.zeros(0).nanmedian()
+x = torch.ones(2, requires_grad=True); torch.autograd.backward([x.sum(), x * 2], [None, torch.ones(2)]); x.grad
+
+# shapes that do not fit
+F.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2), torch.ones(2))
+F.conv1d(torch.ones(1, 1, 3), torch.ones(2, 1, 2), torch.ones(1))
+F.conv_transpose2d(torch.ones(1, 2, 3, 3), torch.ones(2, 1, 2, 2), torch.ones(4))
+F.linear(torch.ones(2, 3), torch.ones(1, 3), torch.ones(5))
+F.linear(torch.ones(2, 3), torch.ones(4, 3), torch.ones(1))
+F.bilinear(torch.ones(2, 3), torch.ones(2, 3), torch.ones(2, 3, 3), torch.ones(1))
+F.layer_norm(torch.ones(2, 3), (3,), torch.ones(1))
+F.layer_norm(torch.ones(2, 3), (3,), torch.ones(3), torch.ones(2, 3))
+F.rms_norm(torch.ones(2, 3), (3,), torch.ones(2, 3))
+F.group_norm(torch.ones(2, 4, 3), 2, torch.ones(4), torch.ones(4, 1))
+F.instance_norm(torch.ones(2, 4, 3), weight=torch.ones(1))
+F.binary_cross_entropy(torch.full((2, 3), 0.5), torch.full((2, 3), 0.5), weight=torch.ones(4, 2, 3))
+F.binary_cross_entropy_with_logits(torch.ones(2, 3), torch.ones(2, 3), pos_weight=torch.ones(4, 2, 3))
+F.binary_cross_entropy(torch.full((2, 3), 0.5), torch.full((2, 3), 1.5))
+F.cross_entropy(torch.ones(2, 3), torch.full((2, 3), 0.3), ignore_index=1)
 
 # sequences without one
 nn.LSTM(2, 3)(torch.ones(4, 0, 2))[0], nn.LSTM(2, 3)(torch.ones(4, 0, 2))[1][0]

@@ -200,8 +200,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         if not view and (base is not None or array is arrays[-1]) and any(
                 isinstance(a, ndarray) and np.may_share_memory(a, array) for a in arrays):
             array = array.copy()  # only what is a view of the first argument can be made anew
-        if not view and not array.flags.c_contiguous:
-            array = array.copy()  # PyTorch's results are in order in memory, and .view() of them is one
+        if not view and not array.flags.c_contiguous and (expands or not any(_ordered_as(a, array) for a in arrays)):
+            array = array.copy()  # PyTorch's results are in order in memory, or as an input is: .view() of them is one
         result = recorded(op, inputs, arrays, array, fast) if tracked else box(array)
         if view:
             result.view_of = args[0], op, args[1:], result.node.place if tracked else next_place()
@@ -209,6 +209,13 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
 
     op: Any = general if spelt_out is None else spelt_out(general)
     return op
+
+
+def _ordered_as(a: Any, array: np.ndarray) -> bool:
+    """Whether an argument of the same shape has its dimensions in the same order in memory."""
+    if not isinstance(a, ndarray) or a.shape != array.shape:
+        return False
+    return [*np.argsort(a.strides, kind="stable")] == [*np.argsort(array.strides, kind="stable")]
 
 
 def _binary(forward: Any, promote: Callable | None, ruled: bool, general: Callable) -> Any:

@@ -111,6 +111,13 @@ def _place_in_slice(n):
         raise TypeError(f"getitem: a slice goes from and to whole numbers, not {getattr(n, 'dtype', n)}") from None
 
 
+def need_shape(name, shape, **tensors):
+    """RuntimeError unless all tensors (None is passed over) are of one shape."""
+    for word, t in tensors.items():
+        if t is not None and t.shape != shape:
+            raise RuntimeError(f"{name}: the {word} is of shape {tuple(shape)}, not {t.shape}")
+
+
 def is_basic(index):
     """Whether an index is made of numbers, slices, None and ellipsis: numpy gives a view for it."""
     for part in index if isinstance(index, tuple) else (index,):

@@ -109,7 +109,7 @@ def _weighed(name, x, product, beta, alpha):
     """Whole numbers take whole factors only: PyTorch, too, does not make them real ones."""
     if x.dtype.kind != "f" and (isinstance(beta, float) or isinstance(alpha, float)):
         raise RuntimeError(f"{name}: of {x.dtype} beta and alpha are whole numbers, not {beta} and {alpha}")
-    return beta * x + alpha * product
+    return beta * x + alpha * product if beta else alpha * product  # x may be NaN, as memory that was not filled is
 
 
 def trace(x):

@@ -87,7 +87,7 @@ def nonzero(x, as_tuple=False):
 
 def unique(x, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements (slices along dim), in order; with where each came from, and how often."""
-    values, inverse, counts = np.unique(unbox(x), return_inverse=True, return_counts=True, axis=dim)
+    values, inverse, counts = np.unique(unbox(x), return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
     inverse = inverse.reshape(x.shape if dim is None else -1)
     found = _like(x, [values] + [inverse] * return_inverse + [counts] * return_counts)
     return found if len(found) > 1 else found[0]

@@ -19,8 +19,13 @@ def _permute(x, dims):
 
 
 def _clone(x):
-    """A copy in memory of its own; gradients flow through it."""
+    """A copy in memory of its own, in order."""
     return x.copy()
+
+
+def _clone_as_it_is(x):
+    """A copy whose dimensions have the same order in memory."""
+    return np.copy(x)
 
 
 _to_shape = primitive(_reshape, lambda g, out, x, shape: reshape(g, x.shape))
@@ -166,14 +171,14 @@ def sum_to_size(x, *size):
     return sum_to(x, size)
 
 
-_cloned = primitive(_clone, lambda g, out, x: g, name="clone")
+_in_order, _as_it_is = (primitive(f, lambda g, out, x: g, name="clone") for f in (_clone, _clone_as_it_is))
 
 
 def clone(x):
     """A copy, through which gradients flow."""
-    return _cloned(x)
+    return _in_order(x) if unbox(x).flags.c_contiguous else _as_it_is(x)
 
 
 def contiguous(x):
     """x itself, or a copy where its elements are not in order in memory."""
-    return x if unbox(x).flags.c_contiguous else clone(x)
+    return x if unbox(x).flags.c_contiguous else _in_order(x)

@@ -90,7 +90,7 @@ _middle_number_of_all = primitive(_middle_of_numbers, _share, name="nanmedian")
 def nanmedian(x, dim=None, keepdim=False):
     """The middle value of what is not NaN, the lower of two; along `dim` the pair (values, indices)."""
     if dim is None:
-        return _middle_number_of_all(x, None, False)
+        return _middle_number_of_all(x, None, False) if 0 not in x.shape else sum(x) * math.nan
     return _one_of(x, _along(x, dim, _middle_number_at), dim, keepdim)
 
 

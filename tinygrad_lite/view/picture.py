@@ -101,8 +101,8 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
     if gradients:
         tape.ensure_gradients()
     plan = _plan(tape, depth, fold)
-    graph = graphviz.Digraph(graph_attr={"rankdir": direction, "ranksep": "0.35", "fontname": FONT, "fontsize": str(SIZE)},
-                             node_attr={"fontname": FONT, "fontsize": str(SIZE)})
+    letters = {"fontname": FONT, "fontsize": str(SIZE)}
+    graph = graphviz.Digraph(graph_attr={"rankdir": direction, "ranksep": "0.35", **letters}, node_attr=letters)
     _put(graph, plan, plan.root, lambda box: _label(tape, plan, box, values, gradients))
     for tail, head in _edges(tape, plan):
         graph.edge(tail.name, head.name)
