@@ -24,6 +24,10 @@ class Frame:
         """The frames that it lies in, outermost first, and itself; without the one of the whole tape."""
         return [*self.above.path, self] if self.above else []
 
+    def titled(self, name: str) -> str:
+        """A name for it, with the module's class unless that is the name."""
+        return f"{name}: {self.kind}" if self.kind not in ("", self.name) else name
+
     @property
     def steps(self) -> list[Step]:
         """All steps inside, in the order they ran; leaves and constants before what reads them first."""

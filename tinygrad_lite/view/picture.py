@@ -1,12 +1,8 @@
 """The tape as a picture: a graphviz graph of operations, modules, and the leaves and constants they read."""
 
 import copy
-import html
-import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +11,10 @@ from ..engine.mode import Switch
 from ..engine.refusals import nearest, need_bool, told, whole
 from ..nn import Module
 from ..random import get_rng_state, set_rng_state
+from .dot import FONT, SIZE, cell, heading, label, sizes, use_any_dot
 from .frames import Frame, frames_of, home_of, homes_of, runs_of_equals
 from .study import study
-from .table import drawable, summary
+from .table import summary
 from .tape import Step, Tape, tape_for
 
 if TYPE_CHECKING:
@@ -33,8 +30,6 @@ STYLES = {  # by shape and line too, so that they differ in grey
     "module": {"shape": "box3d", "style": "filled", "fillcolor": "#e4dcf7", "margin": "0.15,0.1"},
     "output": {"shape": "box", "style": "filled", "fillcolor": "#d5f0d0", "peripheries": "2"},
 }
-FONT, SIZE = "Helvetica", 11
-WIDEST = 0.62 / 72  # inches a point of the font's size that a letter takes in the widest of usual fonts
 ELEMENTWISE = frozenset("add mul sub div pow neg abs exp log sqrt tanh sigmoid relu sin cos where maximum "
                         "minimum square reciprocal erf gelu silu clamp clamp_min clamp_max to".split())
 DIRECTIONS = ("TB", "LR", "BT", "RL")
@@ -61,17 +56,6 @@ class Box:
         if self.frame:
             return STYLES["module"]
         return STYLES["operation" if self.steps[-1].is_operation else self.steps[-1].op]
-
-
-def use_any_dot() -> None:
-    """Let graphviz call the system's `dot`, or else graphviz-pure; with neither, RuntimeError."""
-    beside = str(Path(sys.executable).with_name("graphviz-pure"))
-    command = next(filter(shutil.which, ("dot", "graphviz-pure", beside)), None)
-    if command is None:
-        raise RuntimeError("drawing needs the dot command: pip install graphviz-pure")
-    import graphviz  # here, and not with every import of the library: it takes long
-
-    graphviz.backend.dot_command.DOT_BINARY = command
 
 
 def draw(output: Any, names: Any = None, *, values: bool = False, gradients: bool = False, depth: int | None = None,
@@ -108,7 +92,7 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
         graph.edge(tail.name, head.name)
     for i, (name, index) in enumerate(zip(tape.output_names, tape.outputs)):
         end = f"output{i or ''}"
-        graph.node(end, **_text(f"output{' ' * bool(name)}{name}", _shape(tape[index])), **STYLES["output"])
+        graph.node(end, **label(f"output{' ' * bool(name)}{name}", sizes(tape[index])), **STYLES["output"])
         graph.edge(plan.box(index, plan.homes[index][0]).name, end)
     return graph
 
@@ -220,69 +204,42 @@ def _edges(tape: Tape, plan: Plan) -> dict[tuple[Box, Box], None]:
     return edges
 
 
-def _put(graph: Any, plan: Plan, frame: Frame, label: Callable[[Box], dict[str, str]]) -> None:
+def _put(graph: Any, plan: Plan, frame: Frame, said: Callable[[Box], dict[str, str]]) -> None:
     """Draw the boxes of a frame, and its frames as clusters."""
     drawn = set[Box]()
     for part in frame.parts:
         box = plan.boxes[part.index, frame] if isinstance(part, Step) else plan.whole.get(part)
         if box and box not in drawn:
             drawn.add(box)
-            graph.node(box.name, **label(box), **box.style)
+            graph.node(box.name, **said(box), **box.style)
         elif isinstance(part, Frame) and part not in plan.left_out:
             with graph.subgraph(name=f"cluster{part.number}") as cluster:
-                cluster.attr(label=_heading(_called(plan, part)), labeljust="l", color="#999999", style="rounded",
+                cluster.attr(label=heading(_called(plan, part)), labeljust="l", color="#999999", style="rounded",
                              margin="12")
-                _put(cluster, plan, part, label)
+                _put(cluster, plan, part, said)
 
 
 def _called(plan: Plan, frame: Frame) -> str:
     """A frame's name; of several in a row, of which one is drawn, the first and the last."""
     row = plan.rows.get(frame, [frame])
-    name = frame.name if len(row) == 1 else f"{frame.name} to {row[-1].name}, x {len(row)}"
-    return f"{name}: {frame.kind}" if frame.kind not in ("", frame.name) else name
+    return frame.titled(frame.name if len(row) == 1 else f"{frame.name} to {row[-1].name}, x {len(row)}")
 
 
 # ---------------------------------------------------------------- what is written in them
-def _shape(step: Step) -> str:
-    """The sizes of a value; nothing of a single number."""
-    return str(list(step.shape)) if step.shape else ""
-
-
-def _text(*lines: str) -> dict[str, str]:
-    """A label that is drawn as it is: for graphviz, backslashes, <...> and &...; mean something else. Its box is as
-    wide as the lines are in any usual font."""
-    import graphviz
-
-    text = drawable("\n".join(filter(None, lines)))
-    widest = max(map(len, text.split("\n")))
-    return {"label": graphviz.escape(text.replace("&", "&amp;")), "width": f"{widest * SIZE * WIDEST + 0.25:.2f}"}
-
-
-def _heading(name: str) -> str:
-    """The name of a frame, on the left of so much room that arrows into its middle pass beside it."""
-    return (f'<<TABLE BORDER="0" CELLPADDING="0" CELLSPACING="0"><TR><TD WIDTH="{round(len(name) * SIZE * 1.2)}" '
-            f'ALIGN="LEFT">{_cell(name)}</TD></TR></TABLE>>')
-
-
-def _cell(text: str) -> str:
-    """The same in a cell of a table."""
-    return html.escape(drawable(text)).replace("\\", "\\\\").replace("\n", "<BR/>")
-
-
 def _label(tape: Tape, plan: Plan, box: Box, values: bool, gradients: bool) -> dict[str, str]:
     last = box.steps[-1]
     if box.frame:
         work = f"{box.frame.work} operation{'s' * (box.frame.work != 1)}"
-        return _text(_called(plan, box.frame), _shape(last), work)
+        return label(_called(plan, box.frame), sizes(last), work)
     what = ", ".join(s.op for s in box.steps) if last.is_operation else last.name or last.op
     shown = [("", last.value)] * values
     if gradients and last.index in tape.gradients:
         shown.append(("grad ", tape.gradients[last.index]))
     if not any(_is_small_matrix(a) for _, a in shown):
-        return _text(what, _shape(last), *(word + _said(a) for word, a in shown))
-    rows = [*map(_cell, filter(None, (what, _shape(last))))]
+        return label(what, sizes(last), *(word + _said(a) for word, a in shown))
+    rows = [*map(cell, filter(None, (what, sizes(last))))]
     for word, a in shown:
-        rows += [_cell(word + _said(a)), *([_heat(a)] if _is_small_matrix(a) else [])]
+        rows += [cell(word + _said(a)), *([_heat(a)] if _is_small_matrix(a) else [])]
     cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
     return {"label": f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>>'}
 
