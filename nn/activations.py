@@ -4,7 +4,6 @@ from typing import Any
 
 from . import functional as F
 from . import init
-from .functional.activation import implicit_dim
 from .layer import Layer, weights
 from .module import Module
 
@@ -40,16 +39,6 @@ class Tanhshrink(Layer, function=F.tanhshrink): ...
 class Threshold(Layer, function=F.threshold): ...
 
 
-def _softmax(x: Any, dim: int | None = None) -> Any:
-    """exp(x) as shares of its sum along dim: 0 of a vector or an image (C, H, W), else 1, unless given."""
-    return F.softmax(x, implicit_dim(x, dim))
-
-
-def _log_softmax(x: Any, dim: int | None = None) -> Any:
-    """The logarithm of `Softmax`, right where its shares are too small for floating-point numbers."""
-    return F.log_softmax(x, implicit_dim(x, dim))
-
-
 def _softmax2d(x: Any) -> Any:
     """`Softmax` over the channels of images (N, C, H, W) or (C, H, W)."""
     if x.ndim not in (3, 4):
@@ -57,8 +46,8 @@ def _softmax2d(x: Any) -> Any:
     return F.softmax(x, -3)
 
 
-class Softmax(Layer, function=_softmax): ...
-class LogSoftmax(Layer, function=_log_softmax): ...
+class Softmax(Layer, function=F.softmax): ...
+class LogSoftmax(Layer, function=F.log_softmax): ...
 class Softmax2d(Layer, function=_softmax2d): ...
 
 

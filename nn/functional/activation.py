@@ -83,22 +83,22 @@ def gumbel_softmax(logits, tau=1.0, hard=False, dim=-1):
 
 
 def softmax(x, dim=None):
-    """exp(x) over their sum along dim; by default the dimension of `implicit_dim`."""
-    return ops.softmax(x, implicit_dim(x, dim))
+    """exp(x) as shares of its sum along dim: 0 of a vector or an image (C, H, W), else 1, unless given."""
+    return ops.softmax(x, _implicit(x, dim))
 
 
 def log_softmax(x, dim=None):
     """log(softmax(x)), without the log of a number that underflowed; dim as in `softmax`."""
-    return ops.log_softmax(x, implicit_dim(x, dim))
+    return ops.log_softmax(x, _implicit(x, dim))
 
 
 def softmin(x, dim=None):
-    """`softmax` of -x along dim; by default the dimension of `implicit_dim`."""
+    """`softmax` of -x."""
     return softmax(-x, dim)
 
 
-def implicit_dim(x, dim=None):
-    """dim, or where it is None PyTorch's choice: 0 of a vector or an image (C, H, W), else 1."""
+def _implicit(x, dim):
+    """dim, or where it is None PyTorch's choice."""
     return dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
 
 

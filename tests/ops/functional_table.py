@@ -349,6 +349,8 @@ FUNCTIONAL: dict[str, Row] = {
         ("rrelu", lambda x, a=1 / 8, b=1 / 3: np.where(x > 0, x, (a + b) / 2 * x), [S(n(3), 0.1, 0.2)]))},
     "threshold": Row(lambda x, t, v: np.where(x > t, x, v), [S(n(3, 4), 0.1, 20.0)]),
     "prelu": Row(lambda x, w: np.where(x > 0, x, w.reshape(-1, *(1,) * max(x.ndim - 2, 0)) * x), [S(n(4), n(1)), S(n(2, 3), n(3)), S(n(2, 3, 2), n(3))]),
+    "softmax": Row(lambda x, dim=None: soft(x, 0 if dim is None else dim), [S(n(2, 3, 4)), S(n(5)), S(n(2, 3), 1)]),
+    "log_softmax": Row(lambda x, dim=None: np.log(soft(x, 0 if dim is None else dim)), [S(n(2, 3, 4)), S(n(5)), S(n(2, 3), 1)]),
     "softmin": Row(lambda x, dim=1: soft(-x, dim), [S(n(2, 3)), S(n(2, 3), 0)]),
     "glu": Row(lambda x, dim=-1: np.split(x, 2, dim)[0] / (1 + np.exp(-np.split(x, 2, dim)[1])), [S(n(2, 4)), S(n(4, 3), 0)]),
     "normalize": Row(lambda x, p=2.0, dim=1: x / (np.abs(x) ** p).sum(dim, keepdims=True) ** (1 / p), [S(n(2, 3)), S(n(3, 2), 1.0, 0)]),

@@ -51,21 +51,22 @@ def _boxed(x: Any) -> Any:
 
 
 def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None = None,
-              promote: Callable | None = None, name: str | None = None) -> Callable:
+              promote: Callable | None = None, name: str | None = None, elementwise: bool = False) -> Callable:
     """An operation: its numpy forward and, per argument, the rule for that argument's gradient.
 
     A rule maps (g, out, *args) to the gradient of its argument, up to broadcasting and dtype, which
     the engine undoes; None marks an argument without one. `joint` is a single rule that returns a
     tuple, an entry an argument: a gradient, None, or a function that gives it where it is wanted.
     `promote` brings arrays of different dtypes to a common one. `name` is what people call the operation,
-    the forward's own unless given.
+    the forward's own unless given. `elementwise`: its results have their dimensions in the order in memory that those
+    of its inputs have; so have those of all that promote, and of functions of one argument.
     """
     spelt_out = None
     if len(rules) == 2 and isinstance(forward, np.ufunc):
         spelt_out = functools.partial(_binary, forward, promote, rules[0] is not None)
     elif len(rules) == 1 == len(_parameters(forward)) and rules[0] is not None:
         spelt_out = functools.partial(_unary, forward, promote)
-    op = _general(forward, rules, joint, promote, spelt_out)
+    op = _general(forward, rules, joint, promote, spelt_out, elementwise or bool(promote or spelt_out))
     return _finish(op, forward, rules, joint, name)
 
 
@@ -106,7 +107,7 @@ def _parameters(forward: Any) -> list[inspect.Parameter]:
 
 
 def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callable | None = None,
-             spelt_out: Callable | None = None, expands: bool = False) -> Any:
+             spelt_out: Callable | None = None, elementwise: bool = False, expands: bool = False) -> Any:
     """The call path: any number of arguments, parameters among them. `spelt_out` makes a faster one that hands on to
     it what is not ordinary."""
     parameters = _parameters(forward)
@@ -200,7 +201,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
         if not view and (base is not None or array is arrays[-1]) and any(
                 isinstance(a, ndarray) and np.may_share_memory(a, array) for a in arrays):
             array = array.copy()  # only what is a view of the first argument can be made anew
-        if not view and not array.flags.c_contiguous and (expands or not any(_ordered_as(a, array) for a in arrays)):
+        if not view and not array.flags.c_contiguous and not (
+                elementwise and any(_ordered_as(a, array) for a in arrays)):
             array = array.copy()  # PyTorch's results are in order in memory, or as an input is: .view() of them is one
         result = recorded(op, inputs, arrays, array, fast) if tracked else box(array)
         if view:
@@ -561,4 +563,4 @@ def _cast(x: ndarray, dtype: Any) -> ndarray:
 
 sum_to = primitive(_sum_to, lambda g, out, x, shape: broadcast_to(g, x.shape), name="sum_to_size")
 broadcast_to = primitive(_broadcast_to, lambda g, out, x, shape: g)  # the engine sums g back down
-cast = primitive(_cast, lambda g, out, x, dtype: g, name="to")  # and casts it back
+cast = primitive(_cast, lambda g, out, x, dtype: g, name="to", elementwise=True)  # and casts it back

@@ -8,6 +8,7 @@ from ..engine.mode import mode
 from ..engine.tape import cast, primitive
 from ..engine.values import converted, unbox
 from .arguments import fitting
+from .shape import contiguous
 
 MANY = 1024  # elements
 BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
@@ -111,7 +112,7 @@ _pow = primitive(_pow_each,
                  lambda g, out, x, y: g * where((x == 0) & (y >= 0), 0.0,
                                                 out * log(where((x == 0) & (y >= 0), 1.0, x))),
                  promote=promote, name="pow")
-_pow_scalar = primitive(_pow_, lambda g, out, x, p: g * (p * x ** (p - 1)) if p else g * 0.0, None)
+_pow_scalar = primitive(_pow_, lambda g, out, x, p: g * (p * x ** (p - 1)) if p else g * 0.0, None, elementwise=True)
 neg = primitive(np.negative, lambda g, out, x: -g)
 abs = primitive(np.abs, lambda g, out, x: g * sign(x))
 sign = primitive(_sign, _zero)
@@ -261,7 +262,7 @@ def masked_fill(x, mask, value):
         value = cast(value, x.dtype)
     elif x.dtype.kind != "f":
         value = fitting("masked_fill", value, x.dtype)
-    return where(mask, value, x)
+    return contiguous(where(mask, value, x))
 
 
 # ---------------------------------------------------------------- rounding, tests and logic

@@ -10,7 +10,7 @@ from ..engine.tape import broadcast_to, primitive
 from ..engine.values import as_array, unbox
 from .arguments import along, diagonal_index, dim_of, fitting, is_basic, outside, plain, sizes_of
 from .elementwise import where
-from .shape import clone, movedim, reshape, unsqueeze
+from .shape import clone, contiguous, movedim, reshape, unsqueeze
 
 
 def _getitem(x, index):
@@ -334,7 +334,8 @@ def repeat_interleave(x, repeats, dim=None, *, output_size=None):
 def _triangle(op, x, keep):
     if x.ndim < 2:
         raise RuntimeError(f"{op}: needs at least 2 dimensions, not shape {x.shape}")
-    return where(keep(np.arange(x.shape[-2])[:, None], np.arange(x.shape[-1])), x, np.zeros((), x.dtype))
+    whole = keep(np.arange(x.shape[-2])[:, None], np.arange(x.shape[-1]))
+    return contiguous(where(whole, x, np.zeros((), x.dtype)))
 
 
 def tril(x, diagonal=0):

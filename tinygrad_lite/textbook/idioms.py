@@ -40,7 +40,7 @@ def softmaxes(program: Program) -> Program:
         x = _shifted(e.args[0], axis)
         if x is None or (1,) * (rank - len(below.shape)) + below.shape != kept:
             return var
-        return like(var, "softmax", x, *[axis] * (axis < rank - 1))
+        return like(var, "softmax", x, *[axis if axis < rank - 1 else -1] * (axis < rank - 1 or rank > 2))
 
     return program.rewritten(rule)
 
