@@ -25,6 +25,9 @@ def add_up(x: Any, axis: Any, keepdims: bool = False) -> Any:
     if type(x) is np.ndarray and x.dtype.char in ONES:
         if isinstance(axis, tuple) and len(axis) == 1:
             axis = axis[0]
+        elif isinstance(axis, tuple) and x.size > LONGEST and x.flags.c_contiguous and \
+                (-1 in axis or x.ndim - 1 in axis):
+            return _last_first(x, {a % x.ndim for a in axis}, keepdims)
         side = side_of_ones(x.shape, axis)
         if side == "left":
             total = ONES[x.dtype.char][: len(x)] @ x
@@ -35,6 +38,16 @@ def add_up(x: Any, axis: Any, keepdims: bool = False) -> Any:
     if x.dtype == np.float16:  # numpy's own sum of columns stalls at 2048
         return np.add.reduce(x, axis, np.float32, None, keepdims).astype(np.float16)  # type: ignore[call-overload]
     return np.add.reduce(x, axis, None, None, keepdims)  # type: ignore[call-overload]
+
+
+def _last_first(x: np.ndarray, axes: set[int], keepdims: bool) -> Any:
+    """The sum over the last dimensions as one, then over the others: of (N, C, H, W) over H * W, then over N."""
+    kept = x.ndim
+    while kept - 1 in axes:
+        kept -= 1
+    total = add_up(x.reshape(*x.shape[:kept], -1), -1)
+    total = add_up(total, tuple(a for a in axes if a < kept))
+    return total.reshape([1 if a in axes else n for a, n in enumerate(x.shape)]) if keepdims else total
 
 
 SHORT = 32  # elements of a row, up to which numpy's own reduction spends its time on starting anew for each row
