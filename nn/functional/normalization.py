@@ -8,8 +8,8 @@ from tinygrad_lite.engine.changes import stamp
 from tinygrad_lite.engine.dtypes import in_one_dtype, result_type
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode, quiet
-from tinygrad_lite.engine.tape import by_hand
-from tinygrad_lite.engine.values import Value, unbox
+from tinygrad_lite.engine.tape import by_hand, sum_to
+from tinygrad_lite.engine.values import Value, over, unbox
 from tinygrad_lite.ops import abs, amax, clone, mean, pad, reshape, sqrt, sum, var
 from tinygrad_lite.ops.arguments import need_shape
 
@@ -18,18 +18,31 @@ from .pooling import avg_pool2d
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 
 
+def _mean_product(a, b, dims):
+    """mean(a * b, dims, True), of rows of arrays without an array of the products."""
+    if dims == (-1,) and type(a) is type(b) is np.ndarray:
+        return np.vecdot(a, b)[..., None] / a.shape[-1]
+    return mean(a * b, dims, True)
+
+
 def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd):
-    dxhat = g if weight is None else g * weight
-    along = mean(dxhat * xhat, dims, True)
-    return rstd * (dxhat - xhat * along - (mean(dxhat, dims, True) if centre else 0.0))
+    dxhat = clone(g) if weight is None else g * weight
+    along = _mean_product(dxhat, xhat, dims)
+    if centre:
+        dxhat = over(np.subtract, dxhat, mean(dxhat, dims, True))
+    return over(np.multiply, over(np.subtract, dxhat, xhat * along), rstd)
 
 
 def _channels_rule(g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd):
-    """Of a weight and a bias that are the same all along dims: their gradients are what that of x is made of."""
-    dbias, dweight = sum(g, dims, True), sum(g * xhat, dims, True)
-    n, scale = math.prod(x.shape[d] for d in dims), rstd if weight is None else rstd * weight
-    return (lambda: scale * (g - dbias / n - xhat * (dweight / n)), None if weight is None else dweight,
-            None if bias is None else dbias, None, None, None, None)
+    """Of a weight and a bias that are the same along some of dims: over those the gradients are added up first."""
+    scale, n = rstd if weight is None else rstd * weight, math.prod(x.shape[d] for d in dims)
+    dbias, dweight = sum_to(g, scale.shape), sum_to(g * xhat, scale.shape)
+
+    def dx():
+        along, level = (sum_to(d * scale, rstd.shape) / n for d in (dweight, dbias))
+        return over(np.subtract, g * scale - xhat * along, level)
+
+    return dx, dweight, dbias, None, None, None, None
 
 
 def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True, moments=None):
@@ -41,12 +54,15 @@ def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True, moments=None
     xc = x
     if centre:
         xc = x - (known[0] if known else mean(x, dims, True))
-    rstd = 1 / sqrt((known[1] if known else mean(xc * xc, dims, True)) + eps)
-    xhat = xc * rstd
+    rstd = 1 / sqrt((known[1] if known else _mean_product(xc, xc, dims)) + eps)
     if 0 not in x.shape and not mode.as_text and not np.minimum.reduce(unbox(rstd), None) > 0:
         xhat, rstd = _normalized_in_range(xc, dims, eps)
+    elif centre:
+        xhat = over(np.multiply, xc, rstd)
+    else:
+        xhat = xc * rstd
     out = clone(xhat) if weight is None else xhat * weight  # what is kept must outlast a change of the result
-    return out if bias is None else out + bias, xhat, rstd
+    return out if bias is None else over(np.add, out, bias), xhat, rstd
 
 
 def _normalized_in_range(xc, dims, eps):
@@ -57,13 +73,13 @@ def _normalized_in_range(xc, dims, eps):
     return small * rstd, rstd / scale
 
 
-_layer_norm, _rms_norm, _group_norm = (
+_layer_norm, _rms_norm = (
     by_hand(_normalized_rule,
             lambda g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd: g * xhat,
             lambda g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd: g, name=name)(_normalized)
-    for name in ("layer_norm", "rms_norm", "group_norm"))
-_batch_norm, _instance_norm = (by_hand(joint=_channels_rule, name=name)(_normalized)
-                               for name in ("batch_norm", "instance_norm"))
+    for name in ("layer_norm", "rms_norm"))
+_batch_norm, _instance_norm, _group_norm = (by_hand(joint=_channels_rule, name=name)(_normalized)
+                                            for name in ("batch_norm", "instance_norm", "group_norm"))
 
 
 def _last_dims(name, x, normalized_shape, weight, bias=None):
@@ -93,6 +109,7 @@ def _channels(v, ndim, at=1):
 
 def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     """Mean 0 and variance 1 over each group of channels of x (N, C, …) (Wu and He, 2018)."""
+    x, weight, bias = in_one_dtype((x, weight, bias), (True, True, True))
     channels = x.shape[1]
     if num_groups < 1 or channels % num_groups:
         raise RuntimeError(f"group_norm: {channels} channels do not fall into {num_groups} groups")

@@ -69,3 +69,8 @@ def as_array(x: Any) -> Any:
     """The array of a Tensor, an array as it is, and of anything else what numpy makes of it."""
     x = unbox(x)
     return x if isinstance(x, ndarray) else np.asarray(x)
+
+
+def over(ufunc: np.ufunc, a: Any, b: Any) -> Any:
+    """ufunc(a, b), written over an array a of its shape and dtype that nobody reads again."""
+    return ufunc(a, b, a) if type(a) is ndarray else ufunc(a, b)

@@ -16,7 +16,7 @@ def value_and_grad(x, gamma, beta, target):
     dtarget = -dout                                           # (N, D)
     dxhat = dout * gamma                                      # (N, D)
     along = (dxhat * xhat).mean(1, keepdims=True)             # (N, 1)
-    dx = rstd * (dxhat - xhat * along - dxhat.mean(1, keepdims=True))  # (N, D)
+    dx = (dxhat - dxhat.mean(1, keepdims=True) - xhat * along) * rstd  # (N, D)
     dgamma = (dout * xhat).sum(0)                             # (D,)
     dbeta = dout.sum(0)                                       # (D,)
     return value, (dx, dgamma, dbeta, dtarget)

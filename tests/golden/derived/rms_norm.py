@@ -15,6 +15,6 @@ def value_and_grad(x, gamma, target):
     dtarget = -dout                                           # (N, D)
     dxhat = dout * gamma                                      # (N, D)
     along = (dxhat * xhat).mean(1, keepdims=True)             # (N, 1)
-    dx = rstd * (dxhat - xhat * along)                        # (N, D)
+    dx = (dxhat - xhat * along) * rstd                        # (N, D)
     dgamma = (dout * xhat).sum(0)                             # (D,)
     return value, (dx, dgamma, dtarget)
