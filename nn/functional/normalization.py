@@ -10,7 +10,7 @@ from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode, quiet
 from tinygrad_lite.engine.tape import by_hand, sum_to
 from tinygrad_lite.engine.values import Value, over, unbox
-from tinygrad_lite.ops import abs, amax, clone, mean, pad, reshape, sqrt, sum, var
+from tinygrad_lite.ops import abs, amax, clone, mean, pad, reshape, sqrt, var
 from tinygrad_lite.ops.arguments import need_shape
 
 from .pooling import avg_pool2d
@@ -18,7 +18,7 @@ from .pooling import avg_pool2d
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 
 
-def _mean_product(a, b, dims):
+def mean_product(a, b, dims):
     """mean(a * b, dims, True), of rows of arrays without an array of the products."""
     if dims == (-1,) and type(a) is type(b) is np.ndarray:
         return np.vecdot(a, b)[..., None] / a.shape[-1]
@@ -27,7 +27,7 @@ def _mean_product(a, b, dims):
 
 def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd):
     dxhat = clone(g) if weight is None else g * weight
-    along = _mean_product(dxhat, xhat, dims)
+    along = mean_product(dxhat, xhat, dims)
     if centre:
         dxhat = over(np.subtract, dxhat, mean(dxhat, dims, True))
     return over(np.multiply, over(np.subtract, dxhat, xhat * along), rstd)
@@ -54,7 +54,7 @@ def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True, moments=None
     xc = x
     if centre:
         xc = x - (known[0] if known else mean(x, dims, True))
-    rstd = 1 / sqrt((known[1] if known else _mean_product(xc, xc, dims)) + eps)
+    rstd = 1 / sqrt((known[1] if known else mean_product(xc, xc, dims)) + eps)
     if 0 not in x.shape and not mode.as_text and not np.minimum.reduce(unbox(rstd), None) > 0:
         xhat, rstd = _normalized_in_range(xc, dims, eps)
     elif centre:

@@ -9,12 +9,10 @@ from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.values import as_array, unbox
 from tinygrad_lite.ops import (
-    contiguous,
     div,
     getitem,
     matmul,
     max,
-    permute,
     reshape,
     scatter,
     squeeze,
@@ -32,7 +30,7 @@ __all__ = [
 
 
 def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
-    """The windows of x: (C, KH * KW, N, OH, OW), and the border that ceil_mode added."""
+    """The windows of x: (N, C, KH * KW, OH, OW), and the border that ceil_mode added."""
     if 0 in x.shape[1:]:
         raise RuntimeError(f"{name}: an image of shape {x.shape[1:]} has no elements")
     kernel, padding, dilation = pair(kernel_size), pair(padding), pair(dilation)
@@ -50,7 +48,7 @@ def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
     bordered = padded(name, x, kernel, padding, dilation, fill, tuple(extra))
     n, c = x.shape[:2]
     oh, ow = (out_size(*a) for a in zip(bordered.shape[2:], kernel, stride, dilation))
-    return reshape(columns(bordered, kernel, stride, dilation), c, math.prod(kernel), n, oh, ow), extra
+    return reshape(columns(bordered, kernel, stride, dilation), n, c, math.prod(kernel), oh, ow), extra
 
 
 @batched(4)
@@ -62,17 +60,15 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     least = -math.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)  # of the border, which is never read
     how = kernel_size, stride, padding, dilation, ceil_mode
     windows, _ = _pooled("max_pool2d", x, *how, least)
-    largest, at = max(windows, 1)
+    largest, at = max(windows, 2)
     if (ceil_mode or any(pair(padding))) and not mode.as_text and (unbox(largest) == least).any():
         inside, _ = _pooled("max_pool2d", np.ones(x.shape, bool), *how, False)  # the border is not among the equals
-        at = np.where(unbox(largest) == least, np.argmax(inside & (unbox(windows) == least), 1), unbox(at))
-        largest = squeeze(take_along_dim(windows, at[:, None], 1), 1)
-    largest = contiguous(permute(largest, 1, 0, 2, 3))
+        at = np.where(unbox(largest) == least, np.argmax(inside & (unbox(windows) == least), 2), unbox(at))
+        largest = squeeze(take_along_dim(windows, at[:, :, None], 2), 2)
     if not return_indices:
         return largest
     (ph, pw), (dh, dw), kernel = pair(padding), pair(dilation), pair(kernel_size)
     sh, sw = kernel if stride in (None, ()) else pair(stride)
-    at = contiguous(permute(at, 1, 0, 2, 3))
     rows, columns = at // kernel[1], at % kernel[1]  # in the window
     rows = rows * dh + np.arange(at.shape[2])[:, None] * sh - ph
     return largest, rows * x.shape[3] + columns * dw + np.arange(at.shape[3]) * sw - pw
@@ -84,7 +80,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     """The mean of each window; with count_include_pad=False over the elements that are not border; or the sum divided
     by divisor_override."""
     windows, extra = _pooled("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode, 0.0)
-    out = contiguous(permute(sum(windows, 1), 1, 0, 2, 3))
+    out = sum(windows, 2)
     if divisor_override is not None:
         if not divisor_override:
             raise RuntimeError("avg_pool2d: divisor_override is not 0")
@@ -94,7 +90,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     inside[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]] = 1
     inside = np.pad(inside, [(0, 0), (0, 0), (0, extra[0]), (0, extra[1])])
     stride = kernel_size if stride in (None, ()) else stride
-    counts = windows_of(inside, pair(kernel_size), pair(stride), (1, 1)).sum((1, 2)).transpose(1, 0, 2, 3)
+    counts = windows_of(inside, pair(kernel_size), pair(stride), (1, 1)).sum((2, 3))
     return _divided(out, counts, x.dtype)
 
 

@@ -1,7 +1,6 @@
 """The rules of one operation as mathematics: run on symbols of its own shapes, and printed as tl.derive prints."""
 
 import inspect
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,7 +16,7 @@ from ..engine.mode import Switch
 from ..engine.tape import backpropagate
 from ..engine.values import Node, leaf
 from ..nn import functional as F
-from ..nn.functional.convolution import columns, images, out_size
+from ..nn.functional.convolution import columns, images
 from ..ops import place, sigmoid, softmax
 from ..ops.index import _written
 from .idioms import masked_scores, one_hots, sigmoids, softmaxes
@@ -44,16 +43,13 @@ class _Spoken(Trace):
         if function not in SAID or self.reason or not any(isinstance(a, Traced) for a in leaves(args)):
             return super().whole(function, args)
         if function is images:
-            windows, shape, kernel, stride, dilation = args
-            count = math.prod(out_size(*sizes) for sizes in zip(shape[2:], kernel, stride, dilation))
-            windows = windows.reshape(len(windows), shape[0], count).transpose(1, 0, 2)
-            kernel, stride, dilation = map(_one_for_both, (kernel, stride, dilation))
+            windows, shape, *settings = args
+            kernel, stride, dilation = map(_one_for_both, settings)
             return self.said(F.fold, windows, shape[2:], kernel, dilation, 0, stride)
         if function is columns:
-            x, kernel, stride, dilation = args
-            kernel, stride, dilation = map(_one_for_both, (kernel, stride, dilation))
-            windows = self.said(F.unfold, x, kernel, dilation, 0, stride)
-            return windows.transpose(1, 0, 2).reshape(windows.shape[1], windows.shape[0] * windows.shape[2])
+            x, *settings = args
+            kernel, stride, dilation = map(_one_for_both, settings)
+            return self.said(F.unfold, x, kernel, dilation, 0, stride)
         return self.said(function, *args)
 
     def said(self, function: Any, *args: Any) -> Any:
