@@ -38,32 +38,30 @@ def neuron():
 
 
 def transformer():
-    """A small transformer, its modules collapsed."""
+    """A transformer of six blocks, drawn by an example."""
     tl.manual_seed(0)
-    model = nn.Sequential(Block(8), Block(8), nn.Linear(8, 4))
-    with tl.study():
-        loss = (model(tl.randn(1, 5, 8)) ** 2).mean()
-    tl.draw(loss, model, depth=1, direction="LR").render(outfile=HERE / "modules.svg", cleanup=True)
+    model = nn.Sequential({"embedding": nn.Embedding(65, 32), "blocks": nn.Sequential(*(Block(32) for _ in range(6))),
+                           "head": nn.Linear(32, 65)})
+    tl.draw(model, tl.randint(0, 65, (4, 16))).render(outfile=HERE / "modules.svg", cleanup=True)
 
 
 def explorer():
-    """The explorer in the middle of its backward pass; needs playwright and a chromium."""
+    """The explorer of a small transformer in the middle of its backward pass; needs playwright and a chromium."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         print("explorer.png is left as it is: no playwright")
         return
     tl.manual_seed(0)
-    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2))
+    model = nn.Sequential({"blocks": nn.Sequential(Block(8), Block(8)), "head": nn.Linear(8, 4)})
     with tl.study():
-        loss = nn.functional.cross_entropy(model(tl.randn(6, 3)), np.array([0, 1, 1, 0, 1, 0]))
+        loss = nn.functional.cross_entropy(model(tl.randn(2, 5, 8)).mean(1), np.array([0, 3]))
     page_file = tl.explore(loss, HERE / "explorer.html", model)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 640})
+        page = browser.new_page(viewport={"width": 1300, "height": 700})
         page.goto(page_file.resolve().as_uri())
-        for _ in range(6):
-            page.keyboard.press("ArrowRight")
+        page.evaluate("go(passes.findIndex(p => p.back && steps[p.step].op === 'gelu'))")
         page.screenshot(path=HERE / "explorer.png")
         browser.close()
     page_file.unlink()

@@ -227,7 +227,7 @@ WRONG = [
     ("boundary, swapped", lambda: plot.decision_boundary(np.ones((3, 2)), len, np.ones(3)), TypeError, "X is .N, 2., and comes after predict, not a builtin"),
     ("boundary of no function", lambda: plot.decision_boundary(linear.weight, np.ones((3, 2)), np.ones(3)), TypeError, "predict is a function of points"),
     ("too few labels", lambda: plot.decision_boundary(lambda p: p[:, 0], np.ones((3, 2)), np.ones(2)), ValueError, "y is one number a point, .3,., not of shape"),
-    ("two columns", lambda: plot.decision_boundary(lambda p: p, np.ones((3, 2)), np.ones(3)), ValueError, "predict gives one number a point"),
+    ("two columns", lambda: plot.decision_boundary(lambda p: p[None], np.ones((3, 2)), np.ones(3)), ValueError, "predict gives one number a point"),
     ("too few keys", lambda: plot.attention_map(np.eye(3), keys=["a"]), ValueError, "attention_map: keys are 3 names, not 1"),
     ("histograms of a list", lambda: plot.histograms([1.0]), TypeError, "histograms: arrays is a dict of names with arrays, not a list"),
     ("histogram of a text", lambda: plot.histograms({"a": "b"}), TypeError, "histograms: 'a' is an array of numbers, not 'b'"),

@@ -6,6 +6,8 @@ import itertools
 import math
 import runpy
 import sys
+import webbrowser
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,21 @@ from .creation import tensor
 from .data import load_digits, split
 from .engine.mode import no_grad
 from .engine.tape import box
+from .engine.values import Value
 from .engine.watch import observing
 from .random import manual_seed
-from .view import Tape, draw, explore, study
+from .view import Tape, draw, explore, plot, study
 
 
 def _at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
     return int(text)
 
 
@@ -39,19 +48,22 @@ def _positive(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tinygrad-lite", description="Study, train and see autograd from scratch.")
+    parser.add_argument("--version", action="version", version=f"tinygrad-lite {version('tinygrad-lite')}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="train a digit classifier on real data and check its gradients",
                                formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     demo.add_argument("--out", type=Path, default=Path("runs/digits"), help="folder for the results")
     demo.add_argument("--epochs", type=_at_least_one, default=30, help="passes over the training images")
-    demo.add_argument("--seed", type=int, default=0, help="the same seed gives the same numbers")
+    demo.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same numbers")
     demo.add_argument("--batch-size", type=_at_least_one, default=64, help="images a step")
     demo.add_argument("--lr", type=_positive, default=3e-3, help="Adam's learning rate")
     explorer = commands.add_parser("explore", help="run a program and write the explorer page of one of its tapes",
+                                   usage="%(prog)s [-h] [--out OUT] [--call CALL] [--open] program [-- arguments]",
                                    formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     explorer.add_argument("program", type=Path, help="a Python file that calls backward()")
     explorer.add_argument("--out", type=Path, default=Path("graph.html"), help="the page to write")
     explorer.add_argument("--call", type=_at_least_one, default=1, help="which call of backward() to show")
+    explorer.add_argument("--open", action="store_true", dest="shown", help="open the page in the browser")
     return parser
 
 
@@ -59,21 +71,51 @@ class _Enough(BaseException):
     """Ends a program once its tape is there."""
 
 
-def explore_program(program: Path, out: Path, call: int) -> None:
-    """Run a program up to its call-th backward(), and write the explorer of what that goes through."""
+def explore_program(program: Path, arguments: list[str], out: Path, call: int, shown: bool) -> None:
+    """Run a program with its arguments up to its call-th backward(), and write the explorer of what that goes through,
+    with the names that the program has for its tensors."""
+    if not program.is_file():
+        raise OSError(f"{program} is no Python file")
     tapes, calls = [], itertools.count(1)
 
     def begin(seeds: dict) -> None:
         if next(calls) == call:
             node = next(iter(seeds))
-            tapes.append(Tape(box(node.array, node)))
+            tapes.append(Tape(box(node.array, node), _names(program)))
             raise _Enough
 
-    with study(), observing(begin), contextlib.suppress(_Enough):
-        runpy.run_path(str(program), run_name="__main__")
+    before = sys.argv, list(sys.path)
+    sys.argv, sys.path[0:0] = [str(program), *arguments], [str(program.resolve().parent)]  # as python program.py does
+    try:
+        with study(), observing(begin), contextlib.suppress(_Enough):
+            runpy.run_path(str(program), run_name="__main__")
+    finally:
+        sys.argv, sys.path[:] = before
     if not tapes:
         raise OSError(f"{program} ended after {next(calls) - 1} calls of backward(), before call {call}")
-    print(f"written: {explore(tapes[0], out)}, {tapes[0]!r}")
+    page = explore(tapes[0], out)
+    print(f"written: {page}, {tapes[0]!r}")
+    if shown:
+        webbrowser.open(page.resolve().as_uri())
+
+
+def _names(program: Path) -> dict[str, Any]:
+    """The tensors of the program's variables, where it is now, by name: parameters as their module calls them, and
+    after the variable's name where two modules call theirs alike."""
+    found: dict[str, Any] = {}
+    folder = str(program.resolve().parent)
+    frame = sys._getframe()
+    while frame := frame.f_back:  # type: ignore[assignment]
+        if not str(Path(frame.f_code.co_filename).resolve()).startswith(folder):
+            continue
+        for variable, value in {**frame.f_globals, **frame.f_locals}.items():
+            held = {variable: value, **getattr(value, "__dict__", {})} if variable == "self" else {variable: value}
+            for name, x in held.items():
+                named = dict(x.named_parameters()) if isinstance(x, nn.Module) else {name: x}
+                for path, t in named.items():
+                    if isinstance(t, Value):
+                        found.setdefault(path if found.get(path, t) is t else f"{name}.{path}", t)
+    return found
 
 
 def _accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
@@ -146,8 +188,7 @@ def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
         print("\nstopped: keeping what was learnt so far")
     saving.save(model.state_dict(), out / "model.safetensors")
     figure, axes = pyplot.subplots()
-    axes.semilogy(losses)
-    axes.set(xlabel="step", ylabel="cross-entropy", title="digits, 64-128-10")
+    plot.loss_curve(losses, smooth=min(30, len(losses)), ax=axes).set(ylabel="cross-entropy", title="digits, 64-128-10")
     figure.savefig(out / "loss.png")
     with study():
         loss = nn.functional.cross_entropy(model(tensor(x[:4])), y[:4])
@@ -159,12 +200,17 @@ def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
     _check_gradients(model, x[:64], y[:64])
     print("written:", *(str(out / name) for name in ("loss.png", "graph.svg", "model.safetensors")
                         if (out / name).exists()))
-    print("next: try --lr 0.1, or read tinygrad_lite/engine/tape.py")
+    command = sys.argv[0] if Path(sys.argv[0]).name.startswith("tinygrad-lite") else "python -m tinygrad_lite"
+    print(f"next: {command} demo --lr 0.1, {command} explore examples/moons.py, or read tinygrad_lite/engine/tape.py")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 where it went well, 130 after Ctrl-C."""
-    options = vars(_parser().parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    end = given.index("--") if "--" in given else len(given)
+    options = vars(_parser().parse_args(given[:end]))
+    if options["command"] == "explore":
+        options["arguments"] = given[end + 1 :]  # the program's own
     command: Any = {"demo": demo, "explore": explore_program}[options.pop("command")]
     try:
         command(**options)

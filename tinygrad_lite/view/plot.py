@@ -9,6 +9,7 @@ import numpy as np
 from ..compiler.program import leaves
 from ..engine.mode import no_grad
 from ..engine.refusals import need, whole
+from ..engine.tape import box
 from ..engine.values import Value, unbox
 from ..nn import Module
 from .table import drawable
@@ -52,9 +53,11 @@ def loss_curve(losses: Any, smooth: int = 0, ax: Any = None) -> Any:
 
 
 def decision_boundary(predict: Callable[[np.ndarray], Any], X: Any, y: Any, points: int = 150, ax: Any = None) -> Any:
-    """What predict(points (N, 2)) gives over the plane of X (N, 2): classes, or probabilities of one class (N,).
+    """What predict gives over the plane of X (N, 2): of points (N, 2) classes, or a number each, (N,) or (N, 1), such
+    as a probability; or a number a class, (N, C), of which the largest is the class.
 
-    Classes are numbers or strings, as in y (N,); the points have the dtype of X, or float32 where X is no float.
+    Classes are numbers or strings, as in y (N,); the points have the dtype of X, or float32 where X is no float. A
+    model that is given computes as a Tensor does.
     """
     dtype = getattr(X, "dtype", np.dtype(np.float64))
     ax, X = _axes(ax), _numbers("decision_boundary: X is (N, 2), and comes after predict", X, 2)
@@ -69,8 +72,11 @@ def decision_boundary(predict: Callable[[np.ndarray], Any], X: Any, y: Any, poin
     margin = 0.1 * (high - low)
     grid = np.stack(np.meshgrid(*(np.linspace(a, b, points) for a, b in zip(low - margin, high + margin))), -1)
     with no_grad():
-        given = predict(grid.reshape(-1, 2).astype(dtype if dtype.kind == "f" else np.float32))
+        plane = grid.reshape(-1, 2).astype(dtype if dtype.kind == "f" else np.float32)
+        given = predict(box(plane) if isinstance(predict, Module) else plane)
     values = _numbers("decision_boundary: predict gives one number or name a point", given, None, "biufUO")
+    if values.ndim == 2 and values.shape[0] == points**2 and values.shape[1] > 1:
+        values = values.argmax(1).astype(np.float64)
     classes = np.unique(np.concatenate([a.ravel().astype(str) for a in (y, values) if a.dtype.kind in "UO"] or [[]]))
     y, values = (np.searchsorted(classes, a.astype(str)) if a.dtype.kind in "UO" else a for a in (y, values))
     for what, found, count in (("y is", y, len(X)), ("predict gives", values, points**2)):
