@@ -1,12 +1,14 @@
 """Pictures of names and outputs of any kind, and what wrong arguments of the views are told."""
 
 import graphlib
+import json
 import re
 import xml.etree.ElementTree as ET
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from networks import recorded
 
 import tinygrad_lite as tl
 from tinygrad_lite import nn
@@ -152,6 +154,66 @@ def test_each_call_has_a_frame_and_no_arrow_runs_upwards(make, frames, depth, tm
     assert all(tops[tail] < tops[head] for tail, head in found.edges)
 
 
+# ---------------------------------------------------------------- models as people have them
+@pytest.mark.parametrize("name, boxes", [("mlp", 11), ("cnn", 13), ("lstm", 20), ("gpt2", 22), ("gpt6", 22), ("loop", 44)])
+def test_pictures_of_models_are_legible(name, boxes, tmp_path):
+    names, loss = recorded(name)
+    found = rendered(tl.draw(loss, names), tmp_path)
+    assert len(found.boxes) == boxes
+    svg = ET.parse(tmp_path / "picture.svg").getroot()
+    for group in svg.iter("{http://www.w3.org/2000/svg}g"):  # room for the widest of usual fonts
+        if group.get("class") == "node" and group.find("{*}polygon") is not None:
+            xs = [float(point.split(",")[0]) for point in group.find("{*}polygon").get("points").split()]
+            assert all(max(xs) - min(xs) > 0.62 * 11 * len(text.text) for text in group.iter("{http://www.w3.org/2000/svg}text"))
+    assert float(svg.get("width").removesuffix("pt")) < 1000
+
+
+def test_equal_modules_in_a_row_are_drawn_once(tmp_path):
+    names, loss = recorded("gpt6")
+    found = rendered(tl.draw(loss, names), tmp_path)
+    assert "0 to 5, x 6: Block" in found.frames and sum("ln1: LayerNorm" in text for text in found.boxes.values()) == 1
+    whole = rendered(tl.draw(loss, names, depth=2), tmp_path)
+    assert sum("ln1: LayerNorm" in text for text in whole.boxes.values()) == 6
+    model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(3)))
+    with tl.study():
+        h = model[0](tl.ones(1, 2))
+        for k, layer in enumerate(model[1:]):
+            h = layer(h) * 2.0 if k else layer(h)
+        different = tl.draw(h, model, fold=True, depth=0).source
+        skipped = tl.draw(model(tl.ones(1, 2)) + model[0](tl.ones(1, 2)), model, fold=True, depth=0).source
+    assert "x 3" not in different + skipped
+
+
+def test_parameters_lie_in_their_module_and_what_is_given_outside(tmp_path):
+    names, loss = recorded("lstm")
+    source = tl.draw(loss, names, depth=9).source
+    assert source.count('label="cell.x.weight') == 8 and source.index("cluster1 ") < source.index('label="cell.x.weight')
+    names, loss = recorded("gpt2")
+    outer = rendered(tl.draw(loss, names, depth=0), tmp_path)
+    assert [text for text in outer.boxes.values() if "weight" in text] == [] and sum(text.startswith("constant") for text in outer.boxes.values()) == 3
+
+
+def test_a_model_is_drawn_by_an_example_and_stays_as_it_is():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2))
+    state, numbers = {k: v.clone() for k, v in model.state_dict().items()}, tl.get_rng_state()
+    picture = tl.draw(model, tl.randn(5, 3), depth=0).source
+    tl.set_rng_state(numbers)
+    with tl.no_grad():
+        again = tl.draw(model, np.ones((5, 3), np.float32), depth=0).source
+    assert "0: Linear\n[5, 4]\n1 operation" in picture and picture == again
+    assert all(v.equal(state[k]) for k, v in model.state_dict().items()) and tl.get_rng_state().equal(numbers)
+    assert model.training and all(p.grad is None for p in model.parameters())
+    attention = nn.MultiheadAttention(4, 2)
+    assert "out_proj" in tl.draw(attention, (tl.randn(3, 1, 4),) * 3).source
+
+
+def test_loops_and_lines_group_what_has_no_modules(tmp_path):
+    names, loss = recorded("loop")
+    found = rendered(tl.draw(loss, names), tmp_path)
+    passes = [text for text in found.boxes.values() if text.startswith("lines ")]
+    assert len(passes) == 20 and all(text.endswith("4 operations") for text in passes) and "square\n[2, 6]" in found.boxes.values()
+
+
 def test_several_outputs_are_drawn(tmp_path):
     x = tl.tensor([1.0, 2.0], requires_grad=True)
     y = x.exp()
@@ -176,6 +238,65 @@ def test_the_tape_of_several_outputs_adds_up_their_gradients(tmp_path):
         "v1.grad = 1.0", "v2.grad = 1.0", "v1.grad += v2.grad * v1", "v1.grad += v2.grad * v1", "v0.grad += v1.grad * 3"]
     assert '"total":{"summary":"7."' in tl.explore(tape, tmp_path / "page.html").read_text()
     assert tl.tape((y, z)).find("mul") and tl.explore([y, z], tmp_path / "page.html").exists()
+
+
+# ---------------------------------------------------------------- the explorer's page
+def page_of(path):
+    text = path.read_text()
+    return json.loads(text[text.index("const data = ") + 13 : text.index(";\nconst { steps")])
+
+
+def test_every_step_is_in_a_frame_and_every_arrow_between_boxes(tmp_path):
+    for name in ("mlp", "lstm", "gpt6", "loop"):
+        names, loss = recorded(name)
+        tape = tl.tape(loss, names)
+        page = page_of(tl.explore(tape, tmp_path / "page.html"))
+        frames = [f for f in page["frames"] if f["name"] != "all at once"]
+        shown = [box["step"] for f in frames for box in f["boxes"] if "step" in box]
+        assert sorted(s.index for s in tape if s.is_operation) == sorted(i for i in shown if tape[i].is_operation) and set(shown) == set(range(len(tape)))
+        assert {box["frame"] for f in frames for box in f["boxes"] if "frame" in box} == set(range(1, len(frames)))
+        assert all(len(f["boxes"]) <= 60 for f in frames) and max(f["view"] for f in page["frames"]) == len(page["views"]) - 1
+        for s in tape:  # each thing that is read is an arrow in the frame where it is read
+            f = page["frames"][page["steps"][s.index]["frame"]]
+            pairs = [pair for pairs in f["edges"] for pair in pairs]
+            assert not s.is_operation or all([source, s.index] in pairs for source in s.reads)
+
+
+def test_equal_blocks_share_a_picture(tmp_path):
+    names, loss = recorded("gpt6")
+    page = page_of(tl.explore(loss, tmp_path / "page.html", names))
+    blocks = [f["view"] for f in page["frames"] if f["kind"] == "Block"]
+    assert len(blocks) == 6 and len(set(blocks[1:])) == 1 and len(page["views"]) < len(page["frames"]) / 2
+
+
+def test_a_page_is_small_whatever_it_shows(tmp_path):
+    x = tl.zeros(3000, 3000, requires_grad=True)
+    assert tl.explore((x * 2).sum(), tmp_path / "large.html").stat().st_size < 200_000
+    y = tl.ones(40, 40, requires_grad=True)
+    for _ in range(600):
+        y = y * 1.01
+    path = tl.explore(y.sum(), tmp_path / "long.html")
+    assert path.stat().st_size < 12e6 and page_of(path)["heat"] < 24
+    for _ in range(10_000):
+        y = y * 1.0
+    with pytest.raises(ValueError, match="explore: a page shows at most 10,000 steps.*depth=0"):
+        tl.explore(y.sum(), tmp_path / "longer.html")
+
+
+def test_in_a_notebook_the_page_shows_itself(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = tl.explore((tl.ones(2, requires_grad=True) * 2).sum())
+    assert page.name == "graph.html" and page.exists() and page._repr_html_().startswith('<iframe srcdoc="&lt;!DOCTYPE html&gt;')
+
+
+@pytest.mark.parametrize("line, wrong", [
+    ("v3.grad += v5.grad * v4", ["v5.grad / v4", "v5.grad", "-(v5.grad * v4)"]), ("v3.grad += v5.grad", ["-v5.grad", "v5.grad * v5"]),
+    ("w.grad += v5.grad.mT @ v4", ["v4 @ v5.grad.mT", "v5.grad @ v4", "v5.grad"]), ("v1.grad += np.where(v1 > 0, v2.grad, 0.0)", ["np.where(v1 < 0, v2.grad, 0.0)", "v2.grad", "-np.where(v1 > 0, v2.grad, 0.0)"]),
+    ("v1.grad += -v2.grad", ["v2.grad", "v2.grad * v2"]), ("v1.grad += Twice.backward(v2.grad)[0]", ["v2.grad", "-Twice.backward(v2.grad)[0]", "v2.grad * v2"])])
+def test_the_quiz_has_wrong_lines(line, wrong):
+    from tinygrad_lite.view.quiz import wrong_lines
+
+    assert wrong_lines(line) == [f"{line.split('=')[0]}= {value}" for value in wrong]
 
 
 def test_the_row_of_a_seed_is_what_was_given_and_not_what_hooks_made_of_it():

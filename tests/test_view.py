@@ -1,6 +1,7 @@
 """The views of the tape, and the demo that draws it."""
 
 import _thread
+import math
 import re
 import signal
 import subprocess
@@ -273,11 +274,20 @@ def test_check_names_the_first_wrong_rule():
     tl.tape(network()[1]).check()
 
 
+def test_check_blames_no_rule_where_the_data_hold_nan():
+    x = tl.tensor([1.0, math.nan], requires_grad=True)
+    with tl.study(), pytest.warns(UserWarning, match=r"2 steps hold NaN or infinity and were not checked, the first v1 = exp\(v0\).*test_view.py"):
+        tl.tape(x.exp().sum()).check()
+    y = tl.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    with pytest.warns(UserWarning, match="2 steps hold"):
+        tl.tape(y.masked_fill(tl.tensor([[False, True], [False, False]]), -math.inf).softmax(-1).sum()).check()
+
+
 # ---------------------------------------------------------------- the picture
 def test_the_picture_shows_operations_leaves_and_constants():
     w = tl.ones(2, requires_grad=True)
     source = tl.draw((w * tl.ones(3, 2)).exp(), {"weight": w}).source
-    assert [source.count(text) for text in ("mul", "exp", "weight", "dashed", "->")] == [1, 1, 1, 1, 4]
+    assert [source.count(text) for text in ("mul", "exp", 'label="weight', "dashed", "->")] == [1, 1, 1, 1, 4]
 
 
 def neuron():
@@ -345,6 +355,8 @@ def test_plots_give_their_axes():
     assert plot.loss_curve([3.0, 2.0, 1.0], smooth=2, ax=ax()).get_yscale() == "log"
     points = np.random.default_rng(0).standard_normal((20, 2))
     assert plot.decision_boundary(lambda p: p[:, 0] > 0, points, points[:, 0] > 0, ax=ax()).collections
+    for predict in (lambda p: p @ np.ones((2, 1)), lambda p: p, lambda p: np.concatenate([p, -p], 1), tl.nn.Linear(2, 1), tl.nn.Linear(2, 3)):
+        assert plot.decision_boundary(predict, points, points[:, 0] > 0, ax=ax()).collections
     assert plot.attention_map(np.eye(3), ["a", "b", "c"], ["a", "b", "c"], ax=ax()).get_xlabel() == "key"
     labels = [t.get_text() for t in plot.activations(tl.nn.Sequential(tl.nn.ReLU()), tl.tensor([-1.0, -2.0]), ax=ax()).get_legend().get_texts()]
     assert labels == ["0: 100% zeros, std 0"]
@@ -359,7 +371,7 @@ def test_plots_give_their_axes():
         plot.gradients(model, ax=ax())
 
 
-@pytest.mark.parametrize("option", [["--epochs", "0"], ["--lr", "nan"], ["--batch-size", "x"]])
+@pytest.mark.parametrize("option", [["--epochs", "0"], ["--lr", "nan"], ["--batch-size", "x"], ["--seed", "-1"]])
 def test_wrong_options_are_named(option, capsys):
     with pytest.raises(SystemExit):
         main(["demo", *option])
@@ -413,8 +425,32 @@ def test_explore_runs_a_program_to_a_call_of_backward(tmp_path, capsys, monkeypa
     assert "written" in capsys.readouterr().out and "program.py:4" in page.read_text() and "<script src" not in page.read_text()
     assert main(["explore", str(program), "--out", str(page), "--call", "3"]) == 1
     assert "2 calls of backward()" in capsys.readouterr().err
-    assert main(["explore", str(tmp_path / "missing.py")]) == 1
+    for path in (tmp_path / "missing.py", tmp_path):
+        capsys.readouterr()
+        assert main(["explore", str(path)]) == 1
+        assert capsys.readouterr().err == f"tinygrad-lite: {path} is no Python file\n"
     assert tl.ones(1, requires_grad=True).sum().backward() is None  # backward is itself again
+
+
+def test_an_explored_program_runs_as_python_runs_it(tmp_path, monkeypatch):
+    (tmp_path / "neighbour_of_it.py").write_text("from tinygrad_lite import nn\ndef make(n):\n    return nn.Sequential(nn.Linear(2, n), nn.Tanh())\n")
+    program = tmp_path / "program.py"
+    program.write_text("import sys, neighbour_of_it, tinygrad_lite as tl\nclass Trainer:\n    def __init__(self):\n"
+                       "        self.model, self.other = neighbour_of_it.make(int(sys.argv[1])), neighbour_of_it.make(3)\n    def fit(self):\n"
+                       "        scale = tl.tensor(2.0, requires_grad=True)\n        ((self.model(tl.ones(4, 2)).sum() + self.other(tl.ones(4, 2)).sum()) * scale).backward()\n"
+                       "if __name__ == '__main__':\n    Trainer().fit()\n")
+    opened, before = [], (list(sys.path), list(sys.argv))
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert main(["explore", str(program), "--out", str(tmp_path / "page.html"), "--open", "--", "5", "--more"]) == 0
+    page = (tmp_path / "page.html").read_text()
+    assert all(f'"name":"{name}"' in page for name in ("0.weight", "0.bias", "other.0.weight", "scale")) and '"shape":[5,2]' in page
+    assert opened == [(tmp_path / "page.html").as_uri()] and before == (sys.path, sys.argv)
+
+
+def test_the_version_is_said(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0 and re.fullmatch(r"tinygrad-lite \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
 def test_a_function_of_ones_own_shows_up_like_a_built_in_one(tmp_path):

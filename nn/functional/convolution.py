@@ -121,7 +121,8 @@ def _convolution_rule(g, out, x, weight, bias, stride, dilation, groups, windows
 
     def dx():
         rows = grouped(reshape(weight, weight.shape[0], -1), groups)
-        dwindows = reshape(matmul(rows.mT, pixels), x.shape[0], -1, pixels.shape[-1])
+        places = x.shape[1] * math.prod(weight.shape[2:])
+        dwindows = reshape(matmul(rows.mT, pixels), x.shape[0], places, pixels.shape[-1])
         return images(dwindows, x.shape, weight.shape[2:], stride, dilation)
 
     dweight = sum(matmul(windows, pixels.mT), 0).mT  # the larger factor first: it takes half the time
@@ -172,7 +173,7 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     reach = [(size - 1) * s + d * (k - 1) + 1 for size, s, d, k in zip((h, w), stride, dilation, kernel)]
     rows = grouped(reshape(weight, c, -1), groups)  # (G, C / G, O / G * KH * KW)
     windows = matmul(rows.mT, grouped(flatten(x, 2), groups))  # (N, G, O / G * KH * KW, H * W)
-    windows = reshape(windows, n, -1, h * w)
+    windows = reshape(windows, n, groups * math.prod(weight.shape[1:]), h * w)
     out = images(windows, (n, weight.shape[1] * groups, *reach), kernel, stride, dilation)
     (ph, pw), (eh, ew) = padding, output_padding
     if any((ph, pw, eh, ew)):

@@ -47,3 +47,8 @@ def heading(name: str) -> str:
 def cell(text: str) -> str:
     """The same in a cell of a table."""
     return html.escape(drawable(text)).replace("\\", "\\\\").replace("\n", "<BR/>")
+
+
+def weight(tail: Any) -> str:
+    """How straight an arrow is: what is computed goes straight on, leaves and constants come in from the side."""
+    return "8" if tail.is_operation else "1"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.refusals import need
-from .dot import FONT, heading, label, sizes, use_any_dot
+from .dot import FONT, heading, label, sizes, use_any_dot, weight
 from .frames import Frame, frames_of, home_of, homes_of
 from .mathml import mathml
 from .quiz import wrong_lines
@@ -24,7 +24,7 @@ from .tape import Step, Tape, tape_for
 
 PAGE = Path(__file__).with_name("explorer.html")
 FEW, HEAT = 64, 24  # values that are shown as they are; cells a side of a heat map, where there are not too many
-CELLS = 1_500_000  # of all heat maps of a page together
+CELLS = 600_000  # of all heat maps of a page together
 PARTS = 24  # of a frame: larger ones are divided
 WHOLE = 60  # steps that are shown all at once, where one asks for it
 LIMIT = 10_000  # steps of a page
@@ -145,8 +145,8 @@ class Views:
                 view.box(view.graph, "out", step.index, None, "out" if leaves else "output", sizes(step))
                 tail = view.place(frame, step.index, self.homes[step.index][0])
                 view.arrow(tail, len(view.boxes) - 1, step.index, None)
-        for number, (tail, head) in enumerate(view.edges):
-            view.graph.edge(f"b{tail}", f"b{head}", id=f"e{number}")
+        for number, ((tail, head), pairs) in enumerate(view.edges.items()):
+            view.graph.edge(f"b{tail}", f"b{head}", id=f"e{number}", weight=weight(self.tape[pairs[0][0]]))
         number = self.sources.setdefault(view.graph.source, len(self.sources))
         return {"view": number, "boxes": view.boxes, "edges": list(view.edges.values())}
 

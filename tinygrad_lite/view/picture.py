@@ -11,7 +11,7 @@ from ..engine.mode import Switch
 from ..engine.refusals import nearest, need_bool, told, whole
 from ..nn import Module
 from ..random import get_rng_state, set_rng_state
-from .dot import FONT, SIZE, cell, heading, label, sizes, use_any_dot
+from .dot import FONT, SIZE, cell, heading, label, sizes, use_any_dot, weight
 from .frames import Frame, frames_of, home_of, homes_of, runs_of_equals
 from .study import study
 from .table import summary
@@ -20,7 +20,7 @@ from .tape import Step, Tape, tape_for
 if TYPE_CHECKING:
     import graphviz
 
-LARGE = 40  # boxes from which on equal modules are drawn once, and then modules and lines are collapsed
+LARGE = 30  # boxes from which on equal modules are drawn once, and then modules and lines are collapsed
 HUGE = 300  # the same of operations that were recorded outside study(), of which nothing is known
 STYLES = {  # by shape and line too, so that they differ in grey
     "parameter": {"shape": "box", "style": "filled,bold", "fillcolor": "#ffd9a8"},
@@ -66,7 +66,7 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
     draw(model, x), or draw(model, (x, y)), draws what a copy of the model computes of an example. values, gradients:
     say them in the boxes, of small matrices as a heat map (red above 0, blue below). Operations recorded inside study()
     lie in frames of their modules, one a call, with the parameters that they alone read. depth: modules so deep (0: the
-    outermost) are one box each. Unless it is given, a picture of more than 40 boxes has equal modules in a row once,
+    outermost) are one box each. Unless it is given, a picture of more than 30 boxes has equal modules in a row once,
     "x 6" beside their names, and modules collapsed as far as needed. fold: equal modules once, and chains of
     elementwise operations as one box. direction: "TB" or "LR". A tensor without a tape is a RuntimeError.
     """
@@ -89,7 +89,7 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
     graph = graphviz.Digraph(graph_attr={"rankdir": direction, "ranksep": "0.35", **letters}, node_attr=letters)
     _put(graph, plan, plan.root, lambda box: _label(tape, plan, box, values, gradients))
     for tail, head in _edges(tape, plan):
-        graph.edge(tail.name, head.name)
+        graph.edge(tail.name, head.name, weight=weight(tail.steps[-1]))
     for i, (name, index) in enumerate(zip(tape.output_names, tape.outputs)):
         end = f"output{i or ''}"
         graph.node(end, **label(f"output{' ' * bool(name)}{name}", sizes(tape[index])), **STYLES["output"])
