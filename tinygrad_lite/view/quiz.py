@@ -49,7 +49,7 @@ def _changed(value: ast.expr) -> Iterator[ast.expr]:
         yield new
 
 
-def _replaced(tree: ast.expr, old: ast.expr, new: ast.expr) -> ast.expr:
+def _replaced(tree: ast.expr, old: ast.expr, new: ast.expr) -> Any:
     """The tree with one node in the place of another."""
     class Replace(ast.NodeTransformer):
         def visit(self, node: ast.AST) -> ast.AST:
