@@ -7,10 +7,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tinygrad_lite.engine.halves import in_float32
-from tinygrad_lite.engine.mode import opaque
+from tinygrad_lite.engine.mode import mode, opaque
 from tinygrad_lite.engine.tape import by_hand, primitive
 from tinygrad_lite.engine.values import over
-from tinygrad_lite.ops import flatten, matmul, pad, reshape, squeeze, sum, unsqueeze
+from tinygrad_lite.ops import flatten, matmul, pad, permute, reshape, squeeze, sum, unsqueeze
 from tinygrad_lite.ops.arguments import need_shape
 
 __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "fold", "unfold"]
@@ -62,6 +62,21 @@ images = primitive(_images, lambda g, out, x, shape, kernel, stride, dilation: c
 def grouped(x, groups):
     """(…, C, P) -> (…, G, C / G, P); of one group as it is."""
     return x if groups == 1 else reshape(x, *x.shape[:-2], groups, x.shape[-2] // groups, x.shape[-1])
+
+
+def together(x):
+    """(N, C, P) -> (1, C, N * P)"""
+    return reshape(permute(x, 1, 0, 2), 1, x.shape[1], x.shape[0] * x.shape[2])
+
+
+def apart(x, n):
+    """(…, C, N * P) -> (N, C, P)"""
+    return permute(reshape(x, math.prod(x.shape[:-1]), n, x.shape[-1] // n), 1, 0, 2)
+
+
+def are_few(n, count):
+    """Whether n images have so few places each that one product for all is faster than one an image."""
+    return 1 < n and 0 < count < 32 and not mode.as_text
 
 
 def check_positive(name, **settings):
@@ -117,12 +132,14 @@ def _checked_channels(name, x, weight, bias, groups):
 
 
 def _convolution_rule(g, out, x, weight, bias, stride, dilation, groups, windows):
-    pixels = grouped(flatten(g, 2), groups)  # (N, G, O / G, OH * OW)
+    n, few, pixels = len(x), len(windows) != len(x), flatten(g, 2)
+    pixels = grouped(together(pixels) if few else pixels, groups)  # (N, G, O / G, OH * OW)
 
     def dx():
         rows = grouped(reshape(weight, weight.shape[0], -1), groups)
+        dwindows = matmul(rows.mT, pixels)
         places = x.shape[1] * math.prod(weight.shape[2:])
-        dwindows = reshape(matmul(rows.mT, pixels), x.shape[0], places, pixels.shape[-1])
+        dwindows = apart(dwindows, n) if few else reshape(dwindows, n, places, pixels.shape[-1])
         return images(dwindows, x.shape, weight.shape[2:], stride, dilation)
 
     dweight = sum(matmul(windows, pixels.mT), 0).mT  # the larger factor first: it takes half the time
@@ -134,8 +151,10 @@ def _convolution(x, weight, bias, stride, dilation, groups):
     """A product of matrices an image: its result is in order in memory."""
     n, o, kernel = x.shape[0], weight.shape[0], weight.shape[2:]
     oh, ow = (out_size(*a) for a in zip(x.shape[2:], kernel, stride, dilation))
-    windows = grouped(columns(x, kernel, stride, dilation), groups)  # (N, G, C / G * KH * KW, OH * OW)
-    out = reshape(matmul(grouped(reshape(weight, o, -1), groups), windows), n, o, oh, ow)
+    windows, few = columns(x, kernel, stride, dilation), are_few(n, oh * ow)
+    windows = grouped(together(windows) if few else windows, groups)  # (N, G, C / G * KH * KW, OH * OW)
+    out = matmul(grouped(reshape(weight, o, -1), groups), windows)
+    out = reshape(apart(out, n) if few else out, n, o, oh, ow)
     return out if bias is None else over(np.add, out, reshape(bias, -1, 1, 1)), windows
 
 
@@ -172,8 +191,9 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     n, c, h, w = x.shape
     reach = [(size - 1) * s + d * (k - 1) + 1 for size, s, d, k in zip((h, w), stride, dilation, kernel)]
     rows = grouped(reshape(weight, c, -1), groups)  # (G, C / G, O / G * KH * KW)
-    windows = matmul(rows.mT, grouped(flatten(x, 2), groups))  # (N, G, O / G * KH * KW, H * W)
-    windows = reshape(windows, n, groups * math.prod(weight.shape[1:]), h * w)
+    pixels, few = flatten(x, 2), are_few(n, h * w)
+    windows = matmul(rows.mT, grouped(together(pixels) if few else pixels, groups))  # (N, G, O / G * KH * KW, H * W)
+    windows = apart(windows, n) if few else reshape(windows, n, groups * math.prod(weight.shape[1:]), h * w)
     out = images(windows, (n, weight.shape[1] * groups, *reach), kernel, stride, dilation)
     (ph, pw), (eh, ew) = padding, output_padding
     if any((ph, pw, eh, ew)):

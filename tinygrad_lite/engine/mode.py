@@ -43,7 +43,7 @@ class _Mode(threading.local):
     def __init__(self) -> None:
         context = contextvars.Context()  # where numpy reports nothing: to enter it takes 30 ns, np.errstate 1,000
         context.run(np.seterr, all="ignore")
-        context.run(np.setbufsize, 1024)
+        context.run(np.setbufsize, 1024)  # elements: of rows that fit into it numpy copies what it broadcasts
         context.run(silent.set, True)
         self.quietly = context.run
 

@@ -5,10 +5,8 @@ import numpy as np
 from ..engine.dtypes import RANK, promote, promote_float, result_type
 from ..engine.halves import in_float32
 from ..engine.mode import mode
-from ..engine.tape import cast, primitive
-from ..engine.values import converted, unbox
-from .arguments import fitting
-from .shape import contiguous
+from ..engine.tape import primitive
+from ..engine.values import converted
 
 MANY = 1024  # elements
 BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
@@ -250,19 +248,6 @@ def addcmul(x, tensor1, tensor2, *, value=1):
 def addcdiv(x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 / tensor2"""
     return x + _scaled("addcdiv", tensor1, value, x, tensor2, word="value") / tensor2
-
-
-def masked_fill(x, mask, value):
-    """x with `value` where the mask is true; the gradient there is 0."""
-    if unbox(mask).dtype != bool:
-        raise RuntimeError(f"masked_fill: the mask holds bools, not {mask.dtype}")
-    if np.ndim(unbox(value)):
-        raise RuntimeError(f"masked_fill: the value is one number, not of shape {value.shape}")
-    if hasattr(value, "dtype"):
-        value = cast(value, x.dtype)
-    elif x.dtype.kind != "f":
-        value = fitting("masked_fill", value, x.dtype)
-    return contiguous(where(mask, value, x))
 
 
 # ---------------------------------------------------------------- rounding, tests and logic

@@ -6,10 +6,10 @@ import operator
 
 import numpy as np
 
-from ..engine.tape import broadcast_to, primitive
+from ..engine.tape import broadcast_to, cast, primitive
 from ..engine.values import as_array, unbox
-from .arguments import diagonal_index, dim_of, outside
-from .elementwise import masked_fill
+from .arguments import diagonal_index, dim_of, fitting, outside
+from .elementwise import where
 from .index import (
     _checked,
     _in_shape,
@@ -24,7 +24,7 @@ from .index import (
     scatter,
     scatter_add,
 )
-from .shape import clone, movedim, reshape, transpose
+from .shape import clone, contiguous, movedim, reshape, transpose
 
 
 # ---------------------------------------------------------------- reading
@@ -107,6 +107,19 @@ def rot90(x, k=1, dims=(0, 1)):
 
 
 # ---------------------------------------------------------------- writing
+def masked_fill(x, mask, value):
+    """x with `value` where the mask is true; the gradient there is 0."""
+    if unbox(mask).dtype != bool:
+        raise RuntimeError(f"masked_fill: the mask holds bools, not {mask.dtype}")
+    if np.ndim(unbox(value)):
+        raise RuntimeError(f"masked_fill: the value is one number, not of shape {value.shape}")
+    if hasattr(value, "dtype"):
+        value = cast(value, x.dtype)
+    elif x.dtype.kind != "f":
+        value = fitting("masked_fill", value, x.dtype)
+    return contiguous(where(mask, value, x))
+
+
 def diag_embed(x, offset=0, dim1=-2, dim2=-1):
     """Square matrices with the last dimension of x on their diagonals and 0 elsewhere."""
     n = x.shape[-1] + abs(offset)
