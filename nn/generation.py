@@ -32,7 +32,7 @@ def _rows(name: str, logits: Any) -> tuple[np.ndarray, bool]:
     return rows, array.ndim == 1
 
 
-def _processed(name: str, logits: Any, processors: Sequence["Processor"]) -> tuple[np.ndarray, bool]:
+def processed(name: str, logits: Any, processors: Sequence["Processor"]) -> tuple[np.ndarray, bool]:
     """`_rows` after the processors, which may leave neither NaN nor a row without a token."""
     rows, single = _rows(name, logits)
     need(isinstance(processors, Sequence) and all(map(callable, processors)),
@@ -161,7 +161,7 @@ def greedy(logits: Any) -> Any:
 
 def sample(logits: Any, processors: Sequence[Processor] = (), generator: Any = None, rng: Any = None) -> Any:
     """A token drawn from softmax(logits) after the processors, one after the other, have changed the logits."""
-    rows, single = _processed("sample", logits, processors)
+    rows, single = processed("sample", logits, processors)
     decided = (rows > -math.inf).sum(-1, keepdims=True) == 1  # one token is left, and drawn whatever its logit is
     rows = np.where(decided & (rows == math.inf), 0.0, rows)
     if (rows == math.inf).any():
@@ -214,7 +214,7 @@ def generate(model: Callable[[list], Any], start: Sequence[int], max_new_tokens:
         if do_sample:
             sequence.append(sample(logits, processors, generator, rng))
         else:
-            sequence.append(greedy(_processed("generate", logits, processors)[0][0]))
+            sequence.append(greedy(processed("generate", logits, processors)[0][0]))
         if sequence[-1] in ends:
             break
     return sequence
