@@ -1,0 +1,125 @@
+"""Text as numbers and back: characters in a few lines, and byte-pair encoding by the `tokenizers` library."""
+
+import functools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..engine.refusals import whole
+
+END = "<|endoftext|>"
+
+
+def corpus() -> str:
+    """Text that every Python carries: what `help()` says of the language's topics, 700 kB of English."""
+    from pydoc_data.topics import topics
+
+    return "\n\n".join(topics[name] for name in sorted(topics))
+
+
+def read_text(path: str | Path) -> str:
+    """A UTF-8 file; ValueError where it is empty or no UTF-8."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} is {error.object[error.start]:#04x}"
+        raise ValueError(f"read_text: {path} is no UTF-8 text: {found}") from None
+    if not text:
+        raise ValueError(f"read_text: {path} is empty")
+    return text.replace("\r\n", "\n")
+
+
+class CharTokenizer:
+    """A number for each character that it knows."""
+
+    def __init__(self, characters: Iterable[str]) -> None:
+        self.characters = sorted(set(characters))
+        if not self.characters or not all(isinstance(c, str) and len(c) == 1 for c in self.characters):
+            raise ValueError("CharTokenizer: it takes a text, or its characters, one at least")
+        self._ids = {c: i for i, c in enumerate(self.characters)}
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def encode(self, text: str) -> np.ndarray:
+        """The numbers (T,) of a text; ValueError names a character that it does not know, and where it is."""
+        try:
+            return np.array([self._ids[c] for c in text], np.int64)
+        except KeyError as error:
+            c = error.args[0]
+            raise ValueError(f"CharTokenizer: {c!r}, character {text.index(c)} of the text, is none of the {len(self)} "
+                             "that it knows") from None
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of numbers."""
+        ids = [whole("CharTokenizer: a token is a whole number", int(t), 0) for t in tokens]
+        if ids and max(ids) >= len(self):
+            raise ValueError(f"CharTokenizer: token {max(ids)} is none of the {len(self)} that it knows")
+        return "".join(self.characters[i] for i in ids)
+
+    def save(self, path: str | Path) -> None:
+        """Write it as JSON, for `load_tokenizer`."""
+        said = {"type": "characters", "characters": self.characters}
+        Path(path).write_text(json.dumps(said, ensure_ascii=True), encoding="utf-8")
+
+
+class BPETokenizer:
+    """Byte-pair encoding (Sennrich et al., 2016) of bytes, so of any text: the `tokenizers` library's."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    @classmethod
+    def train(cls, text: str, vocab_size: int = 512) -> "BPETokenizer":
+        """One whose vocab_size tokens are the 256 bytes, an end of text, and the pairs that were most frequent."""
+        lib = _library()
+        whole("BPETokenizer: vocab_size is a whole number from 257 on", vocab_size, 257)
+        inner = lib.Tokenizer(lib.models.BPE())
+        inner.pre_tokenizer = lib.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        inner.decoder = lib.decoders.ByteLevel()
+        inner.train_from_iterator(text.splitlines(keepends=True), lib.trainers.BpeTrainer(
+            vocab_size=vocab_size, special_tokens=[END], show_progress=False,
+            initial_alphabet=lib.pre_tokenizers.ByteLevel.alphabet()))
+        return cls(inner)
+
+    @property
+    def end(self) -> int | None:
+        """The token that ends a text; None where there is none."""
+        return self.inner.token_to_id(END)
+
+    def __len__(self) -> int:
+        return self.inner.get_vocab_size()
+
+    def encode(self, text: str) -> np.ndarray:
+        """The numbers (T,) of a text."""
+        return np.array(self.inner.encode(text, add_special_tokens=False).ids, np.int64)
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of numbers."""
+        return self.inner.decode([int(t) for t in tokens], skip_special_tokens=False)
+
+    def save(self, path: str | Path) -> None:
+        """Write it as the library's JSON, for `load_tokenizer` and for others."""
+        self.inner.save(str(path))
+
+
+def load_tokenizer(path: str | Path) -> CharTokenizer | BPETokenizer:
+    """What `save` wrote, or a tokenizer.json, such as GPT-2's."""
+    said = json.loads(Path(path).read_text(encoding="utf-8"))
+    if said.get("type") == "characters":
+        return CharTokenizer(said["characters"])
+    if not isinstance(said.get("model"), dict):
+        raise ValueError(f"load_tokenizer: {path} is no tokenizer.json")
+    return BPETokenizer(_library().Tokenizer.from_file(str(path)))
+
+
+@functools.cache
+def _library() -> Any:
+    try:
+        import tokenizers
+    except ImportError:
+        raise ImportError('BPETokenizer needs the tokenizers library: pip install "tinygrad-lite[text]"') from None
+    return tokenizers
