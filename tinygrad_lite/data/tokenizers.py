@@ -14,7 +14,7 @@ END = "<|endoftext|>"
 
 
 def corpus() -> str:
-    """Text that every Python carries: what `help()` says of the language's topics, 700 kB of English."""
+    """Text that every Python carries: what `help()` says of the language's topics, half a megabyte of English."""
     from pydoc_data.topics import topics
 
     return "\n\n".join(topics[name] for name in sorted(topics))

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..engine.refusals import need
 from .dot import FONT, heading, label, sizes, use_any_dot, weight
-from .frames import Frame, frames_of, home_of, homes_of
+from .frames import Frame, frames_of, home_of, homes_of, readers_of
 from .mathml import mathml
 from .quiz import wrong_lines
 from .table import drawable, summary
@@ -27,13 +27,16 @@ FEW, HEAT = 64, 24  # values that are shown as they are; cells a side of a heat 
 CELLS = 600_000  # of all heat maps of a page together
 PARTS = 24  # of a frame: larger ones are divided
 WHOLE = 60  # steps that are shown all at once, where one asks for it
+WIDE = 1500  # points, from which on it is no use
 LIMIT = 10_000  # steps of a page
 
 
 class Page(type(Path())):  # type: ignore[misc]
     """The path of a page; in a notebook it shows the page itself."""
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        if not self.is_file():
+            return None
         page = html.escape(self.read_text(encoding="utf-8"))
         return f'<iframe srcdoc="{page}" style="width: 100%; height: 640px; border: 0" title="explorer"></iframe>'
 
@@ -55,8 +58,8 @@ def explore(output: Any, path: str | Path = "graph.html", names: Any = None) -> 
         raise ValueError(f"explore: it writes HTML, so path ends in .html, not {path.suffix!r}: tl.draw draws pictures")
     tape = tape_for("explore", output, names)
     if len(tape) > LIMIT:
-        raise ValueError(f"explore: a page shows at most {LIMIT:,} steps, and these are {len(tape):,}: explore "
-                         "fewer passes of the loop, or draw it with tl.draw(…, depth=0)")
+        raise ValueError(f"explore: a page shows at most {LIMIT:,} steps, and these are {len(tape):,}: explore fewer "
+                         "passes of the loop, or a value that was computed earlier")
     tape.ensure_gradients()
     text = json.dumps(_data(tape), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     path.write_text(PAGE.read_text(encoding="utf-8").replace("/*DATA*/ null", text), encoding="utf-8")
@@ -68,14 +71,19 @@ def _data(tape: Tape) -> dict[str, Any]:
     root = frames_of(tape, PARTS)
     views = Views(tape, root)
     frames = [_frame(views, frame) for frame in root.walk()]
-    if 1 < len(frames) and len(tape) <= WHOLE:
+    whole = len(frames) if 1 < len(frames) and len(tape) <= WHOLE else 0
+    if whole:
         frames.append({"name": "all at once", "kind": "", "above": 0, "work": root.work, **views.of(root, whole=True)})
     totals = _running_totals(tape)
     looks = len(tape) + len(tape.gradients) + len(tape.contributions) + len(totals)
     side = max(4, min(HEAT, math.isqrt(CELLS // looks)))
     homes = homes_of(root)
+    svgs = _svgs(list(views.sources))
+    if whole and float(re.findall(r'width="([\d.]+)pt"', svgs[frames[whole]["view"]])[0]) > WIDE:
+        frames.pop()
+        whole = 0
     steps = [{**_step(tape, step, totals, side), "frame": homes[step.index][0].number} for step in tape]
-    return {"steps": steps, "frames": frames, "views": _svgs(list(views.sources)), "outputs": tape.outputs,
+    return {"steps": steps, "frames": frames, "views": svgs, "outputs": tape.outputs, "whole": whole,
             "memory": tape.memory, "flops": tape.flops, "few": FEW, "heat": side}
 
 
@@ -115,10 +123,7 @@ class Views:
     def __init__(self, tape: Tape, root: Frame) -> None:
         self.tape, self.homes = tape, homes_of(root)
         self.sources: dict[str, int] = {}  # of the pictures, in dot's language, by which it is
-        self.readers: dict[int, list[Step]] = {s.index: [] for s in tape}
-        for s in tape:
-            for source in s.reads:
-                self.readers[source].append(s)
+        self.readers = readers_of(tape)
 
     @functools.cache  # noqa: B019
     def of(self, frame: Frame, whole: bool = False) -> dict[str, Any]:
@@ -128,7 +133,8 @@ class Views:
         """
         import graphviz
 
-        view = View(graphviz.Digraph(graph_attr={"bgcolor": "transparent", "ranksep": "0.35", "fontname": FONT},
+        view = View(graphviz.Digraph(graph_attr={"bgcolor": "transparent", "ranksep": "0.35", "nodesep": "0.45",
+                                                 "fontname": FONT},
                                      node_attr={"shape": "box", "fontname": FONT, "fontsize": "12"}), [], {}, {})
         self._put(view, view.graph, frame, whole)
         own = {step.index for step in frame.steps}
@@ -139,11 +145,12 @@ class Views:
                     s = self.tape[source]
                     view.box(view.graph, "in", source, key, s.op if s.is_operation else s.name or s.op, sizes(s))
                 view.arrow(view.place(frame, *key), view.place(frame, step.index, home), source, step.index)
-        for step in frame.steps:
-            leaves = step.is_operation and any(s.index not in own for s in self.readers[step.index])
+        for step, home in {step.index: (step, home) for step, home in frame.placed}.values():
+            leaves = step.is_operation and not own.issuperset(self.readers[step.index])
             if leaves or step.index in self.tape.outputs:
-                view.box(view.graph, "out", step.index, None, "out" if leaves else "output", sizes(step))
-                tail = view.place(frame, step.index, self.homes[step.index][0])
+                said = ["out"] if leaves else [self._output(step.index)]
+                view.box(view.graph, "out", step.index, None, *said, sizes(step))
+                tail = view.place(frame, step.index, home)
                 view.arrow(tail, len(view.boxes) - 1, step.index, None)
         for number, ((tail, head), pairs) in enumerate(view.edges.items()):
             view.graph.edge(f"b{tail}", f"b{head}", id=f"e{number}", weight=weight(self.tape[pairs[0][0]]))
@@ -161,26 +168,32 @@ class Views:
                     cluster.attr(label=heading(part.titled(part.name)), labeljust="l", fontsize="12")
                     self._put(view, cluster, part, whole)
             else:
-                like = self._like(frame, part)
+                like = self.like(frame, part)
                 view.box(graph, "frame", part.number, part, part.titled(part.name) + f", as {like}" * bool(like),
-                         sizes(part.steps[-1]), f"{part.work} of {part.work}")
+                         sizes(part.result), f"{part.work} of {part.work}")
 
-    def _like(self, frame: Frame, part: Frame) -> str:
-        """The name of the first frame beside it that looks alike, unless that is itself."""
-        first = next(p for p in frame.parts if isinstance(p, Frame) and self.of(p)["view"] == self.of(part)["view"])
+    def _output(self, index: int) -> str:
+        """What an output of the tape is called."""
+        names = [name for name, place in zip(self.tape.output_names, self.tape.outputs) if place == index]
+        return " ".join(filter(None, ["output", *names]))
+
+    @functools.cache  # noqa: B019
+    def like(self, frame: Frame, part: Frame) -> str:
+        """The name of the first frame beside it that computes the same, unless that is itself."""
+        first = next(p for p in frame.parts if isinstance(p, Frame) and (p is part or p.form[0] == part.form[0]))
         return "" if first is part else first.name
 
 
 def _frame(views: Views, frame: Frame) -> dict[str, Any]:
     return {"name": frame.name, "kind": frame.kind, "above": frame.above.number if frame.above else None,
-            "work": frame.work, **views.of(frame)}
+            "like": views.like(frame.above, frame) if frame.above else "", "work": frame.work, **views.of(frame)}
 
 
 def _called(step: Step, frame: Frame) -> str:
     """What a frame's view calls a step: a parameter by what its module calls it."""
     if step.is_operation:
         return step.op
-    return step.name.removeprefix("".join(f"{f.name}." for f in frame.path)) or step.op
+    return step.name.removeprefix("".join(f"{f.word}." for f in frame.path)) or step.op
 
 
 def _svgs(sources: list[str]) -> list[str]:
@@ -211,7 +224,7 @@ def _step(tape: Tape, step: Step, totals: dict[tuple[int, int], np.ndarray], sid
         if (step.index, argument) in tape.contributions:
             rule = step.rules[argument]
             sent.append({"to": source, "rule": rule, "math": list(map(_math, rule)), "code": _code(step, argument),
-                         "wrong": [[line, _math(line)] for line in wrong_lines(rule[-1])],
+                         "wrong": [[line, _math(line)] for line in wrong_lines(rule, _values(tape, step))],
                          "look": look(tape.contributions[step.index, argument], side),
                          "total": look(totals[step.index, argument], side)})
     said = {name: str(value)[:60] if not isinstance(value, np.ndarray) else f"array{list(value.shape)}"
@@ -219,8 +232,15 @@ def _step(tape: Tape, step: Step, totals: dict[tuple[int, int], np.ndarray], sid
     return {"op": step.op, "text": drawable(str(step)), "name": drawable(step.name), "inputs": step.reads,
             "shape": list(step.shape), "dtype": str(step.dtype), "module": drawable(step.module), "line": step.line,
             "parameters": said, "made": step.is_operation, "value": look(step.value, side), "memory": step.memory,
-            "flops": step.flops, "sent": sent, "seeded": step.index in tape.seeds,
+            "flops": step.flops, "sent": sent,
+            "seed": look(tape.seeds[step.index], side) if step.index in tape.seeds else None,
             "grad": look(tape.gradients[step.index], side) if step.index in tape.gradients else None}
+
+
+def _values(tape: Tape, step: Step) -> dict[str, np.ndarray]:
+    """What the names in a step's rules stand for."""
+    own = {step.label: step.value, f"{step.label}.grad": tape.gradients[step.index]}
+    return {source.label: source.value for source in step.sources.values()} | own
 
 
 def _math(line: str) -> str:
@@ -242,9 +262,10 @@ def _code(step: Step, argument: int) -> str:
 
 
 def _number(x: Any) -> Any:
-    """A float that JSON can hold, to 5 digits; else its name."""
-    x = float(x)
-    return float(f"{x:.5g}") if np.isfinite(x) else str(x)
+    """A number that JSON can hold: whole ones as they are, others to 5 digits; else its name."""
+    if not np.isfinite(x):
+        return str(float(x))
+    return int(x) if x == int(x) and abs(x) < 2**53 else float(f"{x:.5g}")
 
 
 def look(array: np.ndarray, side: int = HEAT) -> dict[str, Any]:

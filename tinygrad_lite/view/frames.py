@@ -1,5 +1,6 @@
 """The tape in frames: in which call of which module each step runs, and where there are none, on which lines."""
 
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,16 +14,22 @@ class Frame:
     """A call of a module, or steps that belong together; `parts` are its steps and frames in the order they ran."""
 
     name: str = ""
+    word: str = ""  # the same without a number: what parameters' names say
     kind: str = ""  # the module's class, unless that is its name
     above: "Frame | None" = None
     module: Any = None  # what tells the one that it is a call of, or the loop that it is a pass of, from others
     parts: list[Union[Step, "Frame"]] = field(default_factory=list)
     number: int = 0  # in the order of `walk`
+    result: Any = None  # its last step whose value is read outside
 
     @property
     def path(self) -> list["Frame"]:
         """The frames that it lies in, outermost first, and itself; without the one of the whole tape."""
-        return [*self.above.path, self] if self.above else []
+        found, frame = list["Frame"](), self
+        while frame.above:
+            found.insert(0, frame)
+            frame = frame.above
+        return found
 
     def titled(self, name: str) -> str:
         """A name for it, with the module's class unless that is the name."""
@@ -37,6 +44,11 @@ class Frame:
     def placed(self) -> list[tuple[Step, "Frame"]]:
         """All steps inside, each with the innermost frame that it is in there."""
         return [pair for part in self.parts for pair in ([(part, self)] if isinstance(part, Step) else part.placed)]
+
+    @functools.cached_property
+    def form(self) -> tuple[list, list[int]]:
+        """All that it computes, with its own steps by their places in it; and the steps outside that it reads."""
+        return _form_of(self)
 
     @property
     def work(self) -> int:
@@ -57,22 +69,38 @@ def frames_of(tape: Tape, most: int | None = None) -> Frame:
     root = Frame()
     open_calls: dict[tuple, Frame] = {(): root}
     counts: dict[tuple, int] = {}
+    alone = len({step.calls[0][1] for step in tape if step.calls}) < 2  # the outermost module is the whole then
     for step in filter(lambda s: s.is_operation, tape):
-        for i, (name, module, _, kind) in enumerate(step.calls):
-            call = step.calls[: i + 1]
+        calls = step.calls[alone:]
+        for i, (name, module, _, kind) in enumerate(calls):
+            call = calls[: i + 1]
             if call not in open_calls:
-                above = open_calls[step.calls[:i]]
+                above = open_calls[calls[:i]]
+                name = name or kind
                 counts[above, module] = n = counts.get((above, module), 0) + 1
-                open_calls[call] = Frame(_numbered(name, "call ", n), kind, above, module)
+                open_calls[call] = Frame(_numbered(name, "call ", n), name, kind, above, module)
                 above.parts.append(open_calls[call])
-        open_calls[step.calls].parts.append(step)
+        open_calls[calls].parts.append(step)
     if most is not None:
         for frame in list(root.walk()):
             _divide(frame, most)
     _place_leaves(tape, root)
+    readers = readers_of(tape)
     for number, frame in enumerate(root.walk()):
         frame.number = number
+        own = {s.index for s in frame.steps}
+        read = [s for s in frame.steps if s.is_operation and not own.issuperset(readers[s.index])]
+        frame.result = (read or [s for s in frame.steps if s.index in tape.outputs] or frame.steps or [None])[-1]
     return root
+
+
+def readers_of(tape: Tape) -> dict[int, list[int]]:
+    """By the index of each step: which steps read it, in the order they ran."""
+    readers: dict[int, list[int]] = {s.index: [] for s in tape}
+    for s in tape:
+        for source in s.reads:
+            readers[source].append(s.index)
+    return readers
 
 
 def _numbered(name: str, word: str, n: int) -> str:
@@ -98,15 +126,11 @@ def homes_of(root: Frame) -> dict[int, list[Frame]]:
 def _place_leaves(tape: Tape, root: Frame) -> None:
     """Put leaves and constants before what reads them first, into the innermost frame that holds all who read them, or
     into each call of the one module that does; what the computation is given stays outside."""
-    homes = homes_of(root)
-    readers: dict[int, list[Step]] = {s.index: [] for s in tape}
-    for s in tape:
-        for source in s.reads:
-            readers[source].append(s)
+    homes, readers = homes_of(root), readers_of(tape)
     before: dict[int, list[Step]] = {}  # by the id of a part
     for s in tape:
         if not s.is_operation:
-            paths = [[*homes[r.index][0].path, r] for r in readers[s.index]]
+            paths = [[*homes[i][0].path, tape[i]] for i in readers[s.index]]
             firsts = _first_readers(paths)
             if len(firsts) == 1 and _is_given(tape, s, readers[s.index]):
                 firsts = paths[0][:1]
@@ -125,9 +149,9 @@ def _first_readers(paths: list[list]) -> list:
     return [first for part in parts for first in _first_readers([path[1:] for path in paths if path[0] is part])]
 
 
-def _is_given(tape: Tape, s: Step, readers: list[Step]) -> bool:
-    """Whether a computation starts from it: no parameter and no number, and what reads it reads nothing computed."""
-    computed = any(tape[i].is_operation for reader in readers for i in reader.reads)
+def _is_given(tape: Tape, s: Step, readers: list[int]) -> bool:
+    """Whether a computation starts from it: no parameter and no number, and its first reader reads nothing computed."""
+    computed = any(tape[i].is_operation for reader in readers[:1] for i in tape[reader].reads)
     return s.op != "parameter" and s.value.size > 1 and not computed
 
 
@@ -145,7 +169,7 @@ def _divide(frame: Frame, most: int) -> None:
                 continue
             name = _said(group)
             named[name] = n = named.get(name, 0) + 1
-            inner = Frame(_numbered(name, "", n), "", frame, (frame, name), group)
+            inner = Frame(_numbered(name, "", n), name, "", frame, (frame, name), group)
             for part in group:
                 if isinstance(part, Frame):
                     part.above = inner
@@ -154,22 +178,22 @@ def _divide(frame: Frame, most: int) -> None:
 
 
 def _passes(parts: list) -> list[list]:
-    """The passes of a loop: each begins where the program goes back to a line before."""
-    found: list[list] = [[]]
-    last = 0
+    """The passes of a loop: each begins where the program goes back to a line that the one before had."""
+    found, seen, last = [list[Any]()], set[str](), ""
     for part in parts:
         line = _line(part)
-        if line < last:
+        if line in seen and line != last:
             found.append([])
+            seen = set()
         found[-1].append(part)
+        seen.add(line)
         last = line
-    if len(found) < 3:
+    body = {_line(part) for part in found[len(found) // 2]}  # what comes before the loop and after it is not in it
+    first, final = ([i for i, part in enumerate(found[k]) if _line(part) in body] for k in (0, -1))
+    if len(found) < 3 or not first or not final:
         return [parts]
-    body = set(map(_line, found[1]))  # what comes before the loop and after it is not in it
-    inside = [i for i, part in enumerate(found[0]) if _line(part) in body]
-    before, found[0] = found[0][: inside[0]], found[0][inside[0] :]
-    last = max(i for i, part in enumerate(found[-1]) if _line(part) in body)
-    after, found[-1] = found[-1][last + 1 :], found[-1][: last + 1]
+    before, found[0] = found[0][: first[0]], found[0][first[0] :]
+    after, found[-1] = found[-1][final[-1] + 1 :], found[-1][: final[-1] + 1]
     return [*([part] for part in before), *found, *([part] for part in after)]
 
 
@@ -185,60 +209,74 @@ def _pieces(parts: list, most: int) -> list[list]:
     return [parts[i : i + size] for i in range(0, len(parts), size)]
 
 
-def _line(part: Step | Frame) -> int:
-    """The number of the line that recorded it; of a frame that of its first step."""
-    line = (part if isinstance(part, Step) else part.steps[0]).line.rpartition(":")[2]
-    return int(line) if line.isdigit() else 0
+def _line(part: Step | Frame) -> str:
+    """The line that recorded it; of a frame that of its first step."""
+    return (part if isinstance(part, Step) else part.steps[0]).line
 
 
 def _said(group: list) -> str:
     """What parts have in common: a line, lines, or their ends."""
     steps = [part for part in group if isinstance(part, Step)]
-    if len(steps) == len(group) and all(s.line for s in steps):
-        lines = sorted({_line(s) for s in steps})
+    places = [s.line.rpartition(":") for s in steps]
+    of_one_file = len(steps) == len(group) and len({file for file, _, _ in places}) == 1
+    if of_one_file and all(number.isdigit() for _, _, number in places):
+        lines = sorted({int(number) for _, _, number in places})
         return f"line {lines[0]}" if len(lines) == 1 else f"lines {lines[0]} to {lines[-1]}"
     ends = [part.name if isinstance(part, Frame) else f"v{part.index}" for part in (group[0], group[-1])]
     return f"{ends[0]} … {ends[1]}"
 
 
 # ---------------------------------------------------------------- frames that are alike
-def runs_of_equals(tape: Tape, frame: Frame) -> list[list[Frame]]:
+def runs_of_equals(tape: Tape, frame: Frame, readers: dict[int, list[int]]) -> list[list[Frame]]:
     """Frames in a frame that follow each other, compute the same, and are each given what the one before made: the
     blocks of a transformer. Those without an equal are runs of one."""
-    inside = [part for part in frame.parts if isinstance(part, Frame)]
-    after = {id(part): _next_frame(frame.parts[i + 1 :]) for i, part in enumerate(frame.parts)}
     runs: list[list[Frame]] = []
-    for part in inside:
-        last = runs[-1][-1] if runs else None
-        if last is not None and after[id(last)] is part and _continues(tape, last, part):
+    ways: list[Any] = []  # how the last of each run goes on from the one before
+    last = None  # the frame that nothing but leaves comes after so far
+    for part in frame.parts:
+        if isinstance(part, Step):
+            last = None if part.is_operation else last
+            continue
+        way = None if last is None else _way_on(tape, last, part, readers)
+        if way is not None and ways[-1] in (None, way):
             runs[-1].append(part)
+            ways[-1] = way
         else:
             runs.append([part])
+            ways.append(None)
+        last = part
     return runs
 
 
-def _next_frame(parts: list) -> Frame | None:
-    """The frame that comes next; None where an operation comes before."""
-    return next((p if isinstance(p, Frame) else None for p in parts if isinstance(p, Frame) or p.is_operation), None)
+def _way_on(tape: Tape, one: Frame, other: Frame, readers: dict[int, list[int]]) -> tuple | None:
+    """What the second frame reads where the first one read something: the same, or a step of the first, by its place.
+    None where they are not alike, or where others read what the first one made."""
+    (form, outside), (other_form, other_outside) = one.form, other.form
+    places = {s.index: i for i, s in enumerate(one.steps) if s.is_operation}
+    if form != other_form or not all(b == a or b in places for a, b in zip(outside, other_outside)):
+        return None
+    allowed = places.keys() | {s.index for s in other.steps}
+    if places.keys() & set(tape.outputs) or not all(allowed.issuperset(readers[i]) for i in places):
+        return None
+    return tuple(places.get(b, -1) for b in other_outside)
 
 
-def _continues(tape: Tape, one: Frame, other: Frame) -> bool:
-    """Whether the second frame does with what the first one made just what the first one did."""
-    (form, outside), (other_form, other_outside) = _form(one), _form(other)
-    made = {s.index for s in one.steps}
-    if form != other_form or not all(b == a or b in made for a, b in zip(outside, other_outside)):
-        return False
-    allowed = made | {s.index for s in other.steps}
-    return not made & set(tape.outputs) and all(s.index in allowed for s in tape if made & set(s.reads))
-
-
-def _form(frame: Frame) -> tuple[list, list[int]]:
-    """What a frame computes, with its own steps by their places in it; and the steps outside that it reads."""
-    steps, outside = frame.steps, list[int]()
-    places = {s.index: i for i, s in enumerate(steps)}
-    form: list = [f.name for f in frame.walk()][1:]
-    for s in steps:
+def _form_of(frame: Frame) -> tuple[list, list[int]]:
+    placed, outside = frame.placed, list[int]()
+    depth = len(frame.path)
+    places = {s.index: i for i, (s, _) in enumerate(placed)}
+    form: list = [frame.kind]
+    for s, home in placed:
         outside += [i for i in s.reads if i not in places and i not in outside]
-        form.append((s.op, s.shape, s.dtype, [places.get(i, -1 - outside.index(i) if i in outside else None)
-                                              for i in s.reads]))
+        reads = [places[i] if i in places else -1 - outside.index(i) for i in s.reads]
+        how = [(f.word, f.kind, f.number - frame.number) for f in home.path[depth:]]
+        value = s.value.tobytes() if s.op == "constant" else ""
+        form.append((s.op, s.shape, str(s.dtype), reads, how, value, [_told(a) for a in s.args]))
     return form, outside
+
+
+def _told(a: Any) -> str:
+    """An argument that is no step; of an array, which `reads` tell, nothing."""
+    if isinstance(a, (tuple, list)):
+        return str([_told(part) for part in a])
+    return "" if hasattr(a, "shape") else repr(a)

@@ -1,18 +1,20 @@
 """The tape as a picture: a graphviz graph of operations, modules, and the leaves and constants they read."""
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..compiler.program import leaves
+from ..engine.changes import stamp
 from ..engine.mode import Switch
 from ..engine.refusals import nearest, need_bool, told, whole
+from ..engine.values import Value
 from ..nn import Module
 from ..random import get_rng_state, set_rng_state
 from .dot import FONT, SIZE, cell, heading, label, sizes, use_any_dot, weight
-from .frames import Frame, frames_of, home_of, homes_of, runs_of_equals
+from .frames import Frame, frames_of, home_of, homes_of, readers_of, runs_of_equals
 from .study import study
 from .table import summary
 from .tape import Step, Tape, tape_for
@@ -63,7 +65,7 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
     """The graph that leads to a Tensor (or of a Tape); it shows itself in Jupyter, .render(outfile="graph.svg") writes.
 
     Several Tensors may be given in tuples, lists and dicts. names: a Module, or a dict of names with their leaves.
-    draw(model, x), or draw(model, (x, y)), draws what a copy of the model computes of an example. values, gradients:
+    draw(model, x), or draw(model, (x, y)), draws what a model computes of an example. values, gradients:
     say them in the boxes, of small matrices as a heat map (red above 0, blue below). Operations recorded inside study()
     lie in frames of their modules, one a call, with the parameters that they alone read. depth: modules so deep (0: the
     outermost) are one box each. Unless it is given, a picture of more than 30 boxes has equal modules in a row once,
@@ -77,7 +79,7 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
     for option, value in (("values", values), ("gradients", gradients), ("fold", fold)):
         need_bool(f"draw: {option}", value)
     if isinstance(output, Module):
-        output, names = _example(output, names)
+        output, names = _example(output, names), output
     tape = tape_for("draw", output, names)
     use_any_dot()
     import graphviz
@@ -97,25 +99,30 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
     return graph
 
 
-def _example(model: Module, given: Any) -> tuple[Any, Module]:
-    """What a copy of the model computes of an example, and the copy: the model, and the random numbers that it would
-    draw, stay as they are."""
+def _example(model: Module, given: Any) -> Any:
+    """What a model computes of an example and keeps a tape of; its buffers, and the random numbers that it draws, stay
+    as they were."""
     if given is None:
         raise TypeError("draw: a module is drawn by what it computes: give an example, tl.draw(model, x)")
-    model, numbers = copy.deepcopy(model), get_rng_state()
+    before, numbers = [(b.array, b.array.copy()) for b in model.buffers()], get_rng_state()
     try:
         with study(), Switch("recording", True):
-            return model(*given if isinstance(given, tuple) else (given,)), model
+            found = model(*given if isinstance(given, tuple) else (given,))
     finally:
         set_rng_state(numbers)
+        for array, values in before:
+            array[...] = values
+            stamp(array)
+    outputs = [part for part in leaves(found) if isinstance(part, Value) and part.node is not None]
+    return outputs[0] if len(outputs) == 1 else outputs or found
 
 
 # ---------------------------------------------------------------- boxes
 class Plan:
     """Which box each step is in, in each of its frames."""
 
-    def __init__(self, root: Frame) -> None:
-        self.root, self.homes = root, homes_of(root)
+    def __init__(self, tape: Tape, root: Frame) -> None:
+        self.root, self.homes, self.readers = root, homes_of(root), readers_of(tape)
         self.boxes: dict[tuple[int, Frame], Box] = {}
         self.whole: dict[Frame, Box] = {}  # of frames that are one box
         self.rows: dict[Frame, list[Frame]] = {}  # equal modules, by the first of them, which alone is drawn
@@ -147,7 +154,7 @@ def _plan(tape: Tape, depth: int | None, fold: bool) -> Plan:
 
 
 def _filled(tape: Tape, root: Frame, level: int | None, once: bool, chains: bool) -> Plan:
-    plan = Plan(root)
+    plan = Plan(tape, root)
     _fill(plan, tape, root, level, once)
     if chains:
         _fold_chains(plan, tape)
@@ -156,7 +163,7 @@ def _filled(tape: Tape, root: Frame, level: int | None, once: bool, chains: bool
 
 def _fill(plan: Plan, tape: Tape, frame: Frame, level: int | None, once: bool) -> None:
     """Boxes for the parts of a frame, and of those inside, `level` deep (None: all)."""
-    rows = {row[0]: row for row in runs_of_equals(tape, frame)} if once else {}
+    rows = {row[0]: row for row in runs_of_equals(tape, frame, plan.readers)} if once else {}
     firsts = {other: first for first, row in rows.items() for other in row[1:]}
     for part in frame.parts:
         if isinstance(part, Step):
@@ -177,17 +184,14 @@ def _fill(plan: Plan, tape: Tape, frame: Frame, level: int | None, once: bool) -
 
 def _fold_chains(plan: Plan, tape: Tape) -> None:
     """Put an elementwise operation into the box of the one whose value it alone reads."""
-    readers: dict[int, list[Step]] = {s.index: [] for s in tape}
-    for s in tape:
-        for source in s.reads:
-            readers[source].append(s)
     for s in tape:
         made = [tape[i] for i in s.reads if tape[i].is_operation]
-        if len(made) != 1 or not {s.op, made[0].op} <= ELEMENTWISE or readers[made[0].index] != [s]:
+        if len(made) != 1 or not {s.op, made[0].op} <= ELEMENTWISE or plan.readers[made[0].index] != [s.index]:
             continue
         home, = plan.homes[s.index]
         box = plan.box(made[0].index, home)
-        if box.home is home and home not in plan.left_out and not box.frame and made[0].index not in tape.outputs:
+        apart = plan.left_out | plan.rows.keys()  # of equal modules the others' steps are in the boxes of the first
+        if box.home is home and apart.isdisjoint(home.path) and not box.frame and made[0].index not in tape.outputs:
             box.steps.append(s)
             plan.boxes[s.index, home] = box
 
@@ -230,7 +234,7 @@ def _label(tape: Tape, plan: Plan, box: Box, values: bool, gradients: bool) -> d
     last = box.steps[-1]
     if box.frame:
         work = f"{box.frame.work} operation{'s' * (box.frame.work != 1)}"
-        return label(_called(plan, box.frame), sizes(last), work)
+        return label(_called(plan, box.frame), sizes(box.frame.result), work)
     what = ", ".join(s.op for s in box.steps) if last.is_operation else last.name or last.op
     shown = [("", last.value)] * values
     if gradients and last.index in tape.gradients:

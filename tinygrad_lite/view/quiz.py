@@ -6,27 +6,72 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
+from ..nn import functional as F
+from ..ops import VOCABULARY
+
 MOST = 3
 EXCHANGED = {ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Gt: ast.Lt, ast.Lt: ast.Gt,
              ast.GtE: ast.LtE, ast.LtE: ast.GtE}
 
 
-def wrong_lines(line: str) -> list[str]:
-    """Up to three lines that look like `v3.grad += v5.grad * v4`, and are wrong."""
-    statement = ast.parse(line).body[0]
+def wrong_lines(rule: list[str], values: dict[str, np.ndarray]) -> list[str]:
+    """Up to three lines that look like the last of a rule, `v3.grad += v5.grad * v4`, and give something else for the
+    values of the names in it."""
+    try:
+        *before, statement = ast.parse("\n".join(rule)).body
+    except SyntaxError:  # of a function of the user's whose name is none
+        return []
     if not isinstance(statement, (ast.Assign, ast.AugAssign)):
         return []
     value = statement.value
     incoming = next((n for n in ast.walk(value) if isinstance(n, ast.Attribute) and n.attr == "grad"), None)
-    if incoming is None:
-        return []
     negated = value.operand if isinstance(value, ast.UnaryOp) else ast.UnaryOp(ast.USub(), value)
-    squared = ast.BinOp(incoming, ast.Mult(), incoming.value)
-    guesses = [*itertools.islice(_changed(value), 2), incoming, negated, squared]
-    found = dict.fromkeys(map(ast.unparse, guesses))
-    found.pop(ast.unparse(value), None)
-    start = line[: line.index("=") + 1]
-    return [f"{start} {guess}" for guess in found][:MOST]
+    changed = list(itertools.islice(_changed(value), 4))
+    plain = [] if incoming is None else [incoming]
+    squared = [] if incoming is None else [ast.BinOp(incoming, ast.Mult(), incoming.value)]
+    guesses = [*changed[:2], *plain, negated, *squared, *changed[2:]]
+    right = _computed(before, value, values)
+    start = rule[-1][: rule[-1].index("=") + 1]
+    wrong = [g for g in guesses if not _same(right, _computed(before, g, values))]
+    return list(dict.fromkeys(f"{start} {ast.unparse(g)}" for g in wrong))[:MOST]
+
+
+def _computed(before: list[ast.stmt], value: ast.expr, values: dict[str, np.ndarray]) -> Any:
+    """What an expression is after the lines before it; None where it cannot be computed."""
+    names = {f"_{i}": array for i, array in enumerate(values.values())}
+    called = dict(zip(values, names))
+    module = ast.Module([*before, ast.Assign([ast.Name("_", ast.Store())], value)], [])
+    scope = {"np": np, **vars(F), **VOCABULARY, **names}
+    try:
+        with np.errstate(all="ignore"):
+            exec(compile(ast.fix_missing_locations(_Named(called).visit(copy.deepcopy(module))), "quiz", "exec"), scope)
+        return np.asarray(scope["_"])
+    except Exception:  # sizes that do not fit, names of the user's own
+        return None
+
+
+class _Named(ast.NodeTransformer):
+    """Names that can be assigned to in the place of v3.grad, model[0].weight and the like."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """The node, or a name for it."""
+        name = self.names.get(ast.unparse(node)) if isinstance(node, ast.expr) else None
+        return self.generic_visit(node) if name is None else ast.Name(name, ast.Load())
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two contributions are the same, as `+=` broadcasts them."""
+    if a is None or b is None:
+        return False
+    try:
+        return bool(np.allclose(*np.broadcast_arrays(a, b), rtol=1e-3, equal_nan=True))
+    except (ValueError, TypeError):
+        return False
 
 
 def _changed(value: ast.expr) -> Iterator[ast.expr]:

@@ -16,15 +16,18 @@ def study() -> Any:
     Outside it costs nothing.
     """
     names: dict[tuple, str] = {}  # what a module calls one that it called
+    called: dict[int, Any] = {}  # modules, so that none has the id of another that is gone
 
     def watch(node: Any) -> None:
         calls = []
-        for (parent, _), (child, number) in itertools.pairwise(mode.within):  # the outermost module has no name
-            if (parent, child) not in names:
-                names[parent, child] = _name(parent, child)
-            if names[parent, child]:
-                calls.append((names[parent, child], id(child), number, type(child).__name__))
-        node.origin = (source_line(), ".".join(name for name, *_ in calls), tuple(calls))
+        for (parent, _), (child, number) in itertools.pairwise([(None, 0), *mode.within]):
+            key = id(parent), id(child)
+            if key not in names:
+                called.update({id(parent): parent, id(child): child})
+                names[key] = _name(parent, child) if parent is not None else ""  # the outermost one has no name
+            if names[key] or parent is None:
+                calls.append((names[key], id(child), number, type(child).__name__))
+        node.origin = (source_line(), ".".join(name for name, *_ in calls if name), tuple(calls))
 
     with watching(watch):
         yield

@@ -221,6 +221,7 @@ class Tape:
             which = f"output {lost[0]}" if found else "the tensor"
             raise RuntimeError(f"{view}: {which} was not recorded: no input requires grad, or it was made under "
                                "no_grad()" + "; leave it out" * bool(found))
+        paths = {id(m): path for path, m in names.named_modules() if path} if isinstance(names, Module) else {}
         if names is None or isinstance(names, Module):
             names = dict(names.named_parameters()) if names else {}
         expected = f"{view}: names is a Module, or a dict of names with their Tensors, and comes after the output"
@@ -264,6 +265,8 @@ class Tape:
             args = tuple(own[node].args[: len(node.inputs)])
             inputs = tuple(read[id(x)].index if id(x) in read else None for x in args)
             line, module, calls = getattr(node, "origin", ("", "", ()))
+            if calls and calls[0][1] in paths:  # called by itself, and not by the module whose it is
+                calls = ((paths[calls[0][1]], *calls[0][1:]), *calls[1:])
             self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, args, before.get(node, node.array),
                                       "", line, module, calls, own[node], read))
         self.outputs = [self._places[own[node]] for node in self._made_from]
