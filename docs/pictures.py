@@ -21,7 +21,7 @@ class Block(nn.Module):
     """Attention and a small network, each added to what came in."""
 
     def __init__(self, width):
-        self.norm, self.attention = nn.Linear(width, width), nn.MultiheadAttention(width, 2, batch_first=True)
+        self.norm, self.attention = nn.LayerNorm(width), nn.MultiheadAttention(width, 2, batch_first=True)
         self.grow, self.shrink = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, x):

@@ -1,5 +1,6 @@
 """Pictures of names and outputs of any kind, and what wrong arguments of the views are told."""
 
+import dataclasses
 import graphlib
 import json
 import re
@@ -267,6 +268,88 @@ def test_equal_blocks_share_a_picture(tmp_path):
     page = page_of(tl.explore(loss, tmp_path / "page.html", names))
     blocks = [f["view"] for f in page["frames"] if f["kind"] == "Block"]
     assert len(blocks) == 6 and len(set(blocks[1:])) == 1 and len(page["views"]) < len(page["frames"]) / 2
+
+
+def test_loops_with_helpers_before_and_after_are_grouped(tmp_path):
+    def loss_of(h): return h.square().mean()
+    w, h = tl.randn(3, 3, requires_grad=True), tl.ones(1, 3)
+
+    def act(x):
+        return x.tanh()
+
+    with tl.study():
+        h = h @ w
+        h = h + 1
+        for _ in range(45):
+            h = act(h)
+            h = h @ w
+        loss = loss_of(h)
+    assert tl.explore(loss, tmp_path / "page.html").exists() and re.search(r", x \d\d", tl.draw(loss).source)
+
+
+def test_what_is_equal_computes_the_same():
+    class A(nn.Module):
+        def __init__(self, f):
+            self.f = f
+
+        def forward(self, x):
+            return self.f(x)
+
+    class B(A):
+        pass
+
+    x = tl.randn(4, 4, requires_grad=True)
+    for first, second, equal in [(A(lambda x: x * 2), A(lambda x: x * 2), True), (A(lambda x: x * 2), A(lambda x: x * -7), False), (A(lambda x: x.cumsum(0)), A(lambda x: x.cumsum(1)), False),
+                                 (A(lambda x: x[:, [0, 1, 2, 3]]), A(lambda x: x[:, [3, 2, 1, 0]]), False), (A(lambda x: x * 2), B(lambda x: x * 2), False)]:
+        assert (", x 2" in tl.draw(nn.Sequential(first, second), x, fold=True).source) == equal
+
+    class Two(nn.Module):
+        def forward(self, pair):
+            u, v = pair
+            return u.exp() * v, v.sin() * u
+
+    blocks = [Two() for _ in range(3)]
+    model = nn.Module()
+    model.bs = nn.ModuleList(blocks)
+    model.forward = lambda x: sum(blocks[2](blocks[1](blocks[0]((x, x * 2)))[::-1]))
+    assert "x 3" not in tl.draw(model, x, fold=True).source and "x 2" not in tl.draw(model, x, fold=True).source.split("x 2")[0]
+
+
+def test_seeds_hooks_and_outputs_are_the_tapes(tmp_path):
+    a = tl.tensor([1.0, 2.0], requires_grad=True)
+    b = a * 3
+    a.register_hook(lambda g: g * 100)
+    fc = nn.Linear(2, 2)
+    page = page_of(tl.explore({"b": b, "c": (b * 5).sum(), "w": fc(fc(b)).sum()}, tmp_path / "page.html", {"a": a}))
+    steps = {s["text"]: s for s in page["steps"]}
+    product = next(s for s in steps.values() if s["op"] == "mul")
+    assert product["seed"]["values"] == [1, 1] and product["grad"]["values"] != [1, 1]
+    np.testing.assert_allclose(next(s for s in steps.values() if s["name"] == "a")["grad"]["values"], 300 * np.array(product["grad"]["values"]), rtol=1e-3)
+    assert all(word in "".join(page["views"]) for word in ("output b", "output c", "output w"))
+    m = nn.Sequential(fc, nn.Tanh(), fc)
+    with tl.study():
+        out = m(b)
+    assert tl.explore((out.sum(), fc.weight), tmp_path / "page.html", m).exists()
+
+
+def test_users_modules_need_not_be_hashable():
+    @dataclasses.dataclass
+    class Scaled(nn.Module):
+        by: float
+
+        def forward(self, x):
+            return x * self.by
+
+    picture = tl.draw(nn.Sequential(Scaled(2.0), Scaled(3.0)), tl.ones(2, requires_grad=True), depth=0).source
+    assert "0: Scaled" in picture and "1: Scaled" in picture
+    class Keeps(nn.Module):
+        def forward(self, x):
+            self.kept = x.exp()
+            return self.kept * 2, self.kept.detach()
+
+    model = Keeps()
+    model(tl.ones(2, requires_grad=True))
+    assert "mul" in tl.draw(model, tl.ones(2, requires_grad=True)).source
 
 
 def test_a_page_is_small_whatever_it_shows(tmp_path):

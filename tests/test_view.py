@@ -1,6 +1,7 @@
 """The views of the tape, and the demo that draws it."""
 
 import _thread
+import json
 import math
 import re
 import signal
@@ -425,10 +426,19 @@ def test_explore_runs_a_program_to_a_call_of_backward(tmp_path, capsys, monkeypa
     assert "written" in capsys.readouterr().out and "program.py:4" in page.read_text() and "<script src" not in page.read_text()
     assert main(["explore", str(program), "--out", str(page), "--call", "3"]) == 1
     assert "2 calls of backward()" in capsys.readouterr().err
-    for path in (tmp_path / "missing.py", tmp_path):
+    (tmp_path / "text.md").write_text("# a title\nand words")
+    (tmp_path / "ends.py").write_text("import sys\nsys.exit(0)\n")
+    for path, said in (("missing.py", "there is no file {path}"), ("", "{path} is no Python file"), ("text.md", "{path} is no Python file: invalid syntax"),
+                       ("ends.py", "{path} ended after 0 calls of backward() in its main thread, before call 1")):
         capsys.readouterr()
-        assert main(["explore", str(path)]) == 1
-        assert capsys.readouterr().err == f"tinygrad-lite: {path} is no Python file\n"
+        assert main(["explore", str(tmp_path / path)]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("tinygrad-lite: " + said.format(path=tmp_path / path)) and err.count("\n") == 1
+    assert main(["explore", str(program), "--out", "page.svg"]) == 1 and capsys.readouterr().err == "tinygrad-lite: --out is an HTML file, not page.svg\n"
+    with pytest.raises(SystemExit):
+        main(["explore", str(program), "--lr", "3"])
+    err = capsys.readouterr().err
+    assert "own come after --" in err and err.count("\n") == 1
     assert tl.ones(1, requires_grad=True).sum().backward() is None  # backward is itself again
 
 
@@ -443,8 +453,34 @@ def test_an_explored_program_runs_as_python_runs_it(tmp_path, monkeypatch):
     monkeypatch.setattr("webbrowser.open", opened.append)
     assert main(["explore", str(program), "--out", str(tmp_path / "page.html"), "--open", "--", "5", "--more"]) == 0
     page = (tmp_path / "page.html").read_text()
-    assert all(f'"name":"{name}"' in page for name in ("0.weight", "0.bias", "other.0.weight", "scale")) and '"shape":[5,2]' in page
+    assert all(f'"name":"{name}"' in page for name in ("model.0.weight", "model.0.bias", "other.0.weight", "scale")) and '"shape":[5,2]' in page
     assert opened == [(tmp_path / "page.html").as_uri()] and before == (sys.path, sys.argv)
+
+
+def names_of(source, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import tinygrad_lite as tl\nfrom tinygrad_lite import nn\n" + source)
+    assert main(["explore", str(program), "--out", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text()
+    data = json.loads(page[page.index("const data = ") + 13 : page.index(";\nconst { steps")])
+    return {s["name"]: s for s in data["steps"] if s["op"] in ("leaf", "parameter")}
+
+
+@pytest.mark.parametrize("source, names", [
+    ("m = nn.Sequential(nn.Linear(2, 1))\nfor p in m.parameters(): pass\nm(tl.ones(1, 2)).sum().backward()", {"0.weight", "0.bias"}),
+    ("class Net(nn.Module):\n    def __init__(self): self.fc = nn.Linear(2, 1)\n    def fit(self): self.fc(tl.ones(1, 2)).sum().backward()\nnet = Net()\nnet.fit()", {"fc.weight", "fc.bias"}),
+    ("class T: pass\nme = T()\nme.model = nn.Linear(2, 1)\nme.model(tl.ones(1, 2)).sum().backward()", {"weight", "bias"}),
+    ("ms = [nn.Linear(2, 2, bias=False), nn.Linear(2, 1, bias=False)]\nms[1](ms[0](tl.ones(1, 2))).sum().backward()", {"ms[0].weight", "ms[1].weight"}),
+    ("g, d = nn.Linear(2, 2, bias=False), nn.Linear(2, 1, bias=False)\nd(g(tl.ones(1, 2))).sum().backward()", {"g.weight", "d.weight"}),
+    ("class Bad:\n    __class__ = property(lambda self: 1 / 0)\nself = bad = Bad()\nw = tl.ones(2, requires_grad=True)\nw.sum().backward()", {"w"})])
+def test_tensors_are_called_as_in_the_program(source, names, tmp_path):
+    assert set(names_of(source, tmp_path)) == names
+
+
+def test_all_outputs_are_explored_with_the_gradients_that_they_were_given(tmp_path):
+    found = names_of("w, v = tl.tensor([1.0, 2.0], requires_grad=True), tl.tensor([3.0], requires_grad=True)\n"
+                     "tl.autograd.backward([w * w, v * 3], [tl.tensor([1.0, 10.0]), tl.tensor([2.0])])", tmp_path)
+    assert found["w"]["grad"]["values"] == [2, 40] and found["v"]["grad"]["values"] == [6]
 
 
 def test_the_version_is_said(capsys):

@@ -7,6 +7,7 @@ import math
 import runpy
 import sys
 import webbrowser
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from .engine.values import Value
 from .engine.watch import observing
 from .random import manual_seed
 from .view import Tape, draw, explore, plot, study
+from .view.explorer import PAGES
 
 
 def _at_least_one(text: str) -> int:
@@ -30,9 +32,18 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> Any:
+        """Ends the command."""
+        hint = "; the program's own come after --" if "unrecognized arguments" in message else ""
+        self.exit(2, f"{self.prog}: error: {message}{hint}\n")
+
+
 def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 2**63 - 1")
     return int(text)
 
 
@@ -47,7 +58,7 @@ def _positive(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tinygrad-lite", description="Study, train and see autograd from scratch.")
+    parser = _Parser(prog="tinygrad-lite", description="Study, train and see autograd from scratch.")
     parser.add_argument("--version", action="version", version=f"tinygrad-lite {version('tinygrad-lite')}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="train a digit classifier on real data and check its gradients",
@@ -71,51 +82,85 @@ class _Enough(BaseException):
     """Ends a program once its tape is there."""
 
 
+class _Told(Exception):
+    """What the user is told in one line."""
+
+
 def explore_program(program: Path, arguments: list[str], out: Path, call: int, shown: bool) -> None:
     """Run a program with its arguments up to its call-th backward(), and write the explorer of what that goes through,
     with the names that the program has for its tensors."""
     if not program.is_file():
-        raise OSError(f"{program} is no Python file")
-    tapes, calls = [], itertools.count(1)
+        raise _Told(f"there is no file {program}" if not program.exists() else f"{program} is no Python file")
+    if out.suffix.lower() not in PAGES:
+        raise _Told(f"--out is an HTML file, not {out}")
+    written, calls, page = [], itertools.count(1), out.resolve()  # the program may go to another folder
 
     def begin(seeds: dict) -> None:
         if next(calls) == call:
-            node = next(iter(seeds))
-            tapes.append(Tape(box(node.array, node), _names(program)))
+            tape = Tape([box(node.array, node) for node in seeds], _names(program))
+            tape.run_backward(list(seeds.values()) if len(seeds) > 1 else next(iter(seeds.values())))
+            try:
+                written.append((explore(tape, page), repr(tape)))
+            except (ValueError, OSError) as error:  # too many steps, or no place to write
+                raise _Told(str(error)) from None
             raise _Enough
 
     before = sys.argv, list(sys.path)
     sys.argv, sys.path[0:0] = [str(program), *arguments], [str(program.resolve().parent)]  # as python program.py does
     try:
-        with study(), observing(begin), contextlib.suppress(_Enough):
+        with study(), observing(begin), contextlib.suppress(_Enough, SystemExit):
             runpy.run_path(str(program), run_name="__main__")
+    except SyntaxError as error:
+        raise _Told(f"{program} is no Python file: {error}") from None
     finally:
         sys.argv, sys.path[:] = before
-    if not tapes:
-        raise OSError(f"{program} ended after {next(calls) - 1} calls of backward(), before call {call}")
-    page = explore(tapes[0], out)
-    print(f"written: {page}, {tapes[0]!r}")
+    if not written:
+        raise _Told(f"{program} ended after {next(calls) - 1} calls of backward() in its main thread, "
+                    f"before call {call}")
+    print(f"written: {out}, {written[0][1]}")
     if shown:
-        webbrowser.open(page.resolve().as_uri())
+        webbrowser.open(page.as_uri())
 
 
 def _names(program: Path) -> dict[str, Any]:
-    """The tensors of the program's variables, where it is now, by name: parameters as their module calls them, and
-    after the variable's name where two modules call theirs alike."""
-    found: dict[str, Any] = {}
-    folder = str(program.resolve().parent)
-    frame = sys._getframe()
+    """The tensors that the program's variables hold, where it is now, by name: parameters as their module calls them,
+    after the variable's name where there are several modules; others as their variable is called."""
+    folder, frame = str(program.resolve().parent), sys._getframe()
+    variables: dict[str, Any] = {}
     while frame := frame.f_back:  # type: ignore[assignment]
-        if not str(Path(frame.f_code.co_filename).resolve()).startswith(folder):
-            continue
-        for variable, value in {**frame.f_globals, **frame.f_locals}.items():
-            held = {variable: value, **getattr(value, "__dict__", {})} if variable == "self" else {variable: value}
-            for name, x in held.items():
-                named = dict(x.named_parameters()) if isinstance(x, nn.Module) else {name: x}
-                for path, t in named.items():
-                    if isinstance(t, Value):
-                        found.setdefault(path if found.get(path, t) is t else f"{name}.{path}", t)
-    return found
+        if str(Path(frame.f_code.co_filename).resolve()).startswith(folder):
+            variables = {**frame.f_globals, **frame.f_locals, **variables}
+    modules: dict[str, Any] = {}
+    tensors: dict[str, Any] = {}
+    for name, value in variables.items():
+        for path, x in _held(str(name), value):
+            (modules if isinstance(x, nn.Module) else tensors)[path] = x
+    inside = {id(m) for outer in modules.values() for m in outer.modules() if m is not outer}
+    roots = {id(m): (name, m) for name, m in modules.items() if id(m) not in inside}
+    named = {f"{name}.{path}" if len(roots) > 1 else path: p
+             for name, m in roots.values() for path, p in m.named_parameters()}
+    known = set(map(id, named.values()))
+    return named | {name: t for name, t in tensors.items() if id(t) not in known and name not in named}
+
+
+def _held(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The modules and tensors that a variable is, or that its list, its dict or its object holds, with what they are
+    called."""
+    try:
+        if isinstance(value, (nn.Module, Value)):
+            yield name, value
+            return
+        if isinstance(value, (list, tuple)):
+            parts = {f"{name}[{i}]": part for i, part in enumerate(value)}
+        elif isinstance(value, dict):
+            parts = {f"{name}[{key!r}]": part for key, part in value.items()}
+        elif type(value).__module__ == "__main__":
+            parts = {str(key): part for key, part in vars(value).items()}
+        else:
+            return
+        yield from ((path, part) for path, part in parts.items() if isinstance(part, (nn.Module, Value)))
+    except Exception:  # an object of the user's may do anything when it is looked at
+        return
 
 
 def _accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
@@ -212,11 +257,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options["command"] == "explore":
         options["arguments"] = given[end + 1 :]  # the program's own
     command: Any = {"demo": demo, "explore": explore_program}[options.pop("command")]
+    expected = (_Told, OSError) if command is demo else _Told  # a program that is explored has errors of its own
     try:
         command(**options)
     except KeyboardInterrupt:
         return 130
-    except OSError as error:
+    except expected as error:
         print(f"tinygrad-lite: {error}", file=sys.stderr)
         return 1
     return 0

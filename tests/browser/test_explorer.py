@@ -135,7 +135,7 @@ def test_gradients_are_there_once_they_are_computed(page):
     assert boxes(page, "graded") == [] and page.locator(".edge.graded").count() == 0 and len(boxes(page, "valued")) == page.locator("#graph .node").count()
     assert "gradient is not computed yet" in page.locator("aside").inner_text()
     press(page, "ArrowRight")
-    assert boxes(page, "graded") == ["cross_entropy", "output"] and page.locator("#graph .edge.graded").count() == 1
+    assert boxes(page, "graded") == ["cross_entropy", "output"] and page.locator("#graph .edge.graded").count() == 2
     press(page, "End")
     page.get_by_role("button", name="the whole").first.click()
     assert boxes(page, "frame") == boxes(page, "frame.graded") == ["body: Sequential [5, 40] 2 of 2", "head: Linear [5, 2] 1 of 1"]
@@ -154,7 +154,7 @@ def test_values_rules_and_lines_are_the_tapes(page, graph):
             assert summary(step.value) in shown
         else:
             cells = page.locator("aside .values td, aside .scalar").all_inner_texts()
-            np.testing.assert_allclose([float(x) for x in cells], step.value.ravel(), rtol=1e-3)
+            np.testing.assert_allclose([float(x) for x in cells], step.value.ravel(), rtol=6e-3)
     press(page, "ArrowRight", "ArrowRight")  # the head's linear layer
     shown = page.locator("aside").inner_text()
     assert "v8.grad @ head.weight" in shown and page.locator("aside math mover").count() >= 4 and "1 of 1 contributions added" in shown
@@ -239,9 +239,34 @@ def test_a_module_that_runs_twice_is_two_boxes_and_an_operation_of_each(opened, 
     with tl.study():
         out = model(model(tl.ones(2, 3)).exp())
     page = opened(tl.explore(out, tmp_path / "page.html", model))
-    assert [text.split(" [")[0] for text in boxes(page, "frame")] == ["a:b: Linear", "toString: Tanh", "a:b (call 2): Linear", "toString (call 2): Tanh"]
+    assert [text.split(" [")[0] for text in boxes(page, "frame")] == ["a:b: Linear", "toString: Tanh", "a:b (call 2): Linear, as a:b", "toString (call 2): Tanh, as toString"]
     press(page, *["ArrowRight"] * 4)
     assert crumbs(page) == "a:b (call 2): Linear" and len(boxes(page, "parameter")) == 2
+
+
+def test_over_and_out_do_not_run_across_the_turn(opened, tmp_path):
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Sequential(nn.Linear(4, 1), nn.Sigmoid()))
+    with tl.study():
+        out = model(tl.randn(1, 3))
+    page = opened(tl.explore(out, tmp_path / "page.html", model))
+    press(page, "o", "o", "o", "o")
+    assert phase(page) == "backward 1 of 4"
+    press(page, "Home")
+    page.get_by_role("button", name="the whole").first.click()
+    press(page, "u")
+    assert phase(page) == "forward 4 of 4"
+    page.goto(page.url.split("#")[0] + "#step=1.5&frame=x")
+    assert phase(page) == "forward 1 of 4"
+
+
+def test_nan_is_marked_and_whole_numbers_are_exact(opened, tmp_path):
+    x = tl.tensor([[1.0, -1.0], [0.0, 12345678.0]], requires_grad=True)
+    page = opened(tl.explore(tl.log(x).sum() + x[tl.tensor([1, 1]), tl.tensor([0, 1])].sum(), tmp_path / "page.html"), color_scheme="dark")
+    press(page, "ArrowRight")
+    cells = page.locator("aside .values td")
+    assert cells.all_inner_texts() == ["0", "nan", "-inf", "16.3"] and page.evaluate("getComputedStyle(document.querySelectorAll('aside .values td')[1]).backgroundColor") == "rgb(255, 212, 59)"
+    page.locator("#graph .node.leaf").first.click()
+    assert "12345678" in page.locator("aside .values").first.inner_text()
 
 
 # ---------------------------------------------------------------- how it looks

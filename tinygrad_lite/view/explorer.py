@@ -22,6 +22,7 @@ from .quiz import wrong_lines
 from .table import drawable, summary
 from .tape import Step, Tape, tape_for
 
+PAGES = (".html", ".htm", "")  # how a page's name may end
 PAGE = Path(__file__).with_name("explorer.html")
 FEW, HEAT = 64, 24  # values that are shown as they are; cells a side of a heat map, where there are not too many
 CELLS = 600_000  # of all heat maps of a page together
@@ -54,7 +55,7 @@ def explore(output: Any, path: str | Path = "graph.html", names: Any = None) -> 
     need(isinstance(path, (str, os.PathLike)), "explore: path is the name of an HTML file, and the names come after it",
          path)
     path = Page(path)
-    if path.suffix.lower() not in (".html", ".htm", ""):
+    if path.suffix.lower() not in PAGES:
         raise ValueError(f"explore: it writes HTML, so path ends in .html, not {path.suffix!r}: tl.draw draws pictures")
     tape = tape_for("explore", output, names)
     if len(tape) > LIMIT:
@@ -83,7 +84,7 @@ def _data(tape: Tape) -> dict[str, Any]:
         frames.pop()
         whole = 0
     steps = [{**_step(tape, step, totals, side), "frame": homes[step.index][0].number} for step in tape]
-    return {"steps": steps, "frames": frames, "views": svgs, "outputs": tape.outputs, "whole": whole,
+    return {"steps": steps, "frames": frames, "views": svgs, "outputs": tape.outputs, "whole": whole or None,
             "memory": tape.memory, "flops": tape.flops, "few": FEW, "heat": side}
 
 

@@ -90,7 +90,7 @@ def frames_of(tape: Tape, most: int | None = None) -> Frame:
         frame.number = number
         own = {s.index for s in frame.steps}
         read = [s for s in frame.steps if s.is_operation and not own.issuperset(readers[s.index])]
-        frame.result = (read or [s for s in frame.steps if s.index in tape.outputs] or frame.steps or [None])[-1]
+        frame.result = (read or [s for s in frame.steps if s.index in tape.outputs] or frame.steps)[-1]
     return root
 
 

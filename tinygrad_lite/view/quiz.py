@@ -42,11 +42,12 @@ def _computed(before: list[ast.stmt], value: ast.expr, values: dict[str, np.ndar
     """What an expression is after the lines before it; None where it cannot be computed."""
     names = {f"_{i}": array for i, array in enumerate(values.values())}
     called = dict(zip(values, names))
-    module = ast.Module([*before, ast.Assign([ast.Name("_", ast.Store())], value)], [])
+    module: Any = ast.Module([*before, ast.Assign([ast.Name("_", ast.Store())], value)], [])
     scope = {"np": np, **vars(F), **VOCABULARY, **names}
     try:
         with np.errstate(all="ignore"):
-            exec(compile(ast.fix_missing_locations(_Named(called).visit(copy.deepcopy(module))), "quiz", "exec"), scope)
+            module = _Named(called).visit(copy.deepcopy(module))
+            exec(compile(ast.fix_missing_locations(module), "quiz", "exec"), scope)
         return np.asarray(scope["_"])
     except Exception:  # sizes that do not fit, names of the user's own
         return None
@@ -69,7 +70,8 @@ def _same(a: Any, b: Any) -> bool:
     if a is None or b is None:
         return False
     try:
-        return bool(np.allclose(*np.broadcast_arrays(a, b), rtol=1e-3, equal_nan=True))
+        a, b = np.broadcast_arrays(a, b)
+        return bool(np.allclose(a, b, rtol=1e-3, equal_nan=True))
     except (ValueError, TypeError):
         return False
 
