@@ -1,6 +1,5 @@
 """PyTorch's modules, and where this library has their names."""
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,7 +60,7 @@ ROOMS = {  # PyTorch's module: ours, in the order in which a name is looked up; 
     "torch.testing": "testing",
     "torch.types": "compat.names:Types",
     "torch.utils": "",
-    "torch.utils.checkpoint": "compat.names:Checkpoint",
+    "torch.utils.checkpoint": "checkpointing",
     "torch.utils.data": "data",
     "torch.utils.data.dataloader": "data",
     "torch.utils.data.dataset": "data",
@@ -126,16 +125,6 @@ class ModuleUtils:
     @staticmethod
     def _pair(x: Any) -> tuple:
         return tuple(x) if isinstance(x, (tuple, list)) else (x, x)
-
-
-class Checkpoint:
-    """torch.utils.checkpoint: nothing is computed twice, all values are kept."""
-
-    @staticmethod
-    def checkpoint(function: Callable, *args: Any, use_reentrant: Any = None, preserve_rng_state: bool = True,
-                   **kwargs: Any) -> Any:
-        """What the function gives."""
-        return function(*args, **kwargs)
 
 
 def _former(module: Any) -> SimpleNamespace:
