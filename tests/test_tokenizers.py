@@ -27,7 +27,7 @@ def bpe():
 
 
 @settings(deadline=None, max_examples=200)
-@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+@given(text=st.text(max_size=40))
 def test_byte_pairs_round_trip_any_text(bpe, text):
     assert bpe.decode(bpe.encode(text)) == text
 

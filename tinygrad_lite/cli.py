@@ -6,6 +6,7 @@ import itertools
 import math
 import runpy
 import sys
+import tomllib
 import webbrowser
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import autograd, nn, optim, saving
+from . import autograd, language, nn, optim, saving
 from .creation import tensor
 from .data import load_digits, split
 from .engine.mode import no_grad
@@ -22,6 +23,7 @@ from .engine.tape import box
 from .engine.values import Value
 from .engine.watch import observing
 from .random import manual_seed
+from .training import CHECKPOINT, LOG, PICTURE
 from .view import Tape, draw, explore, plot, study
 from .view.explorer import PAGES
 
@@ -75,6 +77,29 @@ def _parser() -> argparse.ArgumentParser:
     explorer.add_argument("--out", type=Path, default=Path("graph.html"), help="the page to write")
     explorer.add_argument("--call", type=_at_least_one, default=1, help="which call of backward() to show")
     explorer.add_argument("--open", action="store_true", dest="shown", help="open the page in the browser")
+    training = commands.add_parser("train", help="train a model; Ctrl-C keeps it, --resume goes on",
+                                   formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    training.add_argument("model", choices=["gpt"], help="what to train")
+    training.add_argument("--text", type=Path, help="a UTF-8 file to learn from")
+    training.add_argument("--out", type=Path, default=Path("runs/gpt"), help="folder of the run")
+    training.add_argument("--steps", type=_at_least_one, default=2000, help="steps in all")
+    training.add_argument("--every", type=_at_least_one, default=200, help="steps from checkpoint to checkpoint")
+    training.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    training.add_argument("--config", type=Path, help="a TOML file with settings; flags go before it")
+    for name, value in language.DEFAULTS.items():
+        training.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=argparse.SUPPRESS,
+                              help=f"setting (default: {value})")
+    writing = commands.add_parser("generate", help="let a trained GPT write",
+                                  formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    writing.add_argument("--checkpoint", type=Path, default=Path("runs/gpt"), help="folder of the run")
+    writing.add_argument("--prompt", default="\n", help="the text to go on from")
+    writing.add_argument("--tokens", type=_at_least_one, default=200, help="how many to write")
+    writing.add_argument("--temperature", type=float, default=1.0, help="below 1 safer, 0 the most probable token")
+    writing.add_argument("--top-k", type=_at_least_one, help="choose among so many")
+    writing.add_argument("--top-p", type=_positive, help="choose among those that have this probability together")
+    writing.add_argument("--min-p", type=_positive, help="choose among those of this share of the best's probability")
+    writing.add_argument("--beam", type=_at_least_one, help="search with so many beams instead")
+    writing.add_argument("--seed", type=_seed, help="the same seed writes the same")
     return parser
 
 
@@ -249,6 +274,26 @@ def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
     print(f"next: {command} demo --lr 0.1, {command} explore examples/moons.py, or read tinygrad_lite/engine/tape.py")
 
 
+def train(model: str, out: Path, text: Path | None, steps: int, every: int, resume: bool, config: Path | None,
+          **given: Any) -> None:
+    """Train a GPT, and say how well it does."""
+    try:
+        read = {} if config is None else tomllib.loads(config.read_text(encoding="utf-8"))
+        found = language.train_gpt(out, text, steps, every, resume, read | given)
+    except (language.Stopped, ValueError, TypeError) as error:
+        raise _Told(str(error)) from None
+    print(f"{found['steps']} steps, loss {found['loss']:.4f}, of the text held out {found['held out']:.4f}")
+    print("written:", *(str(out / name) for name in (CHECKPOINT, LOG, PICTURE) if (out / name).exists()))
+
+
+def generate(**options: Any) -> None:
+    """Print what a trained GPT writes."""
+    try:
+        language.write(language.generate(**options))
+    except (language.Stopped, ValueError) as error:
+        raise _Told(str(error)) from None
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 where it went well, 130 after Ctrl-C."""
     given = sys.argv[1:] if arguments is None else arguments
@@ -256,8 +301,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = vars(_parser().parse_args(given[:end]))
     if options["command"] == "explore":
         options["arguments"] = given[end + 1 :]  # the program's own
-    command: Any = {"demo": demo, "explore": explore_program}[options.pop("command")]
-    expected = (_Told, OSError) if command is demo else _Told  # a program that is explored has errors of its own
+    commands = {"demo": demo, "explore": explore_program, "train": train, "generate": generate}
+    command: Any = commands[options.pop("command")]
+    expected: Any = _Told if command is explore_program else (_Told, OSError)  # what is explored has errors of its own
     try:
         command(**options)
     except KeyboardInterrupt:
