@@ -7,8 +7,9 @@ from .autograd import Context, Function, grad, once_differentiable
 from .engine.changes import next_place
 from .engine.mode import enable_grad, is_grad_enabled, mode
 from .engine.tape import box
-from .engine.values import Node, Value
+from .engine.values import Node
 from .random import fork_rng, get_rng_state, set_rng_state
+from .tensor import Tensor
 
 
 def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True,
@@ -25,8 +26,8 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
     numbers, begun = get_rng_state(), next_place()
     found = function(*args, **kwargs)
     outs = found if isinstance(found, tuple) else (found,)
-    tracked = [i for i, out in enumerate(outs) if isinstance(out, Value) and out.node is not None]
-    given = {a.node: a for a in (*args, *kwargs.values()) if isinstance(a, Value) and a.node is not None}
+    tracked = [i for i, out in enumerate(outs) if isinstance(out, Tensor) and out.node is not None]
+    given = {a.node: a for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and a.node is not None}
     leaves = _leaves([outs[i].node for i in tracked], given, begun)
     if not tracked or not (given or leaves):
         return found
@@ -35,7 +36,7 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
     def run(fresh: dict[Node, Any]) -> list:
         """The outputs once more, of arguments without a past."""
         def new(a: Any) -> Any:
-            return fresh[a.node] if isinstance(a, Value) and a.node in fresh else a
+            return fresh[a.node] if isinstance(a, Tensor) and a.node in fresh else a
 
         with fork_rng(enabled=preserve_rng_state):
             if preserve_rng_state:

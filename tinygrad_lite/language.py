@@ -97,7 +97,8 @@ def _config(settings: dict[str, Any], vocab_size: int) -> GPTConfig:
 def load_gpt(folder: Path) -> tuple[GPT, CharTokenizer | BPETokenizer]:
     """The model of a run, and its tokenizer."""
     settings, tokenizer = read_settings(folder), load_tokenizer(folder / TOKENIZER)
-    model = GPT(_config(settings, len(tokenizer))).eval()
+    model = GPT(_config(settings, len(tokenizer)))
+    model.eval()
     model.load_state_dict(load(folder / CHECKPOINT)["model"])
     return model, tokenizer
 
@@ -116,7 +117,8 @@ def generate(checkpoint: Path, prompt: str, tokens: int, temperature: float, top
         yield tokenizer.decode(model.beam_search(start, beam, tokens)[len(start):])
         return
     processors = [generation.temperature(temperature)]
-    for make, value in ((generation.top_k, top_k), (generation.top_p, top_p), (generation.min_p, min_p)):
+    given: Any = ((generation.top_k, top_k), (generation.top_p, top_p), (generation.min_p, min_p))
+    for make, value in given:
         if value is not None:
             processors.append(make(value))
     written: list[int] = []

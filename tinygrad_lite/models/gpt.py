@@ -266,7 +266,7 @@ class GPT(nn.Module):
                 break
         return tensor(np.concatenate(found, 1).astype(np.int64))
 
-    def beam_search(self, prompt: Sequence[int], beam_size: int = 5, max_new_tokens: int = 50, eos_token: Any = None,
+    def beam_search(self, prompt: Any, beam_size: int = 5, max_new_tokens: int = 50, eos_token: Any = None,
                     alpha: float = 0.6) -> list[int]:
         """The continuation of a prompt that a beam finds best, with the prompt; see `nn.generation.beam_search`."""
         *before, start = map(int, prompt)
