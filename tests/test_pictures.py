@@ -204,6 +204,7 @@ def test_a_model_is_drawn_by_an_example_and_stays_as_it_is():
     assert "0: Linear\n[5, 4]\n1 operation" in picture and picture == again
     assert all(v.equal(state[k]) for k, v in model.state_dict().items()) and tl.get_rng_state().equal(numbers)
     assert model.training and all(p.grad is None for p in model.parameters())
+    assert "grad" in tl.draw(model.eval(), tl.randn(5, 3), gradients=True).source
     attention = nn.MultiheadAttention(4, 2)
     assert "out_proj" in tl.draw(attention, (tl.randn(3, 1, 4),) * 3).source
 

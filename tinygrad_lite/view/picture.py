@@ -111,8 +111,9 @@ def _example(model: Module, given: Any) -> Any:
     finally:
         set_rng_state(numbers)
         for array, values in before:
-            array[...] = values
-            stamp(array)
+            if not np.array_equal(array, values):
+                array[...] = values
+                stamp(array)
     outputs = [part for part in leaves(found) if isinstance(part, Value) and part.node is not None]
     return outputs[0] if len(outputs) == 1 else outputs or found
 
