@@ -90,6 +90,15 @@ def test_generation_past_the_context_is_the_same_with_and_without_a_cache(settin
     assert found[0].shape == (3, 45) and found[0].equal(found[1]) and found[0][:, :5].equal(start) and gpt.training
 
 
+def test_each_module_has_its_own_mode_again_after_generation():
+    gpt = model()
+    gpt.transformer["h"][0].eval()  # frozen
+    modes = [m.training for m in gpt.modules()]
+    gpt.generate([[1, 2]], 2)
+    next(gpt.stream([[1, 2]], 2)), gpt.beam_search([1, 2], 2, 2)
+    assert [m.training for m in gpt.modules()] == modes and len(set(modes)) == 2
+
+
 def test_rotary_positions_look_back_on_a_window_and_know_distances_only():
     gpt = model(positions="rotary").eval()
     tokens = tl.randint(0, 11, (1, 30))

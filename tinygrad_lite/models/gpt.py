@@ -7,6 +7,7 @@ positions (Su et al., 2021), LayerNorm or RMSNorm, and generates with a cache of
 import json
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,18 @@ class Block(nn.Module):
         return x + self.mlp(self.ln_2(x))
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; after it each module has its own again."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
 class GPT(nn.Module):
     """Logits of the next token, for each place of a sequence.
 
@@ -223,9 +236,8 @@ class GPT(nn.Module):
         if not tokens.shape[1]:
             raise ValueError("GPT: there is no token to go on from")
         whole("GPT: max_new_tokens is a whole number, at least 0", max_new_tokens, 0)
-        training, cache, begun = self.training, None, -1
-        self.eval()
-        try:
+        cache, begun = None, -1
+        with evaluating(self):
             for _ in range(max_new_tokens):
                 first = self._first_seen(tokens.shape[1])
                 if not cached or cache is None or first != begun:
@@ -239,8 +251,6 @@ class GPT(nn.Module):
                 chosen = np.atleast_1d(chosen)
                 tokens = np.concatenate([tokens, chosen[:, None]], 1)
                 yield chosen
-        finally:
-            self.train(training)
 
     def _last(self, tokens: np.ndarray, cache: Cache | None) -> np.ndarray:
         """The logits (B, V) after the last of the tokens."""
@@ -276,13 +286,9 @@ class GPT(nn.Module):
             with no_grad():
                 return self(tensor(tokens[:, self._first_seen(tokens.shape[1]) :])).array[:, -1]
 
-        training = self.training
-        self.eval()
-        try:
+        with evaluating(self):
             return before + generation.beam_search(logits, start, beam_size, max_new_tokens, eos_token, alpha,
                                                    batched=True, logits=True)
-        finally:
-            self.train(training)
 
     # ---- weights of others
     @classmethod

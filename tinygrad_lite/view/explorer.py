@@ -1,6 +1,5 @@
 """The explorer: one HTML file, of its own, that steps through a tape forward and backward, a module at a time."""
 
-import functools
 import html
 import inspect
 import json
@@ -78,13 +77,12 @@ def _data(tape: Tape) -> dict[str, Any]:
     totals = _running_totals(tape)
     looks = len(tape) + len(tape.gradients) + len(tape.contributions) + len(totals)
     side = max(4, min(HEAT, math.isqrt(CELLS // looks)))
-    homes = homes_of(root)
     svgs = _svgs(list(views.sources))
     if whole and float(re.findall(r'width="([\d.]+)pt"', svgs[frames[whole]["view"]])[0]) > WIDE:
         frames.pop()
         whole = 0
-    steps = [{**_step(tape, step, totals, side), "frame": homes[step.index][0].number} for step in tape]
-    return {"steps": steps, "frames": frames, "views": svgs, "outputs": tape.outputs, "whole": whole or None,
+    steps = [{**_step(tape, step, totals, side), "frame": views.homes[step.index][0].number} for step in tape]
+    return {"steps": steps, "frames": frames, "views": svgs, "whole": whole or None,
             "memory": tape.memory, "flops": tape.flops, "few": FEW, "heat": side}
 
 
@@ -126,7 +124,6 @@ class Views:
         self.sources: dict[str, int] = {}  # of the pictures, in dot's language, by which it is
         self.readers = readers_of(tape)
 
-    @functools.cache  # noqa: B019
     def of(self, frame: Frame, whole: bool = False) -> dict[str, Any]:
         """The number of its picture; the steps and frames that its boxes are; what each arrow goes from and to.
 
@@ -178,7 +175,6 @@ class Views:
         names = [name for name, place in zip(self.tape.output_names, self.tape.outputs) if place == index]
         return " ".join(filter(None, ["output", *names]))
 
-    @functools.cache  # noqa: B019
     def like(self, frame: Frame, part: Frame) -> str:
         """The name of the first frame beside it that computes the same, unless that is itself."""
         first = next(p for p in frame.parts if isinstance(p, Frame) and (p is part or p.form[0] == part.form[0]))

@@ -185,13 +185,13 @@ def _fill(plan: Plan, tape: Tape, frame: Frame, level: int | None, once: bool) -
 
 def _fold_chains(plan: Plan, tape: Tape) -> None:
     """Put an elementwise operation into the box of the one whose value it alone reads."""
+    apart = plan.left_out | plan.rows.keys()  # of equal modules the others' steps are in the boxes of the first
     for s in tape:
         made = [tape[i] for i in s.reads if tape[i].is_operation]
         if len(made) != 1 or not {s.op, made[0].op} <= ELEMENTWISE or plan.readers[made[0].index] != [s.index]:
             continue
         home, = plan.homes[s.index]
         box = plan.box(made[0].index, home)
-        apart = plan.left_out | plan.rows.keys()  # of equal modules the others' steps are in the boxes of the first
         if box.home is home and apart.isdisjoint(home.path) and not box.frame and made[0].index not in tape.outputs:
             box.steps.append(s)
             plan.boxes[s.index, home] = box
