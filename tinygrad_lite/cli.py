@@ -150,10 +150,11 @@ def explore_program(program: Path, arguments: list[str], out: Path, call: int, s
 def _names(program: Path) -> dict[str, Any]:
     """The tensors that the program's variables hold, where it is now, by name: parameters as their module calls them,
     after the variable's name where there are several modules; others as their variable is called."""
-    folder, frame = str(program.resolve().parent), sys._getframe()
+    folder, package, frame = program.resolve().parent, Path(__file__).resolve().parent, sys._getframe()
     variables: dict[str, Any] = {}
     while frame := frame.f_back:  # type: ignore[assignment]
-        if str(Path(frame.f_code.co_filename).resolve()).startswith(folder):
+        file = Path(frame.f_code.co_filename).resolve()
+        if file.is_file() and folder in file.parents and package not in file.parents:  # no runpy, no backward()
             variables = {**frame.f_globals, **frame.f_locals, **variables}
     modules: dict[str, Any] = {}
     tensors: dict[str, Any] = {}
