@@ -81,6 +81,45 @@ def test_what_it_cannot_do_is_refused():
     assert not checkpoint(tl.exp, tl.ones(2)).requires_grad
 
 
+def change_in_place(w, x, c, f):
+    with tl.no_grad():
+        w.add_(1)
+
+
+def change_argument(w, x, c, f):
+    with tl.no_grad():
+        x.mul_(2)
+
+
+def change_data(w, x, c, f):
+    w.data = w.data + 1
+
+
+def take_a_step(w, x, c, f):
+    w.grad = tl.ones(2)
+    tl.optim.SGD([w], 0.1).step()
+
+
+@pytest.mark.parametrize("change, words", [
+    (change_in_place, r"shape \(2,\) that the function reads was changed"), (change_argument, "reads was changed before"),
+    (change_data, "reads was changed"), (take_a_step, "call backward\\(\\) before"), (lambda w, x, c, f: c.add_(1), "gave something else"),
+    (lambda w, x, c, f: f.append(1), "gave something else")])
+def test_what_would_make_the_second_run_another_one_is_refused(change, words):
+    w, x, c, calls = tl.tensor([1.0, 2.0], requires_grad=True), tl.tensor([0.0, 4.0], requires_grad=True), tl.ones(2), []
+    y = checkpoint(lambda x: (x * w).sin() + c if not calls else x * w, x)
+    change(w, x, c, calls)
+    with pytest.raises(RuntimeError, match=f"checkpoint: .*{words}"):
+        y.sum().backward()
+
+
+def test_outputs_may_be_changed_in_place_and_be_nan():
+    x = tl.tensor([-1.0, 4.0], requires_grad=True)
+    y = checkpoint(lambda x: x.sqrt() * 2, x)
+    y.mul_(3)
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.array, [np.nan, 1.5])
+
+
 def test_in_a_compiled_function_it_is_the_function():
     layer = nn.Linear(3, 3)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .autograd import Context, Function, grad, once_differentiable
-from .engine.changes import next_place
+from .engine.changes import changed_since, next_place
 from .engine.mode import enable_grad, is_grad_enabled, mode
 from .engine.tape import box
 from .engine.values import Node
@@ -16,10 +16,11 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
                **kwargs: Any) -> Any:
     """function(*args, **kwargs), of whose tape nothing is kept: the backward pass runs it again (Chen et al., 2016).
 
-    It takes less memory and a third more time. Random numbers, such as dropout's, are the same in the second run unless
-    preserve_rng_state=False. Tensors that require grad are its arguments, or leaves such as a module's parameters; one
-    that was computed outside and is no argument is a RuntimeError, and so is create_graph. What else the function
-    changes, as running statistics, is changed twice. PyTorch's use_reentrant makes no difference.
+    It takes less memory and more time: the forward pass runs twice. Random numbers, such as dropout's, are the same in
+    the second run unless preserve_rng_state=False. Tensors that require grad are its arguments, or leaves such as a
+    module's parameters. A RuntimeError is: one that was computed outside and is no argument, create_graph, a change of
+    what it reads before the backward pass, and a second run that gives something else. What else the function changes,
+    as running statistics, is changed twice. PyTorch's use_reentrant makes no difference.
     """
     if not is_grad_enabled() or mode.tracing is not None:
         return function(*args, **kwargs)
@@ -27,11 +28,15 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
     found = function(*args, **kwargs)
     outs = found if isinstance(found, tuple) else (found,)
     tracked = [i for i, out in enumerate(outs) if isinstance(out, Tensor) and out.node is not None]
-    given = {a.node: a for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and a.node is not None}
+    tensors = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+    given = {a.node: a for a in tensors if a.node is not None}
     leaves = _leaves([outs[i].node for i in tracked], given, begun)
     if not tracked or not (given or leaves):
         return found
     values = tuple(outs[i].detach() for i in tracked)
+    prints, since = _prints(values), next_place()
+    reads: list[Any] = [*tensors, *leaves]
+    arrays = [x.array for x in reads]
 
     def run(fresh: dict[Node, Any]) -> list:
         """The outputs once more, of arguments without a past."""
@@ -43,7 +48,11 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
                 set_rng_state(numbers)
             again = function(*map(new, args), **{name: new(a) for name, a in kwargs.items()})
         again = again if isinstance(again, tuple) else (again,)
-        return [again[i] for i in tracked]
+        found = [again[i] for i in tracked]
+        if preserve_rng_state and _prints(found) != prints:
+            raise RuntimeError("checkpoint: the function gave something else when the backward pass ran it again: what "
+                               "it reads or does has changed since the forward pass; call backward() before that")
+        return found
 
     class Recomputed(Function):
         """A function that is run again in the backward pass."""
@@ -57,6 +66,11 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
         @once_differentiable
         def backward(ctx: Context, *grads: Any) -> tuple:
             """The gradients of arguments and leaves."""
+            for x, array in zip(reads, arrays):
+                if x.array is not array or changed_since(array, since):
+                    raise RuntimeError(f"checkpoint: a tensor of shape {array.shape} that the function reads was "
+                                       "changed before the backward pass, which runs the function again; call "
+                                       "backward() before that, or change a .clone()")
             fresh = {node: a.detach().requires_grad_() for node, a in given.items()}
             hooks = {leaf: leaf.hooks for leaf in leaves}  # theirs run when the whole gradient is known
             try:
@@ -75,6 +89,11 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
     for i, result in zip(tracked, results):
         whole[i] = result
     return tuple(whole) if isinstance(found, tuple) else whole[0]
+
+
+def _prints(values: Any) -> list[tuple]:
+    """What tells values from others: they may be changed in place later."""
+    return [(v.shape, hash(v.array.tobytes())) for v in values]
 
 
 def _leaves(roots: list[Node], given: dict[Node, Any], begun: int) -> list[Node]:
