@@ -23,6 +23,7 @@ from ..nn import Module, Parameter
 from ..nn import functional as F
 from ..ops import PRIMITIVES, VOCABULARY
 from ..textbook.rules import rule_lines
+from .memory import kept_by
 from .table import LIMIT, Half, as_html, as_text, backward_half, drawable, forward_half, shape_of
 
 
@@ -41,6 +42,7 @@ class Step:
     calls: tuple[tuple, ...] = ()  # of modules it was recorded in, outermost first: name, identity, number, class
     node: Any = field(default=None, compare=False)
     sources: dict[int, "Step"] = field(default_factory=dict, compare=False)  # by the id of an array: the step it is
+    memory: int = 0  # the bytes that it keeps and no earlier step does: its value, and what its rule reads besides
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -85,11 +87,6 @@ class Step:
             return {}
         return {p.name: a for p, a, i in zip(_parameters(self.node.op, len(self.args)), self.args, self.inputs)
                 if i is None}
-
-    @property
-    def memory(self) -> int:
-        """The bytes of its value; 0 for a view of another's."""
-        return self.value.nbytes if self.value.base is None else 0
 
     @property
     def flops(self) -> int:
@@ -237,6 +234,7 @@ class Tape:
         except RuntimeError:
             raise RuntimeError(f"{view}: backward() has freed the values of this graph: {view} before backward, or "
                                "keep the tape with tl.tape") from None
+        kept = kept_by(nodes, starts)  # before the tape holds anything itself
         self._places: dict[Any, int] = {}
         self.steps: list[Step] = []
         self.gradients: dict[int, np.ndarray] = {}  # after backward(): the adjoint of each step
@@ -268,7 +266,7 @@ class Tape:
             if calls and calls[0][1] in paths:  # called by itself, and not by the module whose it is
                 calls = ((paths[calls[0][1]], *calls[0][1:]), *calls[1:])
             self._add(own[node], Step(len(self.steps), node.op.__name__, inputs, args, before.get(node, node.array),
-                                      "", line, module, calls, own[node], read))
+                                      "", line, module, calls, own[node], read, kept[node]))
         self.outputs = [self._places[own[node]] for node in self._made_from]
         self.output = self.outputs[0]
         self.output_names = [name for name, _ in found]  # of each its place among several
@@ -324,8 +322,13 @@ class Tape:
 
     @property
     def memory(self) -> int:
-        """The bytes of all values of operations, views counted once."""
-        return sum(s.memory for s in self.steps if s.is_operation)
+        """The bytes that the forward pass kept for the backward pass, as they were when the tape was made.
+
+        These are the values of operations and what rules keep besides (masks, probabilities, the windows of a
+        convolution), each memory once, at the first step that has it. Parameters, inputs and all else that was there
+        before do not count. A backward pass frees it step by step, the last first, but for what this tape still shows.
+        """
+        return sum(s.memory for s in self.steps)
 
     @property
     def flops(self) -> int:
