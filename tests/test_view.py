@@ -34,7 +34,7 @@ def test_the_tape_is_the_wengert_list():
     tape.backward()
     rows = tape.table(width=100).splitlines()
     assert [row.split("  ")[0] for row in rows[6:]] == [
-        "4 operations, 16 B of values, 4 flops", "", "v5.grad = 1.0", "v4.grad += v5.grad * 2 * v4", "v2.grad += v4.grad",
+        "4 operations, 16 B kept for the backward pass, 4 flops", "", "v5.grad = 1.0", "v4.grad += v5.grad * 2 * v4", "v2.grad += v4.grad",
         "v3.grad += v4.grad", "v0.grad += v3.grad * (1 - v3 * v3)", "v0.grad += v2.grad * v1", "v1.grad += v2.grad * v0"]
     assert "\n".join(rows) == f"{tape.forward}\n\n{tape.backward}" and repr(tape[3]) == "<Step v3 = tanh(v0): scalar>"
 
@@ -192,9 +192,9 @@ def test_long_tapes_are_grouped_by_module_with_totals():
         tape = tl.tape(model(tl.ones(1, 2)).sum(), model)
     tape.backward()
     forward, backward = (half.splitlines() for half in tape.table(width=100, limit=20).split("\n\n"))
-    assert forward[2].startswith("v52 … v54: 3 operations, 24 B of values, 22 flops") and forward[2].endswith("blocks.0")
-    assert len(forward) == 16 and forward[-1] == ("38 operations, 300 B of values, 276 flops; tape.table(module='blocks.0') shows all of a "
-                                                  "module")
+    assert forward[2].startswith("v52 … v54: 3 operations, 24 B kept, 22 flops") and forward[2].endswith("blocks.0")
+    assert len(forward) == 17 and " ".join(forward[-2:]) == ("38 operations, 308 B kept for the backward pass, 276 flops; "
+                                                             "tape.table(module='blocks.0') shows all of a module")
     assert backward[2].startswith("v87.grad … v85.grad: 7 contributions") and backward[2].endswith("blocks.11")
     assert [line.split("  ")[0] for line in tape.table(width=100, module="blocks.3.1").splitlines()][0] == "v62 = tanh(v61)"
     assert "v52 … v54" not in tape._repr_html_() and "v87.grad … v85.grad: 7 contributions" in tape._repr_html_()
@@ -213,7 +213,7 @@ def test_what_runs_between_the_modules_of_a_list_is_in_its_group():
     with tl.study():
         tape = tl.tape(Deep()(tl.ones(1, 2)))
     lines = tape.table(limit=10, width=120).splitlines()
-    assert "59 operations, 472 B of values" in lines[-4] and lines[-4].endswith("layers") and len(lines) < 14
+    assert "59 operations, 480 B kept" in lines[-4] and lines[-4].endswith("layers") and len(lines) < 14
 
 
 def test_a_module_that_is_not_there_is_an_error():

@@ -420,6 +420,7 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_gra
                         _give(grads, p, rules[0](g, out, x, y))
                     if q is not None:
                         _give(grads, q, rules[1](g, out, x, y))
+                    x = y = None  # freed with the node, and not when the next one of two arguments is read
                 elif rules:
                     for source, rule in zip(inputs, rules):
                         if source is not None:

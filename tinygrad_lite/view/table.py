@@ -15,6 +15,7 @@ RED = "\x1b[31m"
 LIMIT = 40  # rows a half, unless asked for more
 SHORT = 20  # columns of a value in short
 NARROW = 24  # columns of the first cell, at least
+ENOUGH = 100_000  # bytes: of a smaller tape the peak is more Python's objects than arrays, and is not printed
 
 
 UNDRAWN = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # control characters and their like
@@ -91,7 +92,7 @@ def forward_half(tape: Any, limit: int, module: str | None = None) -> Half:
         shown = {s.index for s in inside}
         return Half([row for s in steps if s.index in shown for row in step_rows(s)], _totals(inside))
     rows, note = _rows(steps, step_rows, group_row, limit)
-    return Half(rows, _totals(tape) + note)
+    return Half(rows, _totals(tape, _of_the_pass(tape)) + note)
 
 
 def backward_half(tape: Any, limit: int, module: str | None = None) -> Half:
@@ -175,11 +176,17 @@ def _latest(paths: list[str]) -> list[str]:
     return found[1:]
 
 
-def _totals(steps: Iterable) -> str:
+def _of_the_pass(tape: Any) -> str:
+    """What the memory is kept for, and once a backward pass has run the most that there was at a time."""
+    peak = f", {_count(tape.peak, 'B')} at its peak" if tape.gradients and tape.memory > ENOUGH else ""
+    return f" for the backward pass{peak}"
+
+
+def _totals(steps: Iterable, why: str = "") -> str:
     """How many operations, and what they take."""
     found = [s for s in steps if s.is_operation]
     memory, flops = sum(s.memory for s in found), sum(s.flops for s in found)
-    return f"{len(found)} operations, {_count(memory, 'B')} of values, {_count(flops, 'flops')}"
+    return f"{len(found)} operations, {_count(memory, 'B')} kept{why}, {_count(flops, 'flops')}"
 
 
 def _valued(a: np.ndarray) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from ..nn import Module, Parameter
 from ..nn import functional as F
 from ..ops import PRIMITIVES, VOCABULARY
 from ..textbook.rules import rule_lines
-from .memory import kept_by
+from .memory import Peak, kept_by, traced
 from .table import LIMIT, Half, as_html, as_text, backward_half, drawable, forward_half, shape_of
 
 
@@ -239,6 +239,7 @@ class Tape:
         self.steps: list[Step] = []
         self.gradients: dict[int, np.ndarray] = {}  # after backward(): the adjoint of each step
         self.contributions: dict[tuple[int, int], np.ndarray] = {}  # (step, argument): what it sent back
+        self._peak = 0
         self.seeds: dict[int, np.ndarray] = {}  # what the backward pass began with, at the outputs
         before = {source: x for node in nodes for x, source in zip(node.args, node.inputs)
                   if source is not None and x is not source.array}  # values that were changed in place later
@@ -331,6 +332,15 @@ class Tape:
         return sum(s.memory for s in self.steps)
 
     @property
+    def peak(self) -> int:
+        """The most bytes at a time in the backward pass, with what is kept for it; it is run unless it has been.
+
+        Measured with tracemalloc, whose own peak it resets.
+        """
+        self.ensure_gradients()
+        return self._peak
+
+    @property
     def flops(self) -> int:
         """Roughly how many operations on numbers the forward pass takes."""
         return sum(s.flops for s in self.steps)
@@ -359,12 +369,15 @@ class Tape:
         def observe(node: Node, g: Any, sent: Any) -> None:
             index = self._places[node]
             gradients[index] = unbox(g)
-            for argument, d in enumerate(sent):
-                if d is not None:
-                    contributions[index, argument] = np.asarray(unbox(d))
+            sent = [d if d is None else np.asarray(unbox(d)) for d in sent]
+            contributions.update({(index, i): d for i, d in enumerate(sent) if d is not None})
+            if sent:
+                peak.see(node, sent, self.steps[index].memory)
 
-        backpropagate(seeds, retain_graph=True, observe=observe)
-        self.gradients, self.contributions = gradients, contributions
+        with traced():
+            peak = Peak(self.memory, seeds)
+            backpropagate(seeds, retain_graph=True, observe=observe)
+        self.gradients, self.contributions, self._peak = gradients, contributions, peak.most
         self.seeds = {self._places[node]: unbox(g) for node, g in seeds.items()}
         return gradients
 
@@ -421,7 +434,7 @@ class Tape:
         return self.table()
 
     def __repr__(self) -> str:
-        return f"<Tape of {len(self.steps)} steps, {self.memory:,} bytes, {self.flops:,} flops>"
+        return f"<Tape of {len(self.steps)} steps, {self.memory:,} bytes kept, {self.flops:,} flops>"
 
     def _repr_html_(self) -> str:
         """The table, for notebooks."""
