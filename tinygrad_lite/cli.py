@@ -15,15 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from . import autograd, language, nn, optim, saving
+from . import autograd, models, nn, optim, saving
 from .creation import tensor
 from .data import load_digits, split
 from .engine.mode import no_grad
 from .engine.tape import box
 from .engine.values import Value
 from .engine.watch import observing
+from .models import TASKS, Task
+from .models.language import load_language_model, write
+from .nn import generation
+from .parallel import group
 from .random import manual_seed
-from .training import CHECKPOINT, LOG, PICTURE
+from .training import Stopped
 from .view import Tape, draw, explore, plot, study
 from .view.explorer import PAGES
 
@@ -77,18 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     explorer.add_argument("--out", type=Path, default=Path("graph.html"), help="the page to write")
     explorer.add_argument("--call", type=_at_least_one, default=1, help="which call of backward() to show")
     explorer.add_argument("--open", action="store_true", dest="shown", help="open the page in the browser")
-    training = commands.add_parser("train", help="train a model; Ctrl-C keeps it, --resume goes on",
-                                   formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    training.add_argument("model", choices=["gpt"], help="what to train")
-    training.add_argument("--text", type=Path, help="a UTF-8 file to learn from")
-    training.add_argument("--out", type=Path, default=Path("runs/gpt"), help="folder of the run")
-    training.add_argument("--steps", type=_at_least_one, default=2000, help="steps in all")
-    training.add_argument("--every", type=_at_least_one, default=200, help="steps from checkpoint to checkpoint")
-    training.add_argument("--resume", action="store_true", help="go on with the run in the folder")
-    training.add_argument("--config", type=Path, help="a TOML file with settings; flags go before it")
-    for name, value in language.DEFAULTS.items():
-        training.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=argparse.SUPPRESS,
-                              help=f"setting (default: {value})")
+    training = commands.add_parser("train", help="train a model; Ctrl-C keeps it, --resume goes on")
+    kinds = training.add_subparsers(dest="model", required=True)
+    for name, kind in TASKS.items():
+        _add_task(kinds.add_parser(name, help=(kind.__doc__ or "").partition("\n")[0]), name, kind)
     writing = commands.add_parser("generate", help="let a trained GPT write",
                                   formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     writing.add_argument("--checkpoint", type=Path, default=Path("runs/gpt"), help="folder of the run")
@@ -101,6 +97,41 @@ def _parser() -> argparse.ArgumentParser:
     writing.add_argument("--beam", type=_at_least_one, help="search with so many beams instead")
     writing.add_argument("--seed", type=_seed, help="the same seed writes the same")
     return parser
+
+
+def _add_task(parser: argparse.ArgumentParser, name: str, kind: type[Task]) -> None:
+    """The flags of `train name`: those of every run, and the settings."""
+    if kind.reads_text:
+        parser.add_argument("--text", type=Path, help="a UTF-8 file to learn from (default: the manual of this Python)")
+    parser.add_argument("--out", type=Path, default=Path("runs", name), help=f"folder of the run (default: runs/{name})")
+    parser.add_argument("--steps", type=_at_least_one, help=f"steps in all (default: {kind.steps})")
+    parser.add_argument("--every", type=_at_least_one, help="steps from checkpoint to checkpoint (default: 200)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    parser.add_argument("--config", type=Path, help="a TOML file with settings; flags go before it")
+    for setting, value in kind.defaults.items():
+        read: dict[str, Any] = {"type": type(value)}
+        if isinstance(value, bool):
+            read = {"action": argparse.BooleanOptionalAction}
+        parser.add_argument(f"--{setting.replace('_', '-')}", default=argparse.SUPPRESS,
+                            help=f"setting (default: {value})", **read)
+
+
+def _from_file(config: Path, kind: type[Task]) -> list[str]:
+    """The settings of a TOML file as flags."""
+    try:
+        read = tomllib.loads(config.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _Told(f"{config} is no TOML file: {error}") from None
+    flags = []
+    for name, value in read.items():
+        if name not in kind.defaults and name not in ("text", "steps", "every"):
+            raise _Told(f"{config}: there is no setting {name}: there are {', '.join(kind.defaults)}")
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            flags.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            flags.append(f"--{flag}={value}")
+    return flags
 
 
 class _Enough(BaseException):
@@ -275,24 +306,32 @@ def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
     print(f"next: {command} demo --lr 0.1, {command} explore examples/moons.py, or read tinygrad_lite/engine/tape.py")
 
 
-def train(model: str, out: Path, text: Path | None, steps: int, every: int, resume: bool, config: Path | None,
-          **given: Any) -> None:
-    """Train a GPT, and say how well it does."""
+def train(model: str, out: Path, resume: bool, config: Path | None, **given: Any) -> None:
+    """Train a model, and say how well it does."""
     try:
-        read = {} if config is None else tomllib.loads(config.read_text(encoding="utf-8"))
-        found = language.train_gpt(out, text, steps, every, resume, read | given)
-    except (language.Stopped, ValueError, TypeError) as error:
+        found = models.train(TASKS[model], out, resume, **given)
+    except (Stopped, ValueError, TypeError, ImportError) as error:
         raise _Told(str(error)) from None
-    print(f"{found['steps']} steps, loss {found['loss']:.4f}, of the text held out {found['held out']:.4f}")
-    print("written:", *(str(out / name) for name in (CHECKPOINT, LOG, PICTURE) if (out / name).exists()))
+    if group().rank == 0:
+        said = ", ".join(f"{name} {value:.4g}" for name, value in found.items() if name != "steps")
+        print(f"{found['steps']} steps: {said}")
+        print("written:", *sorted(str(path) for path in out.iterdir()))
 
 
-def generate(**options: Any) -> None:
-    """Print what a trained GPT writes."""
+def generate(checkpoint: Path, prompt: str, tokens: int, beam: int | None, seed: int | None, temperature: float,
+             top_k: int | None, top_p: float | None, min_p: float | None) -> None:
+    """Print what a trained model of text writes, as it comes."""
+    given: Any = ((generation.top_k, top_k), (generation.top_p, top_p), (generation.min_p, min_p))
+    if seed is not None:
+        manual_seed(seed)
     try:
-        language.write(language.generate(**options))
-    except (language.Stopped, ValueError) as error:
+        processors = [generation.temperature(temperature)] + [make(value) for make, value in given if value is not None]
+        model, tokenizer = load_language_model(checkpoint)
+        for piece in write(model, tokenizer, prompt, tokens, processors, beam):
+            print(piece, end="", flush=True)
+    except (Stopped, ValueError) as error:
         raise _Told(str(error)) from None
+    print()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -306,6 +345,10 @@ def main(arguments: list[str] | None = None) -> int:
     command: Any = commands[options.pop("command")]
     expected: Any = _Told if command is explore_program else (_Told, OSError)  # what is explored has errors of its own
     try:
+        if options.get("config"):
+            flags = _from_file(options["config"], TASKS[options["model"]])
+            options = vars(_parser().parse_args([*given[:2], *flags, *given[2:]]))
+            del options["command"]
         command(**options)
     except KeyboardInterrupt:
         return 130

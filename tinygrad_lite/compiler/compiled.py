@@ -309,6 +309,25 @@ class Compiled:
         """How many programs there are."""
         return len({id(case) for case in self._cases.values() if case.entry is not None})
 
+    @property
+    def reasons(self) -> list[str]:
+        """What its Fallback warnings said."""
+        return sorted(self._warned)
+
+    @property
+    def history(self) -> tuple[int, int]:
+        """The calls of the program that ran last, and how many went another way than it. A run that goes on in another
+        process sets it, and the same calls are recorded anew as if it had not been interrupted."""
+        if self._last is None:  # none has been recorded yet
+            return min(len(self._cases), 1), 0
+        return self._last.count, self._last.diverged
+
+    @history.setter
+    def history(self, value: tuple[int, int]) -> None:
+        case, _ = self._current()
+        case.count, case.diverged = value
+        case.look = next(n for n in LOOKS if n > case.count)
+
     def explain(self) -> str:
         """What was made of the calls of the program that ran last, its memory, and its time."""
         case, entry = self._current()

@@ -117,7 +117,7 @@ class State:
         self.names: dict[Any, str] = {id(default_generator): "rng"}  # of tensors, arrays and generators by id
         self.places: list[tuple[Holder, Any, Any]] = []  # where bare arrays and generators of numpy's are held
         self.holders: list[Watched] = []
-        self.roots: list[tuple[str, Any]] = []
+        self.roots: list[tuple[str, Any]] = [] if declared is None else [("state", declared)]
         self.plain: dict[str, Any] = {}  # numbers and Tensors that are part of the key, by name
         self.number = 0  # a short form of the key
         self._sized: list[Any] = []

@@ -60,10 +60,13 @@ class CharTokenizer:
             raise ValueError(f"CharTokenizer: token {max(ids)} is none of the {len(self)} that it knows")
         return "".join(self.characters[i] for i in ids)
 
+    def to_json(self) -> str:
+        """It as a text, for `parse_tokenizer`."""
+        return json.dumps({"type": "characters", "characters": self.characters})
+
     def save(self, path: str | Path) -> None:
         """Write it as JSON, for `load_tokenizer`."""
-        said = {"type": "characters", "characters": self.characters}
-        Path(path).write_text(json.dumps(said, ensure_ascii=True), encoding="utf-8")
+        Path(path).write_text(self.to_json(), encoding="utf-8")
 
 
 class BPETokenizer:
@@ -101,6 +104,10 @@ class BPETokenizer:
         """The text of numbers."""
         return self.inner.decode([int(t) for t in tokens], skip_special_tokens=False)
 
+    def to_json(self) -> str:
+        """It as a text, the library's, for `parse_tokenizer` and for others."""
+        return self.inner.to_str()
+
     def save(self, path: str | Path) -> None:
         """Write it as the library's JSON, for `load_tokenizer` and for others."""
         self.inner.save(str(path))
@@ -108,12 +115,20 @@ class BPETokenizer:
 
 def load_tokenizer(path: str | Path) -> CharTokenizer | BPETokenizer:
     """What `save` wrote, or a tokenizer.json, such as GPT-2's."""
-    said = json.loads(Path(path).read_text(encoding="utf-8"))
+    return parse_tokenizer(Path(path).read_text(encoding="utf-8"), str(path))
+
+
+def parse_tokenizer(text: str, name: str = "the text") -> CharTokenizer | BPETokenizer:
+    """The tokenizer that a tokenizer.json describes; ValueError says of `name` that it is none."""
+    try:
+        said = json.loads(text)
+    except json.JSONDecodeError:
+        said = None
+    if not isinstance(said, dict) or said.get("type") != "characters" and not isinstance(said.get("model"), dict):
+        raise ValueError(f"load_tokenizer: {name} is no tokenizer.json")
     if said.get("type") == "characters":
         return CharTokenizer(said["characters"])
-    if not isinstance(said.get("model"), dict):
-        raise ValueError(f"load_tokenizer: {path} is no tokenizer.json")
-    return BPETokenizer(_library().Tokenizer.from_file(str(path)))
+    return BPETokenizer(_library().Tokenizer.from_str(text))
 
 
 @functools.cache

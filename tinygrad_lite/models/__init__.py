@@ -1,7 +1,20 @@
-"""Models that one trains: a file each, built from tinygrad_lite.nn."""
+"""Models, a file each, and how each is trained: `tinygrad-lite train gpt`.
 
-from ..engine.spellings import hinting
+    from tinygrad_lite.models import GPT, GPTConfig
+"""
+
+from . import diffusion, gan, gpt, lenet, lstm, mlp, reinforce, resnet, seq2seq, vae, word2vec
+from .diffusion import Diffusion
+from .gan import GAN
 from .gpt import GPT, GPTConfig
+from .lenet import LeNet
+from .lstm import CharLSTM
+from .mlp import MLP
+from .resnet import ResNet
+from .seq2seq import Seq2Seq
+from .task import Task, train
+from .vae import VAE
+from .word2vec import Word2Vec
 
-__all__ = ["GPT", "GPTConfig"]
-__getattr__ = hinting(globals())
+TASKS = {module.Task.name: module.Task for module in (
+    mlp, lenet, resnet, gpt, lstm, seq2seq, word2vec, vae, gan, diffusion, reinforce)}

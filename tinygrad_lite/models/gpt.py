@@ -6,9 +6,7 @@ positions (Su et al., 2021), LayerNorm or RMSNorm, and generates with a cache of
 
 import json
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,13 @@ from .. import nn
 from ..creation import arange, as_tensor, tensor
 from ..engine.mode import no_grad
 from ..engine.refusals import nearest, whole
-from ..engine.values import as_array
 from ..nn import functional as F
-from ..nn import generation
 from ..ops import cat
+from ..optim import AdamW
 from ..saving import load
 from ..tensor import Tensor
+from ..view.plot import attention_map
+from .language import LanguageModel, TextTask
 
 
 @dataclass(frozen=True)
@@ -117,12 +116,17 @@ class CausalSelfAttention(nn.Module):
         self.resid_dropout = nn.Dropout(config.dropout)
         self.config = config
 
+    def heads(self, x: Tensor, start: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (B, nh, T, hs) of x (B, T, C), whose first token is at place `start`."""
+        B, T, C = x.shape
+        q, k, v = (part.reshape(B, T, self.config.n_head, -1).transpose(1, 2) for part in self.c_attn(x).split(C, 2))
+        if self.config.positions == "rotary":
+            q, k = rotated(q, start), rotated(k, start)
+        return q, k, v
+
     def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
         config, (B, T, C) = self.config, x.shape
-        q, k, v = (part.reshape(B, T, config.n_head, -1).transpose(1, 2)  # (B, nh, T, hs)
-                   for part in self.c_attn(x).split(C, dim=2))
-        if config.positions == "rotary":
-            q, k = (rotated(part, cache.length if cache else 0) for part in (q, k))
+        q, k, v = self.heads(x, cache.length if cache else 0)
         if cache is not None:
             k, v = cache.extended(self, k, v)
         dropout = config.dropout if self.training else 0.0
@@ -168,19 +172,7 @@ class Block(nn.Module):
         return x + self.mlp(self.ln_2(x))
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; after it each module has its own again."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-class GPT(nn.Module):
+class GPT(LanguageModel):
     """Logits of the next token, for each place of a sequence.
 
     With rotary positions each token looks back on block_size tokens, itself among them, however long the sequence is.
@@ -224,71 +216,20 @@ class GPT(nn.Module):
         return self.lm_head(self.transformer["ln_f"](h))
 
     # ---- generation
-    def _first_seen(self, count: int) -> int:
-        """Of so many tokens the first that is looked back on: with learned positions halves of block_size go."""
+    def new_memory(self) -> Cache:
+        return Cache(self.config.block_size)
+
+    def first_seen(self, count: int) -> int:
+        """With learned positions halves of block_size go."""
         half, beyond = max(self.config.block_size // 2, 1), count - self.config.block_size
         return 0 if self.config.positions == "rotary" or beyond <= 0 else -(-beyond // half) * half
 
-    def stream(self, idx: Any, max_new_tokens: int, processors: Sequence[generation.Processor] = (),
-               do_sample: bool = True, generator: Any = None, cached: bool = True) -> Iterator[np.ndarray]:
-        """The next tokens (B,) of idx (B, T), one after the other, each chosen as `nn.generation.generate` does."""
-        tokens = np.atleast_2d(as_array(idx)).astype(np.int64)
-        if not tokens.shape[1]:
-            raise ValueError("GPT: there is no token to go on from")
-        whole("GPT: max_new_tokens is a whole number, at least 0", max_new_tokens, 0)
-        cache, begun = None, -1
-        with evaluating(self):
-            for _ in range(max_new_tokens):
-                first = self._first_seen(tokens.shape[1])
-                if not cached or cache is None or first != begun:
-                    cache, begun, new = Cache(self.config.block_size), first, tokens[:, first:]
-                else:
-                    new = tokens[:, -1:]
-                with no_grad():
-                    logits = self._last(new, cache if cached else None)
-                chosen = generation.sample(logits, processors, generator) if do_sample else generation.greedy(
-                    generation.processed("generate", logits, processors)[0])
-                chosen = np.atleast_1d(chosen)
-                tokens = np.concatenate([tokens, chosen[:, None]], 1)
-                yield chosen
-
-    def _last(self, tokens: np.ndarray, cache: Cache | None) -> np.ndarray:
-        """The logits (B, V) after the last of the tokens."""
-        if cache is None:
+    def last_logits(self, tokens: np.ndarray, memory: Cache | None) -> np.ndarray:
+        if memory is None:
             return self(tensor(tokens)).array[:, -1]
-        for start in range(0, tokens.shape[1], cache.size):
-            logits = self(tensor(tokens[:, start : start + cache.size]), cache)
+        for start in range(0, tokens.shape[1], memory.size):
+            logits = self(tensor(tokens[:, start : start + memory.size]), memory)
         return logits.array[:, -1]
-
-    def generate(self, idx: Any, max_new_tokens: int, processors: Sequence[generation.Processor] = (),
-                 eos_token: int | None = None, do_sample: bool = True, generator: Any = None,
-                 cached: bool = True) -> Tensor:
-        """idx (B, T) with up to max_new_tokens after it, (B, T + n): `stream` to its end, or until each row had its
-        eos_token; after that a row has nothing but it."""
-        found = [np.atleast_2d(as_array(idx))]
-        ended = np.zeros(len(found[0]), bool)
-        for chosen in self.stream(idx, max_new_tokens, processors, do_sample, generator, cached):
-            if eos_token is not None:
-                chosen = np.where(ended, eos_token, chosen)
-                ended |= chosen == eos_token
-            found.append(chosen[:, None])
-            if ended.all():
-                break
-        return tensor(np.concatenate(found, 1).astype(np.int64))
-
-    def beam_search(self, prompt: Any, beam_size: int = 5, max_new_tokens: int = 50, eos_token: Any = None,
-                    alpha: float = 0.6) -> list[int]:
-        """The continuation of a prompt that a beam finds best, with the prompt; see `nn.generation.beam_search`."""
-        *before, start = map(int, prompt)
-
-        def logits(sequences: np.ndarray) -> np.ndarray:
-            tokens = np.concatenate([np.tile(before, (len(sequences), 1)).astype(np.int64), sequences], 1)
-            with no_grad():
-                return self(tensor(tokens[:, self._first_seen(tokens.shape[1]) :])).array[:, -1]
-
-        with evaluating(self):
-            return before + generation.beam_search(logits, start, beam_size, max_new_tokens, eos_token, alpha,
-                                                   batched=True, logits=True)
 
     # ---- weights of others
     @classmethod
@@ -313,3 +254,52 @@ class GPT(nn.Module):
         weights.setdefault("lm_head.weight", weights["transformer.wte.weight"])
         model.load_state_dict(weights)
         return model
+
+
+# ---------------------------------------------------------------- learning
+class Task(TextTask):
+    """A GPT learns from a text."""
+
+    name = "gpt"
+    defaults = TextTask.defaults | {"n_layer": 4, "n_head": 4, "n_embd": 64, "dropout": 0.0, "positions": "learned",
+                                    "norm": "layer"}
+
+    @staticmethod
+    def make_model(settings: dict[str, Any], vocab_size: int) -> GPT:
+        known = {f.name for f in fields(GPTConfig)}
+        return GPT(GPTConfig(**{k: v for k, v in settings.items() if k in known} | {"vocab_size": vocab_size}))
+
+    def make_optimizer(self) -> AdamW:
+        return AdamW(self.model.parameters(), lr=self.settings["lr"], betas=(0.9, 0.95))
+
+    def draw(self, folder: Path) -> None:
+        """attention.png: what the heads of the first and the last layer look at, in tokens of the text held out."""
+        from matplotlib.figure import Figure
+
+        tokens = self.held_out[: min(32, self.model.config.block_size)]
+        names = [repr(self.tokenizer.decode([t]))[1:-1] for t in tokens]
+        layers = sorted({0, self.model.config.n_layer - 1})
+        weights = attention_weights(self.model, tokens)  # (layers, nh, T, T)
+        heads = min(self.model.config.n_head, 2)
+        figure = Figure(figsize=(7 * heads, 6.5 * len(layers)), layout="constrained")
+        for row, layer in zip(figure.subplots(len(layers), heads, squeeze=False), layers):
+            for head, ax in enumerate(row):
+                attention_map(weights[layer, head], names, names, ax).set_title(f"layer {layer}, head {head}")
+        figure.savefig(folder / "attention.png")
+
+
+def attention_weights(model: GPT, tokens: np.ndarray) -> np.ndarray:
+    """What each token of tokens (T,) looks at, in each layer and head: (layers, nh, T, T), rows add up to 1."""
+    found: list[np.ndarray] = []
+
+    def note(attention: Any, args: tuple) -> None:
+        q, k, _ = attention.heads(*args[:1])
+        found.append(F.scaled_dot_product_attention(q, k, None, is_causal=True).array[0])
+
+    blocks: Any = model.transformer["h"]
+    hooks = [block.attn.register_forward_pre_hook(note) for block in blocks]
+    with no_grad():
+        model(tensor(tokens[None]))
+    for hook in hooks:
+        hook.remove()
+    return np.stack(found)

@@ -178,3 +178,23 @@ def weight_images(weight: Any, shape: tuple[int, int], columns: int = 8, ax: Any
     ax.imshow(sheet, cmap="coolwarm", vmin=-most, vmax=most)
     ax.set(xticks=[], yticks=[])
     return ax
+
+
+def image_grid(images: Any, titles: Sequence[str] | None = None, columns: int = 8) -> Any:
+    """A figure with gray images (N, H, W) side by side, each on its own scale, under their titles."""
+    from matplotlib.figure import Figure
+
+    images = _numbers("image_grid: images are (N, H, W)", images, 3)
+    columns = whole("image_grid: columns is a number from 1 on", columns, 1)
+    if not images.size or titles is not None and len(titles) != len(images):
+        raise ValueError(f"image_grid: images of shape {images.shape} have {titles and len(titles)} titles")
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(1.3 * columns, 1.5 * rows), layout="constrained")
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in places:
+        ax.axis("off")
+    for i, (ax, image) in enumerate(zip(places, images)):
+        ax.imshow(image, cmap="gray")
+        if titles is not None:
+            ax.set_title(drawable(str(titles[i])), fontsize=8, parse_math=False)
+    return figure

@@ -1,0 +1,71 @@
+"""GAN: a generator and a discriminator that learn from each other (Goodfellow et al., 2014), on points."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import nn
+from ..nn import functional as F
+from ..optim import Adam
+from ..random import randn
+from ..tensor import Tensor
+from .mlp import MLP
+from .points import PointsTask
+
+NOISE = 8  # numbers that a point is made of
+
+
+class Discriminator(nn.Module):
+    """Points (B, 2) -> logits (B, 1) of their being real."""
+
+    def __init__(self, hidden: int) -> None:
+        self.layers = nn.ModuleList([nn.Linear(2, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, 1)])
+
+    def forward(self, x: Tensor, fixed: bool = False) -> Tensor:
+        """fixed: gradients flow to the points and not to the parameters."""
+        *hidden, last = ((p.weight.detach(), p.bias.detach()) if fixed else (p.weight, p.bias) for p in self.layers)
+        for weight, bias in hidden:
+            x = F.leaky_relu(F.linear(x, weight, bias), 0.2)
+        return F.linear(x, *last)
+
+
+class GAN(nn.Module):
+    """Both of them."""
+
+    def __init__(self, hidden: int = 128) -> None:
+        self.generator = MLP(NOISE, hidden, hidden, 2)
+        self.discriminator = Discriminator(hidden)
+
+    def forward(self, count: int) -> Tensor:
+        """count new points (N, 2)."""
+        return self.generator(randn(count, NOISE))
+
+
+class Task(PointsTask):
+    """A generator learns to make points that a discriminator takes for real."""
+
+    name = "gan"
+    defaults = PointsTask.defaults | {"hidden": 128, "lr": 1e-3}
+    steps = 4000
+
+    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
+        super().__init__(settings)
+        self.model = GAN(settings["hidden"])
+
+    def make_optimizer(self) -> Adam:
+        return Adam(self.model.parameters(), lr=self.settings["lr"], betas=(0.5, 0.9))
+
+    def batch(self, rng: np.random.Generator) -> tuple[np.ndarray]:
+        return (self.points(rng, self.settings["batch_size"]),)
+
+    def loss(self, batch: Any) -> Tensor:
+        """Both losses at once: each reaches the parameters of its own network only."""
+        (real,) = batch  # (B, 2)
+        judge = self.model.discriminator
+        fake = self.model(len(real))  # (B, 2)
+        generator = F.softplus(-judge(fake, fixed=True))
+        discriminator = F.softplus(-judge(real)) + F.softplus(judge(fake.detach()))
+        return (generator + discriminator).mean()
+
+    def sample(self, count: int) -> np.ndarray:
+        return self.model(count).array

@@ -1,0 +1,40 @@
+"""MLP: linear layers with activations between."""
+
+from pathlib import Path
+from typing import Any
+
+from .. import nn
+from ..view.plot import weight_images
+from .digits import DigitsTask
+
+
+class MLP(nn.Sequential):
+    """Linear layers of these sizes, and an activation after each but the last."""
+
+    def __init__(self, *sizes: int, activation: type[nn.Module] = nn.ReLU, dropout: float = 0.0) -> None:
+        layers: list[nn.Module] = []
+        for n_in, n_out in zip(sizes, sizes[1:]):
+            layers += [nn.Linear(n_in, n_out), activation()]
+            layers += [nn.Dropout(dropout)] if dropout else []
+        super().__init__(*layers[: -2 if dropout else -1])
+
+
+class Task(DigitsTask):
+    """Linear layers learn the digits."""
+
+    name = "mlp"
+    defaults = DigitsTask.defaults | {"hidden": 128, "dropout": 0.2}
+    steps = 3000
+
+    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
+        super().__init__(settings)
+        self.model = MLP(64, settings["hidden"], 10, dropout=settings["dropout"])
+
+    def draw(self, folder: Path) -> None:
+        """weights.png, besides: what each hidden unit looks for."""
+        from matplotlib.figure import Figure
+
+        super().draw(folder)
+        figure = Figure(figsize=(8, 4.4), layout="constrained")
+        weight_images(self.model[0].weight[:128], (8, 8), 16, figure.subplots())
+        figure.savefig(folder / "weights.png")

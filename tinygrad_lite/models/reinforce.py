@@ -1,0 +1,117 @@
+"""Reinforce: a policy that learns from how well it did (Williams, 1992), to balance a pole on a cart."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..creation import tensor
+from ..engine.mode import no_grad
+from ..nn import functional as F
+from ..tensor import Tensor
+from .mlp import MLP
+from .task import COMMON, Task as BaseTask
+
+LIMIT = 500  # steps of an episode at most
+GRAVITY, CART, POLE, HALF_LENGTH, FORCE, SECONDS = 9.8, 1.0, 0.1, 0.5, 10.0, 0.02
+FALLEN = np.array([2.4, np.inf, np.radians(12), np.inf])
+
+
+class CartPole:
+    """Carts with a pole each (Barto, Sutton & Anderson, 1983), many at once.
+
+    A state is (place, velocity, angle, angular velocity); an action pushes to the left, 0, or to the right, 1. It is
+    over where the cart is 2.4 m away, or the pole leans by 12 degrees.
+    """
+
+    def __init__(self, count: int, rng: np.random.Generator) -> None:
+        self.state = rng.uniform(-0.05, 0.05, (count, 4))
+
+    def step(self, action: np.ndarray) -> np.ndarray:
+        """Push each cart, (N,); gives which are over (N,)."""
+        _, velocity, angle, turning = self.state.T
+        force = np.where(action == 1, FORCE, -FORCE)
+        sin, cos, mass = np.sin(angle), np.cos(angle), CART + POLE
+        push = (force + POLE * HALF_LENGTH * turning**2 * sin) / mass
+        turn = (GRAVITY * sin - cos * push) / (HALF_LENGTH * (4 / 3 - POLE * cos**2 / mass))
+        away = push - POLE * HALF_LENGTH * turn * cos / mass
+        self.state = self.state + SECONDS * np.stack([velocity, away, turning, turn], 1)
+        return (np.abs(self.state) > FALLEN).any(1)
+
+
+class Task(BaseTask):
+    """A policy learns to balance a pole on a cart."""
+
+    name = "reinforce"
+    defaults = COMMON | {"batch_size": 16, "hidden": 64, "lr": 5e-3, "discount": 0.99, "entropy": 0.01}
+    steps, unit = 150, " episodes"
+
+    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
+        super().__init__(settings)
+        self.model = MLP(4, settings["hidden"], 2)
+
+    def play(self, rng: np.random.Generator, count: int, greedy: bool = False) -> tuple[np.ndarray, ...]:
+        """count episodes, side by side: states (LIMIT, N, 4), actions (LIMIT, N), and which steps there were."""
+        carts, alive = CartPole(count, rng), np.ones(count, bool)
+        states, actions = np.zeros((LIMIT, count, 4), np.float32), np.zeros((LIMIT, count), np.int64)
+        there = np.zeros((LIMIT, count), bool)
+        for t in range(LIMIT):
+            states[t], there[t] = carts.state, alive
+            with no_grad():
+                logits = self.model(tensor(states[t])).array  # (N, 2)
+            chance = 0.5 if greedy else rng.random(count)
+            actions[t] = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1])) > chance
+            alive = alive & ~carts.step(actions[t])
+            if not alive.any():
+                break
+        return states, actions, there
+
+    def batch(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """States (LIMIT * N, 4), actions and advantages (LIMIT * N,), 0 after the end of an episode."""
+        states, actions, there = self.play(rng, self.settings["batch_size"])
+        returns, later = np.zeros(there.shape), np.zeros(there.shape[1])
+        for t in reversed(range(LIMIT)):
+            later = there[t] * (1 + self.settings["discount"] * later)  # each step that it stands is worth 1
+            returns[t] = later
+        advantages = np.where(there, (returns - returns[there].mean()) / (returns[there].std() + 1e-8), 0)
+        scale = there.size / there.sum()  # the loss is a mean over all rows
+        return (states.reshape(-1, 4), actions.ravel(), (scale * advantages).astype(np.float32).ravel(),
+                (scale * there).astype(np.float32).ravel())
+
+    def loss(self, batch: Any) -> Tensor:
+        states, actions, advantages, there = batch  # (R, 4), (R,), (R,), (R,)
+        logp = F.log_softmax(self.model(states), 1)  # (R, 2)
+        entropy = -(logp.exp() * logp).sum(1)  # (R,)
+        chosen = logp.gather(1, actions[:, None])[:, 0]
+        return -(chosen * advantages + self.settings["entropy"] * there * entropy).mean()
+
+    def result(self) -> dict[str, float]:
+        """How many steps the pole stands, of 500, in 100 new episodes."""
+        _, _, there = self.play(np.random.default_rng(1), 100, greedy=True)
+        return {"steps it stands": float(there.sum(0).mean())}
+
+    def draw(self, folder: Path) -> None:
+        """angle.png: angle and place over time; policy.png: how probable a push to the right is."""
+        from matplotlib.figure import Figure
+
+        states, _, there = self.play(np.random.default_rng(1), 5, greedy=True)
+        figure = Figure(figsize=(9, 5), layout="constrained")
+        for ax, what, unit in zip(figure.subplots(2, sharex=True), (2, 0), ("angle in degrees", "place in metres")):
+            for episode in range(5):
+                seen = there[:, episode]
+                values = states[seen, episode, what]
+                ax.plot(SECONDS * np.arange(seen.sum()), np.degrees(values) if what == 2 else values)
+            ax.set(ylabel=unit)
+            ax.axhline(0, color="gray", linewidth=0.5)
+        ax.set(xlabel="seconds")
+        figure.savefig(folder / "angle.png")
+        angle, turning = np.meshgrid(np.radians(np.linspace(-12, 12, 101)), np.linspace(-2, 2, 101))
+        still = np.zeros_like(angle)
+        plane = np.stack([still, still, angle, turning], -1).reshape(-1, 4).astype(np.float32)
+        right = F.softmax(self.model(tensor(plane)), 1).array[:, 1].reshape(angle.shape)
+        figure = Figure(layout="constrained")
+        ax = figure.subplots()
+        image = ax.contourf(np.degrees(angle), turning, right, levels=np.linspace(0, 1, 21), cmap="coolwarm")
+        figure.colorbar(image, ax=ax, label="probability of a push to the right")
+        ax.set(xlabel="angle in degrees", ylabel="angular velocity in radians a second", title="the policy")
+        figure.savefig(folder / "policy.png")

@@ -1,0 +1,83 @@
+"""VAE: a variational autoencoder (Kingma & Welling, 2014), whose two numbers an image are a map of the digits."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import nn
+from ..creation import tensor
+from ..data import load_digits, split
+from ..nn import functional as F
+from ..random import randn
+from ..tensor import Tensor
+from .mlp import MLP
+from .task import COMMON, Task as BaseTask
+
+
+class VAE(nn.Module):
+    """Images (B, 64) to a normal distribution of latent numbers (B, Z), and back."""
+
+    def __init__(self, hidden: int = 128, latent: int = 2) -> None:
+        self.encoder = MLP(64, hidden, hidden, 2 * latent)
+        self.decoder = MLP(latent, hidden, hidden, 64)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and logarithm of the variance, (B, Z) each."""
+        mean, log_variance = self.encoder(x).chunk(2, 1)
+        return mean, log_variance
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (B, 64) of the pixels of an image that is decoded from a random draw; mean and log variance."""
+        mean, log_variance = self.encode(x)
+        z = mean + (log_variance / 2).exp() * randn(*mean.shape)  # so that gradients flow to both
+        return self.decoder(z), mean, log_variance
+
+
+class Task(BaseTask):
+    """A map of the digits is learnt."""
+
+    name = "vae"
+    defaults = COMMON | {"hidden": 128}
+    steps, unit = 8000, " images"
+
+    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
+        super().__init__(settings)
+        self.x, _, self.x_test, self.y_test = split(*load_digits())
+        self.model = VAE(settings["hidden"])
+
+    def batch(self, rng: np.random.Generator) -> tuple[np.ndarray]:
+        return (self.x[rng.integers(0, len(self.x), self.settings["batch_size"])],)
+
+    def loss(self, batch: Any) -> Tensor:
+        """What an image costs to describe, in nats: its pixels given the draw, and the draw."""
+        (x,) = batch  # (B, 64)
+        logits, mean, log_variance = self.model(x)
+        pixels = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)  # (B,)
+        draw = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)  # KL to the normal, (B,)
+        return (pixels + draw).mean()
+
+    def result(self) -> dict[str, float]:
+        return {"nats per test image": self.loss((tensor(self.x_test),)).item()}
+
+    def draw(self, folder: Path) -> None:
+        """latent.png: where the test images are on the map, and which images are where; reconstructions.png."""
+        from matplotlib.figure import Figure
+        from ..view.plot import image_grid
+
+        mean, _ = self.model.encode(tensor(self.x_test))
+        figure = Figure(figsize=(13, 6), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        points = left.scatter(*mean.array.T, c=self.y_test, cmap="tab10", s=8)
+        figure.colorbar(points, ax=left)
+        left.set(title="test images on the map", xlim=(-3, 3), ylim=(-3, 3))
+        across = np.linspace(-2, 2, 16, dtype=np.float32)
+        z = np.stack(np.meshgrid(across, -across), -1).reshape(-1, 2)
+        images = F.sigmoid(self.model.decoder(tensor(z))).array.reshape(16, 16, 8, 8)
+        right.imshow(images.transpose(0, 2, 1, 3).reshape(128, 128), cmap="gray", extent=(-2, 2, -2, 2))
+        right.set(title="what is where")
+        figure.savefig(folder / "latent.png")
+        x = self.x_test[:16]
+        again = F.sigmoid(self.model.decoder(self.model.encode(tensor(x))[0])).array
+        shown = np.concatenate([x[:8], again[:8], x[8:], again[8:]]).reshape(-1, 8, 8)
+        image_grid(shown, (["image"] * 8 + ["decoded"] * 8) * 2, 8).savefig(folder / "reconstructions.png")

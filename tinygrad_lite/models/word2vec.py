@@ -1,0 +1,102 @@
+"""Word2Vec: vectors of words that say which others are near (Mikolov et al., 2013), by negative sampling."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import nn
+from ..nn import functional as F
+from ..tensor import Tensor
+from ..training import Stopped
+from .task import COMMON, Task as BaseTask
+
+
+class Word2Vec(nn.Module):
+    """Two vectors a word: of the word itself, and of it as a neighbour of others."""
+
+    def __init__(self, vocab_size: int, width: int = 48) -> None:
+        self.words, self.neighbours = nn.Embedding(vocab_size, width), nn.Embedding(vocab_size, width)
+        nn.init.normal_(self.words.weight, std=0.1)
+        nn.init.normal_(self.neighbours.weight, std=0.1)
+
+    def forward(self, word: Tensor, others: Tensor) -> Tensor:
+        """word (B,), others (B, K) -> logits (B, K) of their being near it."""
+        return (self.words(word)[:, None] * self.neighbours(others)).sum(2)  # (B, 1, D) * (B, K, D)
+
+    def nearest(self, word: int, count: int = 6) -> np.ndarray:
+        """The words whose vectors have the smallest angle to a word's."""
+        vectors = self.words.weight.array
+        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.argsort(-(vectors @ vectors[word]))[1 : count + 1]
+
+
+class Task(BaseTask):
+    """Vectors of words are learnt from a text."""
+
+    name = "word2vec"
+    defaults = COMMON | {"width": 48, "window": 4, "negatives": 8, "least": 8, "batch_size": 512, "lr": 3e-3}
+    steps, reads_text, unit = 6000, True, " words"
+
+    def __init__(self, settings: dict[str, Any], text: str, kept: dict[str, Any] | None = None) -> None:
+        super().__init__(settings)
+        found = re.findall(r"[^\W\d_]+", text.lower())
+        counts = [(word, n) for word, n in Counter(found).most_common() if n >= settings["least"]]
+        self.names = [word for word, _ in counts]
+        if len(counts) < 20:
+            raise Stopped(f"{len(counts)} words come {settings['least']} times or more in the text, and 20 are the "
+                          "fewest to learn from: give --least below it, or a longer text")
+        number = {word: i for i, word in enumerate(self.names)}
+        words = np.array([number[word] for word in found if word in number])
+        split = len(words) * 9 // 10
+        self.words, self.held_out = words[:split], words[split:]
+        frequency = np.array([n for _, n in counts], float)
+        self.noise = np.cumsum(frequency**0.75) / (frequency**0.75).sum()  # negatives are drawn more evenly
+        kept_share = np.minimum(1, np.sqrt(1e-3 * frequency.sum() / frequency))  # the most frequent are left out often
+        self.kept_share = np.cumsum(kept_share[self.words]) / kept_share[self.words].sum()
+        self.model = Word2Vec(len(self.names), settings["width"])
+
+    def pairs(self, words: np.ndarray, at: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Words (B,) at places, and for each a neighbour and negatives (B, 1 + K)."""
+        away = rng.integers(1, self.settings["window"] + 1, len(at)) * rng.choice([-1, 1], len(at))
+        other = np.where((at + away < 0) | (at + away >= len(words)), at - away, at + away)
+        drawn = np.searchsorted(self.noise, rng.random((len(at), self.settings["negatives"])))
+        return words[at], np.concatenate([words[other][:, None], drawn], 1)
+
+    def batch(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        at = np.searchsorted(self.kept_share, rng.random(self.settings["batch_size"]))
+        return self.pairs(self.words, at, rng)
+
+    def loss(self, batch: Any) -> Tensor:
+        logits = self.model(*batch)  # (B, 1 + K)
+        return (F.softplus(-logits[:, 0]) + F.softplus(logits[:, 1:]).sum(1)).mean()
+
+    def result(self) -> dict[str, float]:
+        """How often, in the text held out, a neighbour scores above a word that is drawn."""
+        rng = np.random.default_rng(0)
+        window = self.settings["window"]
+        word, others = self.pairs(self.held_out, rng.integers(window, len(self.held_out) - window, 5000), rng)
+        scores = np.einsum("bd,bkd->bk", self.model.words.weight.array[word], self.model.neighbours.weight.array[others])
+        return {"neighbours above others": float((scores[:, :1] > scores[:, 1:]).mean())}
+
+    def draw(self, folder: Path) -> None:
+        """words.png: the vectors of the most frequent words in the plane of their two principal components;
+        nearest.txt: which words are nearest to some of them."""
+        from matplotlib.figure import Figure
+
+        vectors = self.model.words.weight.array
+        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        shown = np.arange(30, min(180, len(self.names))) if len(self.names) > 60 else np.arange(len(self.names))
+        centered = vectors[shown] - vectors[shown].mean(0)
+        plane = centered @ np.linalg.svd(centered, full_matrices=False)[2][:2].T  # (N, 2)
+        figure = Figure(figsize=(12, 9), layout="constrained")
+        ax = figure.subplots()
+        ax.scatter(*plane.T, s=4)
+        for word, place in zip(shown, plane):
+            ax.annotate(self.names[word], place, fontsize=8)
+        ax.set(title="words by the company they keep")
+        figure.savefig(folder / "words.png")
+        lines = [f"{self.names[word]}: {', '.join(self.names[i] for i in self.model.nearest(word))}" for word in shown]
+        (folder / "nearest.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
