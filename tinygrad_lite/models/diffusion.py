@@ -14,12 +14,15 @@ from ..tensor import Tensor
 from .mlp import MLP
 from .points import PointsTask
 
+WAVES = 5
+
 
 class Diffusion(nn.Module):
     """Says which noise (B, 2) there is in points (B, 2) at a time (B,) from 0 on."""
 
     alphas: Tensor
     kept: Tensor
+    rates: Tensor
 
     def __init__(self, hidden: int = 128, times: int = 100) -> None:
         self.times = times
@@ -27,12 +30,13 @@ class Diffusion(nn.Module):
         alphas = np.clip(share[1:] / share[:-1], 0.001, None)  # of the variance, what stays from a time to the next
         self.register_buffer("alphas", tensor(alphas.astype(np.float32)))  # (times,)
         self.register_buffer("kept", tensor(np.cumprod(alphas).astype(np.float32)))  # (times,)
-        self.register_buffer("rates", tensor((np.pi * 2.0 ** np.arange(6)).astype(np.float32)))
-        self.layers = MLP(2 + 12, hidden, hidden, hidden, 2, activation=nn.SiLU)
+        self.register_buffer("rates", tensor((np.pi * 2.0 ** np.arange(-1, WAVES - 1)).astype(np.float32)))  # (WAVES,)
+        self.layers = MLP(3 + 3 * 2 * WAVES, hidden, hidden, hidden, 2, activation=nn.SiLU)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        angles = (time / self.times)[:, None] * self.rates  # (B, 6)
-        return self.layers(cat([x, angles.sin(), angles.cos()], 1))
+        given = cat([x, time[:, None] / self.times], 1)  # (B, 3)
+        waves = (given[:, :, None] * self.rates).flatten(1)  # (B, 3 * WAVES): fine differences made large
+        return self.layers(cat([given, waves.sin(), waves.cos()], 1))
 
     def noised(self, x: Tensor, time: Tensor, noise: Tensor) -> Tensor:
         """Points (B, 2) as they are at a time."""
@@ -57,7 +61,7 @@ class Task(PointsTask):
     """A network learns to take noise out of points."""
 
     name = "diffusion"
-    defaults = PointsTask.defaults | {"hidden": 128, "points": "spiral"}
+    defaults = PointsTask.defaults | {"hidden": 128, "points": "spiral", "batch_size": 512}
     steps = 10_000
 
     def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
+from ..autograd import grad
 from ..nn import functional as F
 from ..optim import Adam
 from ..random import randn
@@ -45,8 +46,8 @@ class Task(PointsTask):
     """A generator learns to make points that a discriminator takes for real."""
 
     name = "gan"
-    defaults = PointsTask.defaults | {"hidden": 128, "lr": 1e-3}
-    steps = 4000
+    defaults = PointsTask.defaults | {"hidden": 128, "penalty": 0.2}
+    steps = 6000
 
     def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
         super().__init__(settings)
@@ -60,12 +61,14 @@ class Task(PointsTask):
 
     def loss(self, batch: Any) -> Tensor:
         """Both losses at once: each reaches the parameters of its own network only."""
-        (real,) = batch  # (B, 2)
-        judge = self.model.discriminator
+        real, judge = batch[0].detach().requires_grad_(), self.model.discriminator  # (B, 2)
         fake = self.model(len(real))  # (B, 2)
-        generator = F.softplus(-judge(fake, fixed=True))
-        discriminator = F.softplus(-judge(real)) + F.softplus(judge(fake.detach()))
-        return (generator + discriminator).mean()
+        generator = F.softplus(-judge(fake, fixed=True))  # (B, 1)
+        found = judge(real)
+        discriminator = F.softplus(-found) + F.softplus(judge(fake.detach()))  # (B, 1)
+        (slope,) = grad(found.sum(), real, create_graph=True)  # (B, 2)
+        penalty = self.settings["penalty"] * slope.square().sum(1)  # without it, they chase each other (Mescheder, 2018)
+        return (generator + discriminator).mean() + penalty.mean()
 
     def sample(self, count: int) -> np.ndarray:
         return self.model(count).array

@@ -56,7 +56,7 @@ def padded(rows: list[list[int]], length: int) -> np.ndarray:
 
 def problems(rng: np.random.Generator, count: int, kind: str, held_out: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Sources (N, LONGEST) and targets (N, LONGEST) with END: numbers of up to three digits to add, the sum from its
-    last digit on; or up to seven digits to sort. Sums of which a + b is a multiple of 7 are held out."""
+    last digit on; or up to seven digits to sort. A seventh of the sums is held out."""
     sources, targets = [], []
     while len(sources) < count:
         if kind == "sort":
@@ -64,7 +64,7 @@ def problems(rng: np.random.Generator, count: int, kind: str, held_out: bool = F
             source, target = digits, sorted(digits)
         else:
             a, b = (int(rng.integers(0, 10 ** rng.integers(1, 4))) for _ in range(2))
-            if (a * 31 + b) % 7 == 0 != held_out:
+            if ((31 * a + b) % 7 == 0) != held_out:
                 continue
             source = [*map(int, str(a)), PLUS, *map(int, str(b))]
             target = [*map(int, reversed(str(a + b)))]
@@ -78,7 +78,7 @@ class Task(BaseTask):
 
     name = "seq2seq"
     defaults = COMMON | {"width": 64, "heads": 4, "layers": 2, "batch_size": 128, "lr": 2e-3, "warmup": 100, "clip": 1.0}
-    steps, unit = 3000, " problems"
+    steps, unit = 2000, " problems"
 
     def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
         super().__init__(settings)

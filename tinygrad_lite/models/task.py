@@ -11,6 +11,7 @@ import numpy as np
 from .. import nn
 from ..data.tokenizers import corpus, read_text
 from ..engine.mode import no_grad
+from ..engine.refusals import whole
 from ..optim import AdamW
 from ..random import manual_seed
 from ..tensor import Tensor
@@ -79,6 +80,9 @@ def train(kind: type[Task], out: str | Path, resume: bool = False, text: str | P
     out = Path(out)
     if unknown := given.keys() - kind.defaults.keys():
         raise Stopped(f"there is no setting {sorted(unknown)[0]} of {kind.name}: there are {', '.join(kind.defaults)}")
+    for name in ("batch_size", "accumulate", "seed"):
+        least = 0 if name == "seed" else 1
+        whole(f"{kind.name}: {name} is a whole number from {least} on", given.get(name, 1), least)
     kept = read_checkpoint(out) if resume else {"settings": {}, "aside": {}}
     asked = {"text": text and str(text), "steps": steps, "every": every}
     aside = {"text": None, "steps": kind.steps, "every": 200} | kept["aside"]
