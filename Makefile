@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lowest conformance browser lint bench docs size clean
+.PHONY: demo test lowest conformance browser lint bench docs examples size clean
 
 demo: $(VENV)/demo
 	$(BIN)/tinygrad-lite demo
@@ -40,6 +40,10 @@ lint: $(VENV)/dev .wheel
 
 docs: $(VENV)/demo
 	$(BIN)/python docs/pictures.py
+
+# trains every model: a quarter of an hour
+examples: $(VENV)/demo
+	$(BIN)/python examples/train_all.py
 
 size:
 	@$(PYTHON) benchmarks/size.py

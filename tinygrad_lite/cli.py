@@ -24,6 +24,7 @@ from .engine.values import Value
 from .engine.watch import observing
 from .models import TASKS, Task
 from .models.language import load_language_model, write
+from .models.task import HELP
 from .nn import generation
 from .parallel import group
 from .random import manual_seed
@@ -39,11 +40,13 @@ def _at_least_one(text: str) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Says what is wrong in one line; hint: and of arguments that there are not, this."""
+
+    hint = ""
 
     def error(self, message: str) -> Any:
         """Ends the command."""
-        hint = "; the program's own come after --" if "unrecognized arguments" in message else ""
+        hint = self.hint if "unrecognized arguments" in message else ""
         self.exit(2, f"{self.prog}: error: {message}{hint}\n")
 
 
@@ -63,7 +66,7 @@ def _positive(text: str) -> float:
     return value
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     parser = _Parser(prog="tinygrad-lite", description="Study, train and see autograd from scratch.")
     parser.add_argument("--version", action="version", version=f"tinygrad-lite {version('tinygrad-lite')}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -113,7 +116,7 @@ def _add_task(parser: argparse.ArgumentParser, name: str, kind: type[Task]) -> N
         if isinstance(value, bool):
             read = {"action": argparse.BooleanOptionalAction}
         parser.add_argument(f"--{setting.replace('_', '-')}", default=argparse.SUPPRESS,
-                            help=f"setting (default: {value})", **read)
+                            help=f"{HELP[setting]} (default: {value})", **read)
 
 
 def _from_file(config: Path, kind: type[Task]) -> list[str]:
@@ -338,7 +341,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 where it went well, 130 after Ctrl-C."""
     given = sys.argv[1:] if arguments is None else arguments
     end = given.index("--") if "--" in given else len(given)
-    options = vars(_parser().parse_args(given[:end]))
+    parser = _parser()
+    parser.hint = "; the program's own come after --" if given[:1] == ["explore"] else ""
+    options = vars(parser.parse_args(given[:end]))
     if options["command"] == "explore":
         options["arguments"] = given[end + 1 :]  # the program's own
     commands = {"demo": demo, "explore": explore_program, "train": train, "generate": generate}
@@ -347,7 +352,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.get("config"):
             flags = _from_file(options["config"], TASKS[options["model"]])
-            options = vars(_parser().parse_args([*given[:2], *flags, *given[2:]]))
+            options = vars(parser.parse_args([*given[:2], *flags, *given[2:]]))
             del options["command"]
         command(**options)
     except KeyboardInterrupt:

@@ -19,6 +19,20 @@ from ..training import Stopped, Trainer, read_checkpoint
 
 COMMON: dict[str, Any] = {"batch_size": 64, "lr": 1e-3, "clip": 0.0, "accumulate": 1, "compile": True, "seed": 0}
 
+HELP = {
+    "batch_size": "rows of a step", "lr": "learning rate", "clip": "norm that gradients are clipped to, or 0 for none",
+    "accumulate": "in how many parts, one after another, the gradients of a batch are computed", "seed": "of all that "
+    "is drawn: the same seed gives the same numbers", "compile": "whether steps run as programs of tl.compile",
+    "dropout": "probability that an activation is left out", "hidden": "width of the hidden layers",
+    "width": "numbers a position, a word or a channel has", "blocks": "residual blocks a stage", "heads": "attention "
+    "heads", "layers": "of encoder and decoder", "warmup": "steps in which the learning rate grows", "block_size":
+    "tokens of a context", "tokenizer": "chars, or bpe for byte pairs", "vocab_size": "tokens of bpe", "n_layer":
+    "layers", "n_head": "attention heads", "n_embd": "width of embeddings", "n_hidden": "width of the hidden state",
+    "positions": "learned or rotary", "norm": "layer or rms", "window": "how far away neighbours are, at most",
+    "negatives": "words drawn against each neighbour", "least": "how often a word must occur", "points": "ring or "
+    "spiral", "penalty": "weight of the discriminator's slope at real points", "discount": "of what comes a step later",
+    "entropy": "weight of the policy's entropy"}
+
 
 class Task:
     """A model with its data. A subclass makes `model` from the settings, and says what is written here.
