@@ -7,8 +7,7 @@ mean over all rows is the mean of the ranks' means, weighted by their numbers of
 import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -27,75 +26,72 @@ from .group import group
 PART = 4096  # whole numbers travel as two: how often this is in them, and the rest; a float32 has both exactly
 
 
-def average_gradients(parameters: Iterable[Tensor], rows: int, extra: Sequence[float] = ()) -> np.ndarray:
-    """Let every gradient be the mean of all ranks' gradients, weighted by their rows; gives the sums of `extra`.
+@quiet
+def average(arrays: Sequence, like: Sequence[Tensor], rows: int, extra: Sequence[float]) -> tuple[list, np.ndarray]:
+    """The mean of each array over the ranks, weighted by their rows, and the sums of `extra`, by one sum of one array.
 
-    It is one sum over the ranks, in float32 or the widest dtype of the parameters. A gradient that is None on some ranks
-    counts as zeros there, one that is None on all stays None. A rank of 0 rows has no say, and its gradients are not
-    read. A RuntimeError where ranks give other parameters, or are in another pass of their DistributedSampler.
+    arrays: each of the shape of the Tensor in `like`, or None, which counts as zeros; a mean is None where no rank has
+    an array. RuntimeError where ranks differ in what they average or in their pass over the data.
+    """
+    there = [array is not None and rows > 0 for array in arrays]
+    sizes = [t.array.size for t in like]
+    equal = [group().passes, len(extra), sum(sizes)]  # on all ranks, or something is wrong
+    counts = [part for number in (rows, *equal) for part in divmod(number, PART)]
+    ends = np.cumsum([len(counts), len(extra), len(there), *sizes])
+    flat = np.zeros(ends[-1], np.result_type(np.float32, *[t.dtype for t in like]))
+    flat[: ends[2]] = [*counts, *extra, *there]
+    _, sums, owners, *parts = np.split(flat, ends[:-1])
+    for part, array, own in zip(parts, arrays, there):
+        if own:
+            np.multiply(array.reshape(-1), rows, out=part)
+    group().sum(flat, call="average")
+    total, *found = (int(flat[i]) * PART + int(flat[i + 1]) for i in range(0, len(counts), 2))
+    if found != [number * group().size for number in equal]:
+        raise RuntimeError(f"ranks differ: this one is in pass {equal[0]} over the data and averages {equal[2]} numbers; "
+                           "where numbers of batches differ, the loop over them belongs inside `with model.join():`")
+    flat[ends[2] :] /= max(total, 1)
+    means = [part.reshape(t.shape).astype(t.dtype, copy=False) for part, t in zip(parts, like)]
+    return [mean if owned else None for mean, owned in zip(means, owners)], sums.astype(np.float64)
+
+
+def average_gradients(parameters: Iterable[Tensor], rows: int, extra: Sequence[float] = ()) -> np.ndarray:
+    """Let every gradient be the mean of the ranks' gradients, weighted by their rows; gives the sums of `extra`.
+
+    One sum over the ranks, in float32 or the widest dtype of the parameters. A gradient that is None on some ranks
+    counts as zeros there, one that is None on all stays None. Nothing of a rank of 0 rows is read but `extra`.
     """
     parameters = list(parameters)
     if group().size == 1:
         return np.array(extra, np.float64)
-    means, sums = _means([unbox(p.grad) for p in parameters], parameters, rows, extra)
+    means, sums = average([unbox(p.grad) for p in parameters], parameters, rows, extra)
     for p, mean in zip(parameters, means):
         p.grad = None if mean is None else box(mean)
     return sums
 
 
-@quiet
-def _means(arrays: Sequence[Any], like: Sequence[Tensor], rows: int, extra: Sequence[float]) -> tuple[list, np.ndarray]:
-    """The mean of each array over the ranks, None where no rank has one, and the sums of `extra`."""
-    ours, sizes = group(), [t.array.size for t in like]
-    there = [rows > 0 and array is not None for array in arrays]
-    equal = [ours.passes, len(extra), sum(sizes)]  # on all ranks, or something is wrong
-    head = [part for number in (rows, *equal) for part in divmod(number, PART)]
-    ends = np.cumsum([len(head), len(there), len(extra), *sizes])
-    flat = np.zeros(ends[-1], np.result_type(np.float32, *[t.dtype for t in like]))
-    flat[: ends[2]] = [*head, *there, *extra]
-    counts, owners, sums, *parts = np.split(flat, ends[:-1])
-    for part, array in zip(parts, arrays):
-        if rows > 0 and array is not None:
-            np.multiply(array.reshape(-1), rows, out=part)
-    ours.sum(flat, call="average")
-    total, *found = (int(high) * PART + int(low) for high, low in counts.reshape(-1, 2))
-    _refuse_apart([number / ours.size for number in found], equal)
-    flat[ends[2]:] /= max(total, 1)
-    return [part.reshape(t.shape).astype(t.dtype, copy=False) if owned else None
-            for part, t, owned in zip(parts, like, owners)], sums.astype(np.float64)
-
-
-def _refuse_apart(mean: list[float], own: list[int]) -> None:
-    """RuntimeError unless the ranks are in the same pass with the same parameters."""
-    if mean[1:] != own[1:]:
-        raise RuntimeError("average_gradients: ranks differ in their parameters, or in how many extra numbers they give")
-    if mean != own:
-        raise RuntimeError(f"this rank is in pass {own[0]} over the data and another rank in another: their numbers of "
-                           "batches differ; put the loop over the batches inside `with model.join():`")
+def write(tensors: Sequence[Tensor], arrays: Sequence[Any]) -> None:
+    """Give Tensors other values, in place; None leaves one as it is."""
+    for t, array in zip(tensors, arrays):
+        if array is not None:
+            t.array[...] = array
+            stamp(t.array)
 
 
 def shard(batch: Any) -> Any:
-    """This rank's rows of a batch: rank, rank + size, … of each array or Tensor in tuples, lists and dicts.
+    """This rank's rows of a batch, an array or Tensor, or a tuple, list or dict of them: rank, rank + size, …
 
-    A ValueError where the arrays differ in their number of rows.
+    A ValueError where they differ in their number of rows.
     """
-    lengths: set[int] = set()
-
-    def part(x: Any) -> Any:
-        if isinstance(x, dict):
-            return {key: part(value) for key, value in x.items()}
-        if isinstance(x, tuple | list):
-            return type(x)(map(part, x))
-        lengths.add(len(x))
-        return x[group().rank :: group().size]
-
-    found = part(batch)
-    if len(lengths) > 1:
-        raise ValueError(f"shard: the arrays of a batch have the same number of rows, not {sorted(lengths)}")
-    return found
+    if isinstance(batch, dict):
+        return dict(zip(batch, shard(list(batch.values()))))
+    if isinstance(batch, tuple | list):
+        if len(set(map(len, batch))) > 1:
+            raise ValueError(f"shard: all parts of a batch have the same number of rows, not {[len(x) for x in batch]}")
+        return type(batch)(map(shard, batch))
+    return batch[group().rank :: group().size]
 
 
-def save(state: Any, path: str | Path | BinaryIO) -> None:
+def save(state: Any, path: Any) -> None:
     """`tl.save` by rank 0, for which the others wait; its error is raised on all ranks."""
     error = None
     if group().rank == 0:
@@ -103,8 +99,7 @@ def save(state: Any, path: str | Path | BinaryIO) -> None:
             saving.save(state, path)
         except Exception as failed:
             error = failed
-    error = group().broadcast(error)
-    if error is not None:
+    if error := group().broadcast(error):
         raise error
 
 
@@ -112,14 +107,14 @@ class DataParallel(Module):
     """A module that every rank calls on its own rows, and whose optimizers take the step of all rows.
 
     Parameters, buffers and the optimizers' states are those of rank 0 from the start; modules that differ are a
-    RuntimeError. A rank backpropagates a mean over its rows; a step begins with the average of the gradients, weighted by
-    the rows (the size of `dim` of the first array) that this was called with since gradients were None. Several calls a
-    step are right where a rank's share of the rows is the same in each. Whoever changes gradients before the step, such
-    as clip_grad_norm_, calls `average()` before that.
+    RuntimeError. A rank backpropagates a mean over its rows; a step begins with the average of the gradients, weighted
+    by the rows (the size of `dim` of the first array) that this was called with since gradients were None. Several
+    calls a step are right where a rank's share of the rows is the same in each. Whoever changes gradients before the
+    step, such as clip_grad_norm_, calls `average()` before that.
 
-    Running statistics, that is buffers of real numbers that change, are averaged as gradients are. Random numbers differ
-    by rank; those of rank 0 are as if it were alone. state_dict() has the names of `module`, so that a checkpoint is the
-    same with and without this. A group of one rank does nothing but call the module.
+    Running statistics, that is buffers of real numbers that change, are averaged as gradients are. Random numbers
+    differ by rank; those of rank 0 are as if it were alone. state_dict() has the names of `module`, so that a
+    checkpoint is the same with and without this. Where there is one rank, this only calls the module.
     """
 
     def __init__(self, module: Module, *optimizers: Optimizer, dim: int = 0) -> None:
@@ -127,31 +122,28 @@ class DataParallel(Module):
         self._rows, self._averaged = 0, False
         held = set(map(id, module.parameters()))
         if any(id(p) not in held for o in optimizers for g in o.param_groups for p in g["params"]):
-            raise ValueError("DataParallel: an optimizer has parameters that are not the module's, which would differ by "
-                             "rank; put all into one module")
+            raise ValueError("DataParallel: an optimizer has parameters that the module has not; make them its own")
         if group().size > 1:
-            self._begin()
+            self._refuse_different()
+            self._take_over(0)
+            seed = group().broadcast(initial_seed())
+            if group().rank:
+                manual_seed((seed + group().rank) % SEEDS)
+            for optimizer in optimizers:
+                optimizer.register_step_pre_hook(self._before_step)
 
-    def _begin(self) -> None:
+    def _refuse_different(self) -> None:
         named = [*self.module.named_parameters(), *self.module.named_buffers()]
-        of_ranks = group().gather([f"{name} {t.dtype} {list(t.shape)}" for name, t in named])
-        for rank, theirs in enumerate(of_ranks):
-            for first, other in itertools.zip_longest(of_ranks[0], theirs, fillvalue="nothing more"):
-                if first != other:
-                    raise RuntimeError(f"DataParallel: the modules differ: rank 0 has {first}, rank {rank} has {other}")
-        self._take_over(0)
-        seed = group().broadcast(initial_seed())
-        if group().rank > 0:
-            manual_seed((seed + group().rank) % SEEDS)
-        for optimizer in self.optimizers:
-            optimizer.register_step_pre_hook(self._before_step)
+        ranks = group().gather([f"{name} {t.dtype} {list(t.shape)}" for name, t in named])
+        for rank, theirs in enumerate(ranks):
+            for ours, other in itertools.zip_longest(ranks[0], theirs, fillvalue="nothing more"):
+                if ours != other:
+                    raise RuntimeError(f"DataParallel: modules differ: rank 0 has {ours}, rank {rank} has {other}")
 
     def _take_over(self, source: int, *others: Any) -> None:
         """Be what a rank is: parameters, buffers, the optimizers' states, and those of others."""
         tensors = [*self.module.parameters(), *self.module.buffers()]
-        for t, new in zip(tensors, group().broadcast([t.array for t in tensors], source)):
-            t.array[...] = new
-            stamp(t.array)
+        write(tensors, group().broadcast([t.array for t in tensors], source))
         for held in (*self.optimizers, *others):
             held.load_state_dict(group().broadcast(held.state_dict(), source))
         self._before = [b.array.copy() for b in self._statistics()]
@@ -163,63 +155,56 @@ class DataParallel(Module):
         """The module's own result."""
         if is_grad_enabled() and group().size > 1:
             if all(p.grad is None for p in self.module.parameters()):
-                self._rows = 0  # what was counted before led to no gradients: an evaluation
+                self._rows = 0  # what was counted before gave no gradients: an evaluation
             self._rows += next((x.shape[self.dim] for x in (*args, *kwargs.values()) if getattr(x, "ndim", 0)), 1)
             self._averaged = False
         return self.module(*args, **kwargs)
 
     def average(self) -> None:
         """Average the gradients now, and not when the step begins: before they are clipped or looked at."""
-        if group().size > 1 and not self._averaged:
-            rows, _ = self._average(1)
-            if not rows:
-                raise RuntimeError("DataParallel: no rank has rows in this step: call the DataParallel and not what it "
-                                   "holds, before each step")
+        if group().size > 1 and not self._averaged and not self._average(1)[0]:
+            raise RuntimeError("DataParallel: no rank has rows in this step: call the DataParallel, not what it holds")
 
     def _average(self, active: int) -> np.ndarray:
-        """One average; how many rows and how many ranks with batches took part."""
+        """How many rows, and how many ranks with batches, took part."""
         trained = [p for p in self.module.parameters() if p.requires_grad]
-        statistics = self._statistics()
-        changed = [None if np.array_equal(b.array, old) else b.array for b, old in zip(statistics, self._before)]
-        means, sums = _means([*(unbox(p.grad) for p in trained), *changed], [*trained, *statistics], self._rows,
-                             (self._rows, active))
+        buffers = self._statistics()
+        changed = [None if np.array_equal(b.array, old) else b.array for b, old in zip(buffers, self._before)]
+        means, sums = average([*(unbox(p.grad) for p in trained), *changed], [*trained, *buffers], self._rows,
+                              (self._rows, active))
         for p, mean in zip(trained, means):
             p.grad = None if mean is None else box(mean)
-        for b, mean in zip(statistics, means[len(trained) :]):
-            if mean is not None:
-                b.array[...] = mean
-                stamp(b.array)
-        self._before = [b.array.copy() for b in statistics]
+        write(buffers, means[len(trained) :])
+        self._before = [b.array.copy() for b in buffers]
         self._rows, self._averaged = 0, True
         return sums
 
     def _before_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
         if len(args) + len(kwargs) > 1:
-            raise RuntimeError("DataParallel: step(closure) would compute gradients after they were averaged: compute "
-                               "them first, then call step()")
+            raise RuntimeError("DataParallel: step(closure) averages before closure() gives gradients; call it before")
         self.average()
 
     @contextlib.contextmanager
     def join(self, *others: Any) -> Iterator[None]:
         """Around a loop of which ranks have different numbers of batches: who is done waits for all, without a say.
 
-        Afterwards all ranks are what one is that had the most batches: module, optimizers, and `others` that have a
-        state_dict, such as a scheduler. Inside the loop ranks exchange nothing else.
+        Afterwards all are what a rank is that had the most batches: parameters, buffers, optimizers, and `others` that
+        have a state_dict(), such as a scheduler. In the loop, ranks exchange nothing else.
         """
         yield
-        steps = 0  # that others took without this rank
+        missed = 0  # steps that others took without this rank
         while group().size > 1 and self._average(0)[1]:
-            steps += 1
-        missed = group().gather(steps)
-        if any(missed):
-            self._take_over(missed.index(0), *others)
+            missed += 1
+        ranks = group().gather(missed)
+        if any(ranks):
+            self._take_over(ranks.index(0), *others)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """That of `module`."""
         return self.module.state_dict(*args, **kwargs)
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """Into `module`, on this rank: call it on all ranks, or on rank 0 before the DataParallel is made."""
+        """That of `module`: on all ranks, or on rank 0 before the DataParallel is made."""
         return self.module.load_state_dict(*args, **kwargs)
 
 
@@ -228,8 +213,8 @@ class DistributedSampler(Sampler[int]):
 
     The order differs by `set_epoch`, which belongs before each pass. Unlike PyTorch's it repeats no rows to make ranks
     equal: the k-th batches of b rows of all ranks together are the rows from k * b * num_replicas on of the order, and
-    where ranks have different numbers of batches the loop belongs inside `model.join()`; or drop_last leaves out the last
-    rows, so that all have as many.
+    where ranks have different numbers of batches the loop belongs inside `model.join()`; or drop_last leaves out the
+    last rows, so that all have as many.
     """
 
     def __init__(self, dataset: Any, num_replicas: int | None = None, rank: int | None = None, shuffle: bool = True,
@@ -241,17 +226,15 @@ class DistributedSampler(Sampler[int]):
             raise ValueError(f"Invalid rank {self.rank}, rank should be in the interval [0, {self.num_replicas - 1}]")
 
     def set_epoch(self, epoch: int) -> None:
-        """Which pass is next: another order, the same on all ranks."""
+        """Which pass is next: each has an order of its own, the same on all ranks."""
         self.epoch = epoch
-
-    def _places(self) -> range:
-        rows = len(self.dataset)
-        return range(self.rank, rows - rows % self.num_replicas if self.drop_last else rows, self.num_replicas)
 
     def __iter__(self) -> Iterator[int]:
         group().passes += 1
-        order = randperm(len(self.dataset), generator=Generator(self.seed + self.epoch)).array if self.shuffle else None
-        return (i if order is None else int(order[i]) for i in self._places())
+        n = len(self.dataset)
+        order = randperm(n, generator=Generator(self.seed + self.epoch)).tolist() if self.shuffle else range(n)
+        return iter(order[self.rank : n - n % self.num_replicas if self.drop_last else n : self.num_replicas])
 
     def __len__(self) -> int:
-        return len(self._places())
+        n = len(self.dataset)
+        return n // self.num_replicas if self.drop_last else len(range(self.rank, n, self.num_replicas))
