@@ -21,7 +21,7 @@ from ..nn.module import Module
 from ..optim import Optimizer
 from ..random import SEEDS, Generator, initial_seed, manual_seed, randperm
 from ..tensor import Tensor
-from .group import group
+from .ranks import group
 
 PART = 4096  # whole numbers travel as two: how often this is in them, and the rest; a float32 has both exactly
 
@@ -47,7 +47,7 @@ def average(arrays: Sequence, like: Sequence[Tensor], rows: int, extra: Sequence
     group().sum(flat, call="average")
     total, *found = (int(flat[i]) * PART + int(flat[i + 1]) for i in range(0, len(counts), 2))
     if found != [number * group().size for number in equal]:
-        raise RuntimeError(f"ranks differ: this one is in pass {equal[0]} over the data and averages {equal[2]} numbers; "
+        raise RuntimeError(f"ranks differ: this is in pass {equal[0]} over the data and averages {equal[2]} numbers; "
                            "where numbers of batches differ, the loop over them belongs inside `with model.join():`")
     flat[ends[2] :] /= max(total, 1)
     means = [part.reshape(t.shape).astype(t.dtype, copy=False) for part, t in zip(parts, like)]

@@ -19,6 +19,7 @@ import numpy as np
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # set by launchers
 END = "the end of its program"
 CALLS = ("sum", "average", "gather", "barrier", END)
+TIMEOUT = 300.0  # seconds
 SPIN = 2e-4  # seconds of waiting without sleep: what is short arrives fastest; longer, and others want the core
 NAP = 2e-5
 PATIENCE = 1.0  # seconds of waiting after which a rank tells the others where it is
@@ -33,7 +34,7 @@ class Group:
     """
 
     def __init__(self, expected: int | None) -> None:
-        self.rank, self.size, self.timeout = 0, 1, 300.0
+        self.rank, self.size, self.timeout = 0, 1, TIMEOUT
         self.bytes, self.waited, self.calls = 0, 0.0, 0
         self.passes = 0  # that DistributedSamplers have begun: ranks whose numbers differ are out of step
         self.heard: dict[int, tuple[int, str]] = {}  # of ranks that wait: the number of their call, and which it is
@@ -63,7 +64,7 @@ class Group:
             return array
         self.calls += 1
         self.bytes += array.nbytes
-        start, told = time.perf_counter(), False
+        start, told = time.perf_counter(), list[Any]()
         request = self.ways[call].Iallreduce(self.mpi.IN_PLACE, array)
         while not request.Test():
             waited = time.perf_counter() - start
@@ -85,9 +86,9 @@ class Group:
         own, sizes = np.frombuffer(pickle.dumps(value), np.uint8), np.zeros(self.size, np.int64)
         sizes[self.rank] = own.size
         ends = np.cumsum(self.sum(sizes, timeout, "gather"))
-        parts = np.split(np.zeros(ends[-1], np.uint8), ends[:-1])
-        parts[self.rank][:] = own
-        self.sum(parts[0].base, timeout, "gather")  # of bytes that are 0 on all ranks but one
+        everything = np.zeros(ends[-1], np.uint8)  # a byte is 0 on all ranks but one
+        np.split(everything, ends[:-1])[self.rank][:] = own
+        parts = np.split(self.sum(everything, timeout, "gather"), ends[:-1])
         return [pickle.loads(part.tobytes()) for part in parts]
 
     def broadcast(self, value: Any, source: int = 0, timeout: float | None = None) -> Any:
