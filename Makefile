@@ -32,6 +32,7 @@ bench: $(VENV)/bench
 	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/kmeans.py
+	$(BIN)/python benchmarks/parallel.py
 
 lint: $(VENV)/dev .wheel
 	$(BIN)/ruff check .
