@@ -15,7 +15,7 @@ lowest: .lowest.txt
 	PIP_CONSTRAINT=$(CURDIR)/.lowest.txt $(MAKE) test VENV=.venv-lowest
 
 .lowest.txt: setup.cfg
-	sed -n 's/^ *\([a-z-]*\)>=\([0-9.]*\)$$/\1==\2/p' setup.cfg | sort -u >$@
+	sed -n 's/^ *\([a-z0-9-]*\)>=\([0-9.]*\)\(;.*\)*$$/\1==\2\3/p' setup.cfg | sort -u >$@
 
 # PyTorch is an oracle here only: no user's install needs it
 conformance: $(VENV)/conformance
@@ -32,6 +32,7 @@ bench: $(VENV)/bench
 	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/kmeans.py
+	$(BIN)/python benchmarks/parallel.py
 
 lint: $(VENV)/dev .wheel
 	$(BIN)/ruff check .

@@ -1,0 +1,240 @@
+"""Data-parallel training: every rank has the whole model and a share of the rows, and gradients are averaged.
+
+What is promised is the step of one process with all rows, for a loss that is a mean over the rows of its batch: the
+mean over all rows is the mean of the ranks' means, weighted by their numbers of rows.
+"""
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import saving
+from ..data.sampler import Sampler
+from ..engine.changes import stamp
+from ..engine.mode import is_grad_enabled, quiet
+from ..engine.tape import box
+from ..engine.values import unbox
+from ..nn.module import Module
+from ..optim import Optimizer
+from ..random import SEEDS, Generator, initial_seed, manual_seed, randperm
+from ..tensor import Tensor
+from .ranks import group
+
+PART = 4096  # whole numbers travel as two: how often this is in them, and the rest; a float32 has both exactly
+
+
+@quiet
+def average(arrays: Sequence, like: Sequence[Tensor], rows: int, extra: Sequence[float]) -> tuple[list, np.ndarray]:
+    """The mean of each array over the ranks, weighted by their rows, and the sums of `extra`, by one sum of one array.
+
+    arrays: each of the shape of the Tensor in `like`, or None, which counts as zeros; a mean is None where no rank has
+    an array. RuntimeError where ranks differ in what they average or in their pass over the data.
+    """
+    there = [array is not None and rows > 0 for array in arrays]
+    sizes = [t.array.size for t in like]
+    equal = [group().passes, len(extra), sum(sizes)]  # on all ranks, or something is wrong
+    counts = [part for number in (rows, *equal) for part in divmod(number, PART)]
+    ends = np.cumsum([len(counts), len(extra), len(there), *sizes])
+    flat = np.zeros(ends[-1], np.result_type(np.float32, *[t.dtype for t in like]))
+    flat[: ends[2]] = [*counts, *extra, *there]
+    _, sums, owners, *parts = np.split(flat, ends[:-1])
+    for part, array, own in zip(parts, arrays, there):
+        if own:
+            np.multiply(array.reshape(-1), rows, out=part)
+    group().sum(flat, call="average")
+    total, *found = (int(flat[i]) * PART + int(flat[i + 1]) for i in range(0, len(counts), 2))
+    if found != [number * group().size for number in equal]:
+        raise RuntimeError(f"ranks differ: this is in pass {equal[0]} over the data and averages {equal[2]} numbers; "
+                           "where numbers of batches differ, the loop over them belongs inside `with model.join():`")
+    flat[ends[2] :] /= max(total, 1)
+    means = [part.reshape(t.shape).astype(t.dtype, copy=False) for part, t in zip(parts, like)]
+    return [mean if owned else None for mean, owned in zip(means, owners)], sums.astype(np.float64)
+
+
+def average_gradients(parameters: Iterable[Tensor], rows: int, extra: Sequence[float] = ()) -> np.ndarray:
+    """Let every gradient be the mean of the ranks' gradients, weighted by their rows; gives the sums of `extra`.
+
+    One sum over the ranks, in float32 or the widest dtype of the parameters. A gradient that is None on some ranks
+    counts as zeros there, one that is None on all stays None. Nothing of a rank of 0 rows is read but `extra`.
+    """
+    parameters = list(parameters)
+    if group().size == 1:
+        return np.array(extra, np.float64)
+    means, sums = average([unbox(p.grad) for p in parameters], parameters, rows, extra)
+    for p, mean in zip(parameters, means):
+        p.grad = None if mean is None else box(mean)
+    return sums
+
+
+def write(tensors: Sequence[Tensor], arrays: Sequence[Any]) -> None:
+    """Give Tensors other values, in place; None leaves one as it is."""
+    for t, array in zip(tensors, arrays):
+        if array is not None:
+            t.array[...] = array
+            stamp(t.array)
+
+
+def shard(batch: Any) -> Any:
+    """This rank's rows of a batch, an array or Tensor, or a tuple, list or dict of them: rank, rank + size, …
+
+    A ValueError where they differ in their number of rows.
+    """
+    if isinstance(batch, dict):
+        return dict(zip(batch, shard(list(batch.values()))))
+    if isinstance(batch, tuple | list):
+        if len(set(map(len, batch))) > 1:
+            raise ValueError(f"shard: all parts of a batch have the same number of rows, not {[len(x) for x in batch]}")
+        return type(batch)(map(shard, batch))
+    return batch[group().rank :: group().size]
+
+
+def save(state: Any, path: Any) -> None:
+    """`tl.save` by rank 0, for which the others wait; its error is raised on all ranks."""
+    error = None
+    if group().rank == 0:
+        try:
+            saving.save(state, path)
+        except Exception as failed:
+            error = failed
+    if error := group().broadcast(error):
+        raise error
+
+
+class DataParallel(Module):
+    """A module that every rank calls on its own rows, and whose optimizers take the step of all rows.
+
+    Parameters, buffers and the optimizers' states are those of rank 0 from the start; modules that differ are a
+    RuntimeError. A rank backpropagates a mean over its rows; a step begins with the average of the gradients, weighted
+    by the rows (the size of `dim` of the first array) that this was called with since gradients were None. Several
+    calls a step are right where a rank's share of the rows is the same in each. Whoever changes gradients before the
+    step, such as clip_grad_norm_, calls `average()` before that.
+
+    Running statistics, that is buffers of real numbers that change, are averaged as gradients are. Random numbers
+    differ by rank; those of rank 0 are as if it were alone. state_dict() has the names of `module`, so that a
+    checkpoint is the same with and without this. Where there is one rank, this only calls the module.
+    """
+
+    def __init__(self, module: Module, *optimizers: Optimizer, dim: int = 0) -> None:
+        self.module, self.optimizers, self.dim = module, optimizers, dim
+        self._rows, self._averaged = 0, False
+        held = set(map(id, module.parameters()))
+        if any(id(p) not in held for o in optimizers for g in o.param_groups for p in g["params"]):
+            raise ValueError("DataParallel: an optimizer has parameters that the module has not; make them its own")
+        if group().size > 1:
+            self._refuse_different()
+            self._take_over(0)
+            seed = group().broadcast(initial_seed())
+            if group().rank:
+                manual_seed((seed + group().rank) % SEEDS)
+            for optimizer in optimizers:
+                optimizer.register_step_pre_hook(self._before_step)
+
+    def _refuse_different(self) -> None:
+        named = [*self.module.named_parameters(), *self.module.named_buffers()]
+        ranks = group().gather([f"{name} {t.dtype} {list(t.shape)}" for name, t in named])
+        for rank, theirs in enumerate(ranks):
+            for ours, other in itertools.zip_longest(ranks[0], theirs, fillvalue="nothing more"):
+                if ours != other:
+                    raise RuntimeError(f"DataParallel: modules differ: rank 0 has {ours}, rank {rank} has {other}")
+
+    def _take_over(self, source: int, *others: Any) -> None:
+        """Be what a rank is: parameters, buffers, the optimizers' states, and those of others."""
+        tensors = [*self.module.parameters(), *self.module.buffers()]
+        write(tensors, group().broadcast([t.array for t in tensors], source))
+        for held in (*self.optimizers, *others):
+            held.load_state_dict(group().broadcast(held.state_dict(), source))
+        self._before = [b.array.copy() for b in self._statistics()]
+
+    def _statistics(self) -> list[Tensor]:
+        return [b for b in self.module.buffers() if b.dtype.kind == "f"]
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The module's own result."""
+        if is_grad_enabled() and group().size > 1:
+            if all(p.grad is None for p in self.module.parameters()):
+                self._rows = 0  # what was counted before gave no gradients: an evaluation
+            self._rows += next((x.shape[self.dim] for x in (*args, *kwargs.values()) if getattr(x, "ndim", 0)), 1)
+            self._averaged = False
+        return self.module(*args, **kwargs)
+
+    def average(self) -> None:
+        """Average the gradients now, and not when the step begins: before they are clipped or looked at."""
+        if group().size > 1 and not self._averaged and not self._average(1)[0]:
+            raise RuntimeError("DataParallel: no rank has rows in this step: call the DataParallel, not what it holds")
+
+    def _average(self, active: int) -> np.ndarray:
+        """How many rows, and how many ranks with batches, took part."""
+        trained = [p for p in self.module.parameters() if p.requires_grad]
+        buffers = self._statistics()
+        changed = [None if np.array_equal(b.array, old) else b.array for b, old in zip(buffers, self._before)]
+        means, sums = average([*(unbox(p.grad) for p in trained), *changed], [*trained, *buffers], self._rows,
+                              (self._rows, active))
+        for p, mean in zip(trained, means):
+            p.grad = None if mean is None else box(mean)
+        write(buffers, means[len(trained) :])
+        self._before = [b.array.copy() for b in buffers]
+        self._rows, self._averaged = 0, True
+        return sums
+
+    def _before_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
+        if len(args) + len(kwargs) > 1:
+            raise RuntimeError("DataParallel: step(closure) averages before closure() gives gradients; call it before")
+        self.average()
+
+    @contextlib.contextmanager
+    def join(self, *others: Any) -> Iterator[None]:
+        """Around a loop of which ranks have different numbers of batches: who is done waits for all, without a say.
+
+        Afterwards all are what a rank is that had the most batches: parameters, buffers, optimizers, and `others` that
+        have a state_dict(), such as a scheduler. In the loop, ranks exchange nothing else.
+        """
+        yield
+        missed = 0  # steps that others took without this rank
+        while group().size > 1 and self._average(0)[1]:
+            missed += 1
+        ranks = group().gather(missed)
+        if any(ranks):
+            self._take_over(ranks.index(0), *others)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """That of `module`."""
+        return self.module.state_dict(*args, **kwargs)
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """That of `module`: on all ranks, or on rank 0 before the DataParallel is made."""
+        return self.module.load_state_dict(*args, **kwargs)
+
+
+class DistributedSampler(Sampler[int]):
+    """A rank's rows of each pass over a dataset: rank, rank + num_replicas, … of an order that all ranks share.
+
+    The order differs by `set_epoch`, which belongs before each pass. Unlike PyTorch's it repeats no rows to make ranks
+    equal: the k-th batches of b rows of all ranks together are the rows from k * b * num_replicas on of the order, and
+    where ranks have different numbers of batches the loop belongs inside `model.join()`; or drop_last leaves out the
+    last rows, so that all have as many.
+    """
+
+    def __init__(self, dataset: Any, num_replicas: int | None = None, rank: int | None = None, shuffle: bool = True,
+                 seed: int = 0, drop_last: bool = False) -> None:
+        self.dataset, self.shuffle, self.seed, self.drop_last, self.epoch = dataset, shuffle, seed, drop_last, 0
+        self.num_replicas = group().size if num_replicas is None else num_replicas
+        self.rank = group().rank if rank is None else rank
+        if not 0 <= self.rank < self.num_replicas:
+            raise ValueError(f"Invalid rank {self.rank}, rank should be in the interval [0, {self.num_replicas - 1}]")
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which pass is next: each has an order of its own, the same on all ranks."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        group().passes += 1
+        n = len(self.dataset)
+        order = randperm(n, generator=Generator(self.seed + self.epoch)).tolist() if self.shuffle else range(n)
+        return iter(order[self.rank : n - n % self.num_replicas if self.drop_last else n : self.num_replicas])
+
+    def __len__(self) -> int:
+        n = len(self.dataset)
+        return n // self.num_replicas if self.drop_last else len(range(self.rank, n, self.num_replicas))
