@@ -20,9 +20,10 @@ ranks_needed = pytest.mark.skipif(not MPIRUN.exists(), reason="needs MPICH: pip 
 
 
 def run(size, program, *args, seconds=60):
-    """What `size` ranks of a program print, and the code that the launcher gives."""
+    """What `size` ranks of a program, or of the command tinygrad-lite, print, and the code that the launcher gives."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(PARTS)} | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run([MPIRUN, "-n", str(size), sys.executable, PROGRAMS / program, *args], env=env,
+    program = ["-m", "tinygrad_lite"] if program == "tinygrad-lite" else [PROGRAMS / program]
+    return subprocess.run([MPIRUN, "-n", str(size), sys.executable, *program, *args], env=env,
                           capture_output=True, text=True, timeout=seconds)
 
 
@@ -81,6 +82,46 @@ def test_what_goes_wrong_in_one_rank_ends_all(case):
 def test_one_of_four_ends_all():
     done = run(4, "wrong.py", "raises")
     assert done.returncode == 1 and "rank 3 of 4 failed:\nTraceback" in done.stderr
+
+
+def trained(size, out, model, *more, code=0):
+    done = run(size, "tinygrad-lite", "train", model, "--out", out, *map(str, more))
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def losses(folder):
+    return np.loadtxt(folder / "log.csv", delimiter=",", skiprows=1)[:, 1]
+
+
+@ranks_needed
+@pytest.mark.parametrize("size, more", [(2, ["--accumulate", 2]), (4, ["--batch-size", 30]), (4, ["--batch-size", 3])])
+def test_the_command_trains_in_ranks_as_in_one_process(size, more, tmp_path):
+    small = ["--steps", 20, "--dropout", 0, "--lr", 0.01, "--clip", 1, *more]
+    said = [trained(n, tmp_path / str(n), "mlp", *small).stdout for n in (1, size)]
+    assert said[0].splitlines()[0] == said[1].splitlines()[0] and len(said[1].splitlines()) == 2
+    np.testing.assert_allclose(losses(tmp_path / "1"), losses(tmp_path / str(size)), rtol=2e-6)
+
+
+@ranks_needed
+@pytest.mark.parametrize("model", ("mlp", "resnet"))  # with dropout, which is another in each rank; with running statistics
+def test_a_run_of_ranks_goes_on_bit_for_bit(model, tmp_path):
+    trained(2, tmp_path / "whole", model, "--steps", 12, "--batch-size", 8)
+    trained(2, tmp_path / "parts", model, "--steps", 5, "--batch-size", 8)
+    trained(2, tmp_path / "parts", model, "--steps", 12, "--resume")
+    for name in ("log.csv", "checkpoint.safetensors"):
+        whole, parts = (tmp_path / folder / name for folder in ("whole", "parts"))
+        assert whole.read_bytes() == parts.read_bytes()
+
+
+@ranks_needed
+def test_what_is_wrong_with_a_run_ends_all_ranks_with_it(tmp_path):
+    trained(2, tmp_path / "run", "mlp", "--steps", 2)
+    assert "holds a run already" in trained(2, tmp_path / "run", "mlp", "--steps", 2, code=1).stderr
+    (tmp_path / "run" / "checkpoint.safetensors").write_bytes(b"damaged")
+    assert "checkpoint.safetensors is no" in trained(2, tmp_path / "run", "mlp", "--resume", code=1).stderr
+    (tmp_path / "file").write_text("")
+    assert "File exists" in trained(2, tmp_path / "file", "mlp", code=1).stderr
 
 
 def test_a_launcher_of_another_mpi_is_refused():

@@ -358,6 +358,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except expected as error:
-        print(f"tinygrad-lite: {error}", file=sys.stderr)
+        where = f" rank {group().rank}:" if group().rank else ""
+        print(f"tinygrad-lite:{where} {error}", file=sys.stderr)
         return 1
     return 0

@@ -16,8 +16,8 @@ from .data import default_convert
 from .engine.refusals import whole
 from .engine.values import Value
 from .nn.utils import clip_grad_norm_
-from .parallel import average_gradients, count_rows, group, shard
-from .random import get_rng_state, manual_seed, set_rng_state
+from .parallel import DataParallel, group, shard
+from .random import get_rng_state, set_rng_state
 from .saving import load, save
 
 CHECKPOINT, LOG, PICTURE = "checkpoint.safetensors", "log.csv", "loss.png"
@@ -47,7 +47,7 @@ class Trainer:
         whole("Trainer: accumulate is a number of parts, from 1 on", accumulate, 1)
         self.folder, self.model, self.optimizer, self.scheduler = Path(folder), model, optimizer, scheduler
         self.loss, self.batch, self.settings, self.seed, self.clip = loss, batch, settings, seed, clip
-        self.accumulate, self.group = accumulate, group()
+        self.accumulate, self.group, self.parallel = accumulate, group(), DataParallel(model)
         self.step = 0  # how many are done
         self.aside: dict[str, Any] = {}  # what else a checkpoint says; it may change from run to run
         both = model, optimizer
@@ -56,8 +56,6 @@ class Trainer:
         else:
             self.parts = [Part(self._gradients(), (model,), compiled), Part(self._update(), both, compiled)]
         self._drawn = 0.0  # when the picture was
-        if self.group.rank:  # dropout is another in each process
-            manual_seed(seed + self.group.rank)
 
     def run(self, steps: int, every: int = 200, resume: bool = False, per_step: int = 1,
             unit: str = "batch") -> list[float]:
@@ -140,16 +138,17 @@ class Trainer:
     def _shared(self, batch: Any, stop: bool) -> tuple[float, bool]:
         """A step of which this process computes its share, in parts."""
         gradients, update = self.parts
-        mine = shard(batch, self.group.rank, self.group.size)
+        mine = shard(batch)
         rows, loss = count_rows(mine), 0.0
         self.optimizer.zero_grad(set_to_none=False)
         for i in range(self.accumulate):
             part = shard(mine, i, self.accumulate)
             if count := count_rows(part):
                 loss += gradients(part, count / rows).item() * count
-        total, loss, stopping = average_gradients(self.model, rows, [rows, loss, stop])
+        if self.group.size > 1:
+            rows, loss, stop = self.parallel.average_of(rows, (rows, loss, stop))
         update()
-        return float(loss / total), stopping > 0
+        return float(loss / rows), stop > 0
 
     # ---- what is kept
     def _begin(self, resume: bool) -> list[float]:
@@ -286,6 +285,11 @@ class _Asked:
     def __exit__(self, *error: Any) -> None:
         if self.main:
             signal.signal(signal.SIGINT, self.before)
+
+
+def count_rows(batch: Any) -> int:
+    """How many rows a batch has."""
+    return len(leaves(batch)[0])
 
 
 def read_checkpoint(folder: str | Path) -> dict[str, Any]:

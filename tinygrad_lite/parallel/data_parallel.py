@@ -77,18 +77,19 @@ def write(tensors: Sequence[Tensor], arrays: Sequence[Any]) -> None:
             stamp(t.array)
 
 
-def shard(batch: Any) -> Any:
-    """This rank's rows of a batch, an array or Tensor, or a tuple, list or dict of them: rank, rank + size, …
+def shard(batch: Any, rank: int | None = None, size: int | None = None) -> Any:
+    """A rank's rows of a batch, an array or Tensor, or a tuple, list or dict of them: rank, rank + size, …
 
-    A ValueError where they differ in their number of rows.
+    rank, size: this one's of the group unless given. A ValueError where parts differ in their number of rows.
     """
+    rank, size = group().rank if rank is None else rank, group().size if size is None else size
     if isinstance(batch, dict):
-        return dict(zip(batch, shard(list(batch.values()))))
+        return dict(zip(batch, shard(list(batch.values()), rank, size)))
     if isinstance(batch, tuple | list):
         if len(set(map(len, batch))) > 1:
             raise ValueError(f"shard: all parts of a batch have the same number of rows, not {[len(x) for x in batch]}")
-        return type(batch)(map(shard, batch))
-    return batch[group().rank :: group().size]
+        return type(batch)(shard(part, rank, size) for part in batch)
+    return batch[rank::size]
 
 
 def save(state: Any, path: Any) -> None:
@@ -162,16 +163,16 @@ class DataParallel(Module):
 
     def average(self) -> None:
         """Average the gradients now, and not when the step begins: before they are clipped or looked at."""
-        if group().size > 1 and not self._averaged and not self._average(1)[0]:
+        if group().size > 1 and not self._averaged and not self.average_of(self._rows, (self._rows, 1))[0]:
             raise RuntimeError("DataParallel: no rank has rows in this step: call the DataParallel, not what it holds")
 
-    def _average(self, active: int) -> np.ndarray:
-        """How many rows, and how many ranks with batches, took part."""
+    def average_of(self, rows: int, extra: Sequence[float] = ()) -> np.ndarray:
+        """`average()` where the gradients are of so many rows of this rank, however they came; gives the sums of
+        `extra`."""
         trained = [p for p in self.module.parameters() if p.requires_grad]
         buffers = self._statistics()
         changed = [None if np.array_equal(b.array, old) else b.array for b, old in zip(buffers, self._before)]
-        means, sums = average([*(unbox(p.grad) for p in trained), *changed], [*trained, *buffers], self._rows,
-                              (self._rows, active))
+        means, sums = average([*(unbox(p.grad) for p in trained), *changed], [*trained, *buffers], rows, extra)
         for p, mean in zip(trained, means):
             p.grad = None if mean is None else box(mean)
         write(buffers, means[len(trained) :])
@@ -193,7 +194,7 @@ class DataParallel(Module):
         """
         yield
         missed = 0  # steps that others took without this rank
-        while group().size > 1 and self._average(0)[1]:
+        while group().size > 1 and self.average_of(0, (0, 0))[1]:  # of those that still have batches
             missed += 1
         ranks = group().gather(missed)
         if any(ranks):
