@@ -53,8 +53,7 @@ def main(names: list[str]) -> None:
         what = (TASKS[name].__doc__ or "").partition("\n")[0]
         row = f"| `train {name}` | {what} | {result} | {seconds:.0f} s | ![{name}](pictures/{name}.png) |"
         print(row, flush=True)
-        text, found = re.subn(rf"^\| `train {name}` .*$", lambda match: row, text, flags=re.M)
-        text = text if found else f"{text}{row}\n"
+        text = re.sub(rf"^\| `train {name}` .*\n", "", text, flags=re.M) + f"{row}\n"
     README.write_text(text, encoding="utf-8")
 
 

@@ -4,12 +4,12 @@ import os
 
 import numpy as np
 import pytest
-from tinygrad_lite.models import points, reinforce, seq2seq, word2vec
-from tinygrad_lite.models.digits import moved
 from tinygrad_lite.nn import functional as F
 
 import tinygrad_lite as tl
 from tinygrad_lite import models
+from tinygrad_lite.models import points, reinforce, seq2seq, word2vec
+from tinygrad_lite.models.digits import moved
 from tinygrad_lite.training import Stopped
 
 WORDS = ("the cat sat on the mat and a dog lay by that log while one small bird saw two big fish swim under our old bridge; "

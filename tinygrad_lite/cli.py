@@ -106,7 +106,8 @@ def _add_task(parser: argparse.ArgumentParser, name: str, kind: type[Task]) -> N
     """The flags of `train name`: those of every run, and the settings."""
     if kind.reads_text:
         parser.add_argument("--text", type=Path, help="a UTF-8 file to learn from (default: the manual of this Python)")
-    parser.add_argument("--out", type=Path, default=Path("runs", name), help=f"folder of the run (default: runs/{name})")
+    out = Path("runs", name)
+    parser.add_argument("--out", type=Path, default=out, help=f"folder of the run (default: {out})")
     parser.add_argument("--steps", type=_at_least_one, help=f"steps in all (default: {kind.steps})")
     parser.add_argument("--every", type=_at_least_one, help="steps from checkpoint to checkpoint (default: 200)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")

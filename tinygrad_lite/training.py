@@ -19,6 +19,7 @@ from .nn.utils import clip_grad_norm_
 from .parallel import DataParallel, group, shard
 from .random import get_rng_state, set_rng_state
 from .saving import load, save
+from .view.plot import loss_curve, picture
 
 CHECKPOINT, LOG, PICTURE = "checkpoint.safetensors", "log.csv", "loss.png"
 SMOOTH = 20  # steps of the mean in the picture
@@ -156,7 +157,8 @@ class Trainer:
         if resume:
             return self._resume()
         if (self.folder / CHECKPOINT).exists():
-            raise Stopped(f"{self.folder} holds a run already: go on with it (--resume), or give another folder (--out)")
+            raise Stopped(f"{self.folder} holds a run already: go on with it (--resume), or give another folder "
+                          "(--out)")
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.group.rank == 0:
             with open(self.folder / LOG, "w", newline="", encoding="utf-8") as log:
@@ -216,16 +218,8 @@ class Trainer:
               "settings": self.settings, "aside": self.aside}, self.folder / CHECKPOINT)
         if last or time.monotonic() - self._drawn > DRAWN:
             self._drawn = time.monotonic()
-            self._draw(losses)
-
-    def _draw(self, losses: list[float]) -> None:
-        from matplotlib.figure import Figure
-
-        from .view.plot import loss_curve
-
-        figure = Figure()
-        loss_curve(losses, smooth=min(SMOOTH, len(losses)), ax=figure.subplots())
-        figure.savefig(self.folder / PICTURE)
+            with picture(self.folder / PICTURE) as ax:
+                loss_curve(losses, smooth=min(SMOOTH, len(losses)), ax=ax)
 
 
 class Part:

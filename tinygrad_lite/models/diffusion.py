@@ -11,6 +11,7 @@ from ..creation import full, tensor
 from ..ops import cat
 from ..random import randn
 from ..tensor import Tensor
+from ..view.plot import picture
 from .mlp import MLP
 from .points import PointsTask
 
@@ -64,9 +65,8 @@ class Task(PointsTask):
     defaults = PointsTask.defaults | {"hidden": 128, "points": "spiral", "batch_size": 512}
     steps = 10_000
 
-    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
-        self.model = Diffusion(settings["hidden"])
+    def make_model(self) -> Diffusion:
+        return Diffusion(self.settings["hidden"])
 
     def batch(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         count = self.settings["batch_size"]
@@ -83,12 +83,9 @@ class Task(PointsTask):
 
     def draw(self, folder: Path) -> None:
         """steps.png, besides: points at several times."""
-        from matplotlib.figure import Figure
-
         super().draw(folder)
         steps = self.model.steps(1000)
-        figure = Figure(figsize=(15, 3.2), layout="constrained")
-        for ax, at in zip(figure.subplots(1, 5), np.linspace(0, len(steps) - 1, 5).astype(int)):
-            ax.scatter(*steps[at].T, s=2, alpha=0.5)
-            ax.set(title=f"after {at} of {len(steps) - 1} steps", xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
-        figure.savefig(folder / "steps.png")
+        with picture(folder / "steps.png", 1, 5, (15, 3.2)) as axes:
+            for ax, at in zip(axes[0], np.linspace(0, len(steps) - 1, 5).astype(int)):
+                ax.scatter(*steps[at].T, s=2, alpha=0.5)
+                ax.set(title=f"after {at} of {len(steps) - 1} steps", xlim=(-3, 3), ylim=(-3, 3), aspect="equal")

@@ -9,7 +9,7 @@ from ..creation import tensor
 from ..data import load_digits, split
 from ..nn import functional as F
 from ..tensor import Tensor
-from ..view.plot import image_grid
+from ..view.plot import image_grid, picture
 from .task import Task
 
 
@@ -22,8 +22,7 @@ class DigitsTask(Task):
     unit = " images"
     shift = 0  # by how many pixels images are moved at random, while learning
 
-    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
+    def make_data(self, text: str, kept: dict[str, Any]) -> None:
         self.x, self.y, self.x_test, self.y_test = split(*load_digits())  # (N, 64), (N,)
 
     def images(self, x: Tensor) -> Tensor:
@@ -50,21 +49,17 @@ class DigitsTask(Task):
 
     def draw(self, folder: Path) -> None:
         """confusion.png: how often which digit is taken for which; least_sure.png: the images it is least sure of."""
-        from matplotlib.figure import Figure
-
         p = self.predicted()
         counts = np.zeros((10, 10), int)
         np.add.at(counts, (self.y_test, p.argmax(1)), 1)
-        figure = Figure(layout="constrained")
-        ax = figure.subplots()
-        ax.imshow(np.sqrt(counts), cmap="magma")
-        ax.set(xlabel="taken for", ylabel="digit", xticks=range(10), yticks=range(10))
-        for i, j in zip(*counts.nonzero()):
-            ax.text(j, i, str(counts[i, j]), ha="center", va="center", color="black" if i == j else "white")
-        figure.savefig(folder / "confusion.png")
+        with picture(folder / "confusion.png") as ax:
+            ax.imshow(np.sqrt(counts), cmap="magma")
+            ax.set(xlabel="taken for", ylabel="digit", xticks=range(10), yticks=range(10))
+            for i, j in zip(*counts.nonzero()):
+                ax.text(j, i, str(counts[i, j]), ha="center", va="center", color="black" if i == j else "white")
         least = np.argsort(p[range(len(p)), self.y_test])[:24]
         titles = [f"{p[i].argmax()} for {self.y_test[i]}, {p[i, self.y_test[i]]:.0%}" for i in least]
-        image_grid(self.x_test[least].reshape(-1, 8, 8), titles, 8).savefig(folder / "least_sure.png")
+        image_grid(folder / "least_sure.png", self.x_test[least].reshape(-1, 8, 8), titles)
 
 
 def moved(images: np.ndarray, by: np.ndarray) -> np.ndarray:

@@ -49,9 +49,8 @@ class Task(PointsTask):
     defaults = PointsTask.defaults | {"hidden": 128, "penalty": 0.2}
     steps = 6000
 
-    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
-        self.model = GAN(settings["hidden"])
+    def make_model(self) -> GAN:
+        return GAN(self.settings["hidden"])
 
     def make_optimizer(self) -> Adam:
         return Adam(self.model.parameters(), lr=self.settings["lr"], betas=(0.5, 0.9))
@@ -67,7 +66,7 @@ class Task(PointsTask):
         found = judge(real)
         discriminator = F.softplus(-found) + F.softplus(judge(fake.detach()))  # (B, 1)
         (slope,) = grad(found.sum(), real, create_graph=True)  # (B, 2)
-        penalty = self.settings["penalty"] * slope.square().sum(1)  # without it, they chase each other (Mescheder, 2018)
+        penalty = self.settings["penalty"] * slope.square().sum(1)  # or they chase each other (Mescheder, 2018)
         return (generator + discriminator).mean() + penalty.mean()
 
     def sample(self, count: int) -> np.ndarray:

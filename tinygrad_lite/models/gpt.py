@@ -21,7 +21,7 @@ from ..ops import cat
 from ..optim import AdamW
 from ..saving import load
 from ..tensor import Tensor
-from ..view.plot import attention_map
+from ..view.plot import attention_map, picture
 from .language import LanguageModel, TextTask
 
 
@@ -265,7 +265,7 @@ class Task(TextTask):
                                     "norm": "layer"}
 
     @staticmethod
-    def make_model(settings: dict[str, Any], vocab_size: int) -> GPT:
+    def build(settings: dict[str, Any], vocab_size: int) -> GPT:
         known = {f.name for f in fields(GPTConfig)}
         return GPT(GPTConfig(**{k: v for k, v in settings.items() if k in known} | {"vocab_size": vocab_size}))
 
@@ -274,18 +274,15 @@ class Task(TextTask):
 
     def draw(self, folder: Path) -> None:
         """attention.png: what the heads of the first and the last layer look at, in tokens of the text held out."""
-        from matplotlib.figure import Figure
-
         tokens = self.held_out[: min(32, self.model.config.block_size)]
         names = [repr(self.tokenizer.decode([t]))[1:-1] for t in tokens]
         layers = sorted({0, self.model.config.n_layer - 1})
         weights = attention_weights(self.model, tokens)  # (layers, nh, T, T)
         heads = min(self.model.config.n_head, 2)
-        figure = Figure(figsize=(7 * heads, 6.5 * len(layers)), layout="constrained")
-        for row, layer in zip(figure.subplots(len(layers), heads, squeeze=False), layers):
-            for head, ax in enumerate(row):
-                attention_map(weights[layer, head], names, names, ax).set_title(f"layer {layer}, head {head}")
-        figure.savefig(folder / "attention.png")
+        with picture(folder / "attention.png", len(layers), heads, (7 * heads, 6.5 * len(layers))) as axes:
+            for row, layer in zip(np.reshape(axes, (len(layers), heads)), layers):
+                for head, ax in enumerate(row):
+                    attention_map(weights[layer, head], names, names, ax).set_title(f"layer {layer}, head {head}")
 
 
 def attention_weights(model: GPT, tokens: np.ndarray) -> np.ndarray:

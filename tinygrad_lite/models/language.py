@@ -101,20 +101,21 @@ class TextTask(Task):
                          "batch_size": 16}
     steps, reads_text, unit = 2000, True, " tokens"
 
-    def __init__(self, settings: dict[str, Any], text: str, kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
-        self.tokenizer = parse_tokenizer(kept["tokenizer"]) if kept else make_tokenizer(settings, text)
-        tokens, T = self.tokenizer.encode(text), settings["block_size"]
+    def make_data(self, text: str, kept: dict[str, Any]) -> None:
+        self.tokenizer = parse_tokenizer(kept["tokenizer"]) if kept else make_tokenizer(self.settings, text)
+        tokens, T = self.tokenizer.encode(text), self.settings["block_size"]
         split = len(tokens) - max(len(tokens) // 10, T + 1)
         if split < T + 1:
             raise Stopped(f"the text has {len(tokens)} tokens, too few for contexts of {T}: give --block-size below it")
         self.tokens, self.held_out = tokens[:split], tokens[split:]
-        self.model = self.make_model(settings, len(self.tokenizer))
 
     @staticmethod
-    def make_model(settings: dict[str, Any], vocab_size: int) -> LanguageModel:
+    def build(settings: dict[str, Any], vocab_size: int) -> LanguageModel:
         """A model for so many tokens."""
         raise NotImplementedError
+
+    def make_model(self) -> LanguageModel:
+        return self.build(self.settings, len(self.tokenizer))
 
     @property
     def per_step(self) -> int:
@@ -163,7 +164,7 @@ def load_language_model(folder: str | Path) -> tuple[LanguageModel, CharTokenize
     if not issubclass(kind, TextTask):
         raise Stopped(f"the run in {folder} is of {kind.name}, which writes no text")
     tokenizer = parse_tokenizer(kept["aside"]["tokenizer"])
-    model = kind.make_model(kept["settings"], len(tokenizer))
+    model = kind.build(kept["settings"], len(tokenizer))
     model.load_state_dict(kept["model"])
     return model.eval(), tokenizer
 

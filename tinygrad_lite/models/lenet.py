@@ -35,9 +35,8 @@ class Task(DigitsTask):
     steps = 2000
     shift = 1
 
-    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
-        self.model = LeNet()
+    def make_model(self) -> LeNet:
+        return LeNet()
 
     def images(self, x: Tensor) -> Tensor:
         """(B, 64) -> (B, 1, 28, 28)."""
@@ -50,4 +49,4 @@ class Task(DigitsTask):
         maps = F.relu(self.model.conv1(x)).array  # (4, 6, 28, 28)
         shown = [image for own, six in zip(x.array, maps) for image in (own[0], *six)]
         titles = ["image", *(f"filter {i}" for i in range(6))] * 4
-        image_grid(shown, titles, 7).savefig(folder / "features.png")
+        image_grid(folder / "features.png", shown, titles, 7)

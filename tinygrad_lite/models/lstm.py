@@ -42,5 +42,5 @@ class Task(TextTask):
                                     "batch_size": 32}
 
     @staticmethod
-    def make_model(settings: dict[str, Any], vocab_size: int) -> CharLSTM:
+    def build(settings: dict[str, Any], vocab_size: int) -> CharLSTM:
         return CharLSTM(vocab_size, **{k: settings[k] for k in ("n_embd", "n_hidden", "n_layer", "dropout")})

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import nn
-from ..view.plot import weight_images
+from ..view.plot import picture, weight_images
 from .digits import DigitsTask
 
 
@@ -26,15 +26,11 @@ class Task(DigitsTask):
     defaults = DigitsTask.defaults | {"hidden": 128, "dropout": 0.2}
     steps = 3000
 
-    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
-        self.model = MLP(64, settings["hidden"], 10, dropout=settings["dropout"])
+    def make_model(self) -> MLP:
+        return MLP(64, self.settings["hidden"], 10, dropout=self.settings["dropout"])
 
     def draw(self, folder: Path) -> None:
         """weights.png, besides: what each hidden unit looks for."""
-        from matplotlib.figure import Figure
-
         super().draw(folder)
-        figure = Figure(figsize=(8, 4.4), layout="constrained")
-        weight_images(self.model[0].weight[:128], (8, 8), 16, figure.subplots())
-        figure.savefig(folder / "weights.png")
+        with picture(folder / "weights.png", size=(8, 4.4)) as ax:
+            weight_images(self.model[0].weight[:128], (8, 8), 16, ax)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..view.plot import picture
 from .task import COMMON, Task
 
 
@@ -39,11 +40,10 @@ class PointsTask(Task):
     defaults = COMMON | {"points": "ring", "batch_size": 256}
     unit = " points"
 
-    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
-        if settings["points"] not in POINTS:
-            raise ValueError(f"points are {' or '.join(map(repr, POINTS))}, not {settings['points']!r}")
-        self.points = POINTS[settings["points"]]
+    def make_data(self, text: str, kept: dict[str, Any]) -> None:
+        if self.settings["points"] not in POINTS:
+            raise ValueError(f"points are {' or '.join(map(repr, POINTS))}, not {self.settings['points']!r}")
+        self.points = POINTS[self.settings["points"]]
 
     def sample(self, count: int) -> np.ndarray:
         """count new points (N, 2)."""
@@ -58,11 +58,8 @@ class PointsTask(Task):
 
     def draw(self, folder: Path) -> None:
         """samples.png: points of the model beside real ones."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(10, 5), layout="constrained")
-        real, made = self.points(np.random.default_rng(0), 2000), self.sample(2000)
-        for ax, points, title in zip(figure.subplots(1, 2), (real, made), ("real points", "samples of the model")):
-            ax.scatter(*points.T, s=3, alpha=0.5)
-            ax.set(title=title, xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal")
-        figure.savefig(folder / "samples.png")
+        shown = {"real points": self.points(np.random.default_rng(0), 2000), "samples of the model": self.sample(2000)}
+        with picture(folder / "samples.png", 1, 2, (10, 5)) as axes:
+            for ax, (title, points) in zip(axes[0], shown.items()):
+                ax.scatter(*points.T, s=3, alpha=0.5)
+                ax.set(title=title, xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal")

@@ -9,8 +9,10 @@ from ..creation import tensor
 from ..engine.mode import no_grad
 from ..nn import functional as F
 from ..tensor import Tensor
+from ..view.plot import picture
 from .mlp import MLP
-from .task import COMMON, Task as BaseTask
+from .task import COMMON
+from .task import Task as BaseTask
 
 LIMIT = 500  # steps of an episode at most
 GRAVITY, CART, POLE, HALF_LENGTH, FORCE, SECONDS = 9.8, 1.0, 0.1, 0.5, 10.0, 0.02
@@ -46,9 +48,8 @@ class Task(BaseTask):
     defaults = COMMON | {"batch_size": 16, "hidden": 64, "lr": 5e-3, "discount": 0.99, "entropy": 0.01}
     steps, unit = 150, " episodes"
 
-    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
-        self.model = MLP(4, settings["hidden"], 2)
+    def make_model(self) -> MLP:
+        return MLP(4, self.settings["hidden"], 2)
 
     def play(self, rng: np.random.Generator, count: int, greedy: bool = False) -> tuple[np.ndarray, ...]:
         """count episodes, side by side: states (LIMIT, N, 4), actions (LIMIT, N), and which steps there were."""
@@ -92,26 +93,18 @@ class Task(BaseTask):
 
     def draw(self, folder: Path) -> None:
         """angle.png: angle and place over time; policy.png: how probable a push to the right is."""
-        from matplotlib.figure import Figure
-
         states, _, there = self.play(np.random.default_rng(1), 5, greedy=True)
-        figure = Figure(figsize=(9, 5), layout="constrained")
-        for ax, what, unit in zip(figure.subplots(2, sharex=True), (2, 0), ("angle in degrees", "place in metres")):
-            for episode in range(5):
-                seen = there[:, episode]
-                values = states[seen, episode, what]
-                ax.plot(SECONDS * np.arange(seen.sum()), np.degrees(values) if what == 2 else values)
-            ax.set(ylabel=unit)
-            ax.axhline(0, color="gray", linewidth=0.5)
-        ax.set(xlabel="seconds")
-        figure.savefig(folder / "angle.png")
+        shown = {"angle in degrees": np.degrees(states[:, :, 2]), "place in metres": states[:, :, 0]}
+        with picture(folder / "angle.png", 2, 1, (9, 5)) as axes:
+            for (ax,), (what, values) in zip(axes, shown.items()):
+                ax.plot(SECONDS * np.arange(LIMIT), np.where(there, values, np.nan))
+                ax.axhline(0, color="gray", linewidth=0.5)
+                ax.set(xlabel="seconds", ylabel=what)
         angle, turning = np.meshgrid(np.radians(np.linspace(-12, 12, 101)), np.linspace(-2, 2, 101))
         still = np.zeros_like(angle)
         plane = np.stack([still, still, angle, turning], -1).reshape(-1, 4).astype(np.float32)
         right = F.softmax(self.model(tensor(plane)), 1).array[:, 1].reshape(angle.shape)
-        figure = Figure(layout="constrained")
-        ax = figure.subplots()
-        image = ax.contourf(np.degrees(angle), turning, right, levels=np.linspace(0, 1, 21), cmap="coolwarm")
-        figure.colorbar(image, ax=ax, label="probability of a push to the right")
-        ax.set(xlabel="angle in degrees", ylabel="angular velocity in radians a second", title="the policy")
-        figure.savefig(folder / "policy.png")
+        with picture(folder / "policy.png") as ax:
+            image = ax.contourf(np.degrees(angle), turning, right, levels=np.linspace(0, 1, 21), cmap="coolwarm")
+            ax.figure.colorbar(image, ax=ax, label="probability of a push to the right")
+            ax.set(xlabel="angle in degrees", ylabel="angular velocity in radians a second", title="the policy")

@@ -52,9 +52,8 @@ class Task(DigitsTask):
     steps = 1500
     shift = 1
 
-    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
-        self.model = ResNet(settings["width"], settings["blocks"])
+    def make_model(self) -> ResNet:
+        return ResNet(self.settings["width"], self.settings["blocks"])
 
     def images(self, x: Tensor) -> Tensor:
         """(B, 64) -> (B, 1, 8, 8)."""

@@ -10,8 +10,9 @@ from ..creation import arange, tensor
 from ..nn import functional as F
 from ..optim.lr_scheduler import LambdaLR
 from ..tensor import Tensor
-from ..view.plot import attention_map
-from .task import COMMON, Task as BaseTask
+from ..view.plot import attention_map, picture
+from .task import COMMON
+from .task import Task as BaseTask
 
 PAD, START, END, PLUS = 10, 11, 12, 13  # after the digits
 SIGNS = "0123456789_<>+"
@@ -77,12 +78,12 @@ class Task(BaseTask):
     """A transformer learns to sort digits and to add numbers."""
 
     name = "seq2seq"
-    defaults = COMMON | {"width": 64, "heads": 4, "layers": 2, "batch_size": 128, "lr": 2e-3, "warmup": 100, "clip": 1.0}
+    defaults = COMMON | {"width": 64, "heads": 4, "layers": 2, "batch_size": 128, "lr": 2e-3, "warmup": 100,
+                         "clip": 1.0}
     steps, unit = 2000, " problems"
 
-    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
-        self.model = Seq2Seq(settings["width"], settings["heads"], settings["layers"])
+    def make_model(self) -> Seq2Seq:
+        return Seq2Seq(self.settings["width"], self.settings["heads"], self.settings["layers"])
 
     def make_scheduler(self, optimizer: Any) -> Any:
         warmup = max(self.settings["warmup"], 1)
@@ -113,19 +114,16 @@ class Task(BaseTask):
 
     def draw(self, folder: Path) -> None:
         """attention.png: where the last layer looks in the source, while it sorts and adds."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(11, 5), layout="constrained")
         attention: Any = self.model.transformer.decoder.layers[-1].multihead_attn
         seen: list[tuple] = []
         hook = attention.register_forward_pre_hook(lambda module, args: seen.append(args))
-        for ax, kind in zip(figure.subplots(1, 2), ("sort", "add")):
-            source, _ = (part[:1] for part in problems(np.random.default_rng(3), 1, kind, held_out=True))
-            written = self.model.write(source)
-            self.model(tensor(source), tensor(np.concatenate([[[START]], written[:, :-1]], 1)))
-            _, weights = attention(*seen[-1][:3], key_padding_mask=tensor(source == PAD))
-            n = int((written != PAD).sum())
-            names = [[SIGNS[i] for i in row] for row in (written[0, :n], source[0])]
-            attention_map(weights[0, :n], *names, ax).set(title=kind, xlabel="source", ylabel="written")
+        with picture(folder / "attention.png", 1, 2, (11, 5)) as axes:
+            for ax, kind in zip(axes[0], ("sort", "add")):
+                source, _ = problems(np.random.default_rng(3), 1, kind, held_out=True)
+                written = self.model.write(source)
+                self.model(tensor(source), tensor(np.concatenate([[[START]], written[:, :-1]], 1)))
+                _, weights = attention(*seen[-1][:3], key_padding_mask=tensor(source == PAD))
+                n = int((written != PAD).sum())
+                names = [[SIGNS[i] for i in row] for row in (written[0, :n], source[0])]
+                attention_map(weights[0, :n], *names, ax).set(title=kind, xlabel="source", ylabel="written")
         hook.remove()
-        figure.savefig(folder / "attention.png")

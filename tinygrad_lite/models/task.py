@@ -35,7 +35,7 @@ HELP = {
 
 
 class Task:
-    """A model with its data. A subclass makes `model` from the settings, and says what is written here.
+    """A model with its data. A subclass says what is written here.
 
     settings: those of `defaults`, or others in their place. text: what is learnt from, where reads_text is True.
     kept: what `aside` gave in a run that goes on.
@@ -46,11 +46,18 @@ class Task:
     steps: ClassVar[int] = 1000  # after which the result is what examples/README.md says
     reads_text: ClassVar[bool] = False
     unit: ClassVar[str] = " rows"  # of what the progress bar counts
-    model: Any
-    scheduler: Any = None
 
     def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
         self.settings = settings
+        self.make_data(text, kept or {})
+        self.model = self.make_model()
+
+    def make_data(self, text: str, kept: dict[str, Any]) -> None:
+        """Read what is learnt from."""
+
+    def make_model(self) -> Any:
+        """The model that the settings describe."""
+        raise NotImplementedError
 
     @property
     def per_step(self) -> int:

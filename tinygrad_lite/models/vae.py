@@ -11,8 +11,10 @@ from ..data import load_digits, split
 from ..nn import functional as F
 from ..random import randn
 from ..tensor import Tensor
+from ..view.plot import image_grid, picture
 from .mlp import MLP
-from .task import COMMON, Task as BaseTask
+from .task import COMMON
+from .task import Task as BaseTask
 
 
 class VAE(nn.Module):
@@ -41,10 +43,11 @@ class Task(BaseTask):
     defaults = COMMON | {"hidden": 128}
     steps, unit = 8000, " images"
 
-    def __init__(self, settings: dict[str, Any], text: str = "", kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
+    def make_data(self, text: str, kept: dict[str, Any]) -> None:
         self.x, _, self.x_test, self.y_test = split(*load_digits())
-        self.model = VAE(settings["hidden"])
+
+    def make_model(self) -> VAE:
+        return VAE(self.settings["hidden"])
 
     def batch(self, rng: np.random.Generator) -> tuple[np.ndarray]:
         return (self.x[rng.integers(0, len(self.x), self.settings["batch_size"])],)
@@ -62,22 +65,17 @@ class Task(BaseTask):
 
     def draw(self, folder: Path) -> None:
         """latent.png: where the test images are on the map, and which images are where; reconstructions.png."""
-        from matplotlib.figure import Figure
-        from ..view.plot import image_grid
-
         mean, _ = self.model.encode(tensor(self.x_test))
-        figure = Figure(figsize=(13, 6), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        points = left.scatter(*mean.array.T, c=self.y_test, cmap="tab10", s=8)
-        figure.colorbar(points, ax=left)
-        left.set(title="test images on the map", xlim=(-3, 3), ylim=(-3, 3))
         across = np.linspace(-2, 2, 16, dtype=np.float32)
         z = np.stack(np.meshgrid(across, -across), -1).reshape(-1, 2)
         images = F.sigmoid(self.model.decoder(tensor(z))).array.reshape(16, 16, 8, 8)
-        right.imshow(images.transpose(0, 2, 1, 3).reshape(128, 128), cmap="gray", extent=(-2, 2, -2, 2))
-        right.set(title="what is where")
-        figure.savefig(folder / "latent.png")
+        with picture(folder / "latent.png", 1, 2, (13, 6)) as ((left, right),):
+            points = left.scatter(*mean.array.T, c=self.y_test, cmap="tab10", s=8)
+            left.figure.colorbar(points, ax=left)
+            left.set(title="test images on the map", xlim=(-3, 3), ylim=(-3, 3))
+            right.imshow(images.transpose(0, 2, 1, 3).reshape(128, 128), cmap="gray", extent=(-2, 2, -2, 2))
+            right.set(title="what is where")
         x = self.x_test[:16]
         again = F.sigmoid(self.model.decoder(self.model.encode(tensor(x))[0])).array
         shown = np.concatenate([x[:8], again[:8], x[8:], again[8:]]).reshape(-1, 8, 8)
-        image_grid(shown, (["image"] * 8 + ["decoded"] * 8) * 2, 8).savefig(folder / "reconstructions.png")
+        image_grid(folder / "reconstructions.png", shown, (["image"] * 8 + ["decoded"] * 8) * 2)

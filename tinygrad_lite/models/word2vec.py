@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from .. import nn
+from ..creation import tensor
 from ..nn import functional as F
 from ..tensor import Tensor
 from ..training import Stopped
-from .task import COMMON, Task as BaseTask
+from ..view.plot import picture
+from .task import COMMON
+from .task import Task as BaseTask
 
 
 class Word2Vec(nn.Module):
@@ -40,13 +43,13 @@ class Task(BaseTask):
     defaults = COMMON | {"width": 48, "window": 4, "negatives": 8, "least": 8, "batch_size": 512, "lr": 3e-3}
     steps, reads_text, unit = 6000, True, " words"
 
-    def __init__(self, settings: dict[str, Any], text: str, kept: dict[str, Any] | None = None) -> None:
-        super().__init__(settings)
+    def make_data(self, text: str, kept: dict[str, Any]) -> None:
+        least = self.settings["least"]
         found = re.findall(r"[^\W\d_]+", text.lower())
-        counts = [(word, n) for word, n in Counter(found).most_common() if n >= settings["least"]]
+        counts = [(word, n) for word, n in Counter(found).most_common() if n >= least]
         self.names = [word for word, _ in counts]
         if len(counts) < 20:
-            raise Stopped(f"{len(counts)} words come {settings['least']} times or more in the text, and 20 are the "
+            raise Stopped(f"{len(counts)} words come {least} times or more in the text, and 20 are the "
                           "fewest to learn from: give --least below it, or a longer text")
         number = {word: i for i, word in enumerate(self.names)}
         words = np.array([number[word] for word in found if word in number])
@@ -56,7 +59,9 @@ class Task(BaseTask):
         self.noise = np.cumsum(frequency**0.75) / (frequency**0.75).sum()  # negatives are drawn more evenly
         kept_share = np.minimum(1, np.sqrt(1e-3 * frequency.sum() / frequency))  # the most frequent are left out often
         self.kept_share = np.cumsum(kept_share[self.words]) / kept_share[self.words].sum()
-        self.model = Word2Vec(len(self.names), settings["width"])
+
+    def make_model(self) -> Word2Vec:
+        return Word2Vec(len(self.names), self.settings["width"])
 
     def pairs(self, words: np.ndarray, at: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Words (B,) at places, and for each a neighbour and negatives (B, 1 + K)."""
@@ -78,25 +83,21 @@ class Task(BaseTask):
         rng = np.random.default_rng(0)
         window = self.settings["window"]
         word, others = self.pairs(self.held_out, rng.integers(window, len(self.held_out) - window, 5000), rng)
-        scores = np.einsum("bd,bkd->bk", self.model.words.weight.array[word], self.model.neighbours.weight.array[others])
+        scores = self.model(tensor(word), tensor(others)).array  # (N, 1 + K)
         return {"neighbours above others": float((scores[:, :1] > scores[:, 1:]).mean())}
 
     def draw(self, folder: Path) -> None:
         """words.png: the vectors of the most frequent words in the plane of their two principal components;
         nearest.txt: which words are nearest to some of them."""
-        from matplotlib.figure import Figure
-
         vectors = self.model.words.weight.array
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         shown = np.arange(30, min(180, len(self.names))) if len(self.names) > 60 else np.arange(len(self.names))
         centered = vectors[shown] - vectors[shown].mean(0)
         plane = centered @ np.linalg.svd(centered, full_matrices=False)[2][:2].T  # (N, 2)
-        figure = Figure(figsize=(12, 9), layout="constrained")
-        ax = figure.subplots()
-        ax.scatter(*plane.T, s=4)
-        for word, place in zip(shown, plane):
-            ax.annotate(self.names[word], place, fontsize=8)
-        ax.set(title="words by the company they keep")
-        figure.savefig(folder / "words.png")
+        with picture(folder / "words.png", size=(12, 9)) as ax:
+            ax.scatter(*plane.T, s=4)
+            for word, place in zip(shown, plane):
+                ax.annotate(self.names[word], place, fontsize=8)
+            ax.set(title="words by the company they keep")
         lines = [f"{self.names[word]}: {', '.join(self.names[i] for i in self.model.nearest(word))}" for word in shown]
         (folder / "nearest.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,7 +1,9 @@
 """Curves and maps with matplotlib: each helper draws into `ax`, or the current axes, and gives the axes back."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,19 @@ from ..engine.tape import box
 from ..engine.values import Value, unbox
 from ..nn import Module
 from .table import drawable
+
+
+@contextmanager
+def picture(path: str | Path, rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.8)) -> Iterator[Any]:
+    """A figure of so many axes, to draw into: (rows, columns) of them, or one; written to a file afterwards.
+
+    size: width and height in inches.
+    """
+    from matplotlib.figure import Figure  # an extra: pip install "tinygrad-lite[demo]"
+
+    figure = Figure(size, layout="constrained")
+    yield figure.subplots(rows, columns, squeeze=rows == columns == 1)
+    figure.savefig(path)
 
 
 def _axes(ax: Any) -> Any:
@@ -180,21 +195,17 @@ def weight_images(weight: Any, shape: tuple[int, int], columns: int = 8, ax: Any
     return ax
 
 
-def image_grid(images: Any, titles: Sequence[str] | None = None, columns: int = 8) -> Any:
-    """A figure with gray images (N, H, W) side by side, each on its own scale, under their titles."""
-    from matplotlib.figure import Figure
-
+def image_grid(path: str | Path, images: Any, titles: Sequence[str] | None = None, columns: int = 8) -> None:
+    """Write a picture of gray images (N, H, W) side by side, each on its own scale, under their titles."""
     images = _numbers("image_grid: images are (N, H, W)", images, 3)
     columns = whole("image_grid: columns is a number from 1 on", columns, 1)
     if not images.size or titles is not None and len(titles) != len(images):
         raise ValueError(f"image_grid: images of shape {images.shape} have {titles and len(titles)} titles")
     rows = -(-len(images) // columns)
-    figure = Figure(figsize=(1.3 * columns, 1.5 * rows), layout="constrained")
-    places = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in places:
-        ax.axis("off")
-    for i, (ax, image) in enumerate(zip(places, images)):
-        ax.imshow(image, cmap="gray")
-        if titles is not None:
-            ax.set_title(drawable(str(titles[i])), fontsize=8, parse_math=False)
-    return figure
+    with picture(path, rows, columns, (1.3 * columns, 1.5 * rows)) as axes:
+        for ax in np.ravel(axes):
+            ax.axis("off")
+        for i, (ax, image) in enumerate(zip(np.ravel(axes), images)):
+            ax.imshow(image, cmap="gray")
+            if titles is not None:
+                ax.set_title(drawable(str(titles[i])), fontsize=8, parse_math=False)
