@@ -230,13 +230,14 @@ class Part:
     """
 
     def __init__(self, function: Callable, state: Any, compiled: bool) -> None:
-        self.function, self.form = function, None
+        self.function = function
+        self.form: list | None = None
         self.program: Any = compile(function, state=state) if compiled else None
 
     def __call__(self, *args: Any) -> Any:
         if self.program is None:
             return self.function(*args)
-        form = [[list(x.shape), str(x.dtype)] for x in leaves(args) if isinstance(x, Value)]
+        form = [[list(x.array.shape), str(x.array.dtype)] for x in leaves(args) if isinstance(x, Value)]
         self.form = self.form or form
         if form != self.form:
             return self.function(*args)

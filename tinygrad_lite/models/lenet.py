@@ -1,7 +1,6 @@
 """LeNet-5: convolutions and pooling, then linear layers (LeCun et al., 1998)."""
 
 from pathlib import Path
-from typing import Any
 
 from .. import nn
 from ..creation import tensor

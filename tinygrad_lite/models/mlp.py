@@ -1,7 +1,6 @@
 """MLP: linear layers with activations between."""
 
 from pathlib import Path
-from typing import Any
 
 from .. import nn
 from ..view.plot import picture, weight_images

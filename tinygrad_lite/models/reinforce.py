@@ -38,7 +38,7 @@ class CartPole:
         turn = (GRAVITY * sin - cos * push) / (HALF_LENGTH * (4 / 3 - POLE * cos**2 / mass))
         away = push - POLE * HALF_LENGTH * turn * cos / mass
         self.state = self.state + SECONDS * np.stack([velocity, away, turning, turn], 1)
-        return (np.abs(self.state) > FALLEN).any(1)
+        return np.any(np.abs(self.state) > FALLEN, axis=1)
 
 
 class Task(BaseTask):

@@ -1,6 +1,5 @@
 """ResNet: blocks that add to what they are given (He et al., 2016), for images of 8 x 8 pixels."""
 
-from typing import Any
 
 from .. import nn
 from ..nn import functional as F

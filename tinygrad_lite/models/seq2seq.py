@@ -58,7 +58,7 @@ def padded(rows: list[list[int]], length: int) -> np.ndarray:
 def problems(rng: np.random.Generator, count: int, kind: str, held_out: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Sources (N, LONGEST) and targets (N, LONGEST) with END: numbers of up to three digits to add, the sum from its
     last digit on; or up to seven digits to sort. A seventh of the sums is held out."""
-    sources, targets = [], []
+    sources, targets = list[list[int]](), list[list[int]]()
     while len(sources) < count:
         if kind == "sort":
             digits = rng.integers(0, 10, rng.integers(1, LONGEST)).tolist()
@@ -124,6 +124,6 @@ class Task(BaseTask):
                 self.model(tensor(source), tensor(np.concatenate([[[START]], written[:, :-1]], 1)))
                 _, weights = attention(*seen[-1][:3], key_padding_mask=tensor(source == PAD))
                 n = int((written != PAD).sum())
-                names = [[SIGNS[i] for i in row] for row in (written[0, :n], source[0])]
-                attention_map(weights[0, :n], *names, ax).set(title=kind, xlabel="source", ylabel="written")
+                attention_map(weights[0, :n], [SIGNS[i] for i in written[0, :n]], [SIGNS[i] for i in source[0]], ax)
+                ax.set(title=kind, xlabel="source", ylabel="written")
         hook.remove()
