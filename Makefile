@@ -44,7 +44,7 @@ docs: $(VENV)/demo
 
 # trains every model: a quarter of an hour
 examples: $(VENV)/demo
-	$(BIN)/python examples/train_all.py
+	$(BIN)/python docs/examples.py
 
 size:
 	@$(PYTHON) benchmarks/size.py

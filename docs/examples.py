@@ -1,7 +1,7 @@
-"""Trains every model by its command, and writes README.md beside this: what each learnt, how long it took, a picture.
+"""Trains every model by its command, and writes the table of examples/README.md: what each learnt, in which time.
 
-    python examples/train_all.py            # or: make examples
-    python examples/train_all.py gan vae    # these only; the rows of the others stay
+    python docs/examples.py            # or: make examples
+    python docs/examples.py gan vae    # these only; the rows of the others stay
 """
 
 import re
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from tinygrad_lite.models import TASKS
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent / "examples"
 README = HERE / "README.md"
 SHOWN = {"mlp": "weights", "lenet": "features", "resnet": "least_sure", "gpt": "attention", "lstm": "loss",
          "seq2seq": "attention", "word2vec": "words", "vae": "latent", "gan": "samples", "diffusion": "samples",
