@@ -14,11 +14,11 @@ from .compiler import compile
 from .compiler.program import leaves
 from .data import default_convert
 from .engine.refusals import whole
-from .engine.values import Value
 from .nn.utils import clip_grad_norm_
 from .parallel import DataParallel, group, shard
 from .random import get_rng_state, set_rng_state
 from .saving import load, save
+from .tensor import Tensor
 from .view.plot import loss_curve, picture
 
 CHECKPOINT, LOG, PICTURE = "checkpoint.safetensors", "log.csv", "loss.png"
@@ -237,7 +237,7 @@ class Part:
     def __call__(self, *args: Any) -> Any:
         if self.program is None:
             return self.function(*args)
-        form = [[list(x.array.shape), str(x.array.dtype)] for x in leaves(args) if isinstance(x, Value)]
+        form = [_form(x) for x in leaves(args)]
         self.form = self.form or form
         if form != self.form:
             return self.function(*args)
@@ -260,6 +260,11 @@ class Part:
         """Count on from the calls of a history."""
         if self.program is not None:
             self.program.history = tuple(history["calls"])
+
+
+def _form(x: Any) -> str:
+    """What must be the same of an argument for a program to fit."""
+    return f"{x.dtype} {x.shape}" if isinstance(x, (Tensor, np.ndarray)) else "float" if type(x) is float else repr(x)
 
 
 class _Asked:
