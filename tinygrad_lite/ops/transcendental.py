@@ -150,8 +150,8 @@ def _erf_by_tanh():
 
 
 def _horner(coefficients, x):
-    y = np.full_like(x, coefficients[-1])
-    for c in coefficients[-2::-1]:
+    y = x * coefficients[-1] + coefficients[-2]
+    for c in coefficients[-3::-1]:
         y *= x
         y += c
     return y
