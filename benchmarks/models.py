@@ -196,14 +196,16 @@ def timed(only):
     for title, sizes in GENERATION.items():
         if only in title:
             us, them = any_gpt(ours, *sizes, CONTEXT), any_gpt(theirs, *sizes, CONTEXT)
-            times = interleaved({"ours": lambda: us.generate(start, new, do_sample=False),
-                                 "PyTorch": lambda: them.generate(theirs.from_numpy(start), new)}, 7, first=1)
+            calls = {"ours": functools.partial(us.generate, start, new, do_sample=False),
+                     "PyTorch": functools.partial(them.generate, theirs.from_numpy(start), new)}
+            times = interleaved(calls, 7, first=1)
             speeds = (f"{new / statistics.median(ts):,.0f} / s" for ts in times.values())
             print(f"| {title} | {' | '.join(speeds)} | {1 / ratio(times, 'ours', 'PyTorch'):.2f} | 1.0 |", flush=True)
-    title, us = "4 layers, 64 wide", any_gpt(ours, *GENERATION["4 layers, 64 wide"], CONTEXT)
+    title = "4 layers, 64 wide"
     if only in title:
-        times = interleaved({kind: lambda cached=kind == "cached": us.generate(start, new, do_sample=False, cached=cached)
-                             for kind in ("cached", "uncached")}, 3, first=0)
+        us = any_gpt(ours, *GENERATION[title], CONTEXT)
+        times = interleaved({"cached": lambda: us.generate(start, new, do_sample=False),
+                             "uncached": lambda: us.generate(start, new, do_sample=False, cached=False)}, 3, first=0)
         print(f"\ncached / uncached, {title}: {1 / ratio(times, 'cached', 'uncached'):.1f} times as fast, at least 10")
 
 
