@@ -31,6 +31,7 @@ bench: $(VENV)/bench
 	$(BIN)/python benchmarks/operations.py
 	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/kmeans.py
 	$(BIN)/python benchmarks/parallel.py
 

@@ -4,6 +4,7 @@ Interleaved in one process on one thread; medians. The table goes into docs/comp
     python benchmarks/compiled.py [part of a title]
 """
 
+from environment import kernel  # first: it sets one thread and the kernel
 
 import os  # isort: skip
 import platform  # isort: skip
@@ -238,7 +239,7 @@ def main(only=""):
     if not only:
         before, mark, _ = DOCUMENT.read_text().partition("<!-- made by make bench -->\n")
         made = f"Python {platform.python_version()}, numpy {np.__version__}" + "".join(
-            f", {lib.__name__} {lib.__version__}" for lib in (torch, jax) if lib) + ", one thread"
+            f", {lib.__name__} {lib.__version__}" for lib in (torch, jax) if lib) + f", one thread, {kernel()}"
         DOCUMENT.write_text("\n".join([before + mark + made + "; ratios below 1 are faster.\n", *rows]) + "\n")
 
 

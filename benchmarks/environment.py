@@ -1,9 +1,10 @@
-"""One thread and the fast BLAS kernel: import this before numpy."""
+"""The number of threads (THREADS in the environment, else one) and the fast BLAS kernel: import this before numpy."""
 
 import os
 
+THREADS = int(os.environ.get("THREADS", "1"))
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+    os.environ[name] = str(THREADS)
 for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # where they are set, numpy takes other, slower kernels
     os.environ.pop(name, None)
 

@@ -10,7 +10,7 @@ from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode, opaque
 from tinygrad_lite.engine.tape import by_hand, primitive
 from tinygrad_lite.engine.values import over
-from tinygrad_lite.ops import flatten, matmul, pad, permute, reshape, squeeze, sum, unsqueeze
+from tinygrad_lite.ops import contiguous, flatten, matmul, pad, permute, reshape, squeeze, sum, unsqueeze
 from tinygrad_lite.ops.arguments import need_shape
 
 __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "fold", "unfold"]
@@ -72,6 +72,9 @@ def together(x):
 def apart(x, n):
     """(…, C, N * P) -> (N, C, P)"""
     return permute(reshape(x, math.prod(x.shape[:-1]), n, x.shape[-1] // n), 1, 0, 2)
+
+
+SHORT = 16  # places in a row of an image
 
 
 def are_few(n, count):
@@ -137,8 +140,14 @@ def _convolution_rule(g, out, x, weight, bias, stride, dilation, groups, windows
 
     def dx():
         rows = grouped(reshape(weight, weight.shape[0], -1), groups)
-        dwindows = matmul(rows.mT, pixels)
         places = x.shape[1] * math.prod(weight.shape[2:])
+        if 1 < n and stride[1] == 1 and g.shape[3] <= SHORT and not mode.as_text:  # the batch last: long rows to add
+            _, c, h, w = x.shape
+            last = grouped(reshape(permute(flatten(g, 2), 1, 2, 0), 1, g.shape[1], -1), groups)
+            dwindows = reshape(matmul(rows.mT, last), 1, places, -1)
+            found = images(dwindows, (1, c, h, w * n), weight.shape[2:], stride, (dilation[0], dilation[1] * n))
+            return contiguous(permute(reshape(found, c, h, w, n), 3, 0, 1, 2))
+        dwindows = matmul(rows.mT, pixels)
         dwindows = apart(dwindows, n) if few else reshape(dwindows, n, places, pixels.shape[-1])
         return images(dwindows, x.shape, weight.shape[2:], stride, dilation)
 

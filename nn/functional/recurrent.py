@@ -59,11 +59,11 @@ def _defined(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse):
 
 
 # ---------------------------------------------------------------- the same on arrays, in place, and its derivative
-def _sigmoid_of_minus_(x):
-    """1 / (1 + exp(x)), in place; exp may overflow, and 1 / inf is 0."""
-    np.exp(x, out=x)
-    x += 1
-    np.reciprocal(x, out=x)
+def _sigmoid_of_twice_(x):
+    """1 / (1 + exp(-2 x)), in place: by the tanh, which takes a third of the time."""
+    np.tanh(x, out=x)
+    x *= 0.5
+    x += 0.5
 
 
 def _lstm_step(z, zh, h, c, aside, scale):
@@ -73,8 +73,8 @@ def _lstm_step(z, zh, h, c, aside, scale):
     """
     n = c.shape[1]
     z += zh
-    z *= scale  # -1, and -2 for g
-    _sigmoid_of_minus_(z)
+    z *= scale  # 1 / 2, and 1 for g
+    _sigmoid_of_twice_(z)
     new = z[:, 2 * n:3 * n] * 2
     new -= 1
     new *= z[:, :n]
@@ -106,8 +106,8 @@ def _lstm_back(d, dc, z, before, cells, aside, dz, dzh, factor):
 def _gru_step(z, zh, h, c, aside, scale):
     n = h.shape[1]
     z[:, :2 * n] += zh[:, :2 * n]
-    gates = -z[:, :2 * n]
-    _sigmoid_of_minus_(gates)
+    gates = z[:, :2 * n] * 0.5
+    _sigmoid_of_twice_(gates)
     z[:, :2 * n] = gates
     aside[...] = zh[:, 2 * n:]
     new = z[:, 2 * n:]
@@ -150,22 +150,22 @@ def _relu_back(d, dc, z, before, cells, aside, dz, dzh, factor):
 def recurrent_steps(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, sizes, reverse):
     """Out as `_defined` gives it, and for the way back: the gates, and what each step started from and put aside."""
     step = {"lstm": _lstm_step, "gru": _gru_step, "rnn_tanh": _tanh_step, "rnn_relu": _relu_step}[cell]
-    z = x @ w_ih.T
-    for b in (b_ih, None if cell == "gru" else b_hh):
-        if b is not None:
-            z += b
+    z, w_h = x @ w_ih.T, w_hh.T.copy()
+    biases = [b for b in (b_ih, None if cell == "gru" else b_hh) if b is not None]
+    if biases:
+        z += np.add.reduce(biases)
     rows, batch, width = len(z), len(h), z.shape[1] // GATES[cell]
     h, c = h.copy(), np.empty((0, width), z.dtype) if c is None else c.copy()
     out = np.zeros((rows + len(c), width if len(c) else h.shape[1]), z.dtype)
     room = np.empty((4, rows, width), z.dtype)  # in one piece: from 4 MB on numpy asks for large pages
     before, cells, aside = room[0][:, :h.shape[1]], room[1][:rows if len(c) else 0], room[2]
     zh = np.empty((batch, z.shape[1]), z.dtype)
-    scale = np.repeat(np.array([-1, -1, -2, -1], z.dtype), width)
+    scale = np.repeat(np.array([0.5, 0.5, 1, 0.5], z.dtype), width)
     for at in steps_of(rows, batch, sizes, reverse):
         n = at.stop - at.start
         before[at] = h[:n]
         cells[at] = c[:n]
-        np.matmul(h[:n], w_hh.T, out=zh[:n])
+        np.matmul(h[:n], w_h, out=zh[:n])
         if cell == "gru" and b_hh is not None:
             zh[:n] += b_hh
         new = step(z[at], zh[:n], h[:n], c[:n], aside[at], scale)

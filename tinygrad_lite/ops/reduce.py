@@ -7,7 +7,7 @@ import numpy as np
 
 from ..engine.dtypes import SCALARS, promote_float
 from ..engine.halves import in_float32
-from ..engine.mode import opaque
+from ..engine.mode import mode, opaque
 from ..engine.reductions import add_up, has_short_rows
 from ..engine.return_types import named_results
 from ..engine.tape import broadcast_to, by_hand, cast, primitive
@@ -113,8 +113,24 @@ def _amin(x, dim=None, keepdim=False):
     return _extreme_of(np.minimum, x, dim, keepdim)
 
 
+FEW = 16  # elements along a dimension in the middle, where numpy's argmax would start anew for each of the rest
+
+
+@opaque
+def _argmax_of_few(x, dim, keepdim):
+    """np.argmax by comparisons of all rows at once: how many come before the first that holds the largest, or NaN."""
+    largest = np.maximum.reduce(x, axis=dim)
+    at, not_yet = np.zeros(largest.shape, np.intp), np.ones(largest.shape, bool)
+    for part in np.moveaxis(x, dim, 0)[:-1]:
+        not_yet &= (part != largest) & (part == part)
+        at += not_yet
+    return np.expand_dims(at, dim) if keepdim else at
+
+
 def _argmax(x, dim=None, keepdim=False):
     """Where the largest element is, the first of equals: along dim, or in x flat."""
+    if dim is not None and x.ndim > 1 and dim % x.ndim < x.ndim - 1 and 0 < x.shape[dim] <= FEW and not mode.as_text:
+        return _argmax_of_few(x, dim, keepdim)
     return np.argmax(x, axis=dim, keepdims=keepdim)
 
 

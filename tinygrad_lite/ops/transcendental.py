@@ -128,37 +128,47 @@ def _scaled_erfc(x):
 
 
 @functools.cache
-def _erf_series(dtype):
+def _erf_series():
     """Coefficients, lowest first: of erf(x) / x in x^2, and of erfc(x) exp(x^2) in the map of [1, 6] to [-1, 1]."""
-    terms, n = (20, 18) if dtype == np.float64 else (11, 10)
-    taylor = [2 / math.sqrt(math.pi) * (-1) ** k / (math.factorial(k) * (2 * k + 1)) for k in range(terms)]
+    taylor = [2 / math.sqrt(math.pi) * (-1) ** k / (math.factorial(k) * (2 * k + 1)) for k in range(20)]
+    n = 18
     cosines = np.cos(np.outer(range(n), range(1, 2 * n, 2)) % (4 * n) * (math.pi / (2 * n)))  # T_k at the nodes
     t = REACH * cosines[1]
     tail = 2 / n * cosines @ [_scaled_erfc(x) for x in ROOT * (1 + t) / (1 - t)]
     tail[0] /= 2
-    return np.asarray(taylor, dtype), np.polynomial.chebyshev.cheb2poly(tail).astype(dtype)
+    return taylor, np.polynomial.chebyshev.cheb2poly(tail)
+
+
+@functools.cache
+def _erf_by_tanh():
+    """Coefficients, lowest first, of atanh(erf(x)) / x in x^2: a fit up to 4.3, where in float32 erf is 1."""
+    x = np.linspace(0.005, 4.3, 800)
+    e, rest = (np.vectorize(f)(x) for f in (math.erf, math.erfc))
+    weight = x * rest * (1 + e) / e + 1e-6  # what an error there is in erf, relatively
+    fit = np.polynomial.Polynomial.fit(x * x, np.log((1 + e) / rest) / 2 / x, 8, w=weight)
+    return fit.convert().coef.astype(np.float32)
 
 
 def _horner(coefficients, x):
-    y = np.full_like(x, coefficients[-1])
-    for c in coefficients[-2::-1]:
+    y = x * coefficients[-1] + coefficients[-2]
+    for c in coefficients[-3::-1]:
         y *= x
         y += c
     return y
 
 
 def _erf(x):
-    """The error function, within 2 ulp in float64.
-
-    The Taylor series below 1, above it 1 - exp(-x^2) times a Chebyshev interpolant.
-    """
+    """The error function, within 2 ulp in float64: the Taylor series below 1, above it 1 - exp(-x^2) times a Chebyshev
+    interpolant. In float32, within 3 ulp, as the tanh of a polynomial, which takes half as many passes over memory."""
     x = as_array(x)
-    work = x if x.dtype in (np.float32, np.float64) else x.astype(np.float32)
-    taylor, tail = _erf_series(work.dtype)
-    near = work * _horner(taylor, np.minimum(work * work, 1))
-    a = np.clip(np.abs(work), 1, 6)  # erf(6) is 1 to the last bit
+    if x.dtype != np.float64:
+        near = np.maximum(np.minimum(x.astype(np.float32, copy=False), np.float32(4.3)), np.float32(-4.3))
+        return np.tanh(near * _horner(_erf_by_tanh(), near * near)).astype(x.dtype, copy=False)
+    taylor, tail = _erf_series()
+    near = x * _horner(taylor, np.minimum(x * x, 1))
+    a = np.clip(np.abs(x), 1, 6)  # erf(6) is 1 to the last bit
     far = 1 - np.exp(-a * a) * _horner(tail, (a - ROOT) / (a + ROOT) / REACH)
-    return np.where(np.abs(work) < 1, near, np.copysign(far, work)).astype(x.dtype, copy=False)
+    return np.where(np.abs(x) < 1, near, np.copysign(far, x))
 
 
 @opaque
