@@ -47,6 +47,14 @@ def test_what_else_is_promised(size, tmp_path):
     assert len(done.stdout.splitlines()) == 12 * size
 
 
+@ranks_needed
+@pytest.mark.parametrize("size", (2, 3))
+def test_what_would_be_silently_wrong_is_refused(size):
+    done = run(size, "refused.py")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 6 * size
+
+
 WRONG = {  # what the last rank does: (what is said of it, the code of the launcher)
     "raises": ("of 2 failed:\nTraceback", 1),
     "is killed": ("", 9),

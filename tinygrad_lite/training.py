@@ -1,10 +1,14 @@
 """Training that survives: a folder with a log, the loss as a picture, and checkpoints that a run goes on from."""
 
+import contextlib
 import csv
+import json
+import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +17,18 @@ import numpy as np
 from .compiler import compile
 from .compiler.program import leaves
 from .data import default_convert
-from .engine.refusals import whole
+from .engine.refusals import need, number, whole
 from .nn.utils import clip_grad_norm_
-from .parallel import DataParallel, group, shard
+from .optim import LBFGS
+from .optim.lr_scheduler import ReduceLROnPlateau
+from .parallel import DataParallel, count_rows, group, shard
 from .random import get_rng_state, set_rng_state
 from .saving import load, save
 from .tensor import Tensor
 from .view.plot import loss_curve, picture
 
 CHECKPOINT, LOG, PICTURE = "checkpoint.safetensors", "log.csv", "loss.png"
+PARTS = ("model", "optimizer", "scheduler", "numbers", "step", "programs", "settings", "aside")  # of a checkpoint
 SMOOTH = 20  # steps of the mean in the picture
 DRAWN = 10.0  # seconds from picture to picture, at least
 
@@ -35,28 +42,36 @@ class Trainer:
     loss.png. A run that was killed at any moment goes on from its last checkpoint as if it had not been.
 
     loss(batch) -> Tensor, the mean over the rows of a batch; batch(generator) -> arrays or Tensors, in tuples, lists
-    and dicts, drawn with a numpy generator that each step has of its own, from the seed and the step's number.
-    settings: what makes a run this run; one with others is refused to go on. compiled: whether steps are programs of
-    `tl.compile`. accumulate: in how many parts, one after another, the gradients of a batch are computed.
+    and dicts, drawn with a numpy generator that each step has of its own, from the seed and the step's number; it may
+    depend on the model, and on nothing else. settings: what makes a run this run; one with others is refused to go on.
+    compiled: whether steps are programs of `tl.compile`. accumulate: in how many parts, one after another, the
+    gradients of a batch are computed. clip: the norm that they are clipped to.
 
-    Under mpirun each process computes the gradients of its share of the batch's rows, and they are averaged.
+    Kept are the state of model, optimizer, scheduler and of the library's random numbers; what else a loss reads and
+    changes is not. Under mpirun each process computes the gradients of its share of the batch's rows, and they are
+    averaged.
     """
 
     def __init__(self, folder: str | Path, model: Any, optimizer: Any, loss: Callable, batch: Callable, *,
                  settings: dict[str, Any], seed: int = 0, scheduler: Any = None, clip: float | None = None,
                  compiled: bool = False, accumulate: int = 1) -> None:
         whole("Trainer: accumulate is a number of parts, from 1 on", accumulate, 1)
+        if clip is not None:
+            number("Trainer: clip is a number above 0, or None", clip, above=0)
+        need(not isinstance(optimizer, LBFGS), "Trainer: an optimizer that takes a step by the gradients of one loss; "
+             "LBFGS calls for several, in a loop of your own", optimizer)
         self.folder, self.model, self.optimizer, self.scheduler = Path(folder), model, optimizer, scheduler
-        self.loss, self.batch, self.settings, self.seed, self.clip = loss, batch, settings, seed, clip
+        self.loss, self.batch, self.seed, self.clip = loss, batch, seed, clip
+        self.settings = {"seed": seed, "clip": clip, "accumulate": accumulate, "optimizer": type(optimizer).__name__,
+                         "compile": compiled} | settings
+        _as_text(self.settings)
         self.accumulate, self.group, self.parallel = accumulate, group(), DataParallel(model)
         self.step = 0  # how many are done
+        self.losses: list[float] = []
         self.aside: dict[str, Any] = {}  # what else a checkpoint says; it may change from run to run
-        both = model, optimizer
+        self.parts = [Part(self._gradients(), (model,), compiled), Part(self._update(), (model, optimizer), compiled)]
         if accumulate == self.group.size == 1:
-            self.parts = [Part(self._whole(), both, compiled)]
-        else:
-            self.parts = [Part(self._gradients(), (model,), compiled), Part(self._update(), both, compiled)]
-        self._drawn = 0.0  # when the picture was
+            self.parts = [Part(self._whole(), (model, optimizer), compiled)]
 
     def run(self, steps: int, every: int = 200, resume: bool = False, per_step: int = 1,
             unit: str = "batch") -> list[float]:
@@ -66,36 +81,42 @@ class Trainer:
         """
         from tqdm import tqdm  # an extra: pip install "tinygrad-lite[demo]"
 
+        whole("Trainer: steps is a whole number from 1 on", steps, 1)
         whole("Trainer: every is a whole number of steps from 1 on", every, 1)
-        losses = self._begin(resume)
-        bar = tqdm(total=steps * per_step, initial=self.step * per_step, unit=unit, unit_scale=True, desc="training",
-                   disable=self.group.rank > 0)
-        with bar, _Asked() as asked, open(self.folder / LOG, "a", newline="", encoding="utf-8") as log:
-            rows, stop = csv.writer(log), False
-            while self.step < steps and not stop:
-                rate = self.optimizer.param_groups[0]["lr"]
-                loss, stop = self._once(asked.to_stop)
-                losses.append(loss)
-                bar.update(per_step)
-                bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-                if self.group.rank == 0:
-                    rows.writerow([self.step, repr(loss), rate])
-                if not np.isfinite(loss):
-                    raise Stopped(f"the loss of step {self.step} is {loss}; the checkpoint is of a step before: "
-                                  "begin again with a lower learning rate")
-                if self.step % every == 0 or self.step == steps or stop:
-                    log.flush()
-                    self._keep(losses, last=self.step == steps or stop)
-        return losses
+        first = self.group.rank == 0
+        with _alone_in(self.folder) if first else contextlib.nullcontext():
+            if self.step == 0:
+                self._begin(resume)
+            bar = tqdm(total=steps * per_step, initial=self.step * per_step, unit=unit, unit_scale=True,
+                       desc="training", disable=not first)
+            with bar, _Asked() as asked, open(self.folder / LOG if first else os.devnull, "a", newline="",
+                                                 encoding="utf-8") as log:
+                rows, stop, drawn = csv.writer(log), False, 0.0
+                while self.step < steps and not stop:
+                    rate = self.optimizer.param_groups[0]["lr"]
+                    loss, stop = self._once(asked.to_stop)
+                    self.losses.append(loss)
+                    bar.update(per_step)
+                    bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+                    if first:
+                        rows.writerow([self.step, repr(loss), rate])
+                    if self.step % every == 0 or self.step == steps or stop or not np.isfinite(loss):
+                        log.flush()
+                        self._keep()
+                        if first and time.monotonic() - drawn > DRAWN:
+                            self._draw()
+                            drawn = time.monotonic()
+            if first:
+                self._draw()
+        return self.losses
 
     # ---- a step
     def _whole(self) -> Callable:
         """A step of a whole batch."""
-        optimizer, loss, update = self.optimizer, self.loss, self._update()
+        loss, update = self.loss, self._update()
 
         def step(batch: Any) -> Any:
-            optimizer.zero_grad()
-            found = loss(batch)
+            found = _checked(loss(batch))
             found.backward()
             update()
             return found
@@ -107,7 +128,7 @@ class Trainer:
         loss = self.loss
 
         def gradients(part: Any, share: float) -> Any:
-            found = loss(part)
+            found = _checked(loss(part))
             (found * share).backward()
             return found
 
@@ -126,145 +147,233 @@ class Trainer:
 
     def _once(self, stop: bool = False) -> tuple[float, bool]:
         """One step: its loss, and whether any process was asked to stop."""
-        batch = default_convert(self.batch(np.random.default_rng([self.seed, self.step])))
+        batch = self._batch(self.step)
+        self._forget_gradients()
         if len(self.parts) == 1:
             loss = self.parts[0](batch).item()
         else:
             loss, stop = self._shared(batch, stop)
-        if self.scheduler is not None:
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(loss)
+        elif self.scheduler is not None:
             self.scheduler.step()
         self.step += 1
         return loss, stop
+
+    def _batch(self, step: int) -> Any:
+        return default_convert(self.batch(np.random.default_rng([self.seed, step])))
+
+    def _forget_gradients(self) -> None:
+        self.model.zero_grad()
+        self.optimizer.zero_grad()
 
     def _shared(self, batch: Any, stop: bool) -> tuple[float, bool]:
         """A step of which this process computes its share, in parts."""
         gradients, update = self.parts
         mine = shard(batch)
         rows, loss = count_rows(mine), 0.0
-        self.optimizer.zero_grad(set_to_none=False)
+        total: dict[Any, Any] = {}  # each part begins without gradients, so that one program computes all of them
         for i in range(self.accumulate):
             part = shard(mine, i, self.accumulate)
             if count := count_rows(part):
                 loss += gradients(part, count / rows).item() * count
+                for p in self.model.parameters():
+                    if p.grad is not None:
+                        total[p] = total[p] + p.grad if p in total else p.grad
+                self._forget_gradients()
+        for p, g in total.items():
+            p.grad = g
         if self.group.size > 1:
             rows, loss, stop = self.parallel.average_of(rows, (rows, loss, stop))
+        if not rows:
+            raise Stopped(f"the batch of step {self.step + 1} has no rows")
         update()
         return float(loss / rows), stop > 0
 
     # ---- what is kept
-    def _begin(self, resume: bool) -> list[float]:
-        """Make the folder, or go on with what it holds; the losses so far."""
+    def _begin(self, resume: bool) -> None:
+        """Make the folder, or go on with what it holds."""
         if resume:
             return self._resume()
         if (self.folder / CHECKPOINT).exists():
-            raise Stopped(f"{self.folder} holds a run already: go on with it (--resume), or give another folder "
-                          "(--out)")
-        self.folder.mkdir(parents=True, exist_ok=True)
+            raise Stopped(f"{self.folder} holds a run already: resume it (--resume, or resume=True), or give another "
+                          "folder")
         if self.group.rank == 0:
             with open(self.folder / LOG, "w", newline="", encoding="utf-8") as log:
                 csv.writer(log).writerow(["step", "loss", "lr"])
-        return []
+        self.group.barrier()
 
-    def _resume(self) -> list[float]:
-        """Everything as the checkpoint has it; the losses so far."""
+    def _resume(self) -> None:
+        """Everything as the checkpoint has it."""
         kept = read_checkpoint(self.folder)
-        other = [f"{k} was {kept['settings'].get(k)!r} and is {v!r}" for k, v in self.settings.items()
-                 if kept["settings"].get(k) != v]
-        if other:
+        names = self.settings.keys() | kept["settings"].keys()
+        pairs = {name: (kept["settings"].get(name), self.settings.get(name)) for name in sorted(names)}
+        if other := [f"{name} was {was!r} and is {now!r}" for name, (was, now) in pairs.items()
+                     if _as_text(was) != _as_text(now)]:
             raise Stopped(f"the run in {self.folder} is another one: {'; '.join(other)}")
         self._load(kept)
-        for part, history in zip(self.parts, kept["programs"]):
-            part.begin(history)
-        if any(part.program for part in self.parts):
-            for _ in range(2):  # steps that make the programs, and are forgotten
-                self._once()
+        losses = self._logged()
+        if len(kept["programs"]) == self.group.size:  # or they are made anew
+            self._make_programs(kept["programs"])
             self._load(kept)
-            for part, history in zip(self.parts, kept["programs"]):
+            for part, history in zip(self.parts, kept["programs"][self.group.rank]):
                 part.go_on(history)
-        return self._logged()
+        self.losses = losses
+
+    def _make_programs(self, histories: list[list[dict]]) -> None:
+        """Where any process had programs, take steps that make them, by the run's first batches; who calls forgets
+        what they changed."""
+        for part, history in zip(self.parts, histories[self.group.rank]):
+            part.begin(history)
+        if any(history for own in histories for history in own):
+            for step in (1, 1, 0, 0):  # a program was recorded in the second step of its form
+                if step == 1 or not all(part.is_ready for part in self.parts):
+                    self.step = step
+                    self._once()
 
     def _load(self, kept: dict[str, Any]) -> None:
         """Take the state of a checkpoint."""
-        self.model.load_state_dict(kept["model"])
-        self.optimizer.load_state_dict(kept["optimizer"])
-        if self.scheduler is not None:
-            self.scheduler.load_state_dict(kept["scheduler"])
+        try:
+            self.model.load_state_dict(kept["model"])
+            self.optimizer.load_state_dict(kept["optimizer"])
+            if self.scheduler is not None:
+                self.scheduler.load_state_dict(kept["scheduler"])
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            raise Stopped(f"the checkpoint in {self.folder} is of another model or optimizer: {error}") from None
         if self.group.rank < len(kept["numbers"]):  # one more process than before begins with its own
             set_rng_state(kept["numbers"][self.group.rank])
         self.step = kept["step"]
 
     def _logged(self) -> list[float]:
         """The losses in the log up to the checkpoint; later ones are taken out of it, for they come anew."""
-        with open(self.folder / LOG, newline="", encoding="utf-8") as log:
-            head, *rows = csv.reader(log)
-        rows = rows[: self.step]
-        if len(rows) < self.step:
-            raise Stopped(f"{self.folder / LOG} has {len(rows)} steps, and the checkpoint {self.step}: it was changed")
+        path = self.folder / LOG
+        try:
+            with open(path, newline="", encoding="utf-8") as log:
+                head, *rows = list(csv.reader(log))[: self.step + 1]
+            if [int(row[0]) for row in rows] != list(range(1, self.step + 1)):
+                raise ValueError
+            losses = [float(loss) for _, loss, _ in rows]
+        except (ValueError, FileNotFoundError):
+            raise Stopped(f"{path} has not the steps 1 to {self.step} that the checkpoint is after, a row each: put "
+                          "back the one that the run wrote") from None
+        self.group.barrier()  # all have read it
         if self.group.rank == 0:
             beside = self.folder / f"{LOG}.new"
             with open(beside, "w", newline="", encoding="utf-8") as log:
                 csv.writer(log).writerows([head, *rows])
-            beside.replace(self.folder / LOG)
-        return [float(loss) for _, loss, _ in rows]
+            beside.replace(path)
+        return losses
 
-    def _keep(self, losses: list[float], last: bool) -> None:
-        """Write the checkpoint, beside the one before and then in its place, and now and then the picture."""
+    def _keep(self) -> None:
+        """Write the checkpoint, beside the one before and then in its place; Stopped where numbers are no numbers."""
+        if not all(np.isfinite(x).all() for x in [self.losses[-1], *(p.array for p in self.model.parameters())]):
+            where = self.folder / CHECKPOINT
+            before = f"{where} is of a step before" if where.exists() else "there is no checkpoint yet"
+            raise Stopped(f"after step {self.step} the loss is {self.losses[-1]}, and parameters may be NaN or "
+                          f"infinite; {before}: begin again with a lower learning rate")
         numbers = self.group.gather(get_rng_state().array)
-        if self.group.rank:
-            return
-        scheduler = {} if self.scheduler is None else self.scheduler.state_dict()
-        save({"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "scheduler": scheduler,
-              "numbers": numbers, "step": self.step, "programs": [part.history() for part in self.parts],
-              "settings": self.settings, "aside": self.aside}, self.folder / CHECKPOINT)
-        if last or time.monotonic() - self._drawn > DRAWN:
-            self._drawn = time.monotonic()
-            with picture(self.folder / PICTURE) as ax:
-                loss_curve(losses, smooth=min(SMOOTH, len(losses)), ax=ax)
+        histories = self.group.gather([part.history() for part in self.parts])
+        if self.group.rank == 0:
+            scheduler = {} if self.scheduler is None else self.scheduler.state_dict()
+            save(dict(zip(PARTS, (self.model.state_dict(), self.optimizer.state_dict(), scheduler, numbers, self.step,
+                                  histories, self.settings, self.aside))), self.folder / CHECKPOINT)
+
+    def _draw(self) -> None:
+        with picture(self.folder / PICTURE) as ax:
+            loss_curve(self.losses, smooth=min(SMOOTH, len(self.losses)), ax=ax)
 
 
 class Part:
     """A function of a step that runs as a program of `tl.compile`, for arguments of the form that the first have.
 
-    Programs round otherwise than operations one by one. So that a resumed run is the run to the last bit, nothing but
-    the number of a call and the form of its arguments says which of the two computes it.
+    A program rounds otherwise than operations one by one. So that a resumed run is the run to the last bit, nothing
+    but the number of a call and the form of its arguments may say which of the two computes it. The first call starts
+    the optimizer's state and is no program's; of the program the calls are counted, for `tl.compile` looks at it again
+    in the 3rd, 10th, … Where it warns that it is none, or a truth test comes out otherwise than recorded, operations
+    compute all later calls.
     """
 
-    def __init__(self, function: Callable, state: Any, compiled: bool) -> None:
-        self.function = function
+    def __init__(self, function: Callable, state: tuple, compiled: bool) -> None:
+        self.function, self.model, self.calls = function, state[0], 0
         self.form: list | None = None
         self.program: Any = compile(function, state=state) if compiled else None
 
     def __call__(self, *args: Any) -> Any:
         if self.program is None:
             return self.function(*args)
-        form = [_form(x) for x in leaves(args)]
-        self.form = self.form or form
+        form = [*map(_form, leaves(args)), *(p.grad is None for p in self.model.parameters())]
         if form != self.form:
+            self.form = self.form or form
+            return self.function(*args)
+        self.calls += 1
+        if self.calls == 1 and self.program.traces:  # made by steps that are forgotten: the first call is no program's
+            self.program.go_on(1)
             return self.function(*args)
         found = self.program(*args)
-        if self.program.reasons:  # it warned why it is no program
+        if self.program.reasons or self.program.diverged:
             self.program = None
         return found
 
     def history(self) -> dict[str, Any]:
         """What tells how the next call is computed, for a checkpoint; {} where no program does."""
-        return {} if self.program is None else {"form": self.form, "calls": self.program.history}
+        return {} if self.program is None else {"form": self.form, "calls": self.calls}
 
     def begin(self, history: dict[str, Any]) -> None:
-        """Make programs only where there were some."""
+        """Make a program for arguments of the form of a history, or none."""
         self.form = history.get("form")
         if not history:
             self.program = None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether its program is made, if it has one."""
+        return self.program is None or self.program.traces > 0
+
     def go_on(self, history: dict[str, Any]) -> None:
-        """Count on from the calls of a history."""
-        if self.program is not None:
-            self.program.history = tuple(history["calls"])
+        """Count on from the calls of a history, after those that made the program."""
+        self.calls = history.get("calls", 0)
+        if self.program is not None and self.program.traces and self.calls:
+            self.program.go_on(self.calls)
 
 
 def _form(x: Any) -> str:
     """What must be the same of an argument for a program to fit."""
-    return f"{x.dtype} {x.shape}" if isinstance(x, (Tensor, np.ndarray)) else "float" if type(x) is float else repr(x)
+    if isinstance(x, (Tensor, np.ndarray)):
+        return f"{x.dtype} {list(x.shape)}"
+    return "float" if type(x) is float else repr(x)
+
+
+def _checked(loss: Any) -> Tensor:
+    need(isinstance(loss, Tensor) and loss.requires_grad and loss.numel() == 1,
+         "Trainer: loss(batch) gives one number as a Tensor that depends on parameters", loss)
+    return loss
+
+
+def _as_text(settings: Any) -> str:
+    """Settings in a form that tells them from others; TypeError for what a checkpoint cannot hold."""
+    try:
+        return json.dumps(settings, sort_keys=True)
+    except TypeError as error:
+        raise TypeError(f"Trainer: settings are numbers, strings, None, and lists and dicts of them: {error}") from None
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Make the folder, and be the only process that trains in it; Stopped where another does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # on Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gone with the process, however that ends
+        yield
+    except BlockingIOError:
+        raise Stopped(f"another process trains in {folder}") from None
+    finally:
+        os.close(handle)
 
 
 class _Asked:
@@ -281,20 +390,23 @@ class _Asked:
     def _note(self, number: int, frame: Any) -> None:
         self.to_stop = True
         signal.signal(signal.SIGINT, self.before)
+        print("\nstopping after this step; once more to stop at once, without it", file=sys.stderr)
 
     def __exit__(self, *error: Any) -> None:
         if self.main:
             signal.signal(signal.SIGINT, self.before)
 
 
-def count_rows(batch: Any) -> int:
-    """How many rows a batch has."""
-    return len(leaves(batch)[0])
-
-
 def read_checkpoint(folder: str | Path) -> dict[str, Any]:
-    """What the run in a folder has kept."""
-    path = Path(folder) / CHECKPOINT
+    """What the run in a folder has kept; Stopped where there is none, or it is damaged."""
+    path = Path(folder)
+    path = path if path.is_file() else path / CHECKPOINT
     if not path.exists():
         raise Stopped(f"there is no checkpoint in {folder}")
-    return load(path)
+    try:
+        kept = load(path)
+    except RuntimeError as error:
+        raise Stopped(f"{error}; a run cannot go on from it: give another folder (--out), or remove it") from None
+    if missing := [name for name in PARTS if name not in kept]:
+        raise Stopped(f"{path} is no checkpoint of a run: it has no '{missing[0]}'")
+    return kept

@@ -315,18 +315,15 @@ class Compiled:
         return sorted(self._warned)
 
     @property
-    def history(self) -> tuple[int, int]:
-        """The calls of the program that ran last, and how many went another way than it. A run that goes on in another
-        process sets it, and the same calls are recorded anew as if it had not been interrupted."""
-        if self._last is None:  # none has been recorded yet
-            return min(len(self._cases), 1), 0
-        return self._last.count, self._last.diverged
+    def diverged(self) -> bool:
+        """Whether a truth test came out otherwise than recorded, in the program that ran last."""
+        return self._last is not None and self._last.diverged > 0
 
-    @history.setter
-    def history(self, value: tuple[int, int]) -> None:
+    def go_on(self, calls: int) -> None:
+        """Let the program that ran last have been called so often, which says when it is looked at again: a run that
+        goes on in another process is recorded anew at the same calls as if it had not been interrupted."""
         case, _ = self._current()
-        case.count, case.diverged = value
-        case.look = next(n for n in LOOKS if n > case.count)
+        case.count, case.look = calls, next(n for n in LOOKS if n > calls)
 
     def explain(self) -> str:
         """What was made of the calls of the program that ran last, its memory, and its time."""

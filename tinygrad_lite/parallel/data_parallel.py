@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from .. import saving
+from ..compiler.program import leaves, mapped
 from ..data.sampler import Sampler
-from ..engine.changes import stamp
+from ..engine.changes import changed_since, next_place, stamp
 from ..engine.mode import is_grad_enabled, quiet
 from ..engine.tape import box
 from ..engine.values import unbox
@@ -27,23 +28,26 @@ PART = 4096  # whole numbers travel as two: how often this is in them, and the r
 
 
 @quiet
-def average(arrays: Sequence, like: Sequence[Tensor], rows: int, extra: Sequence[float]) -> tuple[list, np.ndarray]:
+def average(arrays: Sequence, like: Sequence[Tensor], rows: int, extra: Sequence[float],
+            changed: Sequence[bool] | None = None) -> tuple[list, np.ndarray]:
     """The mean of each array over the ranks, weighted by their rows, and the sums of `extra`, by one sum of one array.
 
     arrays: each of the shape of the Tensor in `like`, or None, which counts as zeros; a mean is None where no rank has
-    an array. RuntimeError where ranks differ in what they average or in their pass over the data.
+    an array, or none that is `changed`. RuntimeError where ranks differ in what they average or in their pass over the
+    data.
     """
     there = [array is not None and rows > 0 for array in arrays]
+    told = there if changed is None else [a and b for a, b in zip(there, changed)]
     sizes = [t.array.size for t in like]
     equal = [group().passes, len(extra), sum(sizes)]  # on all ranks, or something is wrong
     counts = [part for number in (rows, *equal) for part in divmod(number, PART)]
     ends = np.cumsum([len(counts), len(extra), len(there), *sizes])
     flat = np.zeros(ends[-1], np.result_type(np.float32, *[t.dtype for t in like]))
-    flat[: ends[2]] = [*counts, *extra, *there]
+    flat[: ends[2]] = [*counts, *extra, *told]
     _, sums, owners, *parts = np.split(flat, ends[:-1])
     for part, array, own in zip(parts, arrays, there):
         if own:
-            np.multiply(array.reshape(-1), rows, out=part)
+            np.multiply(array.reshape(-1), rows, out=part, dtype=flat.dtype)  # in float16 it may overflow
     group().sum(flat, call="average")
     total, *found = (int(flat[i]) * PART + int(flat[i + 1]) for i in range(0, len(counts), 2))
     if found != [number * group().size for number in equal]:
@@ -78,18 +82,25 @@ def write(tensors: Sequence[Tensor], arrays: Sequence[Any]) -> None:
 
 
 def shard(batch: Any, rank: int | None = None, size: int | None = None) -> Any:
-    """A rank's rows of a batch, an array or Tensor, or a tuple, list or dict of them: rank, rank + size, …
+    """A rank's rows of a batch, an array or Tensor, or tuples, lists and dicts of them: rank, rank + size, …
 
-    rank, size: this one's of the group unless given. A ValueError where parts differ in their number of rows.
+    rank, size: this one's of the group unless given. Numbers, which have no rows, are as they were. A ValueError where
+    parts differ in their number of rows, a TypeError for text.
     """
     rank, size = group().rank if rank is None else rank, group().size if size is None else size
-    if isinstance(batch, dict):
-        return dict(zip(batch, shard(list(batch.values()), rank, size)))
-    if isinstance(batch, tuple | list):
-        if len(set(map(len, batch))) > 1:
-            raise ValueError(f"shard: all parts of a batch have the same number of rows, not {[len(x) for x in batch]}")
-        return type(batch)(shard(part, rank, size) for part in batch)
-    return batch[rank::size]
+    count_rows(batch)
+    return mapped(lambda x: x[rank::size] if getattr(x, "ndim", 0) else x, batch)
+
+
+def count_rows(batch: Any) -> int:
+    """How many rows a batch has, that is each of its arrays."""
+    parts = leaves(batch)
+    if text := next((x for x in parts if isinstance(x, str | bytes)), None):
+        raise TypeError(f"shard: the rows of a batch are in arrays and Tensors; {text!r} cannot be shared out")
+    rows = [len(x) for x in parts if getattr(x, "ndim", 0)]
+    if len(set(rows)) != 1:
+        raise ValueError(f"shard: all parts of a batch have the same number of rows, not {rows}")
+    return rows[0]
 
 
 def save(state: Any, path: Any) -> None:
@@ -120,7 +131,8 @@ class DataParallel(Module):
 
     def __init__(self, module: Module, *optimizers: Optimizer, dim: int = 0) -> None:
         self.module, self.optimizers, self.dim = module, optimizers, dim
-        self._rows, self._averaged = 0, False
+        self._rows, self._place = 0, 0  # since gradients were None; where the last call was, if it was not averaged
+        self._may_step: list[Optimizer] = []  # by the last average
         held = set(map(id, module.parameters()))
         if any(id(p) not in held for o in optimizers for g in o.param_groups for p in g["params"]):
             raise ValueError("DataParallel: an optimizer has parameters that the module has not; make them its own")
@@ -135,7 +147,8 @@ class DataParallel(Module):
 
     def _refuse_different(self) -> None:
         named = [*self.module.named_parameters(), *self.module.named_buffers()]
-        ranks = group().gather([f"{name} {t.dtype} {list(t.shape)}" for name, t in named])
+        ranks = group().gather([f"{name} {t.dtype} {list(t.shape)}{' frozen' * (not t.requires_grad)}"
+                                for name, t in named])
         for rank, theirs in enumerate(ranks):
             for ours, other in itertools.zip_longest(ranks[0], theirs, fillvalue="nothing more"):
                 if ours != other:
@@ -155,15 +168,20 @@ class DataParallel(Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The module's own result."""
         if is_grad_enabled() and group().size > 1:
-            if all(p.grad is None for p in self.module.parameters()):
+            parameters = list(self.module.parameters())
+            if self._rows and any(changed_since(p.array, self._place) for p in parameters):
+                raise RuntimeError("DataParallel: parameters were changed by gradients that were not averaged: give it "
+                                   "the optimizer, DataParallel(model, optimizer), or call average() before the step; "
+                                   "and evaluate inside no_grad()")
+            if all(p.grad is None for p in parameters):
                 self._rows = 0  # what was counted before gave no gradients: an evaluation
+            self._place, self._may_step = next_place(), []
             self._rows += next((x.shape[self.dim] for x in (*args, *kwargs.values()) if getattr(x, "ndim", 0)), 1)
-            self._averaged = False
         return self.module(*args, **kwargs)
 
     def average(self) -> None:
         """Average the gradients now, and not when the step begins: before they are clipped or looked at."""
-        if group().size > 1 and not self._averaged and not self.average_of(self._rows, (self._rows, 1))[0]:
+        if group().size > 1 and not self._may_step and not self.average_of(self._rows, (self._rows, 1))[0]:
             raise RuntimeError("DataParallel: no rank has rows in this step: call the DataParallel, not what it holds")
 
     def average_of(self, rows: int, extra: Sequence[float] = ()) -> np.ndarray:
@@ -171,19 +189,23 @@ class DataParallel(Module):
         `extra`."""
         trained = [p for p in self.module.parameters() if p.requires_grad]
         buffers = self._statistics()
-        changed = [None if np.array_equal(b.array, old) else b.array for b, old in zip(buffers, self._before)]
-        means, sums = average([*(unbox(p.grad) for p in trained), *changed], [*trained, *buffers], rows, extra)
+        changed = [not np.array_equal(b.array, old) for b, old in zip(buffers, self._before)]
+        means, sums = average([*(unbox(p.grad) for p in trained), *(b.array for b in buffers)], [*trained, *buffers],
+                              rows, extra, [True] * len(trained) + changed)
         for p, mean in zip(trained, means):
             p.grad = None if mean is None else box(mean)
         write(buffers, means[len(trained) :])
         self._before = [b.array.copy() for b in buffers]
-        self._rows, self._averaged = 0, True
+        self._rows, self._may_step = 0, list(self.optimizers)
         return sums
 
     def _before_step(self, optimizer: Optimizer, args: tuple, kwargs: dict) -> None:
         if len(args) + len(kwargs) > 1:
             raise RuntimeError("DataParallel: step(closure) averages before closure() gives gradients; call it before")
+        if not any(o is optimizer for o in self._may_step):  # it has taken a step by the last average already
+            self._may_step = []
         self.average()
+        self._may_step = [o for o in self._may_step if o is not optimizer]
 
     @contextlib.contextmanager
     def join(self, *others: Any) -> Iterator[None]:
@@ -206,6 +228,7 @@ class DataParallel(Module):
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """That of `module`: on all ranks, or on rank 0 before the DataParallel is made."""
+        self._rows = 0
         return self.module.load_state_dict(*args, **kwargs)
 
 
