@@ -8,7 +8,7 @@ from tinygrad_lite.nn import functional as F
 
 import tinygrad_lite as tl
 from tinygrad_lite import models
-from tinygrad_lite.models import points, reinforce, seq2seq, word2vec
+from tinygrad_lite.models import points, reinforce, seq2seq, task, word2vec
 from tinygrad_lite.models.digits import moved
 from tinygrad_lite.training import Stopped
 
@@ -54,8 +54,10 @@ def test_it_learns_as_a_program_and_draws(name, text, tmp_path, recwarn):
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_a_run_that_is_resumed_is_the_run(name, text, tmp_path):
+def test_a_run_that_is_resumed_is_the_run(name, text, tmp_path, monkeypatch):
     _, settings, _ = SHORT[name]
+    monkeypatch.setattr(models.TASKS[name], "result", lambda self: {})
+    monkeypatch.setattr(models.TASKS[name], "draw", lambda self, folder: None)
     small = {**settings, "batch_size": 4}
     trained(name, tmp_path / "whole", text, 13, every=5, **small)
     trained(name, tmp_path / "parts", text, 7, every=5, **small)
@@ -76,18 +78,54 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch(accumulate, compiled, t
 def test_what_is_wrong_is_told(text, tmp_path):
     for name, given, words in [
             ("mlp", {"hiden": 3}, "there is no setting hiden of mlp"), ("mlp", {"batch_size": 0}, "batch_size is a whole number from 1 on"),
-            ("mlp", {"lr": -1.0}, "[Ll]earning rate"), ("gan", {"points": "moon"}, "points are 'ring' or 'spiral'"), ("gpt", {"norm": "x"}, "norm is 'layer' or 'rms'"),
+            ("mlp", {"lr": -1.0}, "lr is a number from 0 on"), ("gan", {"points": "moon"}, "points is 'ring' or 'spiral'"), ("gpt", {"norm": "x"}, "norm is 'layer' or 'rms'"),
             ("word2vec", {"least": 1000}, "words come 1000 times or more"), ("gpt", {"block_size": 100_000}, "too few for contexts"), ("mlp", {"accumulate": 0}, "accumulate is"),
-            ("lstm", {"tokenizer": "words"}, "the tokenizer is 'chars' or 'bpe'"), ("mlp", {"seed": -1}, "seed is")]:
+            ("lstm", {"tokenizer": "words"}, "tokenizer is 'chars' or 'bpe'"), ("mlp", {"seed": -1}, "seed is")]:
         with pytest.raises((Stopped, ValueError), match=words):
             trained(name, tmp_path / "run", text, 2, **given)
     assert not (tmp_path / "run").exists()
     trained("mlp", tmp_path / "run", None, 2)
-    with pytest.raises(Stopped, match="the run in .* is another one: .*task was 'mlp' and is 'resnet'"):
+    with pytest.raises(Stopped, match="the run in .* is of mlp, not of resnet"):
         trained("resnet", tmp_path / "run", None, 3, resume=True)
-    (tmp_path / "run" / "log.csv").write_text("step,loss,lr\n")
-    with pytest.raises(Stopped, match="log.csv has 0 steps, and the checkpoint 2"):
-        trained("mlp", tmp_path / "run", None, 3, resume=True)
+    with pytest.raises(Stopped, match="there is no task 'mpl': .*did you mean 'mlp'"):
+        models.train("mpl", tmp_path / "other")
+    with pytest.raises(Stopped, match="did you mean 'hidden'"):
+        trained("mlp", tmp_path / "other", None, 2, hiden=3)
+    (tmp_path / "small.txt").write_text(" ".join(f"{a}{a} {b}{b}" for a in "abcdefghij" for b in "klmnopqrst") + " ")
+    with pytest.raises(Stopped, match="a tenth of the text is held out, 20 words, too few for a window of 10"):
+        models.train("word2vec", tmp_path / "other", text=tmp_path / "small.txt", least=1, window=10)
+    with pytest.raises(Stopped, match="there is no file .*nowhere.txt: --text .text=. says where it is"):
+        models.train("lstm", tmp_path / "other", text=tmp_path / "nowhere.txt")
+
+
+def test_what_a_setting_may_be_is_in_one_table():
+    for kind in models.TASKS.values():
+        for name, value in kind.defaults.items():
+            assert task.checked(name, value, type(value)) == value
+    for name, value, kind in [("dropout", 1.5, float), ("hidden", 0, int), ("clip", float("nan"), float), ("seed", 2**70, int), ("compile", 1, bool), ("lr", "x", float), ("norm", "x", str)]:
+        with pytest.raises((ValueError, TypeError), match=name):
+            task.checked(name, value, kind)
+
+
+def test_a_task_of_ones_own(tmp_path):
+    class Line(models.Task):
+        name, steps = "line", 120
+
+        def make_model(self):
+            return tl.nn.Linear(3, 1)
+
+        def batch(self, rng):
+            x = rng.standard_normal((self.settings["batch_size"], 3), dtype="float32")
+            return x, x.sum(1, keepdims=True)
+
+        def loss(self, batch):
+            x, y = batch
+            return F.mse_loss(self.model(x), y)
+
+        def result(self):
+            return {"weight": self.model.weight.mean().item()}
+
+    assert models.train(Line, tmp_path / "line", lr=0.1)["weight"] == pytest.approx(1, abs=0.01)
 
 
 # ---------------------------------------------------------------- the models by themselves

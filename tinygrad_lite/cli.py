@@ -4,8 +4,10 @@ import argparse
 import contextlib
 import itertools
 import math
+import os
 import runpy
 import sys
+import time
 import tomllib
 import webbrowser
 from collections.abc import Iterator
@@ -19,12 +21,13 @@ from . import autograd, models, nn, optim, saving
 from .creation import tensor
 from .data import load_digits, split
 from .engine.mode import no_grad
+from .engine.refusals import nearest
 from .engine.tape import box
 from .engine.values import Value
 from .engine.watch import observing
 from .models import TASKS, Task
 from .models.language import load_language_model, write
-from .models.task import HELP
+from .models.task import SETTINGS
 from .nn import generation
 from .parallel import group
 from .random import manual_seed
@@ -87,17 +90,19 @@ def _parser() -> _Parser:
     training = commands.add_parser("train", help="train a model; Ctrl-C keeps it, --resume goes on")
     kinds = training.add_subparsers(dest="model", required=True)
     for name, kind in TASKS.items():
-        _add_task(kinds.add_parser(name, help=(kind.__doc__ or "").partition("\n")[0]), name, kind)
-    writing = commands.add_parser("generate", help="let a trained GPT write",
+        what = (kind.__doc__ or "").partition("\n")[0]
+        _add_task(kinds.add_parser(name, help=what, description=f"{what} After {kind.steps} steps it has, as a rule, "
+                                   "the result that examples/README.md shows."), name, kind)
+    writing = commands.add_parser("generate", help="let a trained model of text write",
                                   formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     writing.add_argument("--checkpoint", type=Path, default=Path("runs/gpt"), help="folder of the run")
-    writing.add_argument("--prompt", default="\n", help="the text to go on from")
+    writing.add_argument("--prompt", help="the text to go on from; a new line without it")
     writing.add_argument("--tokens", type=_at_least_one, default=200, help="how many to write")
     writing.add_argument("--temperature", type=float, default=1.0, help="below 1 safer, 0 the most probable token")
     writing.add_argument("--top-k", type=_at_least_one, help="choose among so many")
     writing.add_argument("--top-p", type=_positive, help="choose among those that have this probability together")
     writing.add_argument("--min-p", type=_positive, help="choose among those of this share of the best's probability")
-    writing.add_argument("--beam", type=_at_least_one, help="search with so many beams instead")
+    writing.add_argument("--beam", type=_at_least_one, help="search with so many beams, and sample nothing")
     writing.add_argument("--seed", type=_seed, help="the same seed writes the same")
     return parser
 
@@ -111,13 +116,13 @@ def _add_task(parser: argparse.ArgumentParser, name: str, kind: type[Task]) -> N
     parser.add_argument("--steps", type=_at_least_one, help=f"steps in all (default: {kind.steps})")
     parser.add_argument("--every", type=_at_least_one, help="steps from checkpoint to checkpoint (default: 200)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
-    parser.add_argument("--config", type=Path, help="a TOML file with settings; flags go before it")
+    parser.add_argument("--config", type=Path, help="a TOML file with settings; flags override it")
     for setting, value in kind.defaults.items():
-        read: dict[str, Any] = {"type": type(value)}
+        read: dict[str, Any] = {"type": type(value), "choices": SETTINGS[setting].words or None}
         if isinstance(value, bool):
             read = {"action": argparse.BooleanOptionalAction}
         parser.add_argument(f"--{setting.replace('_', '-')}", default=argparse.SUPPRESS,
-                            help=f"{HELP[setting]} (default: {value})", **read)
+                            help=f"{SETTINGS[setting].help} (default: {value})", **read)
 
 
 def _from_file(config: Path, kind: type[Task]) -> list[str]:
@@ -126,12 +131,14 @@ def _from_file(config: Path, kind: type[Task]) -> list[str]:
         read = tomllib.loads(config.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _Told(f"{config} is no TOML file: {error}") from None
-    flags = []
+    flags, known = [], [*kind.defaults, "steps", "every", *["text"] * kind.reads_text]
     for name, value in read.items():
-        if name not in kind.defaults and name not in ("text", "steps", "every"):
-            raise _Told(f"{config}: there is no setting {name}: there are {', '.join(kind.defaults)}")
         flag = name.replace("_", "-")
+        if name.replace("-", "_") not in known:
+            raise _Told(f"{config}: there is no setting {name}: there are {', '.join(known)}{nearest(name, known)}")
         if isinstance(value, bool):
+            if not isinstance(kind.defaults.get(name), bool):
+                raise _Told(f"{config}: {name} is {value}, and neither true nor false is meant")
             flags.append(f"--{flag}" if value else f"--no-{flag}")
         else:
             flags.append(f"--{flag}={value}")
@@ -312,17 +319,21 @@ def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
 
 def train(model: str, out: Path, resume: bool, config: Path | None, **given: Any) -> None:
     """Train a model, and say how well it does."""
+    began = time.time() - 1
     try:
-        found = models.train(TASKS[model], out, resume, **given)
+        found = models.train(model, out, resume, **given)
     except (Stopped, ValueError, TypeError, ImportError) as error:
         raise _Told(str(error)) from None
-    if group().rank == 0:
-        said = ", ".join(f"{name} {value:.4g}" for name, value in found.items() if name != "steps")
-        print(f"{found['steps']} steps: {said}")
-        print("written:", *sorted(str(path) for path in out.iterdir()))
+    if group().rank:
+        return
+    steps, of = found.pop("steps"), found.pop("of")
+    hint = ": stopped, and --resume goes on" if steps < of else ": it had them already, --steps asks for more"
+    print(f"{steps} of {of} steps{hint}" if steps != of else f"{steps} steps:",
+          ", ".join(f"{name} {value:.4g}" for name, value in found.items()))
+    print("written:", *sorted(str(path) for path in out.iterdir() if path.stat().st_mtime > began))
 
 
-def generate(checkpoint: Path, prompt: str, tokens: int, beam: int | None, seed: int | None, temperature: float,
+def generate(checkpoint: Path, prompt: str | None, tokens: int, beam: int | None, seed: int | None, temperature: float,
              top_k: int | None, top_p: float | None, min_p: float | None) -> None:
     """Print what a trained model of text writes, as it comes."""
     given: Any = ((generation.top_k, top_k), (generation.top_p, top_p), (generation.min_p, min_p))
@@ -330,6 +341,9 @@ def generate(checkpoint: Path, prompt: str, tokens: int, beam: int | None, seed:
         manual_seed(seed)
     try:
         processors = [generation.temperature(temperature)] + [make(value) for make, value in given if value is not None]
+        if beam is not None and (len(processors) > 1 or temperature != 1):
+            raise ValueError("--beam searches for what is most probable: --temperature, --top-k, --top-p and --min-p "
+                             "are about sampling")
         model, tokenizer = load_language_model(checkpoint)
         for piece in write(model, tokenizer, prompt, tokens, processors, beam):
             print(piece, end="", flush=True)
@@ -358,6 +372,9 @@ def main(arguments: list[str] | None = None) -> int:
         command(**options)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except expected as error:
         where = f" rank {group().rank}:" if group().rank else ""
         print(f"tinygrad-lite:{where} {error}", file=sys.stderr)

@@ -226,8 +226,8 @@ class Trainer:
         for part, history in zip(self.parts, histories[self.group.rank]):
             part.begin(history)
         if any(history for own in histories for history in own):
-            for step in (1, 1, 0, 0):  # a program was recorded in the second step of its form
-                if step == 1 or not all(part.is_ready for part in self.parts):
+            for step in (1, 2, 0, 0):  # the run recorded its program in step 2, or the batch of that had another form
+                if step or not all(part.is_ready for part in self.parts):
                     self.step = step
                     self._once()
 
@@ -294,7 +294,8 @@ class Part:
     """
 
     def __init__(self, function: Callable, state: tuple, compiled: bool) -> None:
-        self.function, self.model, self.calls = function, state[0], 0
+        self.function, self.calls = function, 0
+        self.model, *self.optimizers = state
         self.form: list | None = None
         self.program: Any = compile(function, state=state) if compiled else None
 
@@ -302,8 +303,11 @@ class Part:
         if self.program is None:
             return self.function(*args)
         form = [*map(_form, leaves(args)), *(p.grad is None for p in self.model.parameters())]
-        if form != self.form:
-            self.form = self.form or form
+        if self.form is None:
+            found = self.function(*args)
+            self.form = [*form, self._started()]
+            return found
+        if [*form, self._started()] != self.form:
             return self.function(*args)
         self.calls += 1
         if self.calls == 1 and self.program.traces:  # made by steps that are forgotten: the first call is no program's
@@ -313,6 +317,10 @@ class Part:
         if self.program.reasons or self.program.diverged:
             self.program = None
         return found
+
+    def _started(self) -> int:
+        """Of how many parameters there is state of the optimizer."""
+        return sum(bool(state) for optimizer in self.optimizers for state in optimizer.state.values())
 
     def history(self) -> dict[str, Any]:
         """What tells how the next call is computed, for a checkpoint; {} where no program does."""

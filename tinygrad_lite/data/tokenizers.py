@@ -124,11 +124,14 @@ def parse_tokenizer(text: str, name: str = "the text") -> CharTokenizer | BPETok
         said = json.loads(text)
     except json.JSONDecodeError:
         said = None
-    if not isinstance(said, dict) or said.get("type") != "characters" and not isinstance(said.get("model"), dict):
-        raise ValueError(f"load_tokenizer: {name} is no tokenizer.json")
-    if said.get("type") == "characters":
+    if isinstance(said, dict) and said.get("type") == "characters" and "characters" in said:
         return CharTokenizer(said["characters"])
-    return BPETokenizer(_library().Tokenizer.from_str(text))
+    if isinstance(said, dict) and isinstance(said.get("model"), dict):
+        try:
+            return BPETokenizer(_library().Tokenizer.from_str(text))
+        except Exception as error:  # the library's are of no class of their own
+            raise ValueError(f"load_tokenizer: {name} is no tokenizer.json: {error}") from None
+    raise ValueError(f"load_tokenizer: {name} is no tokenizer.json")
 
 
 @functools.cache

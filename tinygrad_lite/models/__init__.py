@@ -10,6 +10,7 @@ from .gpt import GPT, GPTConfig
 from .lenet import LeNet
 from .lstm import CharLSTM
 from .mlp import MLP
+from .reinforce import CartPole, Reinforce
 from .resnet import ResNet
 from .seq2seq import Seq2Seq
 from .task import Task, train

@@ -58,7 +58,7 @@ class DigitsTask(Task):
             for i, j in zip(*counts.nonzero()):
                 ax.text(j, i, str(counts[i, j]), ha="center", va="center", color="black" if i == j else "white")
         least = np.argsort(p[range(len(p)), self.y_test])[:24]
-        titles = [f"{p[i].argmax()} for {self.y_test[i]}, {p[i, self.y_test[i]]:.0%}" for i in least]
+        titles = [f"{self.y_test[i]}, called {p[i].argmax()}" for i in least]
         image_grid(folder / "least_sure.png", self.x_test[least].reshape(-1, 8, 8), titles)
 
 

@@ -50,9 +50,11 @@ class GPTConfig:
             if (given := getattr(self, name)) not in known:
                 raise ValueError(f"GPTConfig: {name} is {' or '.join(map(repr, known))}, not {given!r}"
                                  f"{nearest(str(given), known)}")
-        if self.n_embd % self.n_head or self.positions == "rotary" and self.n_embd // self.n_head % 2:
-            raise ValueError(f"GPTConfig: n_embd {self.n_embd} is no multiple of n_head {self.n_head}, or rotary "
-                             "positions have heads of an odd width")
+        if self.n_embd % self.n_head:
+            raise ValueError(f"GPTConfig: n_embd {self.n_embd} is no multiple of n_head {self.n_head}")
+        if self.positions == "rotary" and self.n_embd // self.n_head % 2:
+            raise ValueError(f"GPTConfig: rotary positions need heads of an even width, not of {self.n_embd} / "
+                             f"{self.n_head} = {self.n_embd // self.n_head}")
 
 
 # ---------------------------------------------------------------- attention
@@ -241,6 +243,14 @@ class GPT(LanguageModel):
         if said.get("model_type") != "gpt2" or gelu not in kinds:
             raise ValueError(f"GPT.from_pretrained: it reads gpt2 with {' or '.join(kinds)}, and config.json says "
                              f"{said.get('model_type')!r} with {gelu!r}")
+        needed = ("vocab_size", "n_positions", "n_layer", "n_head", "n_embd")
+        if missing := [name for name in needed if name not in said]:
+            raise ValueError(f"GPT.from_pretrained: config.json has no {missing[0]}")
+        usual = {"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False, "add_cross_attention": False,
+                 "n_inner": 4 * said["n_embd"]}
+        for name, value in usual.items():
+            if (given := said.get(name)) not in (None, value):
+                raise ValueError(f"GPT.from_pretrained: {name} is {given} in config.json, and this GPT has it {value}")
         model = cls(GPTConfig(said["vocab_size"], said["n_positions"], said["n_layer"], said["n_head"], said["n_embd"],
                               gelu=kinds[gelu], eps=said.get("layer_norm_epsilon", 1e-5),
                               tied=said.get("tie_word_embeddings", True)))
@@ -261,8 +271,8 @@ class Task(TextTask):
     """A GPT learns from a text."""
 
     name = "gpt"
-    defaults = TextTask.defaults | {"n_layer": 4, "n_head": 4, "n_embd": 64, "dropout": 0.0, "positions": "learned",
-                                    "norm": "layer"}
+    defaults = TextTask.defaults | {"n_layer": 4, "n_head": 4, "n_embd": 64, "dropout": 0.0, "bias": True,
+                                    "positions": "learned", "norm": "layer", "tied": True, "gelu": "none"}
 
     @staticmethod
     def build(settings: dict[str, Any], vocab_size: int) -> GPT:
@@ -275,7 +285,7 @@ class Task(TextTask):
     def draw(self, folder: Path) -> None:
         """attention.png: what the heads of the first and the last layer look at, in tokens of the text held out."""
         tokens = self.held_out[: min(32, self.model.config.block_size)]
-        names = [repr(self.tokenizer.decode([t]))[1:-1] for t in tokens]
+        names = [repr(self.tokenizer.decode([t]))[1:-1].replace(" ", "\N{OPEN BOX}") for t in tokens]
         layers = sorted({0, self.model.config.n_layer - 1})
         weights = attention_weights(self.model, tokens)  # (layers, nh, T, T)
         heads = min(self.model.config.n_head, 2)

@@ -17,7 +17,7 @@ from ..nn import generation
 from ..optim.lr_scheduler import LambdaLR
 from ..tensor import Tensor
 from ..training import Stopped, read_checkpoint
-from .task import COMMON, Task, evaluating
+from .task import COMMON, Task, evaluating, task_called
 
 HELD_OUT = 64  # contexts of the text held out that the result is of
 
@@ -81,6 +81,8 @@ class LanguageModel(nn.Module):
     def beam_search(self, prompt: Any, beam_size: int = 5, max_new_tokens: int = 50, eos_token: Any = None,
                     alpha: float = 0.6) -> list[int]:
         """The continuation of a prompt that a beam finds best, with the prompt; see `nn.generation.beam_search`."""
+        if not len(prompt):
+            raise ValueError(f"{type(self).__name__}: there is no token to go on from")
         *before, start = map(int, prompt)
 
         def logits(sequences: np.ndarray) -> np.ndarray:
@@ -106,7 +108,8 @@ class TextTask(Task):
         tokens, T = self.tokenizer.encode(text), self.settings["block_size"]
         split = len(tokens) - max(len(tokens) // 10, T + 1)
         if split < T + 1:
-            raise Stopped(f"the text has {len(tokens)} tokens, too few for contexts of {T}: give --block-size below it")
+            raise Stopped(f"the text has {len(tokens)} tokens, too few for contexts of {T}: give a block_size up to "
+                          f"{len(tokens) // 2 - 1}, or a longer text")
         self.tokens, self.held_out = tokens[:split], tokens[split:]
 
     @staticmethod
@@ -149,29 +152,32 @@ def make_tokenizer(settings: dict[str, Any], text: str) -> CharTokenizer | BPETo
     """The tokenizer of a text that the settings say."""
     if settings["tokenizer"] == "chars":
         return CharTokenizer(text)
-    if settings["tokenizer"] == "bpe":
-        return BPETokenizer.train(text, settings["vocab_size"])
-    raise Stopped(f"the tokenizer is 'chars' or 'bpe', not {settings['tokenizer']!r}")
+    return BPETokenizer.train(text, settings["vocab_size"])
 
 
 # ---------------------------------------------------------------- writing
 def load_language_model(folder: str | Path) -> tuple[LanguageModel, CharTokenizer | BPETokenizer]:
     """The model of a run, in evaluation mode, and its tokenizer."""
-    from . import TASKS
-
     kept = read_checkpoint(folder)
-    kind = TASKS[kept["settings"]["task"]]
+    kind = task_called(str(kept["settings"].get("task")))
     if not issubclass(kind, TextTask):
         raise Stopped(f"the run in {folder} is of {kind.name}, which writes no text")
     tokenizer = parse_tokenizer(kept["aside"]["tokenizer"])
     model = kind.build(kept["settings"], len(tokenizer))
     model.load_state_dict(kept["model"])
-    return model.eval(), tokenizer
+    model.eval()
+    return model, tokenizer
 
 
-def write(model: LanguageModel, tokenizer: CharTokenizer | BPETokenizer, prompt: str, tokens: int,
+def write(model: LanguageModel, tokenizer: CharTokenizer | BPETokenizer, prompt: str | None, tokens: int,
           processors: Sequence[generation.Processor] = (), beam: int | None = None) -> Iterator[str]:
-    """The prompt, and what a model writes after it, piece by piece; beam: search with so many instead of sampling."""
+    """The prompt, and what a model writes after it, piece by piece; beam: search with so many instead of sampling.
+
+    Without a prompt it begins a line, or where the text has no lines with the first character that it knows.
+    """
+    if prompt is None:
+        known = getattr(tokenizer, "characters", ["\n"])
+        prompt = "\n" if "\n" in known else known[0]
     if not prompt:
         raise ValueError("the prompt is a text to go on from, one character at least")
     start = tokenizer.encode(prompt)

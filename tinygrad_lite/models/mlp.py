@@ -32,4 +32,5 @@ class Task(DigitsTask):
         """weights.png, besides: what each hidden unit looks for."""
         super().draw(folder)
         with picture(folder / "weights.png", size=(8, 4.4)) as ax:
-            weight_images(self.model[0].weight[:128], (8, 8), 16, ax)
+            weight_images(self.model[0].weight[:128], (8, 8), min(16, self.settings["hidden"]), ax)
+            ax.set(title="what each hidden unit looks for: red for, blue against")

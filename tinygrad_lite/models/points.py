@@ -41,8 +41,6 @@ class PointsTask(Task):
     unit = " points"
 
     def make_data(self, text: str, kept: dict[str, Any]) -> None:
-        if self.settings["points"] not in POINTS:
-            raise ValueError(f"points are {' or '.join(map(repr, POINTS))}, not {self.settings['points']!r}")
         self.points = POINTS[self.settings["points"]]
 
     def sample(self, count: int) -> np.ndarray:

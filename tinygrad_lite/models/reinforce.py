@@ -10,9 +10,8 @@ from ..engine.mode import no_grad
 from ..nn import functional as F
 from ..tensor import Tensor
 from ..view.plot import picture
+from . import task
 from .mlp import MLP
-from .task import COMMON
-from .task import Task as BaseTask
 
 LIMIT = 500  # steps of an episode at most
 GRAVITY, CART, POLE, HALF_LENGTH, FORCE, SECONDS = 9.8, 1.0, 0.1, 0.5, 10.0, 0.02
@@ -41,15 +40,29 @@ class CartPole:
         return np.any(np.abs(self.state) > FALLEN, axis=1)
 
 
-class Task(BaseTask):
+class Reinforce(MLP):
+    """A policy: states (N, 4) -> logits (N, 2) of the actions."""
+
+    def __init__(self, hidden: int = 64) -> None:
+        super().__init__(4, hidden, 2)
+
+    def act(self, states: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Actions (N,) for states (N, 4): drawn with a generator, or without one the more probable."""
+        with no_grad():
+            logits = self(tensor(states)).array
+        chance = 0.5 if rng is None else rng.random(len(states))
+        return F.sigmoid(tensor(logits[:, 1] - logits[:, 0])).array > chance
+
+
+class Task(task.Task):
     """A policy learns to balance a pole on a cart."""
 
     name = "reinforce"
-    defaults = COMMON | {"batch_size": 16, "hidden": 64, "lr": 5e-3, "discount": 0.99, "entropy": 0.01}
+    defaults = task.COMMON | {"batch_size": 16, "hidden": 64, "lr": 5e-3, "discount": 0.99, "entropy": 0.01}
     steps, unit = 150, " episodes"
 
-    def make_model(self) -> MLP:
-        return MLP(4, self.settings["hidden"], 2)
+    def make_model(self) -> Reinforce:
+        return Reinforce(self.settings["hidden"])
 
     def play(self, rng: np.random.Generator, count: int, greedy: bool = False) -> tuple[np.ndarray, ...]:
         """count episodes, side by side: states (LIMIT, N, 4), actions (LIMIT, N), and which steps there were."""
@@ -58,10 +71,7 @@ class Task(BaseTask):
         there = np.zeros((LIMIT, count), bool)
         for t in range(LIMIT):
             states[t], there[t] = carts.state, alive
-            with no_grad():
-                logits = self.model(tensor(states[t])).array  # (N, 2)
-            chance = 0.5 if greedy else rng.random(count)
-            actions[t] = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1])) > chance
+            actions[t] = self.model.act(states[t], None if greedy else rng)
             alive = alive & ~carts.step(actions[t])
             if not alive.any():
                 break

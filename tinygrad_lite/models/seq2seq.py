@@ -11,8 +11,7 @@ from ..nn import functional as F
 from ..optim.lr_scheduler import LambdaLR
 from ..tensor import Tensor
 from ..view.plot import attention_map, picture
-from .task import COMMON
-from .task import Task as BaseTask
+from . import task
 
 PAD, START, END, PLUS = 10, 11, 12, 13  # after the digits
 SIGNS = "0123456789_<>+"
@@ -41,7 +40,7 @@ class Seq2Seq(nn.Module):
         return self.head(h)
 
     def write(self, source: np.ndarray) -> np.ndarray:
-        """The most probable symbol after the other: (B, S) -> (B, LONGEST), PAD after END."""
+        """What it answers to source (B, S), each symbol the most probable one: (B, LONGEST), PAD after END."""
         written = np.full((len(source), 1), START)
         for _ in range(LONGEST):
             logits = self(tensor(source), tensor(written)).array[:, -1]
@@ -52,7 +51,7 @@ class Seq2Seq(nn.Module):
 
 def padded(rows: list[list[int]], length: int) -> np.ndarray:
     """Lists of symbols as one array, with PAD after the shorter."""
-    return np.array([row + [PAD] * (length - len(row)) for row in rows])
+    return np.array([row + [PAD] * (length - len(row)) for row in rows], np.int64).reshape(-1, length)
 
 
 def problems(rng: np.random.Generator, count: int, kind: str, held_out: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -74,11 +73,11 @@ def problems(rng: np.random.Generator, count: int, kind: str, held_out: bool = F
     return padded(sources, LONGEST), padded(targets, LONGEST)
 
 
-class Task(BaseTask):
+class Task(task.Task):
     """A transformer learns to sort digits and to add numbers."""
 
     name = "seq2seq"
-    defaults = COMMON | {"width": 64, "heads": 4, "layers": 2, "batch_size": 128, "lr": 2e-3, "warmup": 100,
+    defaults = task.COMMON | {"width": 64, "heads": 4, "layers": 2, "batch_size": 128, "lr": 2e-3, "warmup": 100,
                          "clip": 1.0}
     steps, unit = 2000, " problems"
 
@@ -123,7 +122,8 @@ class Task(BaseTask):
                 written = self.model.write(source)
                 self.model(tensor(source), tensor(np.concatenate([[[START]], written[:, :-1]], 1)))
                 _, weights = attention(*seen[-1][:3], key_padding_mask=tensor(source == PAD))
-                n = int((written != PAD).sum())
-                attention_map(weights[0, :n], [SIGNS[i] for i in written[0, :n]], [SIGNS[i] for i in source[0]], ax)
-                ax.set(title=kind, xlabel="source", ylabel="written")
+                asked, answer = (["end" if i == END else SIGNS[i] for i in row[row != PAD]] for row in
+                                 (source[0], written[0]))
+                attention_map(weights[0, : len(answer), : len(asked)], answer, asked, ax)
+                ax.set(title=f"{kind} {''.join(asked)}", xlabel="source", ylabel="written")
         hook.remove()

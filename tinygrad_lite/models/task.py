@@ -1,17 +1,18 @@
 """What one command trains: a model, its data, and how well it does."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from .. import nn
 from ..data.tokenizers import corpus, read_text
 from ..engine.mode import no_grad
-from ..engine.refusals import whole
+from ..engine.refusals import nearest, need_bool, number, whole
 from ..optim import AdamW
 from ..random import manual_seed
 from ..tensor import Tensor
@@ -19,23 +20,87 @@ from ..training import Stopped, Trainer, read_checkpoint
 
 COMMON: dict[str, Any] = {"batch_size": 64, "lr": 1e-3, "clip": 0.0, "accumulate": 1, "compile": True, "seed": 0}
 
-HELP = {
-    "batch_size": "rows of a step", "lr": "learning rate", "clip": "norm that gradients are clipped to, or 0 for none",
-    "accumulate": "in how many parts, one after another, the gradients of a batch are computed", "seed": "of all that "
-    "is drawn: the same seed gives the same numbers", "compile": "whether steps run as programs of tl.compile",
-    "dropout": "probability that an activation is left out", "hidden": "width of the hidden layers",
-    "width": "numbers a position, a word or a channel has", "blocks": "residual blocks a stage", "heads": "attention "
-    "heads", "layers": "of encoder and decoder", "warmup": "steps in which the learning rate grows", "block_size":
-    "tokens of a context", "tokenizer": "chars, or bpe for byte pairs", "vocab_size": "tokens of bpe", "n_layer":
-    "layers", "n_head": "attention heads", "n_embd": "width of embeddings", "n_hidden": "width of the hidden state",
-    "positions": "learned or rotary", "norm": "layer or rms", "window": "how far away neighbours are, at most",
-    "negatives": "words drawn against each neighbour", "least": "how often a word must occur", "points": "ring or "
-    "spiral", "penalty": "weight of the discriminator's slope at real points", "discount": "of what comes a step later",
-    "entropy": "weight of the policy's entropy"}
+
+class Setting(NamedTuple):
+    """What a setting says, and what it may be: a number from `least` to `most`, or a word."""
+
+    help: str
+    least: float = 1
+    most: float = math.inf
+    words: tuple[str, ...] = ()
+
+
+SETTINGS = {
+    "batch_size": Setting("rows of a step"),
+    "lr": Setting("learning rate", 0),
+    "clip": Setting("norm that gradients are clipped to, 0 for none", 0),
+    "accumulate": Setting("in how many parts, one after another, the gradients of a batch are computed"),
+    "compile": Setting("steps run as programs of tl.compile"),
+    "seed": Setting("of all that is drawn: the same seed gives the same numbers", 0, 2**63 - 1),
+    "warmup": Setting("steps in which the learning rate grows", 0),
+    "dropout": Setting("probability that an activation is left out", 0, 1),
+    "hidden": Setting("width of the hidden layers"),
+    "width": Setting("numbers a position, a word or a channel has"),
+    "blocks": Setting("residual blocks a stage"),
+    "heads": Setting("attention heads"),
+    "layers": Setting("of the encoder, and of the decoder"),
+    "block_size": Setting("tokens of a context"),
+    "tokenizer": Setting("of the text", words=("chars", "bpe")),
+    "vocab_size": Setting("tokens of bpe", 257),
+    "n_layer": Setting("layers"),
+    "n_head": Setting("attention heads"),
+    "n_embd": Setting("width of embeddings"),
+    "n_hidden": Setting("width of the hidden state"),
+    "bias": Setting("linear layers and LayerNorm have one"),
+    "tied": Setting("the last layer has the weight of the embedding"),
+    "positions": Setting("how tokens know their places", words=("learned", "rotary")),
+    "norm": Setting("LayerNorm or RMSNorm", words=("layer", "rms")),
+    "gelu": Setting("approximation", words=("none", "tanh")),
+    "window": Setting("how far away neighbours are, at most"),
+    "negatives": Setting("words drawn against each neighbour"),
+    "least": Setting("how often a word must occur"),
+    "points": Setting("which are learnt", words=("ring", "spiral")),
+    "penalty": Setting("weight of the discriminator's slope at real points", 0),
+    "discount": Setting("of what comes a step later", 0, 1),
+    "entropy": Setting("weight of the policy's entropy", 0)}
+
+
+def checked(name: str, value: Any, kind: type) -> Any:
+    """The value of a setting; TypeError or ValueError where it may not be that."""
+    setting = SETTINGS[name]
+    span = f"from {setting.least} on" if setting.most == math.inf else f"from {setting.least} to {setting.most}"
+    if kind is bool:
+        need_bool(name, value)
+    elif kind is str and value not in setting.words:
+        raise ValueError(f"{name} is {' or '.join(map(repr, setting.words))}, not {value!r}"
+                         f"{nearest(value, setting.words)}")
+    elif kind is int:
+        number(f"{name} is a whole number {span}", whole(f"{name} is a whole number {span}", value, setting.least),
+               setting.least, setting.most)
+    elif kind is float:
+        number(f"{name} is a number {span}", value, setting.least, setting.most)
+    return value
 
 
 class Task:
-    """A model with its data. A subclass says what is written here.
+    """A model with its data. A subclass says what is written here; `train(ThatTask, "runs/line", lr=0.1)` trains it:
+
+        class Line(Task):
+            name, steps = "line", 300
+
+            def make_model(self):
+                return nn.Linear(3, 1)
+
+            def batch(self, rng):
+                x = rng.standard_normal((self.settings["batch_size"], 3), dtype="float32")
+                return x, x.sum(1, keepdims=True)
+
+            def loss(self, batch):
+                x, y = batch
+                return F.mse_loss(self.model(x), y)
+
+            def result(self):
+                return {"weight": self.model.weight.mean().item()}
 
     settings: those of `defaults`, or others in their place. text: what is learnt from, where reads_text is True.
     kept: what `aside` gave in a run that goes on.
@@ -91,33 +156,36 @@ class Task:
         return {}
 
 
-def train(kind: type[Task], out: str | Path, resume: bool = False, text: str | Path | None = None,
+def train(kind: type[Task] | str, out: str | Path, resume: bool = False, text: str | Path | None = None,
           steps: int | None = None, every: int | None = None, **given: Any) -> dict[str, float]:
     """Train, in the folder `out`, up to so many steps with a checkpoint after every so many; gives the result.
 
-    given: settings in the place of the defaults. A run that is resumed keeps its own; others are refused. Stopped says
-    what is wrong.
+    kind: a Task, or the name of one of this library. given: settings in the place of the defaults. A run that is
+    resumed keeps its own; others are refused. Stopped says what is wrong.
     """
-    out = Path(out)
-    if unknown := given.keys() - kind.defaults.keys():
-        raise Stopped(f"there is no setting {sorted(unknown)[0]} of {kind.name}: there are {', '.join(kind.defaults)}")
-    for name in ("batch_size", "accumulate", "seed"):
-        least = 0 if name == "seed" else 1
-        whole(f"{kind.name}: {name} is a whole number from {least} on", given.get(name, 1), least)
-    kept = read_checkpoint(out) if resume else {"settings": {}, "aside": {}}
-    asked = {"text": text and str(text), "steps": steps, "every": every}
-    aside = {"text": None, "steps": kind.steps, "every": 200} | kept["aside"]
+    kind, out = task_called(kind) if isinstance(kind, str) else kind, Path(out)
+    for name, value in given.items():
+        if name not in kind.defaults:
+            raise Stopped(f"there is no setting {name} of {kind.name}: there are {', '.join(kind.defaults)}"
+                          f"{nearest(name, kind.defaults)}")
+        if name in SETTINGS:
+            checked(name, value, type(kind.defaults[name]))
+    before = read_checkpoint(out) if resume else {"settings": {"task": kind.name}, "aside": {}}
+    if before["settings"].get("task") != kind.name:
+        raise Stopped(f"the run in {out} is of {before['settings'].get('task')}, not of {kind.name}")
+    settings = kind.defaults | before["settings"] | given
+    asked = {"text": text and str(Path(text).absolute()), "steps": steps, "every": every}
+    aside: dict[str, Any] = {"text": None, "steps": kind.steps, "every": 200} | before["aside"]
     aside |= {name: value for name, value in asked.items() if value is not None}
-    settings = kind.defaults | kept["settings"] | given | {"task": kind.name}
     content = ""
     if kind.reads_text:
-        content = read_text(aside["text"]) if aside["text"] else corpus()
+        content = _text_of(aside["text"])
         settings["content"] = hashlib.sha256(content.encode()).hexdigest()[:16]
-        if kept["settings"].get("content", settings["content"]) != settings["content"]:
+        if before["settings"].get("content", settings["content"]) != settings["content"]:
             raise Stopped(f"{aside['text'] or 'the manual of this Python'} is not the text that the run in {out} has "
                           "learnt from")
     manual_seed(settings["seed"])
-    task = kind(settings, content, kept["aside"])
+    task = kind(settings, content, before["aside"])
     optimizer = task.make_optimizer()
     trainer = Trainer(out, task.model, optimizer, task.loss, task.batch, settings=settings, seed=settings["seed"],
                       scheduler=task.make_scheduler(optimizer), clip=settings["clip"] or None,
@@ -129,7 +197,26 @@ def train(kind: type[Task], out: str | Path, resume: bool = False, text: str | P
     with evaluating(task.model), no_grad():
         found = task.result()
         task.draw(out)
-    return {"steps": trainer.step, "loss": losses[-1] if losses else float("nan"), **found}
+    return {"steps": trainer.step, "of": aside["steps"], "loss": losses[-1], **found}
+
+
+def task_called(name: str) -> type[Task]:
+    """The task of that name; Stopped names those that there are."""
+    from . import TASKS
+
+    if name not in TASKS:
+        raise Stopped(f"there is no task {name!r}: there are {', '.join(TASKS)}{nearest(name, TASKS)}")
+    return TASKS[name]
+
+
+def _text_of(path: str | None) -> str:
+    """What a file says, or the manual of this Python."""
+    if path is None:
+        return corpus()
+    try:
+        return read_text(path)
+    except FileNotFoundError:
+        raise Stopped(f"there is no file {path}: --text (text=) says where it is") from None
 
 
 @contextmanager

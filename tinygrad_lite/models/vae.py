@@ -12,9 +12,8 @@ from ..nn import functional as F
 from ..random import randn
 from ..tensor import Tensor
 from ..view.plot import image_grid, picture
+from . import task
 from .mlp import MLP
-from .task import COMMON
-from .task import Task as BaseTask
 
 
 class VAE(nn.Module):
@@ -36,11 +35,11 @@ class VAE(nn.Module):
         return self.decoder(z), mean, log_variance
 
 
-class Task(BaseTask):
+class Task(task.Task):
     """A map of the digits is learnt."""
 
     name = "vae"
-    defaults = COMMON | {"hidden": 128}
+    defaults = task.COMMON | {"hidden": 128}
     steps, unit = 8000, " images"
 
     def make_data(self, text: str, kept: dict[str, Any]) -> None:
@@ -66,14 +65,15 @@ class Task(BaseTask):
     def draw(self, folder: Path) -> None:
         """latent.png: where the test images are on the map, and which images are where; reconstructions.png."""
         mean, _ = self.model.encode(tensor(self.x_test))
-        across = np.linspace(-2, 2, 16, dtype=np.float32)
+        across = np.linspace(-3, 3, 15, dtype=np.float32)
         z = np.stack(np.meshgrid(across, -across), -1).reshape(-1, 2)
-        images = F.sigmoid(self.model.decoder(tensor(z))).array.reshape(16, 16, 8, 8)
+        images = F.sigmoid(self.model.decoder(tensor(z))).array.reshape(15, 15, 8, 8)
+        images = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=0.4)
         with picture(folder / "latent.png", 1, 2, (13, 6)) as ((left, right),):
-            points = left.scatter(*mean.array.T, c=self.y_test, cmap="tab10", s=8)
-            left.figure.colorbar(points, ax=left)
-            left.set(title="test images on the map", xlim=(-3, 3), ylim=(-3, 3))
-            right.imshow(images.transpose(0, 2, 1, 3).reshape(128, 128), cmap="gray", extent=(-2, 2, -2, 2))
+            points = left.scatter(*mean.array.T, c=self.y_test, cmap="tab10", s=12)
+            left.legend(*points.legend_elements(), title="digit", loc="upper left", ncols=2)
+            left.set(title="test images on the map", xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")
+            right.imshow(images.transpose(0, 2, 1, 3).reshape(150, 150), cmap="gray", extent=(-3.2, 3.2, -3.2, 3.2))
             right.set(title="what is where")
         x = self.x_test[:16]
         again = F.sigmoid(self.model.decoder(self.model.encode(tensor(x))[0])).array

@@ -13,8 +13,7 @@ from ..nn import functional as F
 from ..tensor import Tensor
 from ..training import Stopped
 from ..view.plot import picture
-from .task import COMMON
-from .task import Task as BaseTask
+from . import task
 
 
 class Word2Vec(nn.Module):
@@ -36,11 +35,11 @@ class Word2Vec(nn.Module):
         return np.argsort(-(vectors @ vectors[word]))[1 : count + 1]
 
 
-class Task(BaseTask):
+class Task(task.Task):
     """Vectors of words are learnt from a text."""
 
     name = "word2vec"
-    defaults = COMMON | {"width": 48, "window": 4, "negatives": 8, "least": 8, "batch_size": 512, "lr": 3e-3}
+    defaults = task.COMMON | {"width": 48, "window": 4, "negatives": 8, "least": 8, "batch_size": 512, "lr": 3e-3}
     steps, reads_text, unit = 6000, True, " words"
 
     def make_data(self, text: str, kept: dict[str, Any]) -> None:
@@ -57,8 +56,11 @@ class Task(BaseTask):
         self.words, self.held_out = words[:split], words[split:]
         frequency = np.array([n for _, n in counts], float)
         self.noise = np.cumsum(frequency**0.75) / (frequency**0.75).sum()  # negatives are drawn more evenly
-        kept_share = np.minimum(1, np.sqrt(1e-3 * frequency.sum() / frequency))  # the most frequent are left out often
-        self.kept_share = np.cumsum(kept_share[self.words]) / kept_share[self.words].sum()
+        taken = np.minimum(1, np.sqrt(1e-3 * frequency.sum() / frequency))  # the most frequent are left out often
+        self.places = np.cumsum(taken[self.words]) / taken[self.words].sum()  # a place of the text, how far up to 1
+        if len(self.held_out) <= 2 * self.settings["window"]:
+            raise Stopped(f"a tenth of the text is held out, {len(self.held_out)} words, too few for a window of "
+                          f"{self.settings['window']}")
 
     def make_model(self) -> Word2Vec:
         return Word2Vec(len(self.names), self.settings["width"])
@@ -71,7 +73,7 @@ class Task(BaseTask):
         return words[at], np.concatenate([words[other][:, None], drawn], 1)
 
     def batch(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        at = np.searchsorted(self.kept_share, rng.random(self.settings["batch_size"]))
+        at = np.searchsorted(self.places, rng.random(self.settings["batch_size"]))
         return self.pairs(self.words, at, rng)
 
     def loss(self, batch: Any) -> Tensor:
@@ -91,10 +93,11 @@ class Task(BaseTask):
         nearest.txt: which words are nearest to some of them."""
         vectors = self.model.words.weight.array
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        shown = np.arange(30, min(180, len(self.names))) if len(self.names) > 60 else np.arange(len(self.names))
+        shown = np.arange(30, min(110, len(self.names))) if len(self.names) > 60 else np.arange(len(self.names))
         centered = vectors[shown] - vectors[shown].mean(0)
-        plane = centered @ np.linalg.svd(centered, full_matrices=False)[2][:2].T  # (N, 2)
-        with picture(folder / "words.png", size=(12, 9)) as ax:
+        plane = centered @ np.linalg.svd(centered)[2][:2].T  # (N, 2), or (N, 1) of a width of 1
+        plane = np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
+        with picture(folder / "words.png", size=(15, 11)) as ax:
             ax.scatter(*plane.T, s=4)
             for word, place in zip(shown, plane):
                 ax.annotate(self.names[word], place, fontsize=8)

@@ -1,6 +1,7 @@
 """Curves and maps with matplotlib: each helper draws into `ax`, or the current axes, and gives the axes back."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,15 +20,20 @@ from .table import drawable
 
 @contextmanager
 def picture(path: str | Path, rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.8)) -> Iterator[Any]:
-    """A figure of so many axes, to draw into: (rows, columns) of them, or one; written to a file afterwards.
+    """A figure of so many axes, to draw into: (rows, columns) of them, or one; written to a file afterwards, beside the
+    one before and then in its place.
 
     size: width and height in inches.
     """
     from matplotlib.figure import Figure  # an extra: pip install "tinygrad-lite[demo]"
 
-    figure = Figure(size, layout="constrained")
+    figure, path = Figure(size, layout="constrained"), Path(path)
     yield figure.subplots(rows, columns, squeeze=rows == columns == 1)
-    figure.savefig(path)
+    beside = path.with_name(f".new-{path.name}")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a text may have letters that no font here has
+        figure.savefig(beside)
+    beside.replace(path)
 
 
 def _axes(ax: Any) -> Any:
@@ -53,7 +59,7 @@ def _numbers(expected: str, value: Any, ndim: int | None = None, kinds: str = "b
 
 
 def loss_curve(losses: Any, smooth: int = 0, ax: Any = None) -> Any:
-    """Losses over steps on a logarithmic scale, with their running mean over `smooth` steps."""
+    """Losses over steps, with their running mean over `smooth` steps; on a logarithmic scale where they fall far."""
     ax, losses = _axes(ax), _numbers("loss_curve: losses are numbers, one a step", losses, 1)
     smooth = whole("loss_curve: smooth is a number of steps", smooth, 0)
     ax.plot(losses, alpha=0.4 if smooth else 1.0, label="loss")
@@ -61,7 +67,7 @@ def loss_curve(losses: Any, smooth: int = 0, ax: Any = None) -> Any:
         ax.plot(np.arange(smooth - 1, len(losses)), np.convolve(losses, np.ones(smooth) / smooth, "valid"),
                 label=f"mean of {smooth}")
         ax.legend()
-    if len(losses) and min(losses) > 0:
+    if len(losses) and 0 < 4 * min(losses) < max(losses):
         ax.set_yscale("log")
     ax.set(xlabel="step", ylabel="loss")
     return ax
@@ -109,7 +115,7 @@ def attention_map(weights: Any, queries: Sequence[str] | None = None, keys: Sequ
     if not weights.size:
         raise ValueError(f"attention_map: there are no weights in shape {weights.shape}")
     image = ax.imshow(weights, cmap="magma", vmin=0)
-    ax.figure.colorbar(image, ax=ax)
+    ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04)  # as tall as the map
     for what, names, count, show, turned in (("queries", queries, len(weights), ax.set_yticks, 0),
                                              ("keys", keys, weights.shape[1], ax.set_xticks, 90)):
         if names is not None:
