@@ -19,6 +19,7 @@ ROOMS = {  # name -> (budget, patterns of files, patterns of those that another 
     "func": (450, ["tinygrad_lite/func/**/*.py"], []),
     "compiler": (1600, ["tinygrad_lite/compiler/**/*.py"], WORDS),
     "textbook, words, names": (500, ["tinygrad_lite/textbook/*.py", *WORDS], []),
+    "training": (350, ["tinygrad_lite/training/*.py"], []),
     "view": (950, ["tinygrad_lite/view/**/*.py"], []),
     "  its page": (900, ["tinygrad_lite/view/*.html"], []),
     "data": (400, ["tinygrad_lite/data/**/*.py"], []),

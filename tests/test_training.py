@@ -222,10 +222,10 @@ def test_parts_and_programs_are_the_step(kind, tmp_path, recwarn, monkeypatch):
 
 
 def test_two_runs_in_one_folder_are_refused_and_so_is_another_log(tmp_path):
-    from tinygrad_lite.training import Stopped, _alone_in
+    from tinygrad_lite.training.folder import Stopped, alone_in
 
     own(tmp_path / "run").run(4)
-    with _alone_in(tmp_path / "run"), pytest.raises(Stopped, match="another process trains in"):
+    with alone_in(tmp_path / "run"), pytest.raises(Stopped, match="another process trains in"):
         own(tmp_path / "run").run(6, resume=True)
     log = tmp_path / "run" / "log.csv"
     rows = log.read_text()

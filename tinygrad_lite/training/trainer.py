@@ -2,39 +2,29 @@
 
 import contextlib
 import csv
-import json
 import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .compiler import compile
-from .compiler.program import leaves
-from .data import default_convert
-from .engine.refusals import need, number, whole
-from .nn.utils import clip_grad_norm_
-from .optim import LBFGS
-from .optim.lr_scheduler import ReduceLROnPlateau
-from .parallel import DataParallel, count_rows, group, shard
-from .random import get_rng_state, set_rng_state
-from .saving import load, save
-from .tensor import Tensor
-from .view.plot import loss_curve, picture
+from ..data import default_convert
+from ..engine.refusals import need, number, whole
+from ..nn.utils import clip_grad_norm_
+from ..optim import LBFGS
+from ..optim.lr_scheduler import ReduceLROnPlateau
+from ..parallel import DataParallel, count_rows, group, shard
+from ..random import get_rng_state, set_rng_state
+from ..saving import save
+from ..tensor import Tensor
+from ..view.plot import loss_curve, picture
+from .folder import CHECKPOINT, LOG, PARTS, PICTURE, Asked, Stopped, alone_in, as_text, read_checkpoint
+from .part import Part
 
-CHECKPOINT, LOG, PICTURE = "checkpoint.safetensors", "log.csv", "loss.png"
-PARTS = ("model", "optimizer", "scheduler", "numbers", "step", "programs", "settings", "aside")  # of a checkpoint
 SMOOTH = 20  # steps of the mean in the picture
 DRAWN = 10.0  # seconds from picture to picture, at least
-
-
-class Stopped(Exception):
-    """A run that cannot begin or go on; the message says why."""
 
 
 class Trainer:
@@ -64,7 +54,7 @@ class Trainer:
         self.loss, self.batch, self.seed, self.clip = loss, batch, seed, clip
         self.settings = {"seed": seed, "clip": clip, "accumulate": accumulate, "optimizer": type(optimizer).__name__,
                          "compile": compiled} | settings
-        _as_text(self.settings)
+        as_text(self.settings)
         self.accumulate, self.group, self.parallel = accumulate, group(), DataParallel(model)
         self.step = 0  # how many are done
         self.losses: list[float] = []
@@ -84,12 +74,12 @@ class Trainer:
         whole("Trainer: steps is a whole number from 1 on", steps, 1)
         whole("Trainer: every is a whole number of steps from 1 on", every, 1)
         first = self.group.rank == 0
-        with _alone_in(self.folder) if first else contextlib.nullcontext():
+        with alone_in(self.folder) if first else contextlib.nullcontext():
             if self.step == 0:
                 self._begin(resume)
             bar = tqdm(total=steps * per_step, initial=self.step * per_step, unit=unit, unit_scale=True,
                        desc="training", disable=not first)
-            with bar, _Asked() as asked, open(self.folder / LOG if first else os.devnull, "a", newline="",
+            with bar, Asked() as asked, open(self.folder / LOG if first else os.devnull, "a", newline="",
                                                  encoding="utf-8") as log:
                 rows, stop, drawn = csv.writer(log), False, 0.0
                 while self.step < steps and not stop:
@@ -209,7 +199,7 @@ class Trainer:
         names = self.settings.keys() | kept["settings"].keys()
         pairs = {name: (kept["settings"].get(name), self.settings.get(name)) for name in sorted(names)}
         if other := [f"{name} was {was!r} and is {now!r}" for name, (was, now) in pairs.items()
-                     if _as_text(was) != _as_text(now)]:
+                     if as_text(was) != as_text(now)]:
             raise Stopped(f"the run in {self.folder} is another one: {'; '.join(other)}")
         self._load(kept)
         losses = self._logged()
@@ -227,7 +217,8 @@ class Trainer:
             part.begin(history)
         if any(history for own in histories for history in own):
             for step in (1, 2, 0, 0):  # the run recorded its program in step 2, or the batch of that had another form
-                if step or not all(part.is_ready for part in self.parts):
+                missing = not all(part.is_ready for part in self.parts)
+                if self.group.sum(np.array([step + missing], np.float64))[0]:  # in any process
                     self.step = step
                     self._once()
 
@@ -283,138 +274,7 @@ class Trainer:
             loss_curve(self.losses, smooth=min(SMOOTH, len(self.losses)), ax=ax)
 
 
-class Part:
-    """A function of a step that runs as a program of `tl.compile`, for arguments of the form that the first have.
-
-    A program rounds otherwise than operations one by one. So that a resumed run is the run to the last bit, nothing
-    but the number of a call and the form of its arguments may say which of the two computes it. The first call starts
-    the optimizer's state and is no program's; of the program the calls are counted, for `tl.compile` looks at it again
-    in the 3rd, 10th, … Where it warns that it is none, or a truth test comes out otherwise than recorded, operations
-    compute all later calls.
-    """
-
-    def __init__(self, function: Callable, state: tuple, compiled: bool) -> None:
-        self.function, self.calls = function, 0
-        self.model, *self.optimizers = state
-        self.form: list | None = None
-        self.program: Any = compile(function, state=state) if compiled else None
-
-    def __call__(self, *args: Any) -> Any:
-        if self.program is None:
-            return self.function(*args)
-        form = [*map(_form, leaves(args)), *(p.grad is None for p in self.model.parameters())]
-        if self.form is None:
-            found = self.function(*args)
-            self.form = [*form, self._started()]
-            return found
-        if [*form, self._started()] != self.form:
-            return self.function(*args)
-        self.calls += 1
-        if self.calls == 1 and self.program.traces:  # made by steps that are forgotten: the first call is no program's
-            self.program.go_on(1)
-            return self.function(*args)
-        found = self.program(*args)
-        if self.program.reasons or self.program.diverged:
-            self.program = None
-        return found
-
-    def _started(self) -> int:
-        """Of how many parameters there is state of the optimizer."""
-        return sum(bool(state) for optimizer in self.optimizers for state in optimizer.state.values())
-
-    def history(self) -> dict[str, Any]:
-        """What tells how the next call is computed, for a checkpoint; {} where no program does."""
-        return {} if self.program is None else {"form": self.form, "calls": self.calls}
-
-    def begin(self, history: dict[str, Any]) -> None:
-        """Make a program for arguments of the form of a history, or none."""
-        self.form = history.get("form")
-        if not history:
-            self.program = None
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether its program is made, if it has one."""
-        return self.program is None or self.program.traces > 0
-
-    def go_on(self, history: dict[str, Any]) -> None:
-        """Count on from the calls of a history, after those that made the program."""
-        self.calls = history.get("calls", 0)
-        if self.program is not None and self.program.traces and self.calls:
-            self.program.go_on(self.calls)
-
-
-def _form(x: Any) -> str:
-    """What must be the same of an argument for a program to fit."""
-    if isinstance(x, (Tensor, np.ndarray)):
-        return f"{x.dtype} {list(x.shape)}"
-    return "float" if type(x) is float else repr(x)
-
-
 def _checked(loss: Any) -> Tensor:
     need(isinstance(loss, Tensor) and loss.requires_grad and loss.numel() == 1,
          "Trainer: loss(batch) gives one number as a Tensor that depends on parameters", loss)
     return loss
-
-
-def _as_text(settings: Any) -> str:
-    """Settings in a form that tells them from others; TypeError for what a checkpoint cannot hold."""
-    try:
-        return json.dumps(settings, sort_keys=True)
-    except TypeError as error:
-        raise TypeError(f"Trainer: settings are numbers, strings, None, and lists and dicts of them: {error}") from None
-
-
-@contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Make the folder, and be the only process that trains in it; Stopped where another does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # on Windows
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gone with the process, however that ends
-        yield
-    except BlockingIOError:
-        raise Stopped(f"another process trains in {folder}") from None
-    finally:
-        os.close(handle)
-
-
-class _Asked:
-    """Notes that Ctrl-C was pressed, so that a step is not left half done; a second one ends the program as ever."""
-
-    to_stop = False
-
-    def __enter__(self) -> "_Asked":
-        self.main = threading.current_thread() is threading.main_thread()
-        if self.main:
-            self.before = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def _note(self, number: int, frame: Any) -> None:
-        self.to_stop = True
-        signal.signal(signal.SIGINT, self.before)
-        print("\nstopping after this step; once more to stop at once, without it", file=sys.stderr)
-
-    def __exit__(self, *error: Any) -> None:
-        if self.main:
-            signal.signal(signal.SIGINT, self.before)
-
-
-def read_checkpoint(folder: str | Path) -> dict[str, Any]:
-    """What the run in a folder has kept; Stopped where there is none, or it is damaged."""
-    path = Path(folder)
-    path = path if path.is_file() else path / CHECKPOINT
-    if not path.exists():
-        raise Stopped(f"there is no checkpoint in {folder}")
-    try:
-        kept = load(path)
-    except RuntimeError as error:
-        raise Stopped(f"{error}; a run cannot go on from it: give another folder (--out), or remove it") from None
-    if missing := [name for name in PARTS if name not in kept]:
-        raise Stopped(f"{path} is no checkpoint of a run: it has no '{missing[0]}'")
-    return kept
