@@ -328,7 +328,7 @@ def train(model: str, out: Path, resume: bool, config: Path | None, **given: Any
         return
     steps, of = found.pop("steps"), found.pop("of")
     hint = ": stopped, and --resume goes on" if steps < of else ": it had them already, --steps asks for more"
-    print(f"{steps} of {of} steps{hint}" if steps != of else f"{steps} steps:",
+    print(f"{steps} of {of} steps{hint};" if steps != of else f"{steps} steps:",
           ", ".join(f"{name} {value:.4g}" for name, value in found.items()))
     print("written:", *sorted(str(path) for path in out.iterdir() if path.stat().st_mtime > began))
 
