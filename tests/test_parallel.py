@@ -103,7 +103,7 @@ def losses(folder):
 
 
 @ranks_needed
-@pytest.mark.parametrize("size, more", [(2, ["--accumulate", 2]), (4, ["--batch-size", 30]), (4, ["--batch-size", 3])])
+@pytest.mark.parametrize("size, more", [(2, ["--accumulate", 2]), (4, ["--batch-size", 3])])
 def test_the_command_trains_in_ranks_as_in_one_process(size, more, tmp_path):
     small = ["--steps", 20, "--dropout", 0, "--lr", 0.01, "--clip", 1, *more]
     said = [trained(n, tmp_path / str(n), "mlp", *small).stdout for n in (1, size)]
@@ -112,11 +112,11 @@ def test_the_command_trains_in_ranks_as_in_one_process(size, more, tmp_path):
 
 
 @ranks_needed
-@pytest.mark.parametrize("model", ("mlp", "resnet"))  # with dropout, which is another in each rank; with running statistics
-def test_a_run_of_ranks_goes_on_bit_for_bit(model, tmp_path):
-    trained(2, tmp_path / "whole", model, "--steps", 12, "--batch-size", 8)
-    trained(2, tmp_path / "parts", model, "--steps", 5, "--batch-size", 8)
-    trained(2, tmp_path / "parts", model, "--steps", 12, "--resume")
+def test_a_run_of_ranks_goes_on_bit_for_bit(tmp_path):
+    more = ["mlp", "--batch-size", 9]  # a rank has a row more; dropout is another in each
+    trained(2, tmp_path / "whole", *more, "--steps", 12)
+    trained(2, tmp_path / "parts", *more, "--steps", 5)
+    trained(2, tmp_path / "parts", "mlp", "--steps", 12, "--resume")
     for name in ("log.csv", "checkpoint.safetensors"):
         whole, parts = (tmp_path / folder / name for folder in ("whole", "parts"))
         assert whole.read_bytes() == parts.read_bytes()

@@ -67,7 +67,7 @@ def loss_curve(losses: Any, smooth: int = 0, ax: Any = None) -> Any:
         ax.plot(np.arange(smooth - 1, len(losses)), np.convolve(losses, np.ones(smooth) / smooth, "valid"),
                 label=f"mean of {smooth}")
         ax.legend()
-    if len(losses) and 0 < 4 * min(losses) < max(losses):
+    if len(losses) and 0 < 2 * min(losses) < max(losses):
         ax.set_yscale("log")
     ax.set(xlabel="step", ylabel="loss")
     return ax
