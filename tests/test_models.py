@@ -44,6 +44,7 @@ def test_all_are_in_the_tables():
     assert set(SHORT) == set(PICTURES) == set(models.TASKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHORT)
 def test_it_learns_as_a_program_and_draws(name, text, tmp_path, recwarn):
     steps, settings, (what, bound) = SHORT[name]
@@ -53,6 +54,7 @@ def test_it_learns_as_a_program_and_draws(name, text, tmp_path, recwarn):
     assert {f"{picture}.png" for picture in ["loss", *PICTURES[name].split()]} == {f for f in os.listdir(tmp_path / "run") if f.endswith(".png")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHORT)
 def test_a_run_that_is_resumed_is_the_run(name, text, tmp_path, monkeypatch):
     _, settings, _ = SHORT[name]

@@ -191,6 +191,7 @@ KINDS = {
     "a plateau": {"scheduler": lambda o: tl.optim.lr_scheduler.ReduceLROnPlateau(o, patience=1)}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", (False, True))
 @pytest.mark.parametrize("accumulate", (1, 3))
 @pytest.mark.parametrize("kind", KINDS)
