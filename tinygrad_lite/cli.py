@@ -132,9 +132,9 @@ def _from_file(config: Path, kind: type[Task]) -> list[str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _Told(f"{config} is no TOML file: {error}") from None
     flags, known = [], [*kind.defaults, "steps", "every", *["text"] * kind.reads_text]
-    for name, value in read.items():
-        flag = name.replace("_", "-")
-        if name.replace("-", "_") not in known:
+    for written, value in read.items():
+        name, flag = written.replace("-", "_"), written.replace("_", "-")
+        if name not in known:
             raise _Told(f"{config}: there is no setting {name}: there are {', '.join(known)}{nearest(name, known)}")
         if isinstance(value, bool):
             if not isinstance(kind.defaults.get(name), bool):
