@@ -40,8 +40,7 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     for i, x in enumerate(inputs):
         if x.node is None:
             raise RuntimeError(f"grad: input {i} does not require grad")
-    retain = create_graph if retain_graph is None else retain_graph
-    found = tape.backpropagate(seeds_for(outputs, grad_outputs), create_graph, retain, [x.node for x in inputs])
+    found = tape.backpropagate(seeds_for(outputs, grad_outputs), create_graph, retain_graph, [x.node for x in inputs])
     zeros = {x.node: np.zeros_like(x.array) for x in inputs} if materialize_grads else {}
     grads = [found.get(x.node, zeros.get(x.node)) for x in inputs]
     for i, g in enumerate(grads):

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import ops
 from .engine import tape
-from .engine.mode import quietly
+from .engine.mode import mode, quietly
 from .engine.values import RETAIN, Value, as_array, leaf, unbox
 from .inplace import in_place, rebind
 from .ops.arguments import numbers_first, plain
@@ -51,8 +51,7 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
         wanted = [x.node for x in ([inputs] if isinstance(inputs, Value) else inputs)]
         if not wanted or None in wanted:
             raise RuntimeError("backward: `inputs` names tensors that require grad, at least one")
-    retain = create_graph if retain_graph is None else retain_graph
-    tape.accumulate(tape.backpropagate(tape.seeds_for(tensors, grad_tensors), create_graph, retain, wanted))
+    tape.accumulate(tape.backpropagate(tape.seeds_for(tensors, grad_tensors), create_graph, retain_graph, wanted))
 
 
 def filled_as_of_old(name: str, data: tuple, dtype: Any) -> np.ndarray:
@@ -211,6 +210,8 @@ class Tensor(Value):
 
     def item(self) -> Any:
         """The one element as a Python number."""
+        if mode.differentiating is not None and self.node is not None:
+            mode.differentiating.read = ".item()"
         if self.array.size != 1:
             raise RuntimeError(f"item: a tensor of shape {self.shape} has {self.array.size} elements, not one")
         return self.array.item()
@@ -220,6 +221,7 @@ class Tensor(Value):
         return self.array.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        self._refuse_to_lose("np.array(…)", "np.stack of a list of them")
         return np.array(self.array, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -264,7 +266,14 @@ class Tensor(Value):
                                "of its array")
         return bool(self.array)
 
+    def _refuse_to_lose(self, what: str, instead: str) -> None:
+        """TypeError where a derivative is being taken that a conversion would lose in silence."""
+        if mode.differentiating is not None and self.node is not None:
+            raise TypeError(f"{what} of a Tensor that {mode.differentiating.name} takes a derivative of would lose it; "
+                            f"use {instead}, or .detach() for a value that counts as a constant")
+
     def __float__(self) -> float:
+        self._refuse_to_lose("float(…), or a function of math,", "numpy's functions (np.exp), or tinygrad_lite's")
         return float(self.item())
 
     def __int__(self) -> int:

@@ -12,7 +12,7 @@ from tinygrad_lite import ops, random
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.tape import by_hand, primitive
-from tinygrad_lite.engine.values import unbox
+from tinygrad_lite.engine.values import occurs, unbox
 from tinygrad_lite.inplace import in_place, or_in_place
 from tinygrad_lite.ops import (
     abs,
@@ -288,7 +288,7 @@ def glu(x, dim=-1):
 def with_length(x, p, dim):
     """The pair (x, its p-norm along dim); where that is infinite, both of x divided by its largest element."""
     length = vector_norm(x, p, dim, True)
-    if mode.as_text or not np.isinf(unbox(length)).any():
+    if mode.as_text or not occurs(np.isinf(unbox(length))):
         return x, length
     return with_length(x / np.maximum(unbox(amax(abs(x), dim, True)), 1), p, dim)
 

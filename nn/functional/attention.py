@@ -8,7 +8,7 @@ from tinygrad_lite.engine.dtypes import in_one_dtype
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.refusals import whole
 from tinygrad_lite.engine.tape import broadcast_to, by_hand, cast
-from tinygrad_lite.engine.values import as_array, unbox
+from tinygrad_lite.engine.values import as_array, holds, unbox
 from tinygrad_lite.ops import (
     amax,
     cat,
@@ -34,7 +34,7 @@ LARGE = 1 << 22  # scores a head from which on it is taken
 
 def all_finite(x):
     """Whether x holds neither NaN nor infinity: first by its sum, which needs no array of bools."""
-    return bool(np.isfinite(unbox(x).sum())) or bool(np.isfinite(unbox(x)).all())
+    return holds(np.isfinite(unbox(x).sum())) or holds(np.isfinite(unbox(x)))
 
 
 def weighted_sum(weights, seen, x):
@@ -84,7 +84,7 @@ def fitting_mask(mask, shape, dtype):
 
 def some_row_is_empty(mask):
     """Whether a query may look nowhere."""
-    return mask is not None and not bool(seen_of(mask, mask.shape).any(-1).all())
+    return mask is not None and not holds(seen_of(mask, mask.shape).any(-1))
 
 
 def finite(x):

@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.tape import by_hand, cast
-from tinygrad_lite.engine.values import as_array, unbox
+from tinygrad_lite.engine.values import as_array, occurs, unbox
 from tinygrad_lite.ops import (
     amax,
     clamp,
@@ -106,9 +106,9 @@ def _rows(name, input, target, ignore_index):
         return rows, target, None
     beyond = outside(target, input.shape[at])
     counted = target != ignore_index
-    wrong = target[beyond & counted]
-    if len(wrong):
-        raise IndexError(f"{name}: target {wrong[0]} is out of bounds for {input.shape[at]} classes")
+    wrong = beyond & counted
+    if occurs(wrong):
+        raise IndexError(f"{name}: target {target[wrong][0]} is out of bounds for {input.shape[at]} classes")
     return rows, target, counted
 
 
@@ -224,7 +224,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
 def _logistic(z, y):
     """-log sigmoid of z where y is 1, of -z where it is 0."""
     e = exp(-abs(z))  # at most 1, so nothing overflows
-    if mode.as_text or not np.isinf(unbox(z)).any():
+    if mode.as_text or not occurs(np.isinf(unbox(z))):
         return maximum(z, 0.0) - z * y + log1p(e)
     return weighted(z, (z >= 0) - y) + log1p(e)
 

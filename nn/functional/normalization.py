@@ -9,7 +9,7 @@ from tinygrad_lite.engine.dtypes import in_one_dtype, result_type
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode, quiet
 from tinygrad_lite.engine.tape import by_hand, sum_to
-from tinygrad_lite.engine.values import Value, over, unbox
+from tinygrad_lite.engine.values import Value, holds, over, unbox
 from tinygrad_lite.ops import abs, amax, clone, mean, pad, reshape, sqrt, var
 from tinygrad_lite.ops.arguments import need_shape
 
@@ -55,7 +55,7 @@ def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True, moments=None
     if centre:
         xc = x - (known[0] if known else mean(x, dims, True))
     rstd = 1 / sqrt((known[1] if known else mean_product(xc, xc, dims)) + eps)
-    if 0 not in x.shape and not mode.as_text and not np.minimum.reduce(unbox(rstd), None) > 0:
+    if 0 not in x.shape and not mode.as_text and not holds(np.minimum.reduce(unbox(rstd), None) > 0):
         xhat, rstd = _normalized_in_range(xc, dims, eps)
     elif centre:
         xhat = over(np.multiply, xc, rstd)

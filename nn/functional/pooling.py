@@ -7,7 +7,7 @@ import numpy as np
 
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
-from tinygrad_lite.engine.values import as_array, unbox
+from tinygrad_lite.engine.values import as_array, occurs, unbox
 from tinygrad_lite.ops import (
     div,
     getitem,
@@ -61,7 +61,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     how = kernel_size, stride, padding, dilation, ceil_mode
     windows, _ = _pooled("max_pool2d", x, *how, least)
     largest, at = max(windows, 2)
-    if (ceil_mode or any(pair(padding))) and not mode.as_text and (unbox(largest) == least).any():
+    if (ceil_mode or any(pair(padding))) and not mode.as_text and occurs(unbox(largest) == least):
         inside, _ = _pooled("max_pool2d", np.ones(x.shape, bool), *how, False)  # the border is not among the equals
         at = np.where(unbox(largest) == least, np.argmax(inside & (unbox(windows) == least), 2), unbox(at))
         largest = squeeze(take_along_dim(windows, at[:, :, None], 2), 2)

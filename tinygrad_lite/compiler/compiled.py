@@ -21,6 +21,7 @@ import numpy as np
 
 from ..engine.changes import owner
 from ..engine.mode import mode
+from ..engine.trees import leaves
 from ..engine.values import Value, unbox
 from ..nn import Module
 from ..optim import Optimizer
@@ -31,7 +32,7 @@ from .explanation import explained
 from .export import exported
 from .holders import LIBRARY, has_attributes, holders_of, marks_of
 from .looks import difference
-from .program import Call, leaves
+from .program import Call
 from .recording import Recording, checked, record
 from .state import ATOMS, IDENTICAL, State, atom, form, shared
 from .trace import CompileError

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..engine.changes import stamp
+from ..engine.trees import leaves
 from ..engine.values import Node, Value, unbox
 from .holders import CONTAINERS, LIBRARY, Holder, globals_of, holders_of, marks_of
 from .names import PYTHONS, Line
-from .program import Call, identical, leaves
+from .program import Call, identical
 from .stand_ins import plain
 from .state import ATOMS
 

@@ -13,11 +13,12 @@ import numpy as np
 from ..engine.changes import stamp, stamper
 from ..engine.mode import quietly
 from ..engine.tape import box
+from ..engine.trees import mapped
 from ..engine.values import Node
 from .layout import Layout
 from .memory import planned
 from .passes import PASSES
-from .program import DIVISIONS, Call, Draws, Program, Var, mapped, may_raise
+from .program import DIVISIONS, Call, Draws, Program, Var, may_raise
 from .recording import Boxed, Itself, Recording, Scalar
 from .source import Module
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.trees import leaves, mapped
 from .entry import Entry
-from .program import Call, Count, Draws, Gradient, Slot, leaves, mapped
+from .program import Call, Count, Draws, Gradient, Slot
 from .recording import Itself
 from .state import State
 from .words import Verbatim

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.trees import leaves, mapped
 from .passes import COPIES, VIEWS, evaluated
-from .program import Program, Var, leaves, mapped, variables
+from .program import Program, Var, variables
 
 
 def elementwise(var: Var) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..engine.reductions import ONES, has_short_rows, side_of_ones
-from .program import Program, Slot, Var, has_effect, identical, mapped, may_raise, variables
+from ..engine.trees import mapped
+from .program import Program, Slot, Var, has_effect, identical, may_raise, variables
 
 COPIES = (".copy", "np.copy")
 VIEWS = (".T", ".mT", ".reshape", ".transpose", ".swapaxes", ".squeeze", ".ravel", "np.broadcast_to", "np.squeeze",

@@ -1,7 +1,5 @@
 """A program: numpy calls in the order they run, each giving one value that never changes."""
 
-import copy
-import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -9,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..engine.trees import Part, mapped
 from ..engine.values import Value
 
 
@@ -70,12 +69,6 @@ class Gradient:
     def read(self, call: Call) -> Any:
         """What the program is given."""
         return self.of.value(call).node.grad.array
-
-
-class Part:
-    """What stands for something in a structure, and is no structure itself."""
-
-    __slots__ = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -144,13 +137,6 @@ def may_raise(var: Var) -> bool:
     return not (var.is_ufunc or var.is_reduction or var.op.startswith(NEVER_FAIL)) or var.op in DIVISIONS
 
 
-def leaves(structure: Any, records: bool = False) -> list:
-    """What nested tuples, lists and dicts (with `records` also dataclasses) hold."""
-    found: list = []
-    mapped(found.append, structure, records)
-    return found
-
-
 def variables(structure: Any) -> list[Var]:
     """The Vars in nested tuples, lists and dicts."""
     if isinstance(structure, Var):
@@ -160,24 +146,6 @@ def variables(structure: Any) -> list[Var]:
     elif not isinstance(structure, (tuple, list)):
         return []
     return [v for part in structure for v in variables(part)]
-
-
-def mapped(function: Callable[[Any], Any], structure: Any, records: bool = False) -> Any:
-    """The structure with function applied to what is not a tuple, list or dict (or, with `records`, a dataclass)."""
-    if isinstance(structure, (tuple, list)):
-        parts = [mapped(function, part, records) for part in structure]
-        return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
-    if isinstance(structure, dict):
-        same: Any = copy.copy(structure)  # a defaultdict stays one
-        for key, part in structure.items():
-            dict.__setitem__(same, key, mapped(function, part, records))
-        return same
-    if records and dataclasses.is_dataclass(structure) and not isinstance(structure, (type, Part)):
-        new: Any = copy.copy(structure)
-        for each in dataclasses.fields(structure):  # past __init__, and the __setattr__ of a frozen one
-            object.__setattr__(new, each.name, mapped(function, getattr(structure, each.name), records))
-        return new
-    return function(structure)
 
 
 def strides_of(x: np.ndarray) -> Any:

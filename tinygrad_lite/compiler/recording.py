@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.mode import Switch, mode
+from ..engine.trees import Part, leaves, mapped
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import observing, watching
 from .effects import GONE, MOST, Contents, Saved, without_leaks
 from .holders import Holder, holders_of
 from .names import gradient_name, returned_name
-from .program import Call, Count, Draws, Gradient, Part, Program, Slot, Var, leaves, mapped
+from .program import Call, Count, Draws, Gradient, Program, Slot, Var
 from .stand_ins import Number, RealType, Traced, plain
 from .state import COUNTED
 from .trace import CompileError, Trace

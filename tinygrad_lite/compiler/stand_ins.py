@@ -16,9 +16,10 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..engine.mode import mode
+from ..engine.trees import mapped
 from ..engine.values import Value, unbox
 from .names import asked_by_library
-from .program import Var, mapped
+from .program import Var
 
 STRUCTURE = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.may_share_memory, np.shares_memory,
              np.min_scalar_type, np.isscalar, np.iscomplexobj, np.isrealobj}  # the values do not matter to these

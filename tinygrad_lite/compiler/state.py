@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 
 from ..engine.changes import owner
+from ..engine.trees import leaves
 from ..engine.values import Value
 from ..nn import Module
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler
 from ..random import Generator, default_generator
 from .holders import Holder, has_attributes, holders_of, is_full, marks_of, slots_of
-from .program import leaves, strides_of
+from .program import strides_of
 
 ATOMS = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, slice, type(...), frozenset,
          range, enum.Enum)

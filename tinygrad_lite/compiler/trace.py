@@ -8,10 +8,11 @@ import numpy as np
 
 from ..engine.changes import next_place
 from ..engine.mode import mode, quietly
+from ..engine.trees import leaves, mapped
 from ..engine.values import Value, unbox
 from ..ops import erf
 from .names import Line, truth_test, users_line, users_locals, whence
-from .program import Var, identical, leaves, mapped, strides_of
+from .program import Var, identical, strides_of
 from .stand_ins import Number, Random, Traced, looked_at, plain
 
 VALUES_DECIDE_SHAPE = {"np.nonzero", "np.flatnonzero", "np.argwhere", "np.unique", "np.extract", "np.compress",
@@ -102,12 +103,13 @@ class Trace:
         self.alive.append(weakref.ref(found))
         return found
 
-    def lift(self, args: Any) -> None:
+    def lift(self, args: Any) -> Any:
         """Let Tensors that an operation is given take part: those that the call made, and those from elsewhere."""
         for a in args:
             if isinstance(a, Value) and type(a.array) is np.ndarray and not self.reason:
                 self.lifted.append((a, a.array))
                 a.array = self.traced(a.array)  # type: ignore[assignment]
+        return args
 
     def traced(self, array: np.ndarray) -> Traced:
         """The traced form of a plain array: an input of the program, or else the same each time."""

@@ -17,8 +17,8 @@ class Tracer(Protocol):
 
     spelt_out: bool  # whether it is for who reads the steps as text
 
-    def lift(self, args: Any) -> None:
-        """An operation is about to be given these arguments."""
+    def lift(self, args: Any) -> Any:
+        """An operation is about to be given these arguments; what it is given."""
 
     def made(self, array: Any) -> None:
         """A Tensor has been made of this array."""
@@ -38,6 +38,7 @@ class _Mode(threading.local):
     tracing: Any = None  # the Tracer of the call that is being recorded as a program
     recording = True  # False inside no_grad()
     observing: tuple = ()  # functions that are asked, as a backward pass begins, for who observes it (watch.py)
+    differentiating: Any = None  # the call whose derivative is being taken by a function of func
     within: tuple = ()  # inside study(): the modules whose forward() is running, each with the number of the call
 
     def __init__(self) -> None:
@@ -125,18 +126,24 @@ class Switch:
         return switched_steps if inspect.isgeneratorfunction(function) else switched
 
 
-def opaque(function: Callable | None = None, *, plain: Callable | None = None) -> Callable:
+def opaque(function: Callable | None = None, *, plain: Callable | None = None, mapped: Callable | None = None
+           ) -> Callable:
     """Mark a function of arrays whose steps depend on their values: a compiled program calls it whole.
 
-    plain: the same, slower and shorter, for who reads it as text.
+    plain: the same, slower and shorter, for who reads it as text. mapped: the same for arrays that stand for many.
     """
     if function is None:
-        return functools.partial(opaque, plain=plain)
-    function.plain = plain  # type: ignore[attr-defined]
+        return functools.partial(opaque, plain=plain, mapped=mapped)
+    function.plain, function.mapped = plain, mapped or function  # type: ignore[attr-defined]
 
     @functools.wraps(function)
     def called(*args: Any) -> Any:
-        return function(*args) if mode.tracing is None else mode.tracing.whole(function, args)
+        if mode.tracing is not None:
+            return mode.tracing.whole(function, args)
+        for a in args:
+            if hasattr(a, "whole"):  # what stands for an array
+                return a.whole(function, args)
+        return function(*args)
 
     return called
 

@@ -144,6 +144,8 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             args += defaults[count:]
         elif count > most:
             raise TypeError(f"{op.__name__}() takes {arity} arguments, but {len(args)} were given")
+        if mode.special and mode.tracing is not None:
+            args = mode.tracing.lift(args)
         inputs, arrays, boxed, tracked = [], [], False, False
         common, mixed = None, False
         for a, rule in zip(args, ruled):
@@ -179,15 +181,15 @@ def _general(forward: Any, rules: tuple, joint: Callable | None, promote: Callab
             return out[0] if type(out) is tuple else out
         if not fast:
             tracked = tracked and mode.recording
-            if mode.tracing is not None:
-                mode.tracing.lift(args)
-                arrays = [unbox(a) for a in args]
         if rewritten and mode.recording:
             refuse_stale(op.__name__, args)
         try:
             if promote is not None:
                 arrays = promote(*arrays)
-            array = forward(*arrays) if silent.get() else mode.quietly(forward, *arrays)
+            if not fast and mode.tracing is not None:
+                array = quietly(mode.tracing.whole, op, arrays)
+            else:
+                array = forward(*arrays) if silent.get() else mode.quietly(forward, *arrays)
         except REFUSALS as error:
             raise failed(op, arrays, error) from None
         if type(array) is tuple:
@@ -322,12 +324,15 @@ FREED = ("backward through a tape a second time, after its values were freed: ca
          ".backward(retain_graph=True) the first time, or run the forward pass again")
 
 
-def tape_of(roots: Iterable[Node]) -> tuple[list[Node], list[Node]]:
-    """The recorded nodes that lead to `roots`, in the order of execution, and the leaves."""
+def tape_of(roots: Iterable[Node], since: int = 0) -> tuple[list[Node], list[Node]]:
+    """The recorded nodes that lead to `roots`, in the order of execution, and the leaves.
+
+    since: a place on the tape; what was recorded before counts as a leaf.
+    """
     found = set(roots)
     nodes, tape, leaves = list(roots), [], []
     for node in nodes:  # grows as it is read
-        if node.op is None:
+        if node.op is None or node.place < since:
             leaves.append(node)
             continue
         if node.inputs is None:
@@ -366,15 +371,20 @@ def seeds_for(outputs: Iterable[Any], gradients: Iterable[Any]) -> dict[Node, An
 
 
 @quiet
-def backpropagate(seeds: dict[Node, Any], create_graph: bool = False, retain_graph: bool = False,
+def backpropagate(seeds: dict[Node, Any], create_graph: bool | None = False, retain_graph: bool | None = None,
                   wanted: Iterable[Node] | None = None, observe: Callable | None = None) -> dict[Node, Any]:
     """Gradients of the seeded nodes' values with respect to the leaves (or the `wanted` nodes).
 
-    With create_graph the rules run on Tensors and are recorded; otherwise on arrays. Unless
-    retain_graph, each node drops its arrays as soon as it has been read. observe: see watch.observing.
+    With create_graph the rules run on Tensors and are recorded; otherwise on arrays. None: they are where anybody
+    else could ask for derivatives of the gradients. Unless retain_graph (as create_graph unless given), each node drops
+    its arrays as soon as it has been read. observe: see watch.observing.
     """
-    tape, leaves = tape_of(seeds)
     inner = set(wanted or ())
+    tape, leaves = tape_of(seeds, min((node.place for node in inner), default=0))
+    if create_graph is None:
+        create_graph = any(leaf.live and leaf not in inner for leaf in leaves) or \
+            any(isinstance(g, Value) and g.node is not None for g in seeds.values())
+    retain_graph = create_graph if retain_graph is None else retain_graph
     live = _leading_to(inner, tape)
 
     def sources(node: Node) -> Any:

@@ -36,6 +36,7 @@ class Node:
 
     __slots__ = ("op", "inputs", "args", "array", "place", "grad", "hooks", "origin", "__weakref__")
     origin: tuple[str, str, tuple]
+    live = True  # of an argument of func.grad and its kin: whether they still run; then it is theirs alone
 
     def __init__(self, op: Any, inputs: Any, args: Any, array: Any) -> None:
         self.op = op  # the function of the vocabulary that made it
@@ -58,6 +59,16 @@ def leaf(array: ndarray) -> Node:
 def unbox(x: Any) -> Any:
     """The array of a Tensor; anything else as it is."""
     return x.array if isinstance(x, Value) else x
+
+
+def holds(truths: Any) -> bool:
+    """Whether an array of truths is true everywhere; where one stands for many (in vmap), in all of them."""
+    return truths.holds() if hasattr(truths, "holds") else bool(truths if not truths.ndim else truths.all())
+
+
+def occurs(truths: Any) -> bool:
+    """Whether an array of truths is true anywhere; where one stands for many, in any of them."""
+    return truths.occurs() if hasattr(truths, "occurs") else bool(truths if not truths.ndim else truths.any())
 
 
 def converted(x: Any, dtype: Any) -> Any:

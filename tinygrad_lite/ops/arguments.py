@@ -5,7 +5,7 @@ import operator
 
 import numpy as np
 
-from ..engine.values import unbox
+from ..engine.values import holds, unbox
 
 LONG = 32  # from here on PyTorch takes a list as an index for an array, whatever it holds
 NUMBERS = (bool, int, float, np.generic)
@@ -180,10 +180,10 @@ def _unsigned(index):
 
 def all_inside(index, n):
     """Whether all of an array of whole numbers are in [0, n)."""
-    return not index.size or bool(np.maximum.reduce(_unsigned(index), axis=None) < n)
+    return not index.size or holds(np.maximum.reduce(_unsigned(index), axis=None) < n)
 
 
 def all_in_range(x):
     """Whether none of an array's floating-point numbers is infinite, 0, or so small that it has lost digits."""
     size = np.abs(unbox(x))
-    return bool(((np.finfo(size.dtype).tiny <= size) & (size < math.inf)).all())
+    return holds((np.finfo(size.dtype).tiny <= size) & (size < math.inf))

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..engine.mode import opaque
 from ..engine.tape import broadcast_to, primitive
-from ..engine.values import as_array, unbox
+from ..engine.values import as_array, occurs, unbox
 from .arguments import along, diagonal_index, dim_of, fitting, is_basic, outside, plain, sizes_of
 from .elementwise import where
 from .shape import clone, contiguous, movedim, reshape, unsqueeze
@@ -57,7 +57,7 @@ def _written_once(g, index, shape):
     return _put(np.zeros_like(g, shape=shape), index, g)
 
 
-@opaque(plain=_written_once)
+@opaque(plain=_written_once, mapped=_written_once)
 def _spread(g, index, shape):
     """Zeros with g at an index that names no element twice."""
     out = np.zeros(shape, g.dtype)
@@ -78,7 +78,7 @@ def _first_of_each(rows):
     return first
 
 
-@opaque(plain=_added)
+@opaque(plain=_added, mapped=_added)
 def _added_rows(g, arrays, shape):
     """Zeros with g added at whole numbers: sorted by row, then added run by run, 5 times as fast as np.add.at.
 
@@ -108,7 +108,7 @@ def _gather(x, dim, index, unique_indices):
 
 @opaque
 def _put(x, index, value):
-    out = np.array(x, order="C")
+    out = x.copy()
     if type(index) is np.ndarray and index.dtype == bool and not index.size:
         _refuse_unlike(x, index)
     if getattr(value, "ndim", 0) and value.shape[0] == 1:  # numpy lets a value have more dimensions of size 1 in front
@@ -167,7 +167,7 @@ def _checked(op, x, dim, index):
     if index.dtype.kind not in "iu":
         raise IndexError(f"{op}: the index holds whole numbers, not {index.dtype}")
     wrong = outside(index, x.shape[dim])
-    if wrong.any():
+    if occurs(wrong):
         raise IndexError(f"{op}: index {index[wrong][0]} is out of bounds for dimension {dim} of size {x.shape[dim]}")
     return x, dim, index
 

@@ -8,7 +8,7 @@ from ..engine.halves import in_float32
 from ..engine.mode import mode
 from ..engine.return_types import named_results
 from ..engine.tape import cast, primitive
-from ..engine.values import unbox
+from ..engine.values import holds, unbox
 from .arguments import WIDER, all_in_range, axis_of, dim_of, lost_dims
 from .elementwise import clamp, exp, where
 from .index import _gathered, flip, getitem, roll
@@ -42,7 +42,7 @@ def _prod(x, dim=None, keepdim=False):
 def _prod_rule(g, out, x, dim, keepdim):
     lost = lost_dims(x, dim, keepdim)
     g, out = unsqueeze(g, lost), unsqueeze(out, lost)
-    if (unbox(x) != 0).all() and (mode.as_text or all_in_range(out)):
+    if holds(unbox(x) != 0) and (mode.as_text or all_in_range(out)):
         return g * (out / x)
     row, at = (reshape(x, -1), 0) if dim is None or not x.ndim else (x, dim_of(x, dim))
     row = cast(row, np.float64)  # where the products of some may be larger than that of all
@@ -60,7 +60,7 @@ def _prod_rule(g, out, x, dim, keepdim):
 def _cumprod_rule(g, out, x, dim):
     if not x.ndim:
         return g
-    if (unbox(x) != 0).all() and (mode.as_text or all_in_range(out)):
+    if holds(unbox(x) != 0) and (mode.as_text or all_in_range(out)):
         return flip(cumsum(flip(g * out, dim), dim), dim) / x
     x, out = cast(x, np.float64), cumprod(cast(x, np.float64), dim)
     one = np.ones_like(unbox(out)[(slice(None),) * dim + (slice(0, 1),)])

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from .. import saving
-from ..compiler.program import leaves, mapped
 from ..data.sampler import Sampler
 from ..engine.changes import changed_since, next_place, stamp
 from ..engine.mode import is_grad_enabled, quiet
 from ..engine.tape import box
+from ..engine.trees import leaves, mapped
 from ..engine.values import unbox
 from ..nn.module import Module
 from ..optim import Optimizer

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from ..compiler.effects import Contents, Saved
-from ..compiler.program import Call, Program, Slot, Var, leaves, mapped
+from ..compiler.program import Call, Program, Slot, Var
 from ..compiler.recording import record
 from ..compiler.stand_ins import FIXED
 from ..compiler.state import State
 from ..compiler.trace import CompileError
 from ..engine.mode import mode, no_grad
 from ..engine.tape import box
+from ..engine.trees import leaves, mapped
 from ..engine.values import Value, as_array
 from ..nn import Module
 from ..tensor import Tensor

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..compiler.passes import dead_code
-from ..compiler.program import Program, Var, leaves, mapped
+from ..compiler.program import Program, Var
 from ..compiler.stand_ins import Traced, plain
 from ..compiler.trace import Trace
 from ..compiler.words import ATOM, Verbatim, literal, pattern
 from ..engine.mode import Switch
 from ..engine.tape import backpropagate
+from ..engine.trees import leaves, mapped
 from ..engine.values import Node, leaf
 from ..nn import functional as F
 from ..nn.functional.convolution import columns, images

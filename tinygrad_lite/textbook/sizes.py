@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.program import Part, Program, Var, identical, variables
+from ..compiler.program import Program, Var, identical, variables
 from ..compiler.words import TIGHTNESS, Verbatim, literal, pattern
+from ..engine.trees import Part
 from .symbols import Misfit
 
 MOST_FACTORS = 9  # sizes that products are made of

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler import compile
-from ..compiler.program import leaves
+from ..engine.trees import leaves
 from ..tensor import Tensor
 
 

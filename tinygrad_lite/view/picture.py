@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..compiler.program import leaves
 from ..engine.changes import stamp
 from ..engine.mode import Switch
 from ..engine.refusals import nearest, need_bool, told, whole
+from ..engine.trees import leaves
 from ..engine.values import Value
 from ..nn import Module
 from ..random import get_rng_state, set_rng_state

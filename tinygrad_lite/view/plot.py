@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.program import leaves
 from ..engine.mode import no_grad
 from ..engine.refusals import need, whole
 from ..engine.tape import box
+from ..engine.trees import leaves
 from ..engine.values import Value, unbox
 from ..nn import Module
 from .table import drawable

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.program import leaves
 from ..engine.changes import refuse_stale
 from ..engine.refusals import nearest, need, need_bool, told, whole
 from ..engine.tape import BY_HAND, backpropagate, cast, pull, seeds_for, sum_to, tape_of
+from ..engine.trees import leaves
 from ..engine.values import Node, Value, unbox
 from ..engine.watch import where_from
 from ..nn import Module, Parameter

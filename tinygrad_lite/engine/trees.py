@@ -1,0 +1,50 @@
+"""Trees: nested tuples, lists and dicts (and where asked for dataclasses), and what they hold."""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+class Part:
+    """What stands for something in a structure, and is no structure itself."""
+
+    __slots__ = ()
+
+
+def mapped(function: Callable[[Any], Any], structure: Any, records: bool = False) -> Any:
+    """The structure with function applied to what is not a tuple, list or dict (or, with `records`, a dataclass)."""
+    if isinstance(structure, (tuple, list)):
+        parts = [mapped(function, part, records) for part in structure]
+        return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
+    if isinstance(structure, dict):
+        same: Any = copy.copy(structure)  # a defaultdict stays one
+        for key, part in structure.items():
+            dict.__setitem__(same, key, mapped(function, part, records))
+        return same
+    if records and dataclasses.is_dataclass(structure) and not isinstance(structure, (type, Part)):
+        new: Any = copy.copy(structure)
+        for each in dataclasses.fields(structure):  # past __init__, and the __setattr__ of a frozen one
+            object.__setattr__(new, each.name, mapped(function, getattr(structure, each.name), records))
+        return new
+    return function(structure)
+
+
+def leaves(structure: Any, records: bool = False) -> list:
+    """What nested tuples, lists and dicts (with `records` also dataclasses) hold."""
+    found: list = []
+    mapped(found.append, structure, records)
+    return found
+
+
+def named_leaves(structure: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """What a tree holds, each with where: "[0]['w'].bias"."""
+    if isinstance(structure, (tuple, list, dict)):
+        entries = structure.items() if isinstance(structure, dict) else enumerate(structure)
+        for key, part in entries:
+            yield from named_leaves(part, f"{path}[{key!r}]")
+    elif dataclasses.is_dataclass(structure) and not isinstance(structure, (type, Part)):
+        for each in dataclasses.fields(structure):
+            yield from named_leaves(getattr(structure, each.name), f"{path}.{each.name}")
+    else:
+        yield path, structure

@@ -1,0 +1,4 @@
+"""Derivatives of functions, to any order: what takes a function and gives one."""
+
+from .reverse import grad, grad_and_value, value_and_grad, vjp
+from .vmap import vmap
