@@ -414,7 +414,7 @@ def backpropagate(seeds: dict[Node, Any], create_graph: bool | None = False, ret
                     if not any(inputs):  # wanted itself, and nothing below it
                         continue
                 if create_graph:
-                    args, out = _reboxed(node)
+                    args, out = reboxed(node)
                 given = g
                 if g.dtype is HALF:  # what a rule computes is rounded once, as it is given
                     g, out, *args = map(widened, (g, out, *args))
@@ -502,7 +502,7 @@ def _give(grads: dict, source: Node, d: Any) -> Any:
     return d
 
 
-def _reboxed(node: Node) -> tuple[list, Any]:
+def reboxed(node: Node) -> tuple[list, Any]:
     """A node's arguments and output as Tensors on the tape, for rules that are recorded."""
     args = [box(a, n) if n is not None else a for a, n in zip(node.args, node.inputs)]
     kept = node.args[len(args):]

@@ -1,4 +1,6 @@
 """Derivatives of functions, to any order: what takes a function and gives one."""
 
+from .derivatives import hessian, hvp, jacfwd, jacobian, jacrev
+from .forward import jvp, linearize
 from .reverse import grad, grad_and_value, value_and_grad, vjp
 from .vmap import vmap

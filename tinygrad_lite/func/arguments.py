@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.mode import Switch
-from ..engine.tape import box, tape_of
+from ..engine.tape import backpropagate, box, tape_of
 from ..engine.trees import leaves, mapped, named_leaves
 from ..engine.values import Node, Value, as_array
 from ..ops import clone
@@ -81,30 +81,45 @@ class Call:
         return mapped(tensor, out, records=True)
 
     def outside(self, x: Any) -> Any:
-        """A result as those outside see it: without a tape that nobody but this call can ask about."""
-        if isinstance(x, Value):
+        """A result as those outside see it."""
+        if not isinstance(x, Value):
+            return x
+        return given_back(self.released(x), x if not self.numpy else self.values[0] if len(self.values) == 1 else
+                          np.float64(0))
+
+    def released(self, x: Value) -> Value:
+        """The Tensor without a tape that nobody but this call can ask about."""
+        return x if x.node is None or self.watched([x.node]) else box(x.array)
+
+    def watched(self, nodes: list[Node]) -> bool:
+        """Whether somebody else can ask for derivatives of these nodes' values."""
+        before = tape_of(nodes, min((node.place for node in self.nodes), default=0))[1]
+        return any(leaf.live and leaf not in self.nodes for leaf in before)
+
+    def pulled(self, outputs: list, vectors: list) -> list:
+        """The product of vectors, one for each output, with the Jacobian: a Tensor for each argument."""
+        seeds: dict[Node, Any] = {}
+        for x, v in zip(outputs, vectors):
             if x.node is not None:
-                before = tape_of([x.node], self.nodes[0].place)[1] if self.nodes else ()
-                if not any(leaf.live and leaf not in self.nodes for leaf in before):
-                    x = box(x.array)
-            return given_back(x, self.values[0] if self.numpy and len(self.values) == 1 else
-                              np.float64(0) if self.numpy else x)
-        return x
+                seeds[x.node] = seeds[x.node] + v if x.node in seeds else v
+        with self.running():
+            return self.gradients(backpropagate(seeds, None, True, self.nodes))
 
-    def gradients(self, found: dict[Node, Any], like: Any = None) -> Any:
-        """Gradients by node as a tree like the arguments, zeros where there is none; each in memory of its own."""
-        given = iter(self.values)
+    def gradients(self, found: dict[Node, Any]) -> list:
+        """Gradients by node as a Tensor for each argument, zeros where there is none; each in memory of its own."""
+        grads: list[Any] = []
+        for x in leaves(self.fresh, records=True):
+            g = None if x is None else found.get(x.node)
+            if isinstance(g, Value):
+                grads.append(self.released(g))
+            else:
+                grads.append(x if x is None else box(np.zeros_like(x.array) if g is None else as_array(g).copy()))
+        return grads
 
-        def gradient(x: Any) -> Any:
-            like = next(given)
-            if x is None:
-                return None
-            g = found.get(x.node)
-            if not isinstance(g, Value):
-                g = box(np.zeros_like(x.array) if g is None else as_array(g).copy())
-            return given_back(g, like)
-
-        return mapped(gradient, self.fresh, records=True)
+    def formed(self, tensors: list, arrays: bool = False) -> Any:
+        """A Tensor for each argument as a tree like these; with `arrays` not as numbers, though these may be."""
+        each = zip(tensors, [np.float64(0) if arrays and isinstance(v, (int, float)) else v for v in self.values])
+        return mapped(lambda _: None if (pair := next(each))[0] is None else given_back(*pair), self.given, records=True)
 
 
 def given_back(x: Value, like: Any) -> Any:
@@ -149,3 +164,28 @@ def put_in(args: tuple, slots: tuple[int, ...], values: tuple) -> list:
     for slot, value in zip(slots, values):
         new[slot] = value
     return new
+
+
+def pair_of(name: str, out: Any) -> tuple:
+    """(value, aux), which a function gives that has_aux."""
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise TypeError(f"{name}: with has_aux=True the function gives a pair (value, aux), not a {type(out).__name__}")
+    return out
+
+
+def vectors_like(name: str, what: str, like: list, tree: Any) -> list:
+    """The Tensors of a tree, each of the shape and dtype of the Tensor it belongs to; None for None."""
+    found = leaves(tree, records=True)
+    if len(found) != len(like):
+        raise ValueError(f"{name}: the vector has the form of {what}, {len(like)} arrays or numbers, not {len(found)}")
+    vectors = []
+    for x, v in zip(like, found):
+        if x is None:
+            vectors.append(None)
+            continue
+        v = v if isinstance(v, Value) else box(as_array(v))
+        if v.array.shape != x.array.shape or v.array.dtype.kind not in "fiu":
+            raise ValueError(f"{name}: where {what} has shape {x.array.shape} the vector has numbers of that shape, not "
+                             f"{v.array.dtype} of shape {v.array.shape}")
+        vectors.append(v if v.array.dtype == x.array.dtype else v.to(x.array.dtype))
+    return vectors

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tape import backpropagate, box
+from ..engine.tape import backpropagate
 from ..engine.trees import leaves, mapped
-from ..engine.values import Value, as_array
-from .arguments import Call, need_function, put_in, slots_of
+from ..engine.values import Value
+from .arguments import Call, need_function, pair_of, put_in, slots_of, vectors_like
 
 
 def _gradient(name: str, func: Callable, argnums: Any, has_aux: bool, args: tuple, kwargs: dict,
@@ -32,15 +32,8 @@ def _gradient(name: str, func: Callable, argnums: Any, has_aux: bool, args: tupl
         found = {}
         if out.node is not None:
             found = backpropagate({out.node: np.ones_like(out.array)}, None, None, call.nodes)
-    grads = call.gradients(found)
+    grads = call.formed(call.gradients(found))
     return (value, aux), grads if isinstance(argnums, (tuple, list)) else grads[0]
-
-
-def pair_of(name: str, out: Any) -> tuple:
-    """(value, aux), which a function gives that has_aux."""
-    if not isinstance(out, tuple) or len(out) != 2:
-        raise TypeError(f"{name}: with has_aux=True the function gives a pair (value, aux), not a {type(out).__name__}")
-    return out
 
 
 def grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
@@ -101,28 +94,7 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     outputs = leaves(out, records=True)
 
     def pullback(cotangents: Any) -> tuple:
-        with call.running():
-            seeds: dict = {}
-            for x, v in zip(outputs, vectors_like("vjp", "the output", outputs, cotangents)):
-                if x.node is not None:
-                    seeds[x.node] = seeds[x.node] + v if x.node in seeds else v
-            found = backpropagate(seeds, None, True, call.nodes)
-        return call.gradients(found)
+        return call.formed(call.pulled(outputs, vectors_like("vjp", "the result", outputs, cotangents)))
 
     value = mapped(call.outside, out, records=True)
     return (value, pullback, mapped(call.outside, aux, records=True)) if has_aux else (value, pullback)
-
-
-def vectors_like(name: str, what: str, like: list, tree: Any) -> list:
-    """The Tensors of a tree, each of the shape and dtype of what it belongs to."""
-    found = leaves(tree, records=True)
-    if len(found) != len(like):
-        raise ValueError(f"{name}: a vector has the form of {what}: {len(like)} arrays, not {len(found)}")
-    vectors = []
-    for x, v in zip(like, found):
-        v = v if isinstance(v, Value) else box(as_array(v))
-        if v.array.shape != x.array.shape or v.array.dtype.kind not in "fiu":
-            raise ValueError(f"{name}: a vector for an array of shape {x.array.shape} of {what} is of that shape, not "
-                             f"{v.array.dtype} of shape {v.array.shape}")
-        vectors.append(v if v.array.dtype == x.array.dtype else v.to(x.array.dtype))
-    return vectors
