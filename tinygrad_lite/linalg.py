@@ -12,10 +12,14 @@ from .engine.values import Value, unbox
 from .ops import (
     cholesky,
     det,
+    eigh,
+    eigvalsh,
     inv,
     matmul,
     matrix_norm,
     matrix_power,
+    pinv,
+    qr,
     slogdet,
     solve,
     solve_triangular,
@@ -77,6 +81,7 @@ def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     return (x * y).sum(dim)
 
 
-__all__ = ["cholesky", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm",
-           "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vecdot", "vector_norm"]
+__all__ = ["cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "matmul", "matrix_norm", "matrix_power",
+           "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vecdot",
+           "vector_norm"]
 __getattr__ = hinting(globals())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import ops
+from . import numpys, ops
 from .engine import tape
 from .engine.mode import mode, quietly
 from .engine.values import RETAIN, Value, as_array, leaf, unbox
@@ -27,17 +27,6 @@ def _comparable(op):
         return NotImplemented
 
     return method
-
-
-UFUNCS = ops.ALIASES | {"power": "pow", "equal": "eq", "invert": "bitwise_not"}  # numpy's names for operations
-FUNCTIONS = {name: name for name in (  # those of numpy's functions whose arguments mean the same here
-    "sum mean prod amax amin argmax argmin any all count_nonzero cumsum cumprod diff where stack hstack vstack reshape "
-    "squeeze swapaxes broadcast_to tile roll round outer einsum trace diagonal tril triu inv det solve cholesky "
-    "slogdet").split()} | {"max": "amax", "min": "amin", "concatenate": "cat", "clip": "clamp", "copy": "clone",
-                           "expand_dims": "unsqueeze", "moveaxis": "movedim"}
-
-
-WRITERS = frozenset("copyto put place putmask fill_diagonal put_along_axis".split())  # change their first argument
 
 
 def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
@@ -225,20 +214,10 @@ class Tensor(Value):
         return np.array(self.array, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        op = ops.VOCABULARY.get(UFUNCS.get(ufunc.__name__, ufunc.__name__))
-        if op is None or method != "__call__" or kwargs:
-            return NotImplemented
-        return op(*inputs)
+        return numpys.of_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function.__name__ in FUNCTIONS:
-            return ops.VOCABULARY[FUNCTIONS[function.__name__]](*args, **kwargs)
-        if function.__name__ in WRITERS or kwargs.get("out") is not None:
-            raise TypeError(f"np.{function.__name__} would write into a Tensor unnoticed: use an in-place operation of "
-                            "the Tensor (copy_, x[i] = v), or its .array")
-        if function is np.transpose:
-            return ops.permute(args[0], *(args[1:] or kwargs.values() or reversed(range(args[0].ndim))))
-        return function(*plain(args), **{k: plain(v) for k, v in kwargs.items()})  # numpy's, of the arrays
+        return numpys.of_function(function, args, kwargs)
 
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:

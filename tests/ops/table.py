@@ -333,6 +333,16 @@ def with_nan(*shape):
     return fixed(x)
 
 
+def _polygamma(order, x):
+    """By its sum, the rest of which is an integral (Euler and Maclaurin)."""
+    k, x = np.arange(2000.0), np.asarray(x)[..., None]
+    end = x[..., 0] + 2000
+    if order == 0:
+        return np.log(end) - 0.5 / end - 1 / (12 * end**2) - (1 / (x + k))[..., ::-1].sum(-1)
+    rest = end**-order / order + 0.5 * end ** (-order - 1) + (order + 1) * end ** (-order - 2) / 12
+    return (-1) ** (order + 1) * math.factorial(order) * ((1 / (x + k) ** (order + 1))[..., ::-1].sum(-1) + rest)
+
+
 TABLE: dict[str, Row] = {
     # ---- arithmetic
     "add": Row(lambda x, y, alpha=1: x + alpha * y, [*binary(), S(n(2), n(2), alpha=3)]), "mul": Row(np.multiply, binary()),
@@ -570,4 +580,12 @@ TABLE: dict[str, Row] = {
     "slogdet": Row(_slog, [S(n(3, 3)), S(n(2, 2, 2))], torch="linalg.slogdet"),
     "cholesky": Row(lambda x, upper=False: np.linalg.cholesky(x).swapaxes(-1, -2) if upper else np.linalg.cholesky(x),
                     [S(_spd(3, 3)), S(_spd(2, 2, 2)), S(_spd(2, 2), upper=True)], torch="linalg.cholesky"),
+    "eigvalsh": Row(lambda x, UPLO="L": np.linalg.eigvalsh(x, UPLO), [S(_spd(3, 3)), S(_spd(2, 2, 2)), S(_spd(2, 2), UPLO="U")], torch="linalg.eigvalsh"),
+    "eigh": Row(lambda x, UPLO="L": tuple(np.linalg.eigh(x, UPLO)), [S(_spd(3, 3)), S(_spd(2, 2, 2))], torch=False),  # of either sign
+    "qr": Row(lambda x: tuple(np.linalg.qr(x)), [S(n(3, 3)), S(n(2, 4, 2)), S(n(3, 1))], torch=False),
+    "pinv": Row(np.linalg.pinv, [S(n(3, 3)), S(n(2, 4, 2)), S(n(2, 3))], torch="linalg.pinv"),
+    # ---- the gamma function and its kin
+    "lgamma": Row(np.vectorize(math.lgamma, otypes=[float]), unary(p)), "erfinv": Row(lambda x: np.vectorize(NormalDist().inv_cdf, otypes=[float])((x + 1) / 2) / math.sqrt(2), unary(u), torch="special.erfinv"),
+    "gamma": Row(np.vectorize(math.gamma, otypes=[float]), unary(p), torch=False),
+    "digamma": Row(lambda x: _polygamma(0, x), unary(p)), "polygamma": Row(_polygamma, [S(0, p(2, 3)), S(1, p()), S(2, p(3, 2).T), S(4, p(2))]),
 }

@@ -16,7 +16,7 @@ INF = math.inf
 
 # ---------------------------------------------------------------- float16
 UNSUPPORTED = {  # numpy has no linear algebra of float16, and PyTorch no quantiles
-    *"inv solve solve_triangular det slogdet logdet cholesky svd svdvals cofactors matrix_norm matrix_power quantile nanquantile".split()}
+    *"inv solve solve_triangular det slogdet logdet cholesky eigh eigvalsh qr pinv svd svdvals cofactors matrix_norm matrix_power quantile nanquantile".split()}
 BY_EPS = {"nn.functional.rms_norm"}  # its eps is that of the dtype
 
 

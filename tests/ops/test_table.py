@@ -15,7 +15,7 @@ from tinygrad_lite.engine.tape import BY_HAND, tape_of
 
 
 def call(name, function, sample, wrt, dtype=np.float64):
-    if name == "cholesky":  # reads one triangle only
+    if name in ("cholesky", "eigh", "eigvalsh"):  # read one triangle only
         wrt = [(x + x.mT) / 2 for x in wrt]
     return run(function, sample, wrt, lambda x: parameter(x, dtype))
 

@@ -1,7 +1,6 @@
 """Whole Jacobians and Hessians, and products with them."""
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from ..engine.tape import box
 from ..engine.trees import leaves, mapped
 from ..ops import reshape
-from .arguments import Call, need_function, pair_of, put_in, slots_of, vectors_like
+from .arguments import Call, need_function, pair_of, put_in, slots_of
 from .forward import Linear
 from .reverse import grad, vjp
 from .vmap import vmap

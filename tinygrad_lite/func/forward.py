@@ -12,8 +12,7 @@ from ..engine.mode import Switch
 from ..engine.tape import backpropagate, box, pull, reboxed, sum_to, tape_of
 from ..engine.trees import leaves, mapped
 from ..engine.values import Node, Value
-from ..ops import PRIMITIVES, elementwise, transcendental
-from ..ops import broadcast_to
+from ..ops import PRIMITIVES, broadcast_to, elementwise, transcendental
 from .arguments import Argument, Call, need_function, pair_of, vectors_like
 
 POINTWISE = {op for op in PRIMITIVES if op.__module__ in (elementwise.__name__, transcendental.__name__)}

@@ -5,7 +5,21 @@ from typing import Any
 
 from ..engine import tape
 from ..engine.spellings import spelt
-from . import elementwise, index, join, linalg, matrix, order, parts, reduce, scan, shape, statistics, transcendental
+from . import (
+    elementwise,
+    index,
+    join,
+    linalg,
+    matrix,
+    order,
+    parts,
+    reduce,
+    scan,
+    shape,
+    special,
+    statistics,
+    transcendental,
+)
 from .elementwise import *  # noqa: F403
 from .index import *  # noqa: F403
 from .join import *  # noqa: F403
@@ -16,10 +30,11 @@ from .parts import *  # noqa: F403
 from .reduce import *  # noqa: F403
 from .scan import *  # noqa: F403
 from .shape import *  # noqa: F403
+from .special import *  # noqa: F403
 from .statistics import *  # noqa: F403
 from .transcendental import *  # noqa: F403
 
-MODULES = (tape, elementwise, transcendental, shape, index, parts, join, reduce, scan, order, statistics, linalg,
+MODULES = (tape, elementwise, transcendental, special, shape, index, parts, join, reduce, scan, order, statistics, linalg,
            matrix)
 PRIMITIVES: list[Any] = []  # every operation that records a node
 VOCABULARY: dict[str, Callable] = {"broadcast_to": tape.broadcast_to}  # every public function by its name

@@ -200,6 +200,105 @@ def svd(x, full_matrices=False):
     return _left_vectors(x), svdvals(x), _right_vectors(x)
 
 
+def _eigenvalues(x):
+    return np.linalg.eigvalsh(x)
+
+
+def _eigenvectors(x):
+    return np.linalg.eigh(x)[1]
+
+
+def _eigenvectors_rule(g, out, x):
+    values, v = eigh(x)
+    apart = values[..., None, :] - values[..., :, None] + np.eye(values.shape[-1], dtype=values.dtype)
+    inner = v.mT @ g
+    turned = v @ (inner * (1 - np.eye(values.shape[-1], dtype=values.dtype)) / apart) @ v.mT
+    return (turned + turned.mT) / 2
+
+
+def _eigenvalues_rule(g, out, x):
+    _, v = eigh(x)
+    return v * g[..., None, :] @ v.mT
+
+
+_vectors = primitive(_eigenvectors, _eigenvectors_rule, promote=promote_float, name="eigh")
+_values = primitive(_eigenvalues, _eigenvalues_rule, promote=promote_float, name="eigvalsh")
+
+
+def _one_triangle(name, x, UPLO):
+    """A symmetric matrix of which the lower triangle is read."""
+    if UPLO not in ("L", "U"):
+        raise ValueError(f"{name}: UPLO is 'L' or 'U', the triangle that is read, not {UPLO!r}")
+    return x if UPLO == "L" else x.mT
+
+
+def eigvalsh(x, UPLO="L"):
+    """The eigenvalues of a symmetric matrix, in rising order; the triangle UPLO of it is read, "L" or "U"."""
+    return _values(_one_triangle("eigvalsh", x, UPLO))
+
+
+@named_results("eigenvalues", "eigenvectors")
+def eigh(x, UPLO="L"):
+    """The pair (w, v) with x = v * w @ v.mT of a symmetric matrix: eigenvalues in rising order, and vectors as columns.
+
+    The triangle UPLO of it is read, "L" or "U". Vectors have gradients where values differ.
+    """
+    x = _one_triangle("eigh", x, UPLO)
+    return _values(x), _vectors(x)
+
+
+def _orthogonal(x):
+    return np.linalg.qr(x)[0]
+
+
+def _upper(x):
+    return np.linalg.qr(x)[1]
+
+
+def _orthogonal_rule(g, out, x):  # Walter and Lehmann (2018), as the next one
+    q, r = qr(x)
+    m = g.mT @ q
+    mirrored = tril(m, -1) + tril(m).mT  # the lower triangle, and above the diagonal its mirror image
+    return solve_triangular(r, (g - q @ mirrored).mT, upper=True).mT
+
+
+def _upper_rule(g, out, x):
+    q, r = qr(x)
+    m = r @ g.mT
+    mirrored = tril(m, -1) + tril(m).mT
+    return solve_triangular(r, (q @ mirrored).mT, upper=True).mT
+
+
+_q = primitive(_orthogonal, _orthogonal_rule, promote=promote_float, name="qr")
+_r = primitive(_upper, _upper_rule, promote=promote_float, name="qr")
+
+
+@named_results("Q", "R")
+def qr(x, mode="reduced"):
+    """The pair (q, r) with x = q @ r: q has orthonormal columns, r is an upper triangle.
+
+    x (…, m, n), and k the smaller of both: (…, m, k), (…, k, n); gradients where m >= n and the rank is n.
+    """
+    if mode != "reduced":
+        raise NotImplementedError(f"qr: mode is 'reduced' only, not {mode!r}")
+    if getattr(x, "requires_grad", False) and x.shape[-2] < x.shape[-1]:
+        raise RuntimeError(f"qr: gradients are of matrices with at least as many rows as columns, not of shape {x.shape}")
+    return _q(x), _r(x)
+
+
+def _pinv(x):
+    """The pseudo-inverse (Moore and Penrose): of many rows and full rank inv(x.mT @ x) @ x.mT."""
+    return np.linalg.pinv(x)
+
+
+def _pinv_rule(g, out, x):  # Golub and Pereyra (1973)
+    rows, columns = (np.eye(n, dtype=x.dtype) for n in x.shape[-2:])
+    return (rows - x @ out) @ g.mT @ out @ out.mT + out.mT @ out @ g.mT @ (columns - out @ x) - out.mT @ g @ out.mT
+
+
+pinv = primitive(_pinv, _pinv_rule, promote=promote_float)
+
+
 # ---------------------------------------------------------------- norms
 SINGULAR = {"nuc": sum, 2: amax, -2: amin}
 

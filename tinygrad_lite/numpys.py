@@ -1,0 +1,247 @@
+"""numpy's functions of Tensors: which operation each of them is, for numpy asks who is given one."""
+
+import builtins
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import linalg, ops
+from .engine.mode import mode
+from .engine.trees import leaves
+from .engine.values import Value
+from .ops.arguments import plain
+
+WRITERS = frozenset("copyto put place putmask fill_diagonal put_along_axis".split())  # change their first argument
+WITHOUT_DERIVATIVE = frozenset(  # numbers that change with no input, or a question about them
+    "zeros_like ones_like empty_like full_like array2string array_repr array_str savetxt save may_share_memory "
+    "shares_memory isclose allclose array_equal result_type histogram digitize spacing finfo".split())
+
+
+# ---------------------------------------------------------------- element by element
+UFUNCS: dict[str, Callable] = {name: op for name, op in ops.VOCABULARY.items() if isinstance(getattr(np, name, None), np.ufunc)}
+UFUNCS |= {alias: ops.VOCABULARY[name] for alias, name in ops.ALIASES.items()}
+UFUNCS |= {
+    "power": ops.pow, "float_power": ops.pow, "equal": ops.eq, "invert": ops.bitwise_not, "mod": ops.remainder,
+    "left_shift": ops.bitwise_left_shift, "right_shift": ops.bitwise_right_shift, "fabs": ops.abs, "rint": ops.round,
+    "degrees": ops.rad2deg, "radians": ops.deg2rad, "positive": ops.clone, "conjugate": ops.clone,
+    "logaddexp2": lambda x, y: ops.logaddexp(x * math.log(2), y * math.log(2)) / math.log(2),
+    "cbrt": lambda x: ops.sign(x) * ops.abs(x) ** (1 / 3), "divmod": lambda x, y: (ops.floor_divide(x, y), ops.remainder(x, y)),
+    "vecdot": lambda x, y: ops.sum(x * y, -1)}
+
+
+# ---------------------------------------------------------------- functions with arguments of their own
+def _var(op: Callable) -> Callable:
+    def spread(x: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False, correction: Any = None) -> Any:
+        return op(x, axis, correction=ddof if correction is None else correction, keepdim=keepdims)
+
+    return spread
+
+
+def _flat_without_axis(op: Callable) -> Callable:
+    def along(x: Any, axis: Any = None) -> Any:
+        return op(ops.flatten(x), 0) if axis is None else op(x, axis)
+
+    return along
+
+
+def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The product over one axis, several, or all."""
+    if not isinstance(axis, tuple):
+        return ops.prod(x, axis, keepdims)
+    for a in axis:
+        x = ops.prod(x, a, True)
+    return x if keepdims else ops.squeeze(x, axis)
+
+
+def dot(a: Any, b: Any) -> Any:
+    """The product of numbers, vectors and matrices; of more dimensions over the last of a and the last but one of b."""
+    if not a.ndim or not b.ndim:
+        return a * b
+    return ops.matmul(a, b) if builtins.max(a.ndim, b.ndim) < 3 or b.ndim == 1 else ops.tensordot(a, b, ([-1], [-2]))
+
+
+def inner(a: Any, b: Any) -> Any:
+    """The sum of products over the last dimension of both."""
+    return a * b if not a.ndim or not b.ndim else ops.tensordot(a, b, ([-1], [-1]))
+
+
+def sort(x: Any, axis: Any = -1, kind: Any = None, stable: Any = None) -> Any:
+    """The elements in order."""
+    return ops.sort(ops.flatten(x), 0)[0] if axis is None else ops.sort(x, axis)[0]
+
+
+def concatenate(arrays: Any, axis: Any = 0) -> Any:
+    """Arrays one after the other; flat ones where axis is None."""
+    arrays = list(arrays)
+    return ops.cat([ops.flatten(x) for x in arrays], 0) if axis is None else ops.cat(arrays, axis)
+
+
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list:
+    """Parts of one size, or cut at indices."""
+    if isinstance(indices_or_sections, int) and x.shape[axis] % indices_or_sections:
+        raise ValueError(f"np.split: {indices_or_sections} parts do not divide dimension {axis} of shape {x.shape}; "
+                         "np.array_split makes parts of different sizes")
+    return list(ops.tensor_split(x, indices_or_sections, axis))
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
+    """Wider dimensions."""
+    names = {"constant": "constant", "edge": "replicate", "reflect": "reflect", "wrap": "circular"}
+    if mode not in names or not isinstance(constant_values, (int, float)):
+        raise TypeError(f"np.pad of a Tensor: mode is one of {', '.join(names)}, and constant_values a number")
+    pairs = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2)).tolist()
+    return ops.pad(x, [n for pair in pairs[::-1] for n in pair], names[mode], constant_values)
+
+
+def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
+    """The axis moved to before another."""
+    axis, start = axis % x.ndim, start + x.ndim * (start < 0)
+    return ops.movedim(x, axis, start - (axis < start))
+
+
+def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
+    """The mean, each element weighted."""
+    if weights is None:
+        return ops.mean(x, axis, keepdims)
+    if weights.shape != x.shape and isinstance(axis, int):
+        weights = ops.reshape(weights, tuple(n if d == axis % x.ndim else 1 for d, n in enumerate(x.shape)))
+    weights = ops.broadcast_to(weights * 1.0, x.shape)
+    return ops.sum(x * weights, axis, keepdims) / ops.sum(weights, axis, keepdims)
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """A vector's norm, or a matrix's."""
+    return linalg.norm(x, ord, axis, keepdims)
+
+
+def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """The singular values, and the vectors."""
+    return linalg.svd(x, full_matrices) if compute_uv else ops.svdvals(x)
+
+
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """The choice whose condition is the first that is true."""
+    out = default
+    for condition, choice in reversed([*zip(condlist, choicelist, strict=True)]):
+        out = ops.where(np.asarray(plain(condition)), choice, out)
+    return out
+
+
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Any:
+    """Evenly spaced numbers from start to stop."""
+    return start + np.linspace(0.0, 1.0, num, endpoint) * (stop - start)
+
+
+def append(x: Any, values: Any, axis: Any = None) -> Any:
+    """One after the other."""
+    return concatenate([x, values], axis)
+
+
+def gradient(x: Any, spacing: float = 1.0, axis: Any = None, edge_order: int = 1) -> Any:
+    """Central differences of neighbours at even distances; at the ends one-sided ones."""
+    if edge_order != 1 or not isinstance(spacing, (int, float)):
+        raise TypeError("np.gradient of a Tensor: the spacing is one number, and edge_order 1")
+    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    found = []
+    for a in axes:
+        n, lead = x.shape[a], (slice(None),) * (a % x.ndim)
+        if n < 2:
+            raise ValueError(f"np.gradient: needs at least 2 elements along axis {a}, not {n}")
+        rise = [x[(*lead, slice(1, 2))] - x[(*lead, slice(0, 1))], (x[(*lead, slice(2, n))] - x[(*lead, slice(0, n - 2))]) / 2,
+                x[(*lead, slice(n - 1, n))] - x[(*lead, slice(n - 2, n - 1))]]
+        found.append(ops.cat(rise, a) / spacing)
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def _same(x: Any, *_: Any, **__: Any) -> Any:
+    return x
+
+
+V = ops.VOCABULARY
+FUNCTIONS: dict[Callable, Callable] = {
+    getattr(np, name): V[name] for name in (  # whose arguments mean the same here, under numpy's names too
+        "sum mean argmax argmin any all count_nonzero reshape squeeze swapaxes broadcast_to tile roll einsum tensordot "
+        "kron stack hstack vstack dstack column_stack where round nan_to_num sinc tril triu fliplr flipud rot90 diff "
+        "median nansum nanmean atleast_1d atleast_2d atleast_3d hsplit vsplit dsplit trace diag flip").split()}
+FUNCTIONS |= {
+    np.max: V["amax"], np.min: V["amin"], np.amax: V["amax"], np.amin: V["amin"], np.prod: prod, np.var: _var(ops.var),
+    np.std: _var(ops.std), np.cumsum: _flat_without_axis(ops.cumsum), np.cumprod: _flat_without_axis(ops.cumprod),
+    np.sort: sort, np.concatenate: concatenate, np.split: split, np.pad: pad, np.average: average, np.dot: dot,
+    np.array_split: lambda x, indices_or_sections, axis=0: list(ops.tensor_split(x, indices_or_sections, axis)),
+    np.inner: inner, np.vdot: lambda a, b: ops.dot(ops.flatten(a), ops.flatten(b)),
+    np.outer: lambda a, b: ops.outer(ops.flatten(a), ops.flatten(b)),
+    np.cross: lambda a, b, axis=-1: ops.cross(a, b, axis),
+    np.clip: lambda x, a_min=None, a_max=None, min=None, max=None: ops.clamp(
+        x, a_min if min is None else min, a_max if max is None else max),
+    np.copy: lambda x: ops.clone(x), np.expand_dims: lambda x, axis: ops.unsqueeze(x, axis),
+    np.moveaxis: lambda x, source, destination: ops.movedim(x, source, destination), np.rollaxis: rollaxis,
+    np.transpose: lambda x, axes=None: ops.permute(x, *(reversed(range(x.ndim)) if axes is None else axes)),
+    np.ravel: lambda x: ops.flatten(x), np.append: append, np.select: select, np.linspace: linspace,
+    np.around: V["round"], np.fix: ops.trunc, np.real: _same, np.real_if_close: _same, np.imag: lambda x: x * 0.0,
+    np.angle: lambda x: ops.where(x < 0, math.pi, x * 0.0), np.ptp: lambda x, axis=None: ops.amax(x, axis) - ops.amin(x, axis),
+    np.diagonal: lambda x, offset=0, axis1=0, axis2=1: ops.diagonal(x, offset, axis1, axis2),
+    np.repeat: lambda x, repeats, axis=None: ops.repeat_interleave(x, repeats, axis),
+    np.take: lambda x, indices, axis=None: ops.take(x, np.asarray(indices)) if axis is None else x[
+        (slice(None),) * (axis % x.ndim) + (np.asarray(indices),)],
+    np.take_along_axis: lambda x, indices, axis=-1: ops.take_along_dim(x, indices, axis),
+    np.meshgrid: lambda *xs, indexing="xy": list(ops.meshgrid(*xs, indexing=indexing)),
+    np.broadcast_arrays: lambda *xs: ops.broadcast_tensors(*xs), np.gradient: gradient,
+    np.isposinf: ops.isposinf, np.isneginf: ops.isneginf,
+    np.linalg.inv: ops.inv, np.linalg.det: ops.det, np.linalg.solve: ops.solve, np.linalg.slogdet: ops.slogdet,
+    np.linalg.cholesky: lambda x, *, upper=False: ops.cholesky(x, upper), np.linalg.eigh: ops.eigh,
+    np.linalg.eigvalsh: ops.eigvalsh, np.linalg.qr: ops.qr, np.linalg.pinv: lambda x: ops.pinv(x), np.linalg.svd: svd,
+    np.linalg.norm: norm, np.linalg.matrix_power: ops.matrix_power, np.linalg.multi_dot: linalg.multi_dot,
+    np.linalg.trace: lambda x: ops.sum(ops.diagonal(x, 0, -2, -1), -1)}
+FUNCTIONS |= {getattr(np.linalg, name): getattr(linalg, name) for name in (  # numpy 2
+    "svdvals vector_norm matrix_norm diagonal vecdot cross matmul".split()) if hasattr(np.linalg, name)}
+
+
+METHODS: dict[tuple[np.ufunc, str], Callable] = {
+    (np.add, "reduce"): ops.sum, (np.multiply, "reduce"): prod, (np.maximum, "reduce"): ops.amax,
+    (np.minimum, "reduce"): ops.amin, (np.add, "accumulate"): ops.cumsum, (np.multiply, "accumulate"): ops.cumprod}
+PRODUCTS = {np.dot, np.inner, np.outer, np.vdot, np.kron, np.tensordot, np.cross}  # of which one may be a list
+
+
+# ---------------------------------------------------------------- what numpy asks
+def _given(x: Any) -> Any:
+    """An argument as operations take it: a list of numbers as an array."""
+    return np.asarray(x) if isinstance(x, (list, tuple)) and not builtins.any(isinstance(p, Value) for p in leaves(x)) else x
+
+
+def of_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: dict) -> Any:
+    """What one of numpy's ufuncs, or a method of it, gives of Tensors."""
+    kwargs = {k: v for k, v in kwargs.items() if v is not None}
+    if "out" in kwargs:
+        raise TypeError(f"np.{ufunc.__name__}: out= is not taken, and nothing is written into a Tensor unnoticed: write "
+                        "out.copy_(…), or use an in-place operation of the Tensor")
+    if method == "__call__":
+        if ufunc.__name__ in UFUNCS and not kwargs:
+            return UFUNCS[ufunc.__name__](*map(_given, inputs))
+        return _of_arrays(ufunc.__name__, ufunc, inputs, kwargs)
+    if (ufunc, method) in METHODS and kwargs.keys() <= {"axis", "keepdims"}:
+        return METHODS[ufunc, method](*inputs, **({"axis": 0} | kwargs))
+    return _of_arrays(f"{ufunc.__name__}.{method}", getattr(ufunc, method), inputs, kwargs)
+
+
+def of_function(function: Callable, args: tuple, kwargs: dict) -> Any:
+    """What another of numpy's functions gives of Tensors."""
+    if function.__name__ in WRITERS or kwargs.get("out") is not None:
+        raise TypeError(f"np.{function.__name__} would write into a Tensor unnoticed: use an in-place operation of the "
+                        "Tensor (copy_, x[i] = v), or its .array")
+    if function in FUNCTIONS:
+        args = (*map(_given, args[:2]), *args[2:]) if function in PRODUCTS else args
+        return FUNCTIONS[function](*args, **kwargs)
+    return _of_arrays(function.__name__, function, args, kwargs)
+
+
+def _of_arrays(name: str, function: Callable, args: tuple, kwargs: dict) -> Any:
+    """What numpy computes of the arrays; TypeError where a derivative would be lost."""
+    found = function(*plain(args), **{k: plain(v) for k, v in kwargs.items()})
+    tracked = mode.recording and builtins.any(isinstance(x, Value) and x.node is not None for x in leaves((args, kwargs)))
+    real = builtins.any(getattr(x, "dtype", np.dtype(type(x) if isinstance(x, float) else int)).kind in "fc" for x in leaves(found))
+    if tracked and real and name not in WITHOUT_DERIVATIVE:
+        raise TypeError(f"np.{name} has no derivative here, and would lose the one of its argument: use tinygrad_lite's "
+                        "operations, give it a rule by func.primitive and defvjp, or .detach() for a constant")
+    return found
