@@ -2,7 +2,7 @@
 
 import numpy as _np
 
-from . import autograd, compat, data, distributions, estimators, linalg, nn, ops, optim, random, sparse, testing
+from . import autograd, compat, data, distributions, estimators, func, linalg, nn, ops, optim, random, sparse, testing
 from .checkpointing import checkpoint
 from .compiler import compile
 from .creation import (
@@ -126,6 +126,7 @@ bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(
 short, int, long, half, float, double = int16, int32, int64, float16, float32, float64
 del svd  # type: ignore[name-defined]  # noqa: F821 - torch.svd gives v, tl.linalg.svd its transpose
 globals().update(TYPED | IN_PLACE)
+autograd.functional = func.functional  # type: ignore[attr-defined]
 autograd.checkpoint = checkpoint  # type: ignore[attr-defined]  # it draws numbers, which autograd does not know
 tape = Tape  # tl.tape(loss); the engine is in tinygrad_lite.engine
 inf, nan, pi, e, newaxis = _np.inf, _np.nan, _np.pi, _np.e, None

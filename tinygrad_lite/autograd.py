@@ -1,8 +1,6 @@
 """Gradients as functions, their checks, the search for NaN, and operations with a backward of their own."""
 
 import contextlib
-import functools
-import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -10,24 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from . import ops
 from .engine import tape
-from .engine.changes import changed_since, next_place, refuse_stale
-from .engine.mode import enable_grad, is_grad_enabled, no_grad
+from .engine.mode import enable_grad, no_grad
 from .engine.mode import mode as switches
 from .engine.tape import box, seeds_for
 from .engine.values import Value, as_array, unbox
 from .engine.watch import refuse_nan
+from .func import vmap
+from .function import Context as Context
+from .function import Function as Function
+from .function import once_differentiable as once_differentiable
 from .tensor import backward as backward
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-         create_graph: bool = False, allow_unused: bool | None = None, materialize_grads: bool = False,
-         only_inputs: bool = True) -> tuple:
+         create_graph: bool = False, allow_unused: bool | None = None, is_grads_batched: bool = False,
+         materialize_grads: bool = False, *, only_inputs: bool = True) -> tuple:
     """d outputs / d inputs as a tuple of Tensors, without touching any `.grad`.
 
     An input that the outputs do not depend on raises RuntimeError, or gives None with allow_unused, or zeros with
-    materialize_grads. PyTorch's only_inputs is True.
+    materialize_grads. is_grads_batched: dimension 0 of each of grad_outputs counts vectors, for all of which gradients
+    are computed at once (`func.vmap`). PyTorch's only_inputs is True.
     """
     if not only_inputs:
         raise ValueError("grad: only_inputs=False is gone, as in PyTorch; call backward() to fill every .grad")
@@ -40,6 +41,11 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     for i, x in enumerate(inputs):
         if x.node is None:
             raise RuntimeError(f"grad: input {i} does not require grad")
+    if is_grads_batched:
+        if any(g is None for g in grad_outputs):
+            raise RuntimeError("grad: with is_grads_batched, grad_outputs are given, with a dimension more in front")
+        return vmap(lambda *gs: grad(outputs, inputs, gs, True if retain_graph is None else retain_graph, create_graph,
+                                     allow_unused, materialize_grads=materialize_grads))(*map(box, map(as_array, grad_outputs)))
     found = tape.backpropagate(seeds_for(outputs, grad_outputs), create_graph, retain_graph, [x.node for x in inputs])
     zeros = {x.node: np.zeros_like(x.array) for x in inputs} if materialize_grads else {}
     grads = [found.get(x.node, zeros.get(x.node)) for x in inputs]
@@ -196,160 +202,3 @@ def source_line() -> str:
     if frame is None:
         return ""
     return f"{frame.f_code.co_filename.removeprefix(os.getcwd() + os.sep)}:{frame.f_lineno}"
-
-
-# ---------------------------------------------------------------- operations with a backward of their own
-class Context:
-    """What a Function's forward leaves for its backward: saved tensors, and any attribute."""
-
-    needs_input_grad: tuple[bool, ...] = ()
-    materialize = True
-    _saved: tuple = ()
-    _since = 0
-
-    def save_for_backward(self, *tensors: Any) -> None:
-        """Keep tensors for backward, as `saved_tensors`."""
-        self._saved, self._since = tensors, next_place()
-
-    @property
-    def saved_tensors(self) -> tuple:
-        """What was saved; RuntimeError where one of them has been changed in place since."""
-        for t in self._saved:
-            if isinstance(t, Value) and changed_since(t.array, self._since):
-                raise RuntimeError(f"saved_tensors: one of shape {t.array.shape} was changed in place after it was "
-                                   "saved; use an out-of-place operation, or save a .clone()")
-        return self._saved
-
-    def _of_second_order(self, known: dict[int, Any], name: str) -> "Context":
-        """A copy for a backward that is recorded: inputs and outputs as they are on the tape, by the id of their array.
-
-        RuntimeError for another tensor of floating-point numbers: nobody knows how it depends on the inputs.
-        """
-        def tracked(x: Any) -> Any:
-            if isinstance(x, (tuple, list)):
-                return type(x)(map(tracked, x))
-            if isinstance(x, dict):
-                return {key: tracked(value) for key, value in x.items()}
-            array = unbox(x)
-            if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or getattr(x, "node", None) is not None:
-                return x
-            if id(array) not in known:
-                raise RuntimeError(f"{name}: its backward is differentiated again (create_graph), and forward saved a "
-                                   f"tensor of shape {array.shape} that is neither an input nor an output; save those "
-                                   "and compute it in backward, or return it as an output too")
-            return known[id(array)]
-
-        self.saved_tensors  # noqa: B018 - refuses what was changed in place
-        copy = Context()
-        copy.__dict__ = tracked(vars(self))
-        return copy
-
-    def set_materialize_grads(self, value: bool) -> None:
-        """Whether an output without gradient has zeros of it in backward, rather than None."""
-        self.materialize = value
-
-    def mark_non_differentiable(self, *tensors: Any) -> None:
-        """Say which outputs have no gradient."""
-        self.without = {id(t) for t in tensors}
-
-
-class _Applied:
-    """What the tape keeps of a Function: an operation with a joint rule."""
-
-    rules = ()
-
-    def __init__(self, cls: Any, joint: Callable, context: Context) -> None:
-        self.__name__, self.joint, self.forward, self.source = cls.__name__, joint, cls.forward, cls.backward
-        self.context = context
-
-
-class Function:
-    """An operation with its own backward, as in PyTorch: static methods forward(ctx, *args) and backward(ctx, *grads),
-    called by `apply`.
-
-    backward gets the gradient of each output (zeros where there is none) and gives one for each argument, or None. It
-    computes with Tensors, so that create_graph differentiates it again.
-    """
-
-    @staticmethod
-    def forward(ctx: Context, *args: Any) -> Any:
-        """The outputs, Tensors; nothing is recorded inside."""
-        raise NotImplementedError("a Function defines forward(ctx, *args)")
-
-    @staticmethod
-    def backward(ctx: Context, *grads: Any) -> Any:
-        """The gradient of each argument of forward."""
-        raise NotImplementedError("a Function defines backward(ctx, *grads)")
-
-    @classmethod
-    def apply(cls, *args: Any) -> Any:
-        """Run forward, recorded as one node (of several outputs, one node and its pieces)."""
-        ctx = Context()
-        if is_grad_enabled():
-            refuse_stale(cls.__name__, args)
-        inputs = [a.node if isinstance(a, Value) else None for a in args]
-        ctx.needs_input_grad = tuple(n is not None for n in inputs)
-        with no_grad():
-            outs = cls.forward(ctx, *args)
-        several = isinstance(outs, tuple)
-        outs = outs if several else (outs,)
-        if not all(isinstance(o, Value) for o in outs):
-            raise TypeError(f"{cls.__name__}.forward: gives Tensors, not {', '.join(type(o).__name__ for o in outs)}")
-        without = getattr(ctx, "without", ())
-        traced = [i for i, o in enumerate(outs) if o.array.dtype.kind == "f" and id(o) not in without]
-        if not traced or not any(ctx.needs_input_grad) or not is_grad_enabled():
-            return outs if several else outs[0]
-        shapes = [outs[i].array.shape for i in traced]
-        ends = np.cumsum([0, *(math.prod(s) for s in shapes)])
-
-        def joint(g: Any, out: Any, *_: Any) -> tuple:
-            parts = [g] if len(traced) == 1 else [g[a:b].reshape(s) for a, b, s in zip(ends, ends[1:], shapes)]
-            given = dict(zip(traced, parts))
-            zeros = np.zeros_like if ctx.materialize else lambda array: None
-            grads = [given[i] if i in given else zeros(o.array) for i, o in enumerate(outs)]
-            context = ctx
-            if is_grad_enabled():
-                whole = [out] if len(traced) == 1 else [out[a:b].reshape(s) for a, b, s in zip(ends, ends[1:], shapes)]
-                tracked = dict(zip(traced, whole))
-                known = {id(a.array): a for a in args if isinstance(a, Value)}
-                known |= {id(o.array): tracked.get(i, o) for i, o in enumerate(outs)}
-                context = ctx._of_second_order(known, cls.__name__)
-            found = cls.backward(context, *(x if x is None or isinstance(x, Value) else box(x) for x in grads))
-            found = found if isinstance(found, tuple) else (found,)
-            if len(found) != len(args):
-                raise RuntimeError(f"{cls.__name__}.backward gave {len(found)} gradients for {len(args)} arguments")
-            for i, (d, a) in enumerate(zip(found, args)):
-                if d is not None and inputs[i] is not None and d.shape != a.array.shape:
-                    raise RuntimeError(f"{cls.__name__}.backward gave a gradient of shape {d.shape} for argument {i} "
-                                       f"of shape {a.array.shape}")
-            return found if is_grad_enabled() else tuple(d if d is None else unbox(d) for d in found)
-
-        op = _Applied(cls, joint, ctx)
-        arrays = [unbox(a) for a in args]
-        if len(traced) == 1:
-            whole = tape.recorded(op, inputs, arrays, outs[traced[0]].array)
-            for a in args:
-                if isinstance(a, Value) and np.may_share_memory(a.array, whole.array):
-                    whole.view_of = a, op, (), whole.node.place
-            pieces = [whole]
-        else:
-            flat = np.concatenate([outs[i].array.ravel() for i in traced])
-            whole = tape.recorded(op, inputs, arrays, flat)
-            parts = [slice(int(a), int(b)) for a, b in zip(ends, ends[1:])]
-            pieces = [ops.reshape(ops.getitem(whole, part), s) for part, s in zip(parts, shapes)]
-            pieces = [piece.to(outs[i].array.dtype) for i, piece in zip(traced, pieces)]
-        result = list(outs)
-        for i, piece in zip(traced, pieces):
-            result[i] = piece
-        return tuple(result) if several else result[0]
-
-
-def once_differentiable(backward: Callable) -> Callable:
-    """Above a Function's backward that is not to be differentiated again: create_graph is then a RuntimeError."""
-    @functools.wraps(backward)
-    def once(ctx: Context, *grads: Any) -> Any:
-        if is_grad_enabled():
-            raise RuntimeError(f"{backward.__qualname__} is once_differentiable, and create_graph would record it")
-        return backward(ctx, *grads)
-
-    return once

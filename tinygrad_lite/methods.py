@@ -21,7 +21,7 @@ DTYPES = {"float": "float32", "double": "float64", "half": "float16", "long": "i
 NO_CHANGE = {  # elementwise operations that PyTorch has no x.op_() for
     *"where isnan isinf isfinite isposinf isneginf signbit fmax fmin maximum minimum".split()}
 OTHERS = ("cumsum cumprod index_add index_copy index_fill index_put lerp masked_fill masked_scatter scatter "
-          "scatter_add scatter_reduce tril triu addmm addmv baddbmm").split()
+          "scatter_add scatter_reduce tril triu addmm addmv baddbmm lgamma digamma erfinv").split()
 RESHAPING = "squeeze unsqueeze transpose swapaxes".split()
 
 
@@ -246,6 +246,11 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
     return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
 
 
+def polygamma(self: Tensor, n: int) -> Tensor:
+    """The n-th derivative of digamma, n = 0, 1, 2, …"""
+    return ops.polygamma(n, self)
+
+
 def numel(self: Tensor) -> int:
     """How many elements."""
     return self.array.size
@@ -286,7 +291,7 @@ def broadcast_to(self: Tensor, *size: Any) -> Tensor:
 
 for _method in (
         to, cpu, cuda, type, type_as, is_floating_point, is_complex, is_signed, t, view_as, reshape_as, broadcast_to,
-        expand_as, numel, ndimension, is_same_size, is_contiguous, element_size, stride, data_ptr, get_device,
+        expand_as, numel, polygamma, ndimension, is_same_size, is_contiguous, element_size, stride, data_ptr, get_device,
         pin_memory, fill_diagonal_, new, apply_, detach_, is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
     setattr(Tensor, _method.__name__, _method)
 for _name in ("to_dense", "to_sparse", "to_sparse_coo", "to_sparse_csr", "coalesce"):

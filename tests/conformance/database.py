@@ -19,6 +19,7 @@ DTYPES = {dtype: np.dtype(str(dtype).removeprefix("torch.")) for dtype in (
     torch.float64, torch.float32, torch.float16, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)}
 ORDER = {  # whose samples give the arguments in another order than PyTorch's function takes them
     "einsum": lambda tensors, equation: tl.einsum(equation, *tensors),
+    "polygamma": lambda x, n: tl.polygamma(n, x),
     "where": lambda x, condition, other: tl.where(condition, x, other),
     "nn.functional.embedding": lambda weight, index, **settings: tl.nn.functional.embedding(index, weight, **settings),
     "nn.functional.embedding_bag": lambda weight, index, **settings: tl.nn.functional.embedding_bag(

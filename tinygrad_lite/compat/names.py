@@ -15,6 +15,7 @@ ROOMS = {  # PyTorch's module: ours, in the order in which a name is looked up; 
     "torch.amp": "devices:amp",
     "torch.autograd": "autograd compat.names:Autograd engine.mode",
     "torch.autograd.function": "autograd",
+    "torch.autograd.functional": "func.functional",
     "torch.autograd.variable": "compat.names:Autograd",
     "torch.backends": "devices:backends",
     "torch.backends.cudnn": "devices:backends.cudnn",
@@ -28,7 +29,7 @@ ROOMS = {  # PyTorch's module: ours, in the order in which a name is looked up; 
     "torch.distributions.kl": "distributions",
     "torch.distributions.normal": "distributions",
     "torch.distributions.uniform": "distributions",
-    "torch.func": "",
+    "torch.func": "func",
     "torch.hub": "",
     "torch.jit": "",
     "torch.linalg": "linalg",
@@ -72,7 +73,6 @@ ROOMS = {  # PyTorch's module: ours, in the order in which a name is looked up; 
 
 MISSING = {  # why a module has nothing in it
     "torch.distributed": "tinygrad_lite trains in one process, or over MPI with tinygrad_lite.parallel",
-    "torch.func": "derivatives of functions are in torch.autograd: grad, with create_graph=True for higher ones",
     "torch.hub": "tinygrad_lite downloads nothing",
     "torch.jit": "write @torch.compile, whose .export(path) writes a program that needs numpy alone",
     "torch.multiprocessing": "use Python's multiprocessing",

@@ -84,8 +84,8 @@ class Call:
         """A result as those outside see it."""
         if not isinstance(x, Value):
             return x
-        return given_back(self.released(x), x if not self.numpy else self.values[0] if len(self.values) == 1 else
-                          np.float64(0))
+        numbers = all(isinstance(v, (int, float)) and not isinstance(v, np.generic) for v in self.values)
+        return given_back(self.released(x), x if not self.numpy else 0.0 if numbers else np.float64(0))
 
     def released(self, x: Value) -> Value:
         """The Tensor without a tape that nobody but this call can ask about."""

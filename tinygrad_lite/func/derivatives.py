@@ -113,3 +113,8 @@ def hvp(func: Callable, primals: Any, tangents: Any) -> Any:
     _, product = vjp(grad(func, slots), *primals)
     found = product(tangents[0] if slots == 0 else tangents)
     return found[0] if slots == 0 else found
+
+
+def vhp(func: Callable, primals: Any, cotangents: Any) -> Any:
+    """A vector times the Hessian, which is symmetric: `hvp`."""
+    return hvp(func, primals, cotangents)

@@ -9,6 +9,7 @@ from ..engine.values import holds, unbox
 from .arguments import count_of
 from .elementwise import abs, where
 from .index import getitem, tril, triu
+from .join import cat
 from .reduce import amax, amin, sum, vector_norm
 from .shape import movedim, squeeze, transpose, unsqueeze
 
@@ -200,41 +201,38 @@ def svd(x, full_matrices=False):
     return _left_vectors(x), svdvals(x), _right_vectors(x)
 
 
-def _eigenvalues(x):
-    return np.linalg.eigvalsh(x)
+def _eigenvalues(x, UPLO):
+    return np.linalg.eigvalsh(x, UPLO)
 
 
-def _eigenvectors(x):
-    return np.linalg.eigh(x)[1]
+def _eigenvectors(x, UPLO):
+    return np.linalg.eigh(x, UPLO)[1]
 
 
-def _eigenvectors_rule(g, out, x):
-    values, v = eigh(x)
-    apart = values[..., None, :] - values[..., :, None] + np.eye(values.shape[-1], dtype=values.dtype)
-    inner = v.mT @ g
-    turned = v @ (inner * (1 - np.eye(values.shape[-1], dtype=values.dtype)) / apart) @ v.mT
+def _eigenvectors_rule(g, out, x, UPLO):
+    values, v = eigh(x, UPLO)
+    other = 1 - np.eye(values.shape[-1], dtype=values.dtype)
+    apart = values[..., None, :] - values[..., :, None] + (1 - other)
+    turned = v @ (v.mT @ g * other / apart) @ v.mT
     return (turned + turned.mT) / 2
 
 
-def _eigenvalues_rule(g, out, x):
-    _, v = eigh(x)
+def _eigenvalues_rule(g, out, x, UPLO):
+    _, v = eigh(x, UPLO)
     return v * g[..., None, :] @ v.mT
 
 
-_vectors = primitive(_eigenvectors, _eigenvectors_rule, promote=promote_float, name="eigh")
-_values = primitive(_eigenvalues, _eigenvalues_rule, promote=promote_float, name="eigvalsh")
+def _first_to_float(x, *rest):
+    return [*promote_float(x), *rest]
 
 
-def _one_triangle(name, x, UPLO):
-    """A symmetric matrix of which the lower triangle is read."""
-    if UPLO not in ("L", "U"):
-        raise ValueError(f"{name}: UPLO is 'L' or 'U', the triangle that is read, not {UPLO!r}")
-    return x if UPLO == "L" else x.mT
+_vectors = primitive(_eigenvectors, _eigenvectors_rule, promote=_first_to_float, name="eigh")
+_values = primitive(_eigenvalues, _eigenvalues_rule, promote=_first_to_float, name="eigvalsh")
 
 
 def eigvalsh(x, UPLO="L"):
     """The eigenvalues of a symmetric matrix, in rising order; the triangle UPLO of it is read, "L" or "U"."""
-    return _values(_one_triangle("eigvalsh", x, UPLO))
+    return _values(x, UPLO)
 
 
 @named_results("eigenvalues", "eigenvectors")
@@ -243,8 +241,7 @@ def eigh(x, UPLO="L"):
 
     The triangle UPLO of it is read, "L" or "U". Vectors have gradients where values differ.
     """
-    x = _one_triangle("eigh", x, UPLO)
-    return _values(x), _vectors(x)
+    return _values(x, UPLO), _vectors(x, UPLO)
 
 
 def _orthogonal(x):
@@ -277,26 +274,43 @@ _r = primitive(_upper, _upper_rule, promote=promote_float, name="qr")
 def qr(x, mode="reduced"):
     """The pair (q, r) with x = q @ r: q has orthonormal columns, r is an upper triangle.
 
-    x (…, m, n), and k the smaller of both: (…, m, k), (…, k, n); gradients where m >= n and the rank is n.
+    x (…, m, n), and k the smaller of both: (…, m, k), (…, k, n). Gradients need the first k columns to be independent.
     """
     if mode != "reduced":
         raise NotImplementedError(f"qr: mode is 'reduced' only, not {mode!r}")
-    if getattr(x, "requires_grad", False) and x.shape[-2] < x.shape[-1]:
-        raise RuntimeError(f"qr: gradients are of matrices with at least as many rows as columns, not of shape {x.shape}")
-    return _q(x), _r(x)
+    m, n = x.shape[-2:]
+    if m >= n:
+        return _q(x), _r(x)
+    q, r = qr(x[..., :m])
+    return q, cat([r, q.mT @ x[..., m:]], -1)
 
 
-def _pinv(x):
-    """The pseudo-inverse (Moore and Penrose): of many rows and full rank inv(x.mT @ x) @ x.mT."""
-    return np.linalg.pinv(x)
+def _pinv(x, rtol, atol, hermitian):
+    if 0 in x.shape:
+        return np.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)
+    default = max(x.shape[-2:]) * np.finfo(x.dtype).eps if atol is None else 0.0
+    least = np.asarray(default if rtol is None else rtol)
+    if atol is not None:
+        largest = np.linalg.norm(x, 2, (-2, -1))
+        least = np.maximum(least, np.asarray(atol) / np.where(largest > 0, largest, 1))
+    return np.linalg.pinv(x, least, hermitian)
 
 
-def _pinv_rule(g, out, x):  # Golub and Pereyra (1973)
+def _pinv_rule(g, out, x, rtol, atol, hermitian):  # Golub and Pereyra (1973)
     rows, columns = (np.eye(n, dtype=x.dtype) for n in x.shape[-2:])
     return (rows - x @ out) @ g.mT @ out @ out.mT + out.mT @ out @ g.mT @ (columns - out @ x) - out.mT @ g @ out.mT
 
 
-pinv = primitive(_pinv, _pinv_rule, promote=promote_float)
+_pseudo_inverse = primitive(_pinv, _pinv_rule, promote=_first_to_float, name="pinv")
+
+
+def pinv(x, rtol=None, hermitian=False, *, atol=None):
+    """The pseudo-inverse (Moore and Penrose): of many rows and full rank inv(x.mT @ x) @ x.mT.
+
+    Singular values count as 0 up to atol, or rtol times the largest. hermitian: x is symmetric, of which the lower
+    triangle is read. Gradients are right where the rank does not change.
+    """
+    return _pseudo_inverse(x, unbox(rtol), unbox(atol), hermitian)
 
 
 # ---------------------------------------------------------------- norms
