@@ -16,7 +16,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..engine.changes import owner
 from ..engine.trees import leaves, mapped
-from ..engine.values import holds, occurs, unbox
+from ..engine.values import Value, holds, occurs, unbox
 
 SAME_SHAPE = {np.may_share_memory, np.shares_memory, np.shape, np.ndim, np.size, np.result_type, np.can_cast,
               np.iscomplexobj, np.isrealobj, np.min_scalar_type}  # what asks for no values
@@ -32,7 +32,7 @@ FLAT = {np.argmax, np.argmin, np.cumsum, np.cumprod, np.median}  # that take x f
 WRITERS = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
 
 
-class Unbatched(TypeError):
+class Unbatched(RuntimeError):
     """One value was asked for where the examples of a vmap have different ones."""
 
 
@@ -86,11 +86,11 @@ class Batched(NDArrayOperatorsMixin):
         return self.shown(self.value.transpose(0, *(a + 1 for a in order)))
 
     def swapaxes(self, a: int, b: int) -> "Batched":
-        return self.shown(self.value.swapaxes(*(_later((a, b)))))
+        return self.shown(self.value.swapaxes(*(later((a, b)))))
 
     def squeeze(self, axis: Any = None) -> "Batched":
         axis = tuple(i for i, n in enumerate(self.shape) if n == 1) if axis is None else axis
-        return self.shown(self.value.squeeze(_later(axis)))
+        return self.shown(self.value.squeeze(later(axis)))
 
     def ravel(self, order: str = "C") -> "Batched":
         return self.reshape(-1)
@@ -134,6 +134,8 @@ class Batched(NDArrayOperatorsMixin):
 
     # ---- numpy's protocols
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(isinstance(x, Value) for x in inputs):
+            return NotImplemented  # a Tensor knows what it is an operation of
         out = kwargs.pop("out", None) or (None,)
         level = level_of((inputs, kwargs, out))
         if out[0] is not None or method == "at":
@@ -150,7 +152,7 @@ class Batched(NDArrayOperatorsMixin):
             return ufunc(a.reshape(*a.shape, *(1,) * np.ndim(b)), b, **kwargs)
         if method in ("reduce", "accumulate"):
             x, axis = inputs[0], kwargs.pop("axis", 0)
-            axis = _later(tuple(range(x.ndim)) if axis is None else axis)
+            axis = later(tuple(range(x.ndim)) if axis is None else axis)
             found = getattr(ufunc, method)(x.value, axis=axis, **kwargs)
         elif ufunc is np.matmul:
             found = _matmul(level, *inputs)
@@ -165,6 +167,8 @@ class Batched(NDArrayOperatorsMixin):
         return out[0]
 
     def __array_function__(self, function: Any, types: Any, args: tuple, kwargs: dict) -> Any:
+        if any(isinstance(x, Value) for x in leaves((args, kwargs))):
+            return NotImplemented
         if function in SAME_SHAPE:
             return function(*mapped(one, args), **mapped(one, kwargs))
         level = level_of((args, kwargs))
@@ -260,14 +264,9 @@ def _level(x: Any) -> Any:
 
 
 def level_of(tree: Any) -> Any:
-    """The innermost vmap whose examples a tree holds; None of plain values."""
+    """The innermost vmap whose examples a tree holds, that is the youngest; None of plain values."""
     levels = [x.level for x in leaves(tree) if type(x) is Batched]
-    if not levels:
-        return None
-    level = max(levels, key=lambda level: level.depth)
-    if any(other.depth == level.depth and other is not level for other in levels):
-        raise RuntimeError("vmap: a value of another vmap, which is over, was used; return it instead of keeping it")
-    return level
+    return max(levels, key=lambda level: level.since) if levels else None
 
 
 def _need_batched(level: Any, name: str, target: Any) -> None:
@@ -292,7 +291,16 @@ def aligned(x: Batched, ndim: int) -> Any:
 
 def spread(x: Any, level: Any) -> Batched:
     """An array as one that every example has."""
-    return x if _level(x) is level else Batched(np.broadcast_to(x, (level.size, *np.shape(x))), level)
+    if _level(x) is level:
+        return x
+    if (found := below(level, x, lambda x: spread(x, level))) is not None:
+        return found
+    return Batched(np.broadcast_to(x, (level.size, *np.shape(x))), level)
+
+
+def below(level: Any, x: Any, function: Callable) -> Any:
+    """The function of what a younger vmap's examples hold, for all of them; None where x is of no younger vmap."""
+    return Batched(function(x.value), x.level) if type(x) is Batched and x.level.since > level.since else None
 
 
 def each(level: Any, function: Callable, args: tuple, kwargs: dict) -> Any:
@@ -322,10 +330,10 @@ def _together(level: Any, function: Callable, results: tuple) -> Any:
 
 
 # ---------------------------------------------------------------- numpy's functions
-def _later(axis: Any) -> Any:
+def later(axis: Any) -> Any:
     """An axis of one example as one of all."""
-    if isinstance(axis, (tuple, list)):
-        return tuple(map(_later, axis))
+    if isinstance(axis, (tuple, list, range)):
+        return tuple(map(later, axis))
     return axis if axis is None or axis < 0 else axis + 1
 
 
@@ -340,7 +348,7 @@ def _along(function: Callable, x: Batched, *args: Any, **kwargs: Any) -> Any:
     given = tuple(range(x.ndim)) if given is None else given
     if x.ndim == 0 and given in (0, -1):
         return None
-    return Batched(function(value, _later(given), *rest, **kwargs), x.level)
+    return Batched(function(value, later(given), *rest, **kwargs), x.level)
 
 
 def _matmul(level: Any, a: Any, b: Any) -> Any:
@@ -410,7 +418,7 @@ def _joined(join: Callable) -> Callable:
     def joining(level: Any, arrays: Any, axis: int = 0, **kwargs: Any) -> Any:
         if axis is None:
             arrays, axis = [np.ravel(x) for x in arrays], 0
-        return Batched(join([spread(x, level).value for x in arrays], _later(axis), **kwargs), level)
+        return Batched(join([spread(x, level).value for x in arrays], later(axis), **kwargs), level)
 
     return joining
 
@@ -419,7 +427,7 @@ def _take_along(level: Any, x: Any, indices: Any, axis: Any = -1) -> Any:
     if axis is None:
         x, axis = x.reshape(-1), 0
     x, indices = spread(x, level), spread(indices, level)
-    return Batched(np.take_along_axis(x.value, indices.value, _later(axis)), level)
+    return Batched(np.take_along_axis(x.value, indices.value, later(axis)), level)
 
 
 def _einsum(level: Any, spec: Any, *xs: Any, **kwargs: Any) -> Any:
@@ -439,16 +447,16 @@ def _einsum(level: Any, spec: Any, *xs: Any, **kwargs: Any) -> Any:
 def _rolled(level: Any, x: Batched, shift: Any, axis: Any = None) -> Any:
     if axis is None:
         return _rolled(level, x.reshape(-1), shift, 0).reshape(x.shape)
-    return Batched(np.roll(x.value, shift, _later(axis)), level)
+    return Batched(np.roll(x.value, shift, later(axis)), level)
 
 
 def _diagonal(level: Any, x: Batched, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    return x.shown(np.diagonal(x.value, offset, _later(axis1), _later(axis2)))
+    return x.shown(np.diagonal(x.value, offset, later(axis1), later(axis2)))
 
 
 def _windows(level: Any, x: Batched, window_shape: Any, axis: Any = None, **kwargs: Any) -> Any:
     axis = tuple(range(x.ndim)) if axis is None else axis
-    return x.shown(np.lib.stride_tricks.sliding_window_view(x.value, window_shape, _later(axis), **kwargs))
+    return x.shown(np.lib.stride_tricks.sliding_window_view(x.value, window_shape, later(axis), **kwargs))
 
 
 def _solve(level: Any, a: Any, b: Any) -> Any:
@@ -470,8 +478,8 @@ RULES: dict[Any, Callable] = {
     np.reshape: lambda level, x, shape, order="C", **kwargs: x.reshape(shape, order=order),
     np.transpose: lambda level, x, axes=None: x.transpose(*(() if axes is None else axes)),
     np.swapaxes: lambda level, x, a, b: x.swapaxes(a, b),
-    np.moveaxis: lambda level, x, source, to: x.shown(np.moveaxis(x.value, _later(source), _later(to))),
-    np.expand_dims: lambda level, x, axis: x.shown(np.expand_dims(x.value, _later(axis))),
+    np.moveaxis: lambda level, x, source, to: x.shown(np.moveaxis(x.value, later(source), later(to))),
+    np.expand_dims: lambda level, x, axis: x.shown(np.expand_dims(x.value, later(axis))),
     np.squeeze: lambda level, x, axis=None: x.squeeze(axis),
     np.ravel: lambda level, x, order="C": x.reshape(-1),
     np.ascontiguousarray: lambda level, x, dtype=None: x.shown(np.ascontiguousarray(x.value, dtype)),

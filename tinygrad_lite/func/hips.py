@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import tape
+from ..engine.trees import leaves, mapped
 from ..engine.values import Value, as_array, unbox
 from ..ops import sum, tensordot
 from .arguments import need_function, put_in, slots_of
@@ -131,44 +132,57 @@ class Primitive:
         self.jvps: dict[int, Any] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The function, recorded where a Tensor is among the arguments."""
-        return self._operation(len(args), kwargs)(*args)
+        """The function, recorded where a Tensor is among the arguments, or in a tree among these."""
+        def whole(values: Any) -> list:
+            each = iter(values)
+            return mapped(lambda _: next(each), list(args), records=True)
 
-    def _operation(self, count: int, kwargs: dict) -> Any:
-        def forward(*arrays: Any) -> Any:
-            found = self.forward(*arrays, **kwargs)
+        def forward(*values: Any) -> Any:
+            found = self.forward(*whole(values), **kwargs)
             if isinstance(found, Value):
                 raise TypeError(f"{self.__name__}: it computes with a Tensor from outside; give that as an argument")
             return np.asarray(found) if isinstance(found, (int, float)) else found
 
-        def rule(i: int) -> Callable:
-            def pulled(g: Any, out: Any, *args: Any) -> Any:
-                if i not in self.vjps:
-                    raise NotImplementedError(f"{self.__name__} has no rule for the gradient of argument {i}: give it "
-                                              f"one by defvjp({self.__name__}, …)")
-                return np.zeros_like(unbox(args[i])) if self.vjps[i] is None else self.vjps[i](out, *args, **kwargs)(g)
+        def joint(g: Any, out: Any, *values: Any) -> list:
+            given, found = whole(values), []
+            for i, arg in enumerate(given):
+                pulled = functools.cache(lambda i=i: leaves(self._pulled(i, g, out, given, kwargs), records=True))
+                found += [lambda k=k, pulled=pulled: pulled()[k] for k in range(len(leaves(arg, records=True)))]
+            return found
 
-            return pulled
+        def push(tangents: list, out: Any, values: list) -> Any:
+            return self._pushed(whole(tangents), out, whole(values), kwargs)
 
-        forward.__doc__ = self.__doc__
-        forward.__signature__ = _positional(count)  # type: ignore[attr-defined]
-        op = tape.primitive(forward, *map(rule, range(count)), name=self.__name__)
+        values = leaves(list(args), records=True)
+        forward.__doc__, forward.__signature__ = self.__doc__, _positional(len(values))  # type: ignore[attr-defined]
+        op = tape.primitive(forward, joint=joint, name=self.__name__)
         if self.jvps:
-            op.jvp = functools.partial(self._pushed, kwargs)
-        return op
+            op.jvp = push
+        return op(*values)
 
-    def _pushed(self, kwargs: dict, tangents: list, out: Any, args: list) -> Any:
-        parts = []
+    def _pulled(self, i: int, g: Any, out: Any, args: list, kwargs: dict) -> Any:
+        """The gradient of an argument, of its form."""
+        if i not in self.vjps:
+            raise NotImplementedError(f"{self.__name__} has no rule for the gradient of argument {i}: give it one by "
+                                      f"defvjp({self.__name__}, …)")
+        if self.vjps[i] is None:
+            return mapped(lambda x: np.zeros_like(unbox(x)), args[i], records=True)
+        return mapped(lambda d: as_array(d) if isinstance(d, (int, float)) else d,
+                      self.vjps[i](out, *args, **kwargs)(g), records=True)
+
+    def _pushed(self, tangents: list, out: Any, args: list, kwargs: dict) -> Any:
+        """The tangent of the result."""
+        total = tape.box(np.zeros_like(out.array))
         for i, t in enumerate(tangents):
-            if t is not None:
-                if i not in self.jvps:
-                    raise NotImplementedError(f"{self.__name__} has no rule for the tangent of argument {i}: give it one "
-                                              f"by defjvp({self.__name__}, …)")
-                if self.jvps[i] is not None:
-                    same = self.jvps[i] == "same"  # linear in it
-                    parts.append(self(*put_in(tuple(args), (i,), (t,)), **kwargs) if same else
-                                 self.jvps[i](t, out, *args, **kwargs))
-        return functools.reduce(lambda a, b: a + b, parts, tape.box(np.zeros_like(out.array)))
+            if all(part is None for part in leaves(t, records=True)) or self.jvps.get(i, 0) is None:
+                continue
+            if i not in self.jvps:
+                raise NotImplementedError(f"{self.__name__} has no rule for the tangent of argument {i}: give it one by "
+                                          f"defjvp({self.__name__}, …)")
+            same = self.jvps[i] == "same"  # linear in it
+            total = total + (self(*put_in(tuple(args), (i,), (t,)), **kwargs) if same else
+                             self.jvps[i](t, out, *args, **kwargs))
+        return total
 
 
 def primitive(fun: Callable) -> Primitive:

@@ -13,12 +13,14 @@ from ..engine.trees import leaves, mapped, named_leaves
 from ..engine.values import Value, unbox
 from ..ops import cat, getitem
 from .arguments import given_back, need_function
-from .batched import Batched, Unbatched, each, level_of, spread
+from .batched import Batched, Unbatched, below, each, later, level_of, spread
 
 
 # ---------------------------------------------------------------- on the tape: in, out, and what all examples share
 def _entered(x: Any, level: Any, dim: int) -> Batched:
     """All examples as one."""
+    if (found := below(level, x, lambda x: _entered(x, level, later(dim)))) is not None:
+        return found
     value = np.moveaxis(x, dim, 0)[...]
     if type(value) is np.ndarray:
         value.flags.writeable = False  # arguments stay as they are
@@ -27,6 +29,8 @@ def _entered(x: Any, level: Any, dim: int) -> Batched:
 
 def _left(x: Any, level: Any, dim: int) -> Any:
     """All examples, along a dimension."""
+    if (found := below(level, x, lambda x: _left(x, level, later(dim)))) is not None:
+        return found
     return np.moveaxis(spread(x, level).value, 0, dim)
 
 
@@ -37,12 +41,15 @@ def _shared(x: Any, level: Any) -> Batched:
 
 def _total(x: Any, level: Any) -> Any:
     """The sum over examples."""
+    if (found := below(level, x, lambda x: _total(x, level))) is not None:
+        return found
     return np.add.reduce(spread(x, level).value, axis=0)
 
 
 enter = primitive(_entered, lambda g, out, x, level, dim: leave(g, level, dim), name="vmap")
 leave = primitive(_left, lambda g, out, x, level, dim: enter(g, level, dim), name="vmap")
 share = primitive(_shared, lambda g, out, x, level: total(g, level), name="vmap")
+alike = primitive(_shared, lambda g, out, x, level: g, name="vmap")  # of what is made inside: each example has its own
 total = primitive(_total, lambda g, out, x, level: share(g, level), name="vmap")
 
 
@@ -51,7 +58,6 @@ class Level:
 
     def __init__(self, size: int, randomness: str) -> None:
         self.size, self.randomness, self.outer, self.since = size, randomness, mode.tracing, next_place()
-        self.depth = getattr(self.outer, "depth", 0) + 1
         self.spelt_out = mode.as_text
         self.shared: dict[int, Value] = {}  # by node: Tensors from outside that are tracked
 
@@ -63,7 +69,7 @@ class Level:
         if args and type(unbox(args[0])) is not Batched and isinstance(unbox(args[0]), np.ndarray) \
                 and level_of(mapped(unbox, args[1:])) is self:
             first = args[0]
-            args = ((share(first, self) if isinstance(first, Value) else spread(first, self)), *args[1:])
+            args = ((alike(first, self) if isinstance(first, Value) else spread(first, self)), *args[1:])
         return args
 
     def _inside(self, x: Value) -> Value:

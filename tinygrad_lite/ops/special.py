@@ -85,7 +85,7 @@ def _cotangent(x, n):
     polynomial = np.polynomial.Polynomial([0, np.pi])
     for _ in range(n):
         polynomial = polynomial.deriv() * np.polynomial.Polynomial([-np.pi, 0, -np.pi])
-    return polynomial(c) * (-1) ** n
+    return sum(a * c**k for k, a in enumerate(polynomial.coef)) * (-1) ** n
 
 
 def _erfinv_of(y):
