@@ -1,6 +1,7 @@
 """Gradients as functions, their checks, the search for NaN, and operations with a backward of their own."""
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -44,8 +45,11 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     if is_grads_batched:
         if any(g is None for g in grad_outputs):
             raise RuntimeError("grad: with is_grads_batched, grad_outputs are given, with a dimension more in front")
-        return vmap(lambda *gs: grad(outputs, inputs, gs, True if retain_graph is None else retain_graph, create_graph,
-                                     allow_unused, materialize_grads=materialize_grads))(*map(box, map(as_array, grad_outputs)))
+        of_one = functools.partial(grad, outputs, inputs, retain_graph=create_graph if retain_graph is None else
+                                   retain_graph, create_graph=create_graph, allow_unused=allow_unused,
+                                   materialize_grads=materialize_grads)
+        vectors = [g if isinstance(g, Value) else box(as_array(g)) for g in grad_outputs]
+        return vmap(lambda *gs: of_one(grad_outputs=gs))(*vectors)
     found = tape.backpropagate(seeds_for(outputs, grad_outputs), create_graph, retain_graph, [x.node for x in inputs])
     zeros = {x.node: np.zeros_like(x.array) for x in inputs} if materialize_grads else {}
     grads = [found.get(x.node, zeros.get(x.node)) for x in inputs]

@@ -14,7 +14,7 @@ from .engine.changes import changed_since, next_place, refuse_stale
 from .engine.mode import Switch, is_grad_enabled, mode, no_grad
 from .engine.tape import box
 from .engine.values import Value, unbox
-from .func.batched import Batched
+from .func.batched import Batched, level_of
 from .func.vmap import Level, enter, leave
 from .inplace import rebind
 
@@ -165,7 +165,7 @@ class Function:
 
 
 def _is_of(level: Level, x: Any) -> bool:
-    return isinstance(x, Value) and type(x.array) is Batched and x.array.level is level
+    return isinstance(x, Value) and type(x.array) is Batched and level_of(x.array) is level
 
 
 class _Applied:

@@ -290,9 +290,10 @@ def broadcast_to(self: Tensor, *size: Any) -> Tensor:
 
 
 for _method in (
-        to, cpu, cuda, type, type_as, is_floating_point, is_complex, is_signed, t, view_as, reshape_as, broadcast_to,
-        expand_as, numel, polygamma, ndimension, is_same_size, is_contiguous, element_size, stride, data_ptr, get_device,
-        pin_memory, fill_diagonal_, new, apply_, detach_, is_nonzero, equal, isclose, allclose, *map(_as, DTYPES)):
+        to, cpu, cuda, type, type_as, is_floating_point, is_complex, is_signed, t, view_as, reshape_as,
+        broadcast_to, expand_as, numel, polygamma, ndimension, is_same_size, is_contiguous, element_size, stride,
+        data_ptr, get_device, pin_memory, fill_diagonal_, new, apply_, detach_, is_nonzero, equal, isclose, allclose,
+        *map(_as, DTYPES)):
     setattr(Tensor, _method.__name__, _method)
 for _name in ("to_dense", "to_sparse", "to_sparse_coo", "to_sparse_csr", "coalesce"):
     setattr(Tensor, _name, to_dense)

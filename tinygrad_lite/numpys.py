@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import linalg, ops
+from . import fft, linalg, ops
 from .engine.mode import mode
 from .engine.trees import leaves
 from .engine.values import Value
@@ -20,15 +20,16 @@ WITHOUT_DERIVATIVE = frozenset(  # numbers that change with no input, or a quest
 
 
 # ---------------------------------------------------------------- element by element
-UFUNCS: dict[str, Callable] = {name: op for name, op in ops.VOCABULARY.items() if isinstance(getattr(np, name, None), np.ufunc)}
+UFUNCS: dict[str, Callable] = {  # by numpy's names
+    name: op for name, op in ops.VOCABULARY.items() if isinstance(getattr(np, name, None), np.ufunc)}
 UFUNCS |= {alias: ops.VOCABULARY[name] for alias, name in ops.ALIASES.items()}
 UFUNCS |= {
     "power": ops.pow, "float_power": ops.pow, "equal": ops.eq, "invert": ops.bitwise_not, "mod": ops.remainder,
     "left_shift": ops.bitwise_left_shift, "right_shift": ops.bitwise_right_shift, "fabs": ops.abs, "rint": ops.round,
     "degrees": ops.rad2deg, "radians": ops.deg2rad, "positive": ops.clone, "conjugate": ops.clone,
     "logaddexp2": lambda x, y: ops.logaddexp(x * math.log(2), y * math.log(2)) / math.log(2),
-    "cbrt": lambda x: ops.sign(x) * ops.abs(x) ** (1 / 3), "divmod": lambda x, y: (ops.floor_divide(x, y), ops.remainder(x, y)),
-    "vecdot": lambda x, y: ops.sum(x * y, -1)}
+    "cbrt": lambda x: ops.sign(x) * ops.abs(x) ** (1 / 3),
+    "divmod": lambda x, y: (ops.floor_divide(x, y), ops.remainder(x, y)), "vecdot": lambda x, y: ops.sum(x * y, -1)}
 
 
 # ---------------------------------------------------------------- functions with arguments of their own
@@ -149,8 +150,9 @@ def gradient(x: Any, spacing: float = 1.0, axis: Any = None, edge_order: int = 1
         n, lead = x.shape[a], (slice(None),) * (a % x.ndim)
         if n < 2:
             raise ValueError(f"np.gradient: needs at least 2 elements along axis {a}, not {n}")
-        rise = [x[(*lead, slice(1, 2))] - x[(*lead, slice(0, 1))], (x[(*lead, slice(2, n))] - x[(*lead, slice(0, n - 2))]) / 2,
-                x[(*lead, slice(n - 1, n))] - x[(*lead, slice(n - 2, n - 1))]]
+        before, after = x[(*lead, slice(0, n - 2))], x[(*lead, slice(2, n))]
+        steps = ops.diff(x, 1, a)
+        rise = [steps[(*lead, slice(0, 1))], (after - before) / 2, steps[(*lead, slice(n - 2, n - 1))]]
         found.append(ops.cat(rise, a) / spacing)
     return found[0] if len(found) == 1 else tuple(found)
 
@@ -180,7 +182,8 @@ FUNCTIONS |= {
     np.transpose: lambda x, axes=None: ops.permute(x, *(reversed(range(x.ndim)) if axes is None else axes)),
     np.ravel: lambda x: ops.flatten(x), np.append: append, np.select: select, np.linspace: linspace,
     np.around: V["round"], np.fix: ops.trunc, np.real: _same, np.real_if_close: _same, np.imag: lambda x: x * 0.0,
-    np.angle: lambda x: ops.where(x < 0, math.pi, x * 0.0), np.ptp: lambda x, axis=None: ops.amax(x, axis) - ops.amin(x, axis),
+    np.angle: lambda x: ops.where(x < 0, math.pi, x * 0.0),
+    np.ptp: lambda x, axis=None: ops.amax(x, axis) - ops.amin(x, axis),
     np.diagonal: lambda x, offset=0, axis1=0, axis2=1: ops.diagonal(x, offset, axis1, axis2),
     np.repeat: lambda x, repeats, axis=None: ops.repeat_interleave(x, repeats, axis),
     np.take: lambda x, indices, axis=None: ops.take(x, np.asarray(indices)) if axis is None else x[
@@ -193,6 +196,7 @@ FUNCTIONS |= {
     np.linalg.cholesky: lambda x, *, upper=False: ops.cholesky(x, upper), np.linalg.eigh: ops.eigh,
     np.linalg.eigvalsh: ops.eigvalsh, np.linalg.qr: ops.qr, np.linalg.pinv: lambda x: ops.pinv(x), np.linalg.svd: svd,
     np.linalg.norm: norm, np.linalg.matrix_power: ops.matrix_power, np.linalg.multi_dot: linalg.multi_dot,
+    np.fft.rfft: fft.rfft, np.fft.irfft: fft.irfft,
     np.linalg.trace: lambda x: ops.sum(ops.diagonal(x, 0, -2, -1), -1)}
 FUNCTIONS |= {getattr(np.linalg, name): getattr(linalg, name) for name in (  # numpy 2
     "svdvals vector_norm matrix_norm diagonal vecdot cross matmul".split()) if hasattr(np.linalg, name)}
@@ -207,15 +211,16 @@ PRODUCTS = {np.dot, np.inner, np.outer, np.vdot, np.kron, np.tensordot, np.cross
 # ---------------------------------------------------------------- what numpy asks
 def _given(x: Any) -> Any:
     """An argument as operations take it: a list of numbers as an array."""
-    return np.asarray(x) if isinstance(x, (list, tuple)) and not builtins.any(isinstance(p, Value) for p in leaves(x)) else x
+    numbers = isinstance(x, (list, tuple)) and not builtins.any(isinstance(part, Value) for part in leaves(x))
+    return np.asarray(x) if numbers else x
 
 
 def of_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: dict) -> Any:
     """What one of numpy's ufuncs, or a method of it, gives of Tensors."""
     kwargs = {k: v for k, v in kwargs.items() if v is not None}
     if "out" in kwargs:
-        raise TypeError(f"np.{ufunc.__name__}: out= is not taken, and nothing is written into a Tensor unnoticed: write "
-                        "out.copy_(…), or use an in-place operation of the Tensor")
+        raise TypeError(f"np.{ufunc.__name__}: out= is not taken, and nothing is written into a Tensor unnoticed: "
+                        "write out.copy_(…), or use an in-place operation of the Tensor")
     if method == "__call__":
         if ufunc.__name__ in UFUNCS and not kwargs:
             return UFUNCS[ufunc.__name__](*map(_given, inputs))
@@ -239,9 +244,11 @@ def of_function(function: Callable, args: tuple, kwargs: dict) -> Any:
 def _of_arrays(name: str, function: Callable, args: tuple, kwargs: dict) -> Any:
     """What numpy computes of the arrays; TypeError where a derivative would be lost."""
     found = function(*plain(args), **{k: plain(v) for k, v in kwargs.items()})
-    tracked = mode.recording and builtins.any(isinstance(x, Value) and x.node is not None for x in leaves((args, kwargs)))
-    real = builtins.any(getattr(x, "dtype", np.dtype(type(x) if isinstance(x, float) else int)).kind in "fc" for x in leaves(found))
+    given, results = leaves((args, kwargs)), leaves(found)
+    tracked = mode.recording and builtins.any(isinstance(x, Value) and x.node is not None for x in given)
+    real = builtins.any(isinstance(x, float) or getattr(x, "dtype", np.dtype(int)).kind in "fc" for x in results)
     if tracked and real and name not in WITHOUT_DERIVATIVE:
-        raise TypeError(f"np.{name} has no derivative here, and would lose the one of its argument: use tinygrad_lite's "
-                        "operations, give it a rule by func.primitive and defvjp, or .detach() for a constant")
+        raise TypeError(f"np.{name} has no derivative here, and would lose the one of its argument: use "
+                        "tinygrad_lite's operations, give it a rule by func.primitive and defvjp, or .detach() for a "
+                        "constant")
     return found

@@ -2,7 +2,7 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
@@ -35,6 +35,12 @@ def leaves(structure: Any, records: bool = False) -> list:
     found: list = []
     mapped(found.append, structure, records)
     return found
+
+
+def refilled(structure: Any, values: Iterable) -> Any:
+    """The tree, dataclasses among it, with other values for what it holds."""
+    rest = iter(values)
+    return mapped(lambda _: next(rest), structure, records=True)
 
 
 def named_leaves(structure: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine.mode import Switch
 from ..engine.tape import backpropagate, box, tape_of
-from ..engine.trees import leaves, mapped, named_leaves
+from ..engine.trees import leaves, mapped, named_leaves, refilled
 from ..engine.values import Node, Value, as_array
 from ..ops import clone
 from .batched import Batched
@@ -118,8 +118,8 @@ class Call:
 
     def formed(self, tensors: list, arrays: bool = False) -> Any:
         """A Tensor for each argument as a tree like these; with `arrays` not as numbers, though these may be."""
-        each = zip(tensors, [np.float64(0) if arrays and isinstance(v, (int, float)) else v for v in self.values])
-        return mapped(lambda _: None if (pair := next(each))[0] is None else given_back(*pair), self.given, records=True)
+        like = [np.float64(0) if arrays and isinstance(v, (int, float)) else v for v in self.values]
+        return refilled(self.given, [None if x is None else given_back(x, v) for x, v in zip(tensors, like)])
 
 
 def given_back(x: Value, like: Any) -> Any:
@@ -185,7 +185,7 @@ def vectors_like(name: str, what: str, like: list, tree: Any) -> list:
             continue
         v = v if isinstance(v, Value) else box(as_array(v))
         if v.array.shape != x.array.shape or v.array.dtype.kind not in "fiu":
-            raise ValueError(f"{name}: where {what} has shape {x.array.shape} the vector has numbers of that shape, not "
-                             f"{v.array.dtype} of shape {v.array.shape}")
+            raise ValueError(f"{name}: where {what} has shape {x.array.shape} the vector has numbers of that shape, "
+                             f"not {v.array.dtype} of shape {v.array.shape}")
         vectors.append(v if v.array.dtype == x.array.dtype else v.to(x.array.dtype))
     return vectors

@@ -56,6 +56,8 @@ class Batched(NDArrayOperatorsMixin):
     nbytes = property(lambda self: self.value.nbytes)
     flags = property(lambda self: self.value.flags)
     base = property(lambda self: self.root)
+    real = property(lambda self: self.shown(self.value.real))
+    imag = property(lambda self: self.shown(self.value.imag))
     T = property(lambda self: self.transpose())
     mT = property(lambda self: self.swapaxes(-1, -2))
     flat = property(lambda self: iter(self.reshape(-1)))
@@ -272,8 +274,8 @@ def level_of(tree: Any) -> Any:
 def _need_batched(level: Any, name: str, target: Any) -> None:
     target = target[0] if isinstance(target, tuple) else target
     if _level(target) is not level:
-        raise Unbatched(f"vmap: {name} writes the examples' values into an array that all share; make that array inside "
-                        "by np.zeros_like of one of them, or use an operation that gives a new array")
+        raise Unbatched(f"vmap: {name} writes the examples' values into an array that all share; make that array by "
+                        "np.zeros_like of one of them, or use an operation that gives a new array")
 
 
 def one(x: Any) -> Any:
@@ -355,7 +357,7 @@ def _matmul(level: Any, a: Any, b: Any) -> Any:
     a, b = (x.value[0] if _level(x) is level and len(x.value) and x.value.strides[0] == 0 else x for x in (a, b))
     if _level(a) is not level and _level(b) is not level:
         return np.broadcast_to(found := np.matmul(a, b), (level.size, *np.shape(found)))
-    if _level(b) is not level and np.ndim(b) == 2 and a.shape[-1:] == b.shape[:1] and a.value.size:  # one product for all examples
+    if _level(b) is not level and np.ndim(b) == 2 and a.shape[-1:] == b.shape[:1] and a.value.size:  # one product
         return np.matmul(a.value.reshape(math.prod(a.value.shape[:-1]), -1), b).reshape(*a.value.shape[:-1], b.shape[1])
     if _level(a) is not level and np.ndim(a) == 2 and b.ndim == 1:
         return np.matmul(b.value, a.T)
@@ -466,15 +468,26 @@ def _solve(level: Any, a: Any, b: Any) -> Any:
     return Batched(np.linalg.solve(*(aligned(x, ndim) if _level(x) is level else x for x in (a, b))), level)
 
 
+def _broadcast(level: Any, x: Batched, shape: Any, **kwargs: Any) -> Batched:
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    return x.shown(np.broadcast_to(aligned(x, len(shape)), (level.size, *shape)))
+
+
+def _tiled(level: Any, x: Batched, reps: Any) -> Batched:
+    reps = (reps,) if isinstance(reps, int) else tuple(reps)
+    ndim = max(x.ndim, len(reps))
+    return Batched(np.tile(aligned(x, ndim), (1, *(1,) * (ndim - len(reps)), *reps)), level)
+
+
 JOINING = {np.concatenate, np.stack, np.take_along_axis, np.einsum, np.linalg.solve, np.broadcast_arrays}
 RULES: dict[Any, Callable] = {
     np.concatenate: _joined(np.concatenate), np.stack: _joined(np.stack), np.take_along_axis: _take_along,
     np.einsum: _einsum, np.linalg.solve: _solve, np.roll: _rolled, np.diagonal: _diagonal,
     np.lib.stride_tricks.sliding_window_view: _windows,
     **{make: _like(make) for make in (np.zeros_like, np.ones_like, np.empty_like, np.full_like)},
-    np.broadcast_arrays: lambda level, *xs: tuple(np.broadcast_to(x, np.broadcast_shapes(*map(np.shape, xs))) for x in xs),
-    np.broadcast_to: lambda level, x, shape, **kwargs: x.shown(np.broadcast_to(
-        aligned(x, len(shape := (shape,) if isinstance(shape, int) else tuple(shape))), (level.size, *shape))),
+    np.broadcast_arrays: lambda level, *xs: tuple(
+        np.broadcast_to(x, np.broadcast_shapes(*map(np.shape, xs))) for x in xs),
+    np.broadcast_to: _broadcast,
     np.reshape: lambda level, x, shape, order="C", **kwargs: x.reshape(shape, order=order),
     np.transpose: lambda level, x, axes=None: x.transpose(*(() if axes is None else axes)),
     np.swapaxes: lambda level, x, a, b: x.swapaxes(a, b),
@@ -483,10 +496,8 @@ RULES: dict[Any, Callable] = {
     np.squeeze: lambda level, x, axis=None: x.squeeze(axis),
     np.ravel: lambda level, x, order="C": x.reshape(-1),
     np.ascontiguousarray: lambda level, x, dtype=None: x.shown(np.ascontiguousarray(x.value, dtype)),
-    np.tile: lambda level, x, reps: _tiled(x, (reps,) if isinstance(reps, int) else tuple(reps)),
+    np.tile: _tiled,
+    np.fft.rfft: lambda level, x, n=None, axis=-1: Batched(np.fft.rfft(x.value, n, later(axis)), level),
+    np.fft.irfft: lambda level, x, n=None, axis=-1: Batched(np.fft.irfft(x.value, n, later(axis)), level),
     np.array2string: lambda level, x, *args, **kwargs: repr(x)}
 
-
-def _tiled(x: Batched, reps: tuple) -> Batched:
-    ndim = max(x.ndim, len(reps))
-    return Batched(np.tile(aligned(x, ndim), (1, *(1,) * (ndim - len(reps)), *reps)), x.level)

@@ -74,8 +74,8 @@ def jacfwd(func: Callable, argnums: Any = 0, has_aux: bool = False, *, randomnes
         known = [x for x in fresh if x is not None]
         columns = []
         for k, x in enumerate(known):
-            pushed = vmap(lambda *vectors: linear.pushed(_with_none(fresh, vectors)), out_dims=-1, randomness=randomness,
-                          chunk_size=chunk_size)
+            pushed = vmap(lambda *vectors: linear.pushed(_with_none(fresh, vectors)), out_dims=-1,
+                          randomness=randomness, chunk_size=chunk_size)
             products = pushed(*_basis(known, k)) if x.array.size else [
                 box(np.zeros((*y.array.shape, 0), y.array.dtype)) for y in outputs]
             columns.append([reshape(p, *y.array.shape, *x.array.shape) for p, y in zip(products, outputs)])

@@ -1,4 +1,4 @@
-"""Forward mode: products of Jacobians with vectors from the right, by the tape in the order in which it was recorded."""
+"""Forward mode: products of Jacobians with vectors from the right, along the tape in the order of execution."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +10,7 @@ from ..engine.changes import refuse_changed
 from ..engine.halves import widened
 from ..engine.mode import Switch
 from ..engine.tape import backpropagate, box, pull, reboxed, sum_to, tape_of
-from ..engine.trees import leaves, mapped
+from ..engine.trees import leaves, mapped, refilled
 from ..engine.values import Node, Value, leaf
 from ..ops import PRIMITIVES, broadcast_to, elementwise, transcendental
 from .arguments import Argument, Call, need_function, pair_of, vectors_like
@@ -19,7 +19,7 @@ POINTWISE = {op for op in PRIMITIVES if op.__module__ in (elementwise.__name__, 
 
 
 class Linear:
-    """A call whose tape is kept, to push tangents along it: as often as one likes, from the arguments to the outputs."""
+    """A call whose tape is kept, to push tangents along it from the arguments to the outputs, as often as one likes."""
 
     def __init__(self, call: Call, outputs: list) -> None:
         self.call, self.outputs = call, outputs
@@ -104,8 +104,7 @@ def _started(name: str, func: Callable, primals: Any, has_aux: bool) -> tuple:
 
 def _filled(out: Any, call: Call, tensors: list) -> Any:
     """Tensors in the form of a result."""
-    each = iter(tensors)
-    return mapped(lambda _: call.outside(next(each)), out, records=True)
+    return refilled(out, map(call.outside, tensors))
 
 
 def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux: bool = False) -> tuple:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import tape
-from ..engine.trees import leaves, mapped
+from ..engine.trees import leaves, mapped, refilled
 from ..engine.values import Value, as_array, unbox
 from ..ops import sum, tensordot
 from .arguments import need_function, put_in, slots_of
@@ -134,8 +134,7 @@ class Primitive:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function, recorded where a Tensor is among the arguments, or in a tree among these."""
         def whole(values: Any) -> list:
-            each = iter(values)
-            return mapped(lambda _: next(each), list(args), records=True)
+            return refilled(list(args), values)
 
         def forward(*values: Any) -> Any:
             found = self.forward(*whole(values), **kwargs)
@@ -177,8 +176,8 @@ class Primitive:
             if all(part is None for part in leaves(t, records=True)) or self.jvps.get(i, 0) is None:
                 continue
             if i not in self.jvps:
-                raise NotImplementedError(f"{self.__name__} has no rule for the tangent of argument {i}: give it one by "
-                                          f"defjvp({self.__name__}, …)")
+                raise NotImplementedError(f"{self.__name__} has no rule for the tangent of argument {i}: give it one "
+                                          f"by defjvp({self.__name__}, …)")
             same = self.jvps[i] == "same"  # linear in it
             total = total + (self(*put_in(tuple(args), (i,), (t,)), **kwargs) if same else
                              self.jvps[i](t, out, *args, **kwargs))
@@ -220,14 +219,17 @@ def checkpoint(fun: Callable) -> Callable:
         def forward(*arrays: Any) -> Any:
             found = fun(*map(started, arrays), **kwargs)
             if not isinstance(found, Value) or found.node is not None:
-                raise RuntimeError("checkpoint: the function gives one Tensor, and computes it from its arguments; what "
-                                   "else requires grad is given as an argument too")
+                raise RuntimeError("checkpoint: the function gives one Tensor, and computes it from its arguments; "
+                                   "what else requires grad is given as an argument too")
             return found.array
 
+        def called(values: tuple, real: tuple, *xs: Any) -> Any:
+            return fun(*map(started, put_in(values, real, xs)), **kwargs)
+
         def joint(g: Any, out: Any, *values: Any) -> list:
-            real = tuple(i for i, x in enumerate(values) if isinstance(x, (np.ndarray, Value)) and x.dtype.kind == "f")
-            _, pullback = vjp(lambda *xs: fun(*map(started, put_in(values, real, xs)), **kwargs), *(values[i] for i in real))
-            return put_in((None,) * len(values), real, pullback(g))
+            real = tuple(i for i, x in enumerate(values) if getattr(x, "dtype", np.dtype(int)).kind == "f")
+            of_real = functools.partial(called, values, real)
+            return put_in((None,) * len(values), real, vjp(of_real, *(values[i] for i in real))[1](g))
 
         forward.__signature__ = _positional(len(args))  # type: ignore[attr-defined]
         return tape.primitive(forward, joint=joint, name="checkpoint")(*args)

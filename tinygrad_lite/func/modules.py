@@ -13,11 +13,12 @@ from ..ops import stack
 
 def functional_call(module: Any, parameter_and_buffer_dicts: Any, args: Any = (), kwargs: Any = None, *,
                     tie_weights: bool = True, strict: bool = False) -> Any:
-    """module(*args, **kwargs) with other Tensors in the place of its parameters and buffers; it is as before after.
+    """module(*args, **kwargs) with other Tensors in the place of its parameters and buffers.
 
-    parameter_and_buffer_dicts: a dict by the names of named_parameters() and named_buffers(), or several. args: a tuple,
-    or one argument. tie_weights: what stands for a parameter stands for all that are the same one. strict: all are
-    given. What forward() writes into a buffer it writes into the Tensor given for that. KeyError for an unknown name.
+    parameter_and_buffer_dicts: a dict by the names of named_parameters() and named_buffers(), or several. args: a
+    tuple, or one argument. tie_weights: what stands for a parameter stands for all that are the same one. strict: all
+    are given. What forward() writes into a buffer it writes into the Tensor given for that. KeyError for an unknown
+    name.
     """
     dicts = parameter_and_buffer_dicts
     given: dict[str, Any] = {}
@@ -26,8 +27,8 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Any, args: Any = ()
             if name in given:
                 raise ValueError(f"functional_call: '{name}' is given twice")
             given[name] = value if isinstance(value, Value) or value is None else box(as_array(value))
-    own = {**dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers(remove_duplicate=False))}
-    for name, value in given.items():
+    own = dict(module.named_parameters(remove_duplicate=False)) | dict(module.named_buffers(remove_duplicate=False))
+    for name in given:
         if name not in own:
             raise KeyError(f"functional_call: {type(module).__name__} has no parameter or buffer '{name}'"
                            f"{nearest(name, own)}")

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.changes import next_place
 from ..engine.mode import Switch, mode
 from ..engine.tape import box, primitive
-from ..engine.trees import leaves, mapped, named_leaves
+from ..engine.trees import leaves, mapped, named_leaves, refilled
 from ..engine.values import Value, unbox
 from ..ops import cat, getitem
 from .arguments import given_back, need_function
@@ -151,14 +151,13 @@ def vmap(func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = 
         if chunk_size is not None and chunk_size < size:
             return _in_chunks(of_all, args, kwargs, values, dims, size, chunk_size, out_dims)
         level = Level(size, randomness)
-        inside = iter([_started(x, dim, level) for x, dim in zip(values, dims)])
-        given = mapped(lambda _: next(inside), args, records=True)
+        given = refilled(args, [_started(x, dim, level) for x, dim in zip(values, dims)])
         with Switch("tracing", level):
             out = func(*given, **kwargs)
         results = leaves(out, records=True)
         numpy = not any(isinstance(v, Value) for v in (*values, *kwargs.values()))
-        ended = iter([_ended(x, dim, level, numpy) for x, dim in zip(results, _prefixed("out_dims", out_dims, out))])
-        return mapped(lambda _: next(ended), out, records=True)
+        ends = _prefixed("out_dims", out_dims, out)
+        return refilled(out, [_ended(x, dim, level, numpy) for x, dim in zip(results, ends)])
 
     return of_all
 
@@ -196,8 +195,8 @@ def _in_dims(func: Callable, in_dims: Any, args: tuple) -> list:
     if isinstance(in_dims, list):
         in_dims = tuple(in_dims)
     if isinstance(in_dims, tuple) and len(in_dims) != len(args):
-        raise ValueError(f"vmap: in_dims has {len(in_dims)} entries, and {getattr(func, '__name__', 'the function')} was "
-                         f"given {len(args)} positional arguments")
+        raise ValueError(f"vmap: in_dims has {len(in_dims)} entries, and {getattr(func, '__name__', 'the function')} "
+                         f"was given {len(args)} positional arguments")
     return _prefixed("in_dims", in_dims, args)
 
 
@@ -225,8 +224,8 @@ def _examples(args: tuple, values: list, dims: list) -> int:
         if not isinstance(x, (Value, np.ndarray)):
             if x is None:
                 continue
-            raise TypeError(f"vmap: argument {path} is a {type(x).__name__}, which has no dimension {dim}; say None for "
-                            "it in in_dims, or make it an array")
+            raise TypeError(f"vmap: argument {path} is a {type(x).__name__}, which has no dimension {dim}; say None "
+                            "for it in in_dims, or make it an array")
         shape = x.shape
         if not -len(shape) <= dim < len(shape):
             raise IndexError(f"vmap: argument {path} of shape {shape} has no dimension {dim}")
@@ -243,11 +242,10 @@ def _in_chunks(of_all: Callable, args: tuple, kwargs: dict, values: list, dims: 
     """The mapped function called for some examples at a time."""
     parts = []
     for start in range(0, size, chunk_size):
-        some = iter([x if dim is None or x is None else
-                     getitem(x, (slice(None),) * (dim % x.ndim) + (slice(start, start + chunk_size),))
-                     for x, dim in zip(values, dims)])
-        parts.append(of_all(*mapped(lambda _: next(some), args, records=True), **kwargs))
+        some = [x if dim is None or x is None else
+                getitem(x, (slice(None),) * (dim % x.ndim) + (slice(start, start + chunk_size),))
+                for x, dim in zip(values, dims)]
+        parts.append(of_all(*refilled(args, some), **kwargs))
     columns = zip(*(leaves(part, records=True) for part in parts))
-    joined = iter([column[0] if dim is None or column[0] is None else cat(list(column), dim)
-                   for column, dim in zip(columns, _prefixed("out_dims", out_dims, parts[0]))])
-    return mapped(lambda _: next(joined), parts[0], records=True)
+    return refilled(parts[0], [column[0] if dim is None or column[0] is None else cat(list(column), dim)
+                               for column, dim in zip(columns, _prefixed("out_dims", out_dims, parts[0]))])

@@ -34,8 +34,8 @@ from .special import *  # noqa: F403
 from .statistics import *  # noqa: F403
 from .transcendental import *  # noqa: F403
 
-MODULES = (tape, elementwise, transcendental, special, shape, index, parts, join, reduce, scan, order, statistics, linalg,
-           matrix)
+MODULES = (tape, elementwise, transcendental, special, shape, index, parts, join, reduce, scan, order, statistics,
+           linalg, matrix)
 PRIMITIVES: list[Any] = []  # every operation that records a node
 VOCABULARY: dict[str, Callable] = {"broadcast_to": tape.broadcast_to}  # every public function by its name
 

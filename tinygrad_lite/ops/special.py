@@ -75,7 +75,8 @@ def _above(x, n):
         series = np.log(x) - 0.5 / x - sum(b / (2 * k * x ** (2 * k)) for k, b in enumerate(BERNOULLI, 1))
         return series - total
     series = math.factorial(n - 1) / x**n + factorial / (2 * x ** (n + 1)) + sum(
-        b * math.factorial(2 * k + n - 1) / (math.factorial(2 * k) * x ** (2 * k + n)) for k, b in enumerate(BERNOULLI, 1))
+        b * math.factorial(2 * k + n - 1) / (math.factorial(2 * k) * x ** (2 * k + n))
+        for k, b in enumerate(BERNOULLI, 1))
     return sign * (series + factorial * total)
 
 
