@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.mode import Switch
 from ..engine.tape import backpropagate, box, tape_of
 from ..engine.trees import leaves, mapped, named_leaves, refilled
-from ..engine.values import Node, Value, as_array
+from ..engine.values import Node, Value, as_array, converted
 from ..ops import clone
 from .batched import Batched
 
@@ -178,7 +178,7 @@ def vectors_like(name: str, what: str, like: list, tree: Any) -> list:
     found = leaves(tree, records=True)
     if len(found) != len(like):
         raise ValueError(f"{name}: the vector has the form of {what}, {len(like)} arrays or numbers, not {len(found)}")
-    vectors = []
+    vectors: list[Any] = []
     for x, v in zip(like, found):
         if x is None:
             vectors.append(None)
@@ -187,5 +187,5 @@ def vectors_like(name: str, what: str, like: list, tree: Any) -> list:
         if v.array.shape != x.array.shape or v.array.dtype.kind not in "fiu":
             raise ValueError(f"{name}: where {what} has shape {x.array.shape} the vector has numbers of that shape, "
                              f"not {v.array.dtype} of shape {v.array.shape}")
-        vectors.append(v if v.array.dtype == x.array.dtype else v.to(x.array.dtype))
+        vectors.append(v if v.array.dtype == x.array.dtype else converted(v, x.array.dtype))
     return vectors

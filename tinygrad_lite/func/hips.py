@@ -127,6 +127,7 @@ class Primitive:
 
     def __init__(self, forward: Callable) -> None:
         functools.update_wrapper(self, forward)
+        self.__name__ = getattr(forward, "__name__", "primitive")
         self.forward = forward
         self.vjps: dict[int, Any] = {}
         self.jvps: dict[int, Any] = {}
@@ -154,7 +155,7 @@ class Primitive:
 
         values = leaves(list(args), records=True)
         forward.__doc__, forward.__signature__ = self.__doc__, _positional(len(values))  # type: ignore[attr-defined]
-        op = tape.primitive(forward, joint=joint, name=self.__name__)
+        op: Any = tape.primitive(forward, joint=joint, name=self.__name__)
         if self.jvps:
             op.jvp = push
         return op(*values)

@@ -48,7 +48,7 @@ def _replaced(module: Any, given: dict[str, Any]) -> Any:
     try:
         for name, value in given.items():
             room, _, attribute = name.rpartition(".")
-            held = vars(rooms[room])
+            held: Any = vars(rooms[room])
             before.append((held, attribute, held[attribute]))
             held[attribute] = _of_kind(held[attribute], value)
         yield
@@ -61,7 +61,8 @@ def _of_kind(held: Any, value: Any) -> Any:
     """A Tensor as the Parameter that it stands for, so that forward() finds it among parameters()."""
     if not isinstance(value, Value) or isinstance(value, type(held)):
         return value
-    new = type(held).__new__(type(held))
+    kind: Any = type(held)
+    new = kind.__new__(kind)
     Value.__init__(new, value.array, value.node)
     return new
 

@@ -24,7 +24,7 @@ def _gradient(name: str, func: Callable, argnums: Any, has_aux: bool, args: tupl
             out, aux = pair_of(name, out)
         out = call.result(out)
         if not isinstance(out, Value) or out.array.size != 1:
-            shape = f"shape {out.shape}" if isinstance(out, Value) else f"a {type(out).__name__}"
+            shape = f"shape {out.array.shape}" if isinstance(out, Value) else f"a {type(out).__name__}"
             raise RuntimeError(f"{name}: the function gives one number, not {shape}: reduce it by .sum() or .mean(), "
                                "or take func.jacobian, or func.vjp with a vector")
         if has_aux or with_value:  # before the tape is freed

@@ -204,12 +204,12 @@ def _prefixed(name: str, dims: Any, tree: Any) -> list:
     """For each leaf of a tree the dimension that `dims`, a tree of the same form or of less depth, says."""
     if dims is None or isinstance(dims, int) and not isinstance(dims, bool):
         return [dims] * len(leaves(tree, records=True))
-    kind = (tuple, list) if isinstance(dims, (tuple, list)) else dict
+    kind: Any = (tuple, list) if isinstance(dims, (tuple, list)) else dict
     if not isinstance(dims, (tuple, list, dict)) or not isinstance(tree, kind) or len(dims) != len(tree):
         raise ValueError(f"vmap: {name} is a whole number, None, or a tuple, list or dict of these of the form of the "
                          f"{'arguments' if name == 'in_dims' else 'results'}, not {dims!r}")
     if isinstance(dims, dict):
-        if dims.keys() != tree.keys():
+        if set(dims) != set(tree):
             raise ValueError(f"vmap: {name} has the keys {list(dims)}, where {list(tree)} are expected")
         return [d for key in tree for d in _prefixed(name, dims[key], tree[key])]
     return [d for part, each_of in zip(dims, tree) for d in _prefixed(name, part, each_of)]
@@ -226,7 +226,7 @@ def _examples(args: tuple, values: list, dims: list) -> int:
                 continue
             raise TypeError(f"vmap: argument {path} is a {type(x).__name__}, which has no dimension {dim}; say None "
                             "for it in in_dims, or make it an array")
-        shape = x.shape
+        shape = unbox(x).shape
         if not -len(shape) <= dim < len(shape):
             raise IndexError(f"vmap: argument {path} of shape {shape} has no dimension {dim}")
         sizes.setdefault(shape[dim], path)
