@@ -38,7 +38,7 @@ def plain(x: Any) -> Any:
 
 def live() -> Any:
     """The trace that notes what is computed; None where none is, or it has been given up."""
-    trace = mode.tracing
+    trace = getattr(mode.tracing, "base", mode.tracing)  # of a vmap that is being recorded
     return None if trace is None or trace.reason else trace
 
 

@@ -59,6 +59,7 @@ class Level:
     def __init__(self, size: int, randomness: str) -> None:
         self.size, self.randomness, self.outer, self.since = size, randomness, mode.tracing, next_place()
         self.spelt_out = mode.as_text
+        self.base = getattr(self.outer, "base", self.outer)  # who is told, below all maps
         self.shared: dict[int, Value] = {}  # by node: Tensors from outside that are tracked
 
     def lift(self, args: tuple) -> tuple:
@@ -172,8 +173,8 @@ def _started(x: Any, dim: int | None, level: Level) -> Any:
 
 def _ended(x: Any, dim: int | None, level: Level, numpy: bool) -> Any:
     """A result as the caller sees it."""
-    if x is None or isinstance(x, (str, bytes)):
-        return x
+    if x is None:
+        return None
     if not isinstance(x, Value):
         if not isinstance(x, (np.ndarray, np.generic, int, float)):
             raise TypeError(f"vmap: the function gives Tensors and arrays, not a {type(x).__name__}")
