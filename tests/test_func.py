@@ -77,9 +77,9 @@ def test_orders_nest_and_are_not_confused():
     assert grad(lambda x: grad(lambda y: x * y * y)(3.0) * x)(2.0) == 24
     np.testing.assert_allclose(grad(grad(grad(np.sin)))(0.3), -math.cos(0.3))
     f = np.tanh
-    for order in range(1, 6):
+    step = 1e-3
+    for _ in range(5):
         f = grad(f)
-        step = 1e-3
         np.testing.assert_allclose(grad(f)(0.3), (f(0.3 + step) - f(0.3 - step)) / (2 * step), rtol=1e-4, atol=1e-4)
 
 

@@ -2,7 +2,22 @@
 
 import numpy as _np
 
-from . import autograd, compat, data, distributions, estimators, func, linalg, nn, ops, optim, random, sparse, testing
+from . import (
+    autograd,
+    compat,
+    data,
+    distributions,
+    estimators,
+    fft,
+    func,
+    linalg,
+    nn,
+    ops,
+    optim,
+    random,
+    sparse,
+    testing,
+)
 from .checkpointing import checkpoint
 from .compiler import compile
 from .creation import (

@@ -58,14 +58,14 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def dot(a: Any, b: Any) -> Any:
     """The product of numbers, vectors and matrices; of more dimensions over the last of a and the last but one of b."""
-    if not a.ndim or not b.ndim:
+    if not np.ndim(a) or not np.ndim(b):
         return a * b
     return ops.matmul(a, b) if builtins.max(a.ndim, b.ndim) < 3 or b.ndim == 1 else ops.tensordot(a, b, ([-1], [-2]))
 
 
 def inner(a: Any, b: Any) -> Any:
     """The sum of products over the last dimension of both."""
-    return a * b if not a.ndim or not b.ndim else ops.tensordot(a, b, ([-1], [-1]))
+    return a * b if not np.ndim(a) or not np.ndim(b) else ops.tensordot(a, b, ([-1], [-1]))
 
 
 def sort(x: Any, axis: Any = -1, kind: Any = None, stable: Any = None) -> Any:
@@ -126,7 +126,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """The choice whose condition is the first that is true."""
     out = default
     for condition, choice in reversed([*zip(condlist, choicelist, strict=True)]):
-        out = ops.where(np.asarray(plain(condition)), choice, out)
+        out = ops.where(plain(condition), choice, out)
     return out
 
 
@@ -166,7 +166,7 @@ FUNCTIONS: dict[Callable, Callable] = {
     getattr(np, name): V[name] for name in (  # whose arguments mean the same here, under numpy's names too
         "sum mean argmax argmin any all count_nonzero reshape squeeze swapaxes broadcast_to tile roll einsum tensordot "
         "kron stack hstack vstack dstack column_stack where round nan_to_num sinc tril triu fliplr flipud rot90 diff "
-        "median nansum nanmean atleast_1d atleast_2d atleast_3d hsplit vsplit dsplit trace diag flip").split()}
+        "nansum nanmean atleast_1d atleast_2d atleast_3d hsplit vsplit dsplit diag").split()}
 FUNCTIONS |= {
     np.max: V["amax"], np.min: V["amin"], np.amax: V["amax"], np.amin: V["amin"], np.prod: prod, np.var: _var(ops.var),
     np.std: _var(ops.std), np.cumsum: _flat_without_axis(ops.cumsum), np.cumprod: _flat_without_axis(ops.cumprod),
@@ -174,7 +174,10 @@ FUNCTIONS |= {
     np.array_split: lambda x, indices_or_sections, axis=0: list(ops.tensor_split(x, indices_or_sections, axis)),
     np.inner: inner, np.vdot: lambda a, b: ops.dot(ops.flatten(a), ops.flatten(b)),
     np.outer: lambda a, b: ops.outer(ops.flatten(a), ops.flatten(b)),
-    np.cross: lambda a, b, axis=-1: ops.cross(a, b, axis),
+    np.cross: lambda a, b, axis=-1: ops.cross(*ops.broadcast_tensors(a, b), axis),
+    np.median: lambda x, axis=None, keepdims=False: ops.quantile(x, 0.5, axis, keepdims),
+    np.flip: lambda x, axis=None: ops.flip(x, tuple(range(x.ndim)) if axis is None else axis),
+    np.trace: lambda x, offset=0, axis1=0, axis2=1: ops.sum(ops.diagonal(x, offset, axis1, axis2), -1),
     np.clip: lambda x, a_min=None, a_max=None, min=None, max=None: ops.clamp(
         x, a_min if min is None else min, a_max if max is None else max),
     np.copy: lambda x: ops.clone(x), np.expand_dims: lambda x, axis: ops.unsqueeze(x, axis),

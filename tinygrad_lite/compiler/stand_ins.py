@@ -18,6 +18,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from ..engine.mode import mode
 from ..engine.trees import mapped
 from ..engine.values import Value, unbox
+from ..func.batched import Batched
 from .names import asked_by_library
 from .program import Var
 
@@ -263,6 +264,8 @@ class Traced(NDArrayOperatorsMixin):
         return _ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if any(issubclass(kind, (Batched, Value)) for kind in types):
+            return NotImplemented
         trace = live()
         if trace is None or function in STRUCTURE:
             return function(*mapped(plain, args), **mapped(plain, kwargs))
@@ -415,6 +418,8 @@ for _name, (_what, _function) in LOOKING.items():
 
 
 def _ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict) -> Any:
+    if any(type(x) is Batched or isinstance(x, Value) for x in inputs):
+        return NotImplemented  # they know what it is an operation of, and ask again
     trace = live()
     function = ufunc if method == "__call__" else getattr(ufunc, method)
     out = kwargs.pop("out", None) or (None,)
