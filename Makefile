@@ -32,6 +32,7 @@ bench: $(VENV)/bench
 	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/operations.py
 	$(BIN)/python benchmarks/layers.py
+	$(BIN)/python benchmarks/func.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/models.py
 	$(BIN)/python benchmarks/kmeans.py

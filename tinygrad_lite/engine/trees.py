@@ -32,9 +32,13 @@ def mapped(function: Callable[[Any], Any], structure: Any, records: bool = False
 
 def leaves(structure: Any, records: bool = False) -> list:
     """What nested tuples, lists and dicts (with `records` also dataclasses) hold."""
-    found: list = []
-    mapped(found.append, structure, records)
-    return found
+    if isinstance(structure, (tuple, list)):
+        return [leaf for part in structure for leaf in leaves(part, records)]
+    if isinstance(structure, dict):
+        return [leaf for part in structure.values() for leaf in leaves(part, records)]
+    if records and dataclasses.is_dataclass(structure) and not isinstance(structure, (type, Part)):
+        return [leaf for each in dataclasses.fields(structure) for leaf in leaves(getattr(structure, each.name), True)]
+    return [structure]
 
 
 def refilled(structure: Any, values: Iterable) -> Any:

@@ -1,8 +1,7 @@
 """What derivatives are taken for: arguments on a tape of their own, and results in the form that was given."""
 
 import operator
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,8 +34,10 @@ class Call:
     def __init__(self, name: str, given: tuple) -> None:
         self.name, self.given = name, given
         self.values = leaves(given, records=True)
-        self.fresh = mapped(self._started, given, records=True)
-        self.nodes = [x.node for x in leaves(self.fresh, records=True) if x is not None]
+        self.inputs = [self._started(x) for x in self.values]
+        self.flat = len(given) == len(self.values) and all(map(operator.is_, given, self.values))  # no tree is in it
+        self.fresh = tuple(self.inputs) if self.flat else refilled(given, self.inputs)
+        self.nodes = [x.node for x in self.inputs if x is not None]
         self.numpy = not any(isinstance(v, Value) for v in self.values)
         self.read = ""  # how the function made a number of what is differentiated, if it did
 
@@ -56,19 +57,28 @@ class Call:
             return clone(x)
         return box(array, Argument(array))
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """While the function runs: operations are recorded, and where one is read as a number that is noticed."""
+    def of(self, func: Callable, args: Any, kwargs: dict, has_aux: bool = False) -> tuple:
+        """(result, aux) of the function, recorded; where it reads a Tensor as a number that is noticed."""
+        aux = None
         with Switch("recording", True), Switch("differentiating", self):
             try:
-                yield
+                out = func(*args, **kwargs)
             finally:
                 for node in self.nodes:
-                    if isinstance(node, Argument):
+                    if type(node) is Argument:
                         node.live = False
+        if has_aux:
+            if not isinstance(out, tuple) or len(out) != 2:
+                raise TypeError(f"{self.name}: with has_aux=True the function gives a pair (value, aux), not a "
+                                f"{type(out).__name__}")
+            out, aux = out
+        return self.result(out), aux
 
     def result(self, out: Any) -> Any:
         """What the function gave, as Tensors; a number that does not come from what is differentiated is a constant."""
+        if isinstance(out, Value):
+            return out
+
         def tensor(x: Any) -> Any:
             if isinstance(x, Value):
                 return x
@@ -102,13 +112,12 @@ class Call:
         for x, v in zip(outputs, vectors):
             if x.node is not None:
                 seeds[x.node] = seeds[x.node] + v if x.node in seeds else v
-        with self.running():
-            return self.gradients(backpropagate(seeds, None, True, self.nodes))
+        return self.gradients(backpropagate(seeds, None, True, self.nodes))
 
     def gradients(self, found: dict[Node, Any]) -> list:
         """Gradients by node as a Tensor for each argument, zeros where there is none; each in memory of its own."""
         grads: list[Any] = []
-        for x in leaves(self.fresh, records=True):
+        for x in self.inputs:
             g = None if x is None else found.get(x.node)
             if isinstance(g, Value):
                 grads.append(self.released(g))
@@ -119,7 +128,8 @@ class Call:
     def formed(self, tensors: list, arrays: bool = False) -> Any:
         """A Tensor for each argument as a tree like these; with `arrays` not as numbers, though these may be."""
         like = [np.float64(0) if arrays and isinstance(v, (int, float)) else v for v in self.values]
-        return refilled(self.given, [None if x is None else given_back(x, v) for x, v in zip(tensors, like)])
+        found = [None if x is None else given_back(x, v) for x, v in zip(tensors, like)]
+        return tuple(found) if self.flat else refilled(self.given, found)
 
 
 def given_back(x: Value, like: Any) -> Any:
@@ -164,13 +174,6 @@ def put_in(args: tuple, slots: tuple[int, ...], values: tuple) -> list:
     for slot, value in zip(slots, values):
         new[slot] = value
     return new
-
-
-def pair_of(name: str, out: Any) -> tuple:
-    """(value, aux), which a function gives that has_aux."""
-    if not isinstance(out, tuple) or len(out) != 2:
-        raise TypeError(f"{name}: with has_aux=True the function gives a pair (value, aux), not a {type(out).__name__}")
-    return out
 
 
 def vectors_like(name: str, what: str, like: list, tree: Any) -> list:

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.tape import box
 from ..engine.trees import leaves, mapped
 from ..ops import reshape
-from .arguments import Call, need_function, pair_of, put_in, slots_of
+from .arguments import Call, need_function, put_in, slots_of
 from .forward import Linear
 from .reverse import grad, vjp
 from .vmap import vmap
@@ -29,12 +29,8 @@ def _jacobian(name: str, func: Callable, argnums: Any, has_aux: bool, rows: Call
     @functools.wraps(func)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         slots = slots_of(name, func, argnums, args)
-        call, aux = Call(name, tuple(args[i] for i in slots)), None
-        with call.running():
-            out = func(*put_in(args, slots, call.fresh), **kwargs)
-            if has_aux:
-                out, aux = pair_of(name, out)
-            out = call.result(out)
+        call = Call(name, tuple(args[i] for i in slots))
+        out, aux = call.of(func, put_in(args, slots, call.fresh), kwargs, has_aux)
         blocks = iter(rows(call, leaves(out, records=True)))
 
         def of_output(_: Any) -> Any:
@@ -59,7 +55,7 @@ def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_siz
             pulled = vmap(lambda *vectors: call.pulled(outputs, list(vectors)), chunk_size=chunk_size)
             products = pulled(*_basis(outputs, k)) if y.array.size else [
                 None if x is None else box(np.zeros((0, *x.array.shape), x.array.dtype))
-                for x in leaves(call.fresh, records=True)]
+                for x in call.inputs]
             blocks.append([p if p is None else reshape(p, *y.array.shape, *p.array.shape[1:]) for p in products])
         return blocks
 
@@ -70,7 +66,7 @@ def jacfwd(func: Callable, argnums: Any = 0, has_aux: bool = False, *, randomnes
            chunk_size: int | None = None) -> Callable:
     """The same, column by column at once: for few inputs and many outputs."""
     def rows(call: Call, outputs: list) -> list:
-        linear, fresh = Linear(call, outputs), leaves(call.fresh, records=True)
+        linear, fresh = Linear(call, outputs), call.inputs
         known = [x for x in fresh if x is not None]
         columns = []
         for k, x in enumerate(known):

@@ -13,7 +13,7 @@ from ..engine.tape import backpropagate, box, pull, reboxed, sum_to, tape_of
 from ..engine.trees import leaves, mapped, refilled
 from ..engine.values import Node, Value, leaf
 from ..ops import PRIMITIVES, broadcast_to, elementwise, transcendental
-from .arguments import Argument, Call, need_function, pair_of, vectors_like
+from .arguments import Argument, Call, need_function, vectors_like
 
 POINTWISE = {op for op in PRIMITIVES if op.__module__ in (elementwise.__name__, transcendental.__name__)}
 
@@ -30,10 +30,9 @@ class Linear:
     def pushed(self, vectors: list) -> list:
         """The product of the Jacobian with vectors, one for each argument: a Tensor for each output."""
         recorded = self.watched or any(v is not None and v.node is not None for v in vectors)
-        fresh = leaves(self.call.fresh, records=True)
-        tangents = {x.node: v for x, v in zip(fresh, vectors) if x is not None}
+        tangents = {x.node: v for x, v in zip(self.call.inputs, vectors) if x is not None}
         refuse_changed(self.tape, lambda node: node.inputs, partial(pull, anew=recorded))
-        with self.call.running(), Switch("recording", recorded):
+        with Switch("recording", recorded):
             for node in self.tape:
                 if node not in tangents and any(source in tangents for source in node.inputs):
                     tangents[node] = _tangent(node, [tangents.get(source) for source in node.inputs], recorded)
@@ -93,12 +92,8 @@ def _started(name: str, func: Callable, primals: Any, has_aux: bool) -> tuple:
     if not isinstance(primals, tuple) or not primals:
         raise TypeError(f"{name}: the primals are a tuple of the arguments, also of one: (x,), not a "
                         f"{type(primals).__name__}")
-    call, aux = Call(name, primals), None
-    with call.running():
-        out = func(*call.fresh)
-        if has_aux:
-            out, aux = pair_of(name, out)
-        out = call.result(out)
+    call = Call(name, primals)
+    out, aux = call.of(func, call.fresh, {}, has_aux)
     return call, out, aux, Linear(call, leaves(out, records=True))
 
 
@@ -116,7 +111,7 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
     call, out, aux, linear = _started("jvp", func, primals, has_aux)
     if strict and any(x.node is None for x in linear.outputs):
         raise RuntimeError("jvp: with strict=True, a result does not depend on the primals")
-    vectors = vectors_like("jvp", "the primals", leaves(call.fresh, records=True), tangents)
+    vectors = vectors_like("jvp", "the primals", call.inputs, tangents)
     found = _filled(out, call, linear.pushed(vectors)), mapped(call.outside, aux, records=True)
     return (mapped(call.outside, out, records=True), *found[: 1 + has_aux])
 
@@ -126,7 +121,7 @@ def linearize(func: Callable, *primals: Any) -> tuple:
     call, out, _, linear = _started("linearize", func, primals, False)
 
     def pushforward(*tangents: Any) -> Any:
-        vectors = vectors_like("linearize", "the primals", leaves(call.fresh, records=True), tangents)
+        vectors = vectors_like("linearize", "the primals", call.inputs, tangents)
         return _filled(out, call, linear.pushed(vectors))
 
     return mapped(call.outside, out, records=True), pushforward

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.tape import backpropagate
 from ..engine.trees import leaves, mapped
 from ..engine.values import Value
-from .arguments import Call, need_function, pair_of, put_in, slots_of, vectors_like
+from .arguments import Call, need_function, put_in, slots_of, vectors_like
 
 
 def _gradient(name: str, func: Callable, argnums: Any, has_aux: bool, args: tuple, kwargs: dict,
@@ -17,21 +17,17 @@ def _gradient(name: str, func: Callable, argnums: Any, has_aux: bool, args: tupl
     """(value, aux) of the function, None where nobody asks, and gradients in the form of the arguments."""
     slots = slots_of(name, func, argnums, args)
     call = Call(name, tuple(args[i] for i in slots))
-    value = aux = None
-    with call.running():
-        out = func(*put_in(args, slots, call.fresh), **kwargs)
-        if has_aux:
-            out, aux = pair_of(name, out)
-        out = call.result(out)
-        if not isinstance(out, Value) or out.array.size != 1:
-            shape = f"shape {out.array.shape}" if isinstance(out, Value) else f"a {type(out).__name__}"
-            raise RuntimeError(f"{name}: the function gives one number, not {shape}: reduce it by .sum() or .mean(), "
-                               "or take func.jacobian, or func.vjp with a vector")
-        if has_aux or with_value:  # before the tape is freed
-            value, aux = call.outside(out), mapped(call.outside, aux, records=True)
-        found = {}
-        if out.node is not None:
-            found = backpropagate({out.node: np.ones_like(out.array)}, None, None, call.nodes)
+    out, aux = call.of(func, put_in(args, slots, call.fresh), kwargs, has_aux)
+    value = None
+    if not isinstance(out, Value) or out.array.size != 1:
+        shape = f"shape {out.array.shape}" if isinstance(out, Value) else f"a {type(out).__name__}"
+        raise RuntimeError(f"{name}: the function gives one number, not {shape}: reduce it by .sum() or .mean(), or "
+                           "take func.jacobian, or func.vjp with a vector")
+    if has_aux or with_value:  # before the tape is freed
+        value, aux = call.outside(out), mapped(call.outside, aux, records=True)
+    found = {}
+    if out.node is not None:
+        found = backpropagate({out.node: np.ones_like(out.array)}, None, None, call.nodes)
     grads = call.formed(call.gradients(found))
     return (value, aux), grads if isinstance(argnums, (tuple, list)) else grads[0]
 
@@ -85,12 +81,8 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     `func` gives (value, aux), and vjp (value, function, aux).
     """
     need_function("vjp", func)
-    call, aux = Call("vjp", primals), None
-    with call.running():
-        out = func(*call.fresh)
-        if has_aux:
-            out, aux = pair_of("vjp", out)
-        out = call.result(out)
+    call = Call("vjp", primals)
+    out, aux = call.of(func, call.fresh, {}, has_aux)
     outputs = leaves(out, records=True)
 
     def pullback(cotangents: Any) -> tuple:
