@@ -536,15 +536,22 @@ def _own(g: Any, unless: Any = None) -> Any:
     return box(array, g.node) if isinstance(g, Value) else array
 
 
+def apart(g: Any, given: set[int]) -> Any:
+    """A gradient in memory of its own: rules such as add's hand one array on to many. given: the arrays (by id) that
+    others have, to which it is added."""
+    array = unbox(g)
+    if not isinstance(array, ndarray) or array.base is not None or id(array) in given:
+        g = _own(g)
+    given.add(id(array))
+    return g
+
+
 def accumulate(grads: dict[Node, Any]) -> None:
     """Add gradients into the nodes' `.grad`, each in memory of its own."""
     given: set[int] = set()
     with _adding:  # of several threads, one at a time
         for node, g in grads.items():
-            array = g.array if isinstance(g, Value) else g
-            if not isinstance(array, ndarray) or array.base is not None or id(array) in given:
-                g = _own(g)  # rules such as add's hand one array on to many
-            given.add(id(array))
+            g = apart(g, given)
             g = g if isinstance(g, Value) else box(g)
             if node.grad is not None:
                 with Switch("recording", g.node is not None):

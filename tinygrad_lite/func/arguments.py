@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.mode import Switch
-from ..engine.tape import backpropagate, box, tape_of
+from ..engine.tape import apart, backpropagate, box, tape_of
 from ..engine.trees import leaves, mapped, named_leaves, refilled
 from ..engine.values import Node, Value, as_array, converted
 from ..ops import clone
@@ -112,17 +112,20 @@ class Call:
         for x, v in zip(outputs, vectors):
             if x.node is not None:
                 seeds[x.node] = seeds[x.node] + v if x.node in seeds else v
-        return self.gradients(backpropagate(seeds, None, True, self.nodes))
+        return self.gradients(backpropagate(seeds, None, True, self.nodes), {id(v.array) for v in vectors})
 
-    def gradients(self, found: dict[Node, Any]) -> list:
-        """Gradients by node as a Tensor for each argument, zeros where there is none; each in memory of its own."""
+    def gradients(self, found: dict[Node, Any], given: set[int]) -> list:
+        """Gradients by node as a Tensor for each argument, zeros where there is none; each in memory of its own.
+
+        given: the arrays, by id, that somebody else has.
+        """
         grads: list[Any] = []
         for x in self.inputs:
             g = None if x is None else found.get(x.node)
             if isinstance(g, Value):
                 grads.append(self.released(g))
             else:
-                grads.append(x if x is None else box(np.zeros_like(x.array) if g is None else as_array(g).copy()))
+                grads.append(x if x is None else box(np.zeros_like(x.array) if g is None else apart(g, given)))
         return grads
 
     def formed(self, tensors: list, arrays: bool = False) -> Any:

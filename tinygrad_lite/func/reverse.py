@@ -28,7 +28,7 @@ def _gradient(name: str, func: Callable, argnums: Any, has_aux: bool, args: tupl
     found = {}
     if out.node is not None:
         found = backpropagate({out.node: np.ones_like(out.array)}, None, None, call.nodes)
-    grads = call.formed(call.gradients(found))
+    grads = call.formed(call.gradients(found, set()))
     return (value, aux), grads if isinstance(argnums, (tuple, list)) else grads[0]
 
 

@@ -186,6 +186,8 @@ def _ended(x: Any, dim: int | None, level: Level, numpy: bool) -> Any:
         return given_back(x, np.float64(0) if numpy else x)
     if not -x.array.ndim - 1 <= dim <= x.array.ndim:
         raise IndexError(f"vmap: out_dims {dim} is out of range for results of shape {x.array.shape} of each example")
+    if mine and x.node is None and dim == 0 and x.array.value.base is None:  # nobody else has that memory
+        return given_back(box(x.array.value), np.float64(0) if numpy else x)
     return given_back(leave(x, level, dim), np.float64(0) if numpy else x)
 
 
