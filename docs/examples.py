@@ -1,9 +1,12 @@
-"""Trains every model by its command, and writes the table of examples/README.md: what each learnt, in which time.
+"""Trains every model by its command and runs the programs of examples/derivatives, and writes the tables of
+examples/README.md: what each found, in which time.
 
-    python docs/examples.py            # or: make examples
-    python docs/examples.py gan vae    # these only; the rows of the others stay
+    python docs/examples.py               # or: make examples
+    python docs/examples.py gan newton    # these only; the rows of the others stay
 """
 
+import ast
+import os
 import re
 import subprocess
 import sys
@@ -42,19 +45,39 @@ def smaller(path: Path, out: Path) -> None:
     figure.savefig(out)
 
 
+def row_of(name: str, folder: Path) -> tuple[str, str]:
+    """The row of a model or a program in its table, and by which beginning it is found there; its picture is kept."""
+    program = HERE / "derivatives" / f"{name}.py"
+    if name in TASKS:
+        result, seconds = trained(name, folder / name)
+        picture, key = folder / name / f"{SHOWN[name]}.png", f"| `train {name}` "
+        what = f"{(TASKS[name].__doc__ or '').partition(chr(10))[0]} | {result} | {seconds:.0f} s"
+    else:
+        environment = os.environ | {"MPLBACKEND": "Agg"}
+        subprocess.run([sys.executable, program], check=True, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+        picture, key = folder / f"{name}.png", f"| [`{name}.py`](derivatives/{name}.py) "
+        doc = " ".join((ast.get_docstring(ast.parse(program.read_text("utf-8"))) or "").partition("\n\n")[0].split())
+        what = doc.partition("; writes")[0] + "."
+    smaller(picture, HERE / "pictures" / f"{name}.png")
+    return f"{key}| {what} | ![{name}](pictures/{name}.png) |", key
+
+
 def main(names: list[str]) -> None:
-    """Train these, or all, and put their rows into the table."""
+    """Make the rows of these, or of all, and put them into their tables."""
     (HERE / "pictures").mkdir(exist_ok=True)
-    text = README.read_text(encoding="utf-8")
-    for name in names or TASKS:
+    programs = sorted(path.stem for path in (HERE / "derivatives").glob("*.py"))
+    for name in names or [*TASKS, *programs]:
+        text = README.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
-            result, seconds = trained(name, Path(folder, name))
-            smaller(Path(folder, name, f"{SHOWN[name]}.png"), HERE / "pictures" / f"{name}.png")
-        what = (TASKS[name].__doc__ or "").partition("\n")[0]
-        row = f"| `train {name}` | {what} | {result} | {seconds:.0f} s | ![{name}](pictures/{name}.png) |"
+            row, key = row_of(name, Path(folder))
         print(row, flush=True)
-        text = re.sub(rf"^\| `train {name}` .*\n", "", text, flags=re.M) + f"{row}\n"
-    README.write_text(text, encoding="utf-8")
+        models, between, derivatives = text.partition("\n## ")
+        old = re.compile(rf"^{re.escape(key)}.*\n", flags=re.M)
+        if name in TASKS:
+            models = old.sub("", models) + f"{row}\n"
+        else:
+            derivatives = old.sub("", derivatives) + f"{row}\n"
+        README.write_text(models + between + derivatives, encoding="utf-8")
 
 
 if __name__ == "__main__":
