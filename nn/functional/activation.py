@@ -12,7 +12,7 @@ from tinygrad_lite import ops, random
 from tinygrad_lite.engine.halves import in_float32
 from tinygrad_lite.engine.mode import mode
 from tinygrad_lite.engine.tape import by_hand, primitive
-from tinygrad_lite.engine.values import occurs, unbox
+from tinygrad_lite.engine.values import Value, occurs, unbox
 from tinygrad_lite.inplace import in_place, or_in_place
 from tinygrad_lite.ops import (
     abs,
@@ -113,7 +113,16 @@ def _gelu(x):
 C, A = math.sqrt(2 / math.pi), 0.044715
 
 
+FAR = 10  # beyond it the tanh of gelu is 1 to the last bit
+
+
+def near(x):
+    """x, and in a derivative of a derivative at most FAR: cubes must not leave the range there."""
+    return clamp(x, -FAR, FAR) if isinstance(x, Value) else x
+
+
 def _gelu_tanh_rule(g, out, x, phi):
+    x = near(x)
     slope = phi * (1 - phi) * x  # 0 where x is so large that its square is infinite
     return g * (phi + slope * (2 * C) + slope * (6 * C * A) * x * x)
 
@@ -121,7 +130,8 @@ def _gelu_tanh_rule(g, out, x, phi):
 @by_hand(in_tiles(_gelu_tanh_rule), name="gelu")
 @in_tiles
 def _gelu_tanh(x):
-    phi = 0.5 * tanh(x * (C + (C * A) * (x * x))) + 0.5
+    u = near(x)
+    phi = 0.5 * tanh(u * (C + (C * A) * (u * u))) + 0.5
     return x * phi, phi
 
 

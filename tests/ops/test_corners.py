@@ -116,6 +116,24 @@ BIG = {  # the same in float32, where squares leave the range
 }
 
 
+def second(function, inputs):
+    """First and second gradients of the sum."""
+    leaves = [leaf(x) for x in inputs]
+    first = tl.autograd.grad(function(*leaves).sum(), leaves, create_graph=True, materialize_grads=True)
+    total = sum(g.sum() for g in first)
+    return leaves, first, tl.autograd.grad(total, leaves, materialize_grads=True) if total.requires_grad else []
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_second_derivatives_in_the_corners_are_numbers_where_the_first_are(what):
+    function, inputs = CASES[what][:2]
+    if what == "prod of zeros and large numbers":
+        pytest.skip("they are infinite")
+    leaves, first, twice = second(function, inputs)
+    if all(np.isfinite(x.array).all() for x in (*leaves, *first)):
+        assert all(np.isfinite(g.array).all() for g in twice)
+
+
 @pytest.mark.parametrize("what", BIG)
 def test_squares_that_leave_the_range(what):
     function, inputs, value, gradients = BIG[what]

@@ -6,7 +6,8 @@ from calls import CASES as ALL
 from calls import DIFFERENTIABLE, arrays, outputs, real, run
 
 import tinygrad_lite as tl
-from tinygrad_lite.func import grad, hessian, hvp, jacfwd, jacrev, jvp, vjp, vmap
+from tinygrad_lite.func import elementwise_grad, grad, hessian, hvp, jacfwd, jacrev, jvp, vjp, vmap
+from tinygrad_lite.func.forward import POINTWISE
 
 EXAMPLES, FEW = 3, 60
 SYMMETRIC = {"cholesky", "eigh", "eigvalsh"}  # read one triangle only
@@ -102,3 +103,20 @@ def test_second_derivatives_are_the_same_in_any_mode(name, function, row, sample
         np.testing.assert_allclose(other, whole, rtol=1e-7, atol=1e-8 * size)
     v = np.cos(np.arange(x.size)).reshape(x.shape)
     np.testing.assert_allclose(hvp(loss, x, v), np.tensordot(whole, v, x.ndim), rtol=1e-7, atol=1e-8 * size)
+
+
+@pytest.mark.parametrize("name, function, row, sample", [c for c in SMOOTH if c.values[1] in POINTWISE and arrays(c.values[3])[0].size])
+def test_third_derivatives_element_by_element(name, function, row, sample):
+    xs, step = arrays(sample), 1e-5
+
+    def derivative(order):
+        def f(*xs):
+            return run(function, sample, xs)
+
+        for _ in range(order):
+            f = elementwise_grad(f)
+        return lambda x: np.asarray(f(x, *map(tl.tensor, xs[1:])))
+
+    x = xs[0]
+    numeric = (derivative(2)(x + step) - derivative(2)(x - step)) / (2 * step)
+    np.testing.assert_allclose(derivative(3)(x), numeric, rtol=1e-5, atol=1e-5 * np.abs(numeric).max(initial=1))
