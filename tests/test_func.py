@@ -264,7 +264,7 @@ def test_functional_and_batched_gradients():
     (lambda: grad(np.sum)({"a": ["x"]}), TypeError, r"argument \[0\]\['a'\]\[0\] holds a str"), (lambda: grad(np.sum)(True), TypeError, "a bool"),
     (lambda: grad(np.sum, 1)(X), TypeError, "argument 1 is not among the 1 positional"), (lambda: grad(np.sum, (0, 0))(X), ValueError, "each argument once"),
     (lambda: grad(np.sum, "x")(X), TypeError, "argnums is a whole number"), (lambda: grad(lambda x: x, has_aux=True)(1.0), TypeError, "gives a pair"),
-    (lambda: vjp(np.sin, X)[1](np.ones(2)), ValueError, r"shape \(3,\).*not float64 of shape \(2,\)"), (lambda: vjp(np.sin, X)[1]((V, V)), ValueError, "1 arrays or numbers, not 2"),
+    (lambda: vjp(np.sin, X)[1](np.ones(2)), ValueError, r"shape \(3,\).*not float64 of shape \(2,\)"), (lambda: vjp(np.sin, X)[1]((V, V)), ValueError, "the whole is a tuple of 2, where a Tensor is expected"),
     (lambda: jvp(np.sin, X, V), TypeError, r"primals are a tuple.*\(x,\)"), (lambda: jvp(np.sin, (X,), (V[:2],)), ValueError, "numbers of that shape"),
     (lambda: vmap(np.sum)(), ValueError, "no positional argument"), (lambda: vmap(np.sum, None)(X), ValueError, "no argument holds examples"),
     (lambda: vmap(np.add)(np.ones(2), np.ones(3)), ValueError, r"2 in argument \[0\], 3 in argument \[1\]"), (lambda: vmap(np.sum)(1.0), TypeError, r"argument \[0\] is a float.*None"),

@@ -61,6 +61,8 @@ def _numbers(data: Any) -> np.ndarray | None:
 @makes
 def tensor(data: Any, dtype: Any = None) -> Tensor:
     """A Tensor with a copy of `data`: numbers, nested lists, arrays or Tensors."""
+    if isinstance(data, Tensor):
+        data._refuse_to_lose("tl.tensor(…)", ".clone()")
     data = unbox(data)
     try:
         array = data.astype(dtype or data.dtype) if isinstance(data, np.ndarray) else np.array(data, dtype)

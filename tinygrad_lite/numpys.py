@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from . import fft, linalg, ops
+from .engine.dtypes import default_float, promote_float
 from .engine.mode import mode
+from .engine.tape import primitive
 from .engine.trees import leaves
 from .engine.values import Value
 from .ops.arguments import plain
 
 WRITERS = frozenset("copyto put place putmask fill_diagonal put_along_axis".split())  # change their first argument
 WITHOUT_DERIVATIVE = frozenset(  # numbers that change with no input, or a question about them
-    "zeros_like ones_like empty_like full_like array2string array_repr array_str savetxt save may_share_memory "
-    "shares_memory isclose allclose array_equal result_type histogram digitize spacing finfo".split())
+    "zeros_like ones_like empty_like array2string array_repr array_str savetxt save may_share_memory shares_memory "
+    "isclose allclose array_equal result_type digitize".split())
 
 
 # ---------------------------------------------------------------- element by element
@@ -28,23 +30,83 @@ UFUNCS |= {
     "left_shift": ops.bitwise_left_shift, "right_shift": ops.bitwise_right_shift, "fabs": ops.abs, "rint": ops.round,
     "degrees": ops.rad2deg, "radians": ops.deg2rad, "positive": ops.clone, "conjugate": ops.clone,
     "logaddexp2": lambda x, y: ops.logaddexp(x * math.log(2), y * math.log(2)) / math.log(2),
-    "cbrt": lambda x: ops.sign(x) * ops.abs(x) ** (1 / 3),
+    "cbrt": primitive(np.cbrt, lambda g, out, x: g / (3 * out * out), promote=promote_float),
     "divmod": lambda x, y: (ops.floor_divide(x, y), ops.remainder(x, y)), "vecdot": lambda x, y: ops.sum(x * y, -1)}
 
 
 # ---------------------------------------------------------------- functions with arguments of their own
+def _over(op: Callable, takes_dtype: bool = False) -> Callable:
+    """A reduction with numpy's arguments by place: the dtype, where it has one, and `out` come before keepdims."""
+    def reduced(x: Any, axis: Any = None, *rest: Any, keepdims: bool = False, dtype: Any = None) -> Any:
+        names = ["dtype", "out", "keepdims"] if takes_dtype else ["out", "keepdims"]
+        given = dict(zip(names, rest))
+        dtype, keepdims = given.get("dtype", dtype), given.get("keepdims", keepdims)
+        if given.get("out") is not None or len(rest) > len(names):
+            raise TypeError("it takes an axis, a dtype and keepdims")
+        return op(x if dtype is None else x.to(np.dtype(dtype)), axis, keepdims)
+
+    return reduced
+
+
 def _var(op: Callable) -> Callable:
-    def spread(x: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False, correction: Any = None) -> Any:
+    def spread(x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: bool = False, *,
+               correction: Any = None) -> Any:
+        x = _real(x) if dtype is None else x.to(np.dtype(dtype))
         return op(x, axis, correction=ddof if correction is None else correction, keepdim=keepdims)
 
     return spread
 
 
 def _flat_without_axis(op: Callable) -> Callable:
-    def along(x: Any, axis: Any = None) -> Any:
+    def along(x: Any, axis: Any = None, dtype: Any = None) -> Any:
+        x = x if dtype is None else x.to(np.dtype(dtype))
         return op(ops.flatten(x), 0) if axis is None else op(x, axis)
 
     return along
+
+
+def _real(x: Any) -> Any:
+    """Whole numbers and truths as floating-point ones."""
+    return x if x.dtype.kind == "f" else x.to(default_float())
+
+
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The mean, of whole numbers and truths too."""
+    return ops.mean(_real(x), axis, keepdims)
+
+
+def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """NaN and the infinities replaced, in a copy."""
+    if not copy:
+        raise TypeError("copy=False would write into a Tensor unnoticed")
+    return ops.nan_to_num(x, nan, posinf, neginf)
+
+
+def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
+    """One value, or what broadcasts, in the shape of x."""
+    shape = x.shape if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+    dtype = x.dtype if dtype is None else np.dtype(dtype)
+    if not isinstance(fill_value, Value):
+        return np.full(shape, fill_value, dtype)
+    return ops.broadcast_to(fill_value.to(dtype), shape)
+
+
+def einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
+    """Products summed over indices."""
+    return ops.einsum(spec, *map(_given, operands))
+
+
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """Products summed over the last dimensions of a and the first of b, or those that are named."""
+    axes = axes if isinstance(axes, int) else tuple([d] if isinstance(d, int) else list(d) for d in axes)
+    return ops.tensordot(a, b, axes)
+
+
+def _joining(op: Callable) -> Callable:
+    def joined(arrays: Any, *args: Any, **kwargs: Any) -> Any:
+        return op([_given(x) for x in arrays], *args, **kwargs)
+
+    return joined
 
 
 def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -75,7 +137,7 @@ def sort(x: Any, axis: Any = -1, kind: Any = None, stable: Any = None) -> Any:
 
 def concatenate(arrays: Any, axis: Any = 0) -> Any:
     """Arrays one after the other; flat ones where axis is None."""
-    arrays = list(arrays)
+    arrays = [_given(x) for x in arrays]
     return ops.cat([ops.flatten(x) for x in arrays], 0) if axis is None else ops.cat(arrays, axis)
 
 
@@ -105,7 +167,8 @@ def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
 def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
     """The mean, each element weighted."""
     if weights is None:
-        return ops.mean(x, axis, keepdims)
+        return mean(x, axis, keepdims)
+    weights = _given(weights)
     if weights.shape != x.shape and isinstance(axis, int):
         weights = ops.reshape(weights, tuple(n if d == axis % x.ndim else 1 for d, n in enumerate(x.shape)))
     weights = ops.broadcast_to(weights * 1.0, x.shape)
@@ -132,12 +195,13 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Any:
     """Evenly spaced numbers from start to stop."""
-    return start + np.linspace(0.0, 1.0, num, endpoint) * (stop - start)
+    steps = np.linspace(0.0, 1.0, num, endpoint)
+    return start + steps.reshape(-1, *(1,) * max(np.ndim(start), np.ndim(stop))) * (stop - start)
 
 
 def append(x: Any, values: Any, axis: Any = None) -> Any:
     """One after the other."""
-    return concatenate([x, values], axis)
+    return concatenate([x, _given(values if axis is not None or np.ndim(values) else [values])], axis)
 
 
 def gradient(x: Any, spacing: float = 1.0, axis: Any = None, edge_order: int = 1) -> Any:
@@ -164,11 +228,19 @@ def _same(x: Any, *_: Any, **__: Any) -> Any:
 V = ops.VOCABULARY
 FUNCTIONS: dict[Callable, Callable] = {
     getattr(np, name): V[name] for name in (  # whose arguments mean the same here, under numpy's names too
-        "sum mean argmax argmin any all count_nonzero reshape squeeze swapaxes broadcast_to tile roll einsum tensordot "
-        "kron stack hstack vstack dstack column_stack where round nan_to_num sinc tril triu fliplr flipud rot90 diff "
-        "nansum nanmean atleast_1d atleast_2d atleast_3d hsplit vsplit dsplit diag").split()}
+        "reshape squeeze broadcast_to kron round sinc fliplr flipud rot90 diff atleast_1d atleast_2d atleast_3d hsplit "
+        "vsplit dsplit").split()}
+FUNCTIONS |= {getattr(np, name): _joining(V[name]) for name in "stack hstack vstack dstack column_stack".split()}
+FUNCTIONS |= {getattr(np, name): _over(V[name]) for name in "argmax argmin any all".split()}
 FUNCTIONS |= {
-    np.max: V["amax"], np.min: V["amin"], np.amax: V["amax"], np.amin: V["amin"], np.prod: prod, np.var: _var(ops.var),
+    np.max: _over(V["amax"]), np.min: _over(V["amin"]), np.amax: _over(V["amax"]), np.amin: _over(V["amin"]), np.sum: _over(ops.sum, True), np.prod: _over(prod, True),
+    np.mean: _over(mean, True), np.nansum: _over(ops.nansum, True), np.nanmean: _over(ops.nanmean, True),
+    np.var: _var(ops.var), np.count_nonzero: lambda x, axis=None: ops.count_nonzero(x, axis), np.full_like: full_like,
+    np.einsum: einsum, np.tensordot: tensordot, np.nan_to_num: nan_to_num,
+    np.where: lambda condition, x=None, y=None: ops.where(condition, _given(x), _given(y)),
+    np.tile: lambda x, reps: ops.tile(x, reps), np.roll: lambda x, shift, axis=None: ops.roll(x, shift, axis),
+    np.swapaxes: lambda x, axis1, axis2: ops.swapaxes(x, axis1, axis2), np.diag: lambda x, k=0: ops.diag(x, k),
+    np.tril: lambda x, k=0: ops.tril(x, k), np.triu: lambda x, k=0: ops.triu(x, k),
     np.std: _var(ops.std), np.cumsum: _flat_without_axis(ops.cumsum), np.cumprod: _flat_without_axis(ops.cumprod),
     np.sort: sort, np.concatenate: concatenate, np.split: split, np.pad: pad, np.average: average, np.dot: dot,
     np.array_split: lambda x, indices_or_sections, axis=0: list(ops.tensor_split(x, indices_or_sections, axis)),
@@ -186,7 +258,7 @@ FUNCTIONS |= {
     np.ravel: lambda x: ops.flatten(x), np.append: append, np.select: select, np.linspace: linspace,
     np.around: V["round"], np.fix: ops.trunc, np.real: _same, np.real_if_close: _same, np.imag: lambda x: x * 0.0,
     np.angle: lambda x: ops.where(x < 0, math.pi, x * 0.0),
-    np.ptp: lambda x, axis=None: ops.amax(x, axis) - ops.amin(x, axis),
+    np.ptp: _over(lambda x, axis, keepdims: ops.amax(x, axis, keepdims) - ops.amin(x, axis, keepdims)),
     np.diagonal: lambda x, offset=0, axis1=0, axis2=1: ops.diagonal(x, offset, axis1, axis2),
     np.repeat: lambda x, repeats, axis=None: ops.repeat_interleave(x, repeats, axis),
     np.take: lambda x, indices, axis=None: ops.take(x, np.asarray(indices)) if axis is None else x[
@@ -200,7 +272,7 @@ FUNCTIONS |= {
     np.linalg.eigvalsh: ops.eigvalsh, np.linalg.qr: ops.qr, np.linalg.pinv: lambda x: ops.pinv(x), np.linalg.svd: svd,
     np.linalg.norm: norm, np.linalg.matrix_power: ops.matrix_power, np.linalg.multi_dot: linalg.multi_dot,
     np.fft.rfft: fft.rfft, np.fft.irfft: fft.irfft,
-    np.linalg.trace: lambda x: ops.sum(ops.diagonal(x, 0, -2, -1), -1)}
+    np.linalg.trace: lambda x, offset=0: ops.sum(ops.diagonal(x, offset, -2, -1), -1)}
 FUNCTIONS |= {getattr(np.linalg, name): getattr(linalg, name) for name in (  # numpy 2
     "svdvals vector_norm matrix_norm diagonal vecdot cross matmul".split()) if hasattr(np.linalg, name)}
 
@@ -213,21 +285,22 @@ PRODUCTS = {np.dot, np.inner, np.outer, np.vdot, np.kron, np.tensordot, np.cross
 
 # ---------------------------------------------------------------- what numpy asks
 def _given(x: Any) -> Any:
-    """An argument as operations take it: a list of numbers as an array."""
-    numbers = isinstance(x, (list, tuple)) and not builtins.any(isinstance(part, Value) for part in leaves(x))
-    return np.asarray(x) if numbers else x
+    """An argument as operations take it: a number, or a list of them, as an array."""
+    if isinstance(x, (list, tuple)) and builtins.any(isinstance(part, Value) for part in leaves(x)):
+        return ops.stack([_given(part) for part in x])
+    return np.asarray(x) if isinstance(x, (list, tuple, int, float)) else x
 
 
 def of_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: dict) -> Any:
     """What one of numpy's ufuncs, or a method of it, gives of Tensors."""
-    kwargs = {k: v for k, v in kwargs.items() if v is not None}
-    if "out" in kwargs:
+    if kwargs.pop("out", None) is not None:
         raise TypeError(f"np.{ufunc.__name__}: out= is not taken, and nothing is written into a Tensor unnoticed: "
                         "write out.copy_(…), or use an in-place operation of the Tensor")
     if method == "__call__":
         if ufunc.__name__ in UFUNCS and not kwargs:
-            return UFUNCS[ufunc.__name__](*map(_given, inputs))
+            return UFUNCS[ufunc.__name__](*(np.asarray(x) if isinstance(x, (list, tuple)) else x for x in inputs))
         return _of_arrays(ufunc.__name__, ufunc, inputs, kwargs)
+    kwargs = {k: v for k, v in kwargs.items() if k == "axis" or v is not None}
     if (ufunc, method) in METHODS and kwargs.keys() <= {"axis", "keepdims"}:
         return METHODS[ufunc, method](*inputs, **({"axis": 0} | kwargs))
     return _of_arrays(f"{ufunc.__name__}.{method}", getattr(ufunc, method), inputs, kwargs)
@@ -240,7 +313,10 @@ def of_function(function: Callable, args: tuple, kwargs: dict) -> Any:
                         "Tensor (copy_, x[i] = v), or its .array")
     if function in FUNCTIONS:
         args = (*map(_given, args[:2]), *args[2:]) if function in PRODUCTS else args
-        return FUNCTIONS[function](*args, **kwargs)
+        try:
+            return FUNCTIONS[function](*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"np.{function.__name__} of a Tensor: {error}") from None
     return _of_arrays(function.__name__, function, args, kwargs)
 
 

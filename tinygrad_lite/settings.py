@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from .engine.dtypes import RANK, SCALARS, result_type
+from .engine.dtypes import RANK, SCALARS, default_float, result_type
 
 
 def get_default_dtype() -> np.dtype:
     """The dtype of Python floats, of what is created without one, and of whole numbers divided."""
-    return SCALARS[float]
+    return default_float()
 
 
 def set_default_dtype(d: Any) -> None:

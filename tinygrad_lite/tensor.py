@@ -207,6 +207,8 @@ class Tensor(Value):
 
     def tolist(self) -> Any:
         """Nested Python lists (a number for 0 dimensions)."""
+        if mode.differentiating is not None and self.node is not None:
+            mode.differentiating.read = ".tolist()"
         return self.array.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -5,11 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from .mode import quietly
+from .mode import mode, quietly
 from .values import as_array, converted, unbox
 
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 SCALARS = {bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float32)}
+
+
+def default_float() -> np.dtype:
+    """The dtype of Python floats and of whole numbers divided."""
+    return mode.floats or SCALARS[float]
 
 
 def _wider(a: np.dtype, b: np.dtype) -> np.dtype:
@@ -25,7 +30,7 @@ def result_type(*operands) -> np.dtype:
     groups: tuple[list, list, list] = ([], [], [])
     for x in map(unbox, operands):
         if x.__class__ in SCALARS:
-            groups[2].append(SCALARS[x.__class__])
+            groups[2].append(default_float() if x.__class__ is float else SCALARS[x.__class__])
         elif isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in RANK:
             groups[0 if x.ndim else 1].append(x.dtype)
         else:
@@ -62,7 +67,7 @@ def promote_float(*operands):
             return promote(*operands)
     if result_type(*operands).kind == "f":
         return promote(*operands)
-    return [as_array(x).astype(SCALARS[float]) for x in operands]  # not by way of uint8, where -1 is 255
+    return [as_array(x).astype(default_float()) for x in operands]  # not by way of uint8, where -1 is 255
 
 
 promote_float.keeps_whole_numbers = False  # type: ignore[attr-defined]
@@ -73,5 +78,5 @@ def in_one_dtype(args: tuple, ruled: Any, keeps_whole_numbers: bool = False) -> 
     unless keeps_whole_numbers."""
     tensors = [rule and isinstance(unbox(a), np.ndarray) for a, rule in zip(args, ruled)]
     dtype = result_type(*[a for a, one in zip(args, tensors) if one])
-    dtype = dtype if dtype.kind == "f" or keeps_whole_numbers else SCALARS[float]
+    dtype = dtype if dtype.kind == "f" or keeps_whole_numbers else default_float()
     return tuple(converted(a, dtype) if one and a.dtype != dtype else a for a, one in zip(args, tensors))

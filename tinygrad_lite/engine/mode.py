@@ -38,6 +38,7 @@ class _Mode(threading.local):
     tracing: Any = None  # the Tracer of the call that is being recorded as a program
     recording = True  # False inside no_grad()
     observing: tuple = ()  # functions that are asked, as a backward pass begins, for who observes it (watch.py)
+    floats: Any = None  # the dtype of Python's floats and of whole numbers divided, where it is not the default one
     differentiating: Any = None  # the call whose derivative is being taken by a function of func
     within: tuple = ()  # inside study(): the modules whose forward() is running, each with the number of the call
 

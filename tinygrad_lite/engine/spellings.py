@@ -41,6 +41,8 @@ def respelt(name: str, own: Iterable[str], rest: str | None, args: tuple, kwargs
         elif word not in own and word in WITHOUT_EFFECT:
             continue
         elif rest is not None and word in {rest, *SIZES}:
+            if len(args) > (first is not None and first not in kwargs) or sizes:
+                raise TypeError(f"{name}() got its sizes twice: by place and as '{word}'")
             sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
         else:
             word = next((w for w in (word, *SPELLINGS.get(word, ())) if w in own), word)

@@ -47,6 +47,22 @@ def refilled(structure: Any, values: Iterable) -> Any:
     return mapped(lambda _: next(rest), structure, records=True)
 
 
+def leaves_like(like: Any, structure: Any, path: str = "") -> list:
+    """What a tree of the form of `like` holds, in the order of that; ValueError that says where the forms differ."""
+    if isinstance(like, (tuple, list)) and isinstance(structure, (tuple, list)) and len(like) == len(structure):
+        return [x for i, pair in enumerate(zip(like, structure)) for x in leaves_like(*pair, f"{path}[{i}]")]
+    if isinstance(like, dict) and isinstance(structure, dict) and like.keys() == structure.keys():
+        return [x for key in like for x in leaves_like(like[key], structure[key], f"{path}[{key!r}]")]
+    if dataclasses.is_dataclass(like) and type(like) is type(structure) and not isinstance(like, (type, Part)):
+        return [x for each in dataclasses.fields(like) for x in leaves_like(
+            getattr(like, each.name), getattr(structure, each.name), f"{path}.{each.name}")]
+    if any(isinstance(x, (tuple, list, dict)) or dataclasses.is_dataclass(x) for x in (like, structure)):
+        told = [f"a {type(x).__name__}" + f" with {list(x)}" * isinstance(x, dict) + f" of {len(x)}" *
+                isinstance(x, (tuple, list)) for x in (like, structure)]
+        raise ValueError(f"{path or 'the whole'} is {told[1]}, where {told[0]} is expected")
+    return [structure]
+
+
 def named_leaves(structure: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """What a tree holds, each with where: "[0]['w'].bias"."""
     if isinstance(structure, (tuple, list, dict)):

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.mode import Switch
+from ..engine.mode import Switch, mode
 from ..engine.tape import apart, backpropagate, box, tape_of
-from ..engine.trees import leaves, mapped, named_leaves, refilled
+from ..engine.trees import leaves, leaves_like, mapped, named_leaves, refilled
 from ..engine.values import Node, Value, as_array, converted
 from ..ops import clone
 from .batched import Batched
@@ -39,6 +39,8 @@ class Call:
         self.fresh = tuple(self.inputs) if self.flat else refilled(given, self.inputs)
         self.nodes = [x.node for x in self.inputs if x is not None]
         self.numpy = not any(isinstance(v, Value) for v in self.values)
+        widest = all(x is None or x.array.dtype == np.float64 for x in self.inputs)
+        self.floats = np.dtype(np.float64) if self.numpy and widest else None  # numpy's habit, in numpy's programs
         self.read = ""  # how the function made a number of what is differentiated, if it did
 
     def _started(self, x: Any) -> Any:
@@ -60,7 +62,7 @@ class Call:
     def of(self, func: Callable, args: Any, kwargs: dict, has_aux: bool = False) -> tuple:
         """(result, aux) of the function, recorded; where it reads a Tensor as a number that is noticed."""
         aux = None
-        with Switch("recording", True), Switch("differentiating", self):
+        with Switch("recording", True), Switch("differentiating", self), Switch("floats", self.floats or mode.floats):
             try:
                 out = func(*args, **kwargs)
             finally:
@@ -179,13 +181,14 @@ def put_in(args: tuple, slots: tuple[int, ...], values: tuple) -> list:
     return new
 
 
-def vectors_like(name: str, what: str, like: list, tree: Any) -> list:
-    """The Tensors of a tree, each of the shape and dtype of the Tensor it belongs to; None for None."""
-    found = leaves(tree, records=True)
-    if len(found) != len(like):
-        raise ValueError(f"{name}: the vector has the form of {what}, {len(like)} arrays or numbers, not {len(found)}")
+def vectors_like(name: str, what: str, like: Any, tree: Any) -> list:
+    """The Tensors of a tree of the form of `like`, in its order and of the shapes and dtypes there; None for None."""
+    try:
+        found = leaves_like(like, tree)
+    except ValueError as error:
+        raise ValueError(f"{name}: the vector has the form of {what}: {error}") from None
     vectors: list[Any] = []
-    for x, v in zip(like, found):
+    for x, v in zip(leaves(like, records=True), found):
         if x is None:
             vectors.append(None)
             continue

@@ -122,7 +122,7 @@ class Batched(NDArrayOperatorsMixin):
         if at is None:
             return each(self.level, operator.getitem, (self, index), {})
         where, arrays, first = at
-        found = self.value[where]
+        found = _read(self.value, where)
         return self.shown(np.moveaxis(found, range(1, 1 + arrays), range(1 + first, 1 + first + arrays)) if first
                           else found)
 
@@ -193,13 +193,17 @@ class Batched(NDArrayOperatorsMixin):
 
     def whole(self, function: Callable, args: tuple) -> Any:
         """What an opaque function of the library gives of these arguments."""
-        level = level_of(args)
         if isinstance(args[0], np.ndarray):
-            args = (spread(args[0], level), *args[1:])
+            args = (spread_over(args[0], levels_of(args)), *args[1:])
+
+        def again(*args: Any) -> Any:
+            inner = next((a for a in args if type(a) is Batched), None)
+            return function(*args) if inner is None else inner.whole(function, args)
+
         try:
             return function.mapped(*args)  # type: ignore[attr-defined]
         except Unbatched:
-            return each(level, function, args, {})
+            return each(level_of(args), again, args, {})
 
     def holds(self) -> bool:
         """Whether it is true everywhere, in all examples."""
@@ -304,6 +308,23 @@ def spread(x: Any, level: Any) -> Batched:
     return Batched(np.broadcast_to(x, (level.size, *np.shape(x))), level)
 
 
+def levels_of(tree: Any) -> list:
+    """All vmaps whose examples a tree holds, the oldest first."""
+    found, arrays = set(), [x for x in leaves(tree) if type(x) is Batched]
+    for x in arrays:  # grows as it is read
+        found.add(x.level)
+        if type(x.value) is Batched:
+            arrays.append(x.value)
+    return sorted(found, key=lambda level: level.since)
+
+
+def spread_over(x: Any, levels: Any) -> Any:
+    """An array as one that the examples of all these vmaps have."""
+    for level in levels:
+        x = spread(x, level)
+    return x
+
+
 def below(level: Any, x: Any, function: Callable) -> Any:
     """The function of what a younger vmap's examples hold, for all of them; None where x is of no younger vmap."""
     return Batched(function(x.value), x.level) if type(x) is Batched and x.level.since > level.since else None
@@ -384,8 +405,7 @@ def _index(x: Batched, index: Any) -> Any:
     arrays = [p for p in parts if isinstance(p, (np.ndarray, np.generic))]
     if not arrays and not any(isinstance(p, (list, bool)) for p in parts):
         return (slice(None), *parts), 0, 0
-    if any(p.dtype.kind not in "iu" or _level(p) not in (None, x.level) for p in arrays) or \
-            any(isinstance(p, (list, bool)) for p in parts):
+    if any(p.dtype.kind not in "iu" for p in arrays) or any(isinstance(p, (list, bool)) for p in parts):
         return None
     ndim = max(np.ndim(p) for p in arrays)
     examples = np.arange(len(x.value)).reshape(-1, *(1,) * ndim)
@@ -401,10 +421,16 @@ def _index(x: Batched, index: Any) -> Any:
     return where, ndim, first
 
 
+def _read(value: Any, where: tuple) -> Any:
+    """value[where], where the index may be of the examples of an older vmap."""
+    older = level_of(where)
+    return (value if older is None else spread(value, older))[where]
+
+
 def _written(x: Batched, at: tuple, value: Any) -> Any:
     """A value that is written at such an index, in the order in which all examples are read there."""
     where, arrays, first = at
-    shape = list(x.value[where].shape)
+    shape = list(_read(x.value, where).shape)
     value = aligned(value, len(shape) - 1) if type(value) is Batched else value
     if not first:
         return value

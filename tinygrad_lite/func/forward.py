@@ -111,7 +111,7 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
     call, out, aux, linear = _started("jvp", func, primals, has_aux)
     if strict and any(x.node is None for x in linear.outputs):
         raise RuntimeError("jvp: with strict=True, a result does not depend on the primals")
-    vectors = vectors_like("jvp", "the primals", call.inputs, tangents)
+    vectors = vectors_like("jvp", "the primals", call.fresh, tangents)
     found = _filled(out, call, linear.pushed(vectors)), mapped(call.outside, aux, records=True)
     return (mapped(call.outside, out, records=True), *found[: 1 + has_aux])
 
@@ -121,7 +121,7 @@ def linearize(func: Callable, *primals: Any) -> tuple:
     call, out, _, linear = _started("linearize", func, primals, False)
 
     def pushforward(*tangents: Any) -> Any:
-        vectors = vectors_like("linearize", "the primals", call.inputs, tangents)
+        vectors = vectors_like("linearize", "the primals", call.fresh, tangents)
         return _filled(out, call, linear.pushed(vectors))
 
     return mapped(call.outside, out, records=True), pushforward

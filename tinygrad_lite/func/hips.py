@@ -141,6 +141,9 @@ class Primitive:
             found = self.forward(*whole(values), **kwargs)
             if isinstance(found, Value):
                 raise TypeError(f"{self.__name__}: it computes with a Tensor from outside; give that as an argument")
+            if not isinstance(found, (int, float, np.ndarray, np.generic)):
+                raise TypeError(f"{self.__name__}: a primitive gives one array, not a {type(found).__name__}; make it "
+                                "several primitives, or stack what it gives")
             return np.asarray(found) if isinstance(found, (int, float)) else found
 
         def joint(g: Any, out: Any, *values: Any) -> list:

@@ -86,7 +86,7 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     outputs = leaves(out, records=True)
 
     def pullback(cotangents: Any) -> tuple:
-        return call.formed(call.pulled(outputs, vectors_like("vjp", "the result", outputs, cotangents)))
+        return call.formed(call.pulled(outputs, vectors_like("vjp", "the result", out, cotangents)))
 
     value = mapped(call.outside, out, records=True)
     return (value, pullback, mapped(call.outside, aux, records=True)) if has_aux else (value, pullback)

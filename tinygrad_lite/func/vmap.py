@@ -13,7 +13,7 @@ from ..engine.trees import leaves, mapped, named_leaves, refilled
 from ..engine.values import Value, unbox
 from ..ops import cat, getitem
 from .arguments import given_back, need_function
-from .batched import Batched, Unbatched, below, each, later, level_of, spread
+from .batched import Batched, Unbatched, below, each, later, level_of, levels_of, spread, spread_over
 
 
 # ---------------------------------------------------------------- on the tape: in, out, and what all examples share
@@ -34,6 +34,11 @@ def _left(x: Any, level: Any, dim: int) -> Any:
     return np.moveaxis(spread(x, level).value, 0, dim)
 
 
+def _alike(x: Any, levels: tuple) -> Any:
+    """The same, for each of the examples of these maps."""
+    return spread_over(x, levels)
+
+
 def _shared(x: Any, level: Any) -> Batched:
     """The same for each example."""
     return spread(x, level)
@@ -49,7 +54,7 @@ def _total(x: Any, level: Any) -> Any:
 enter = primitive(_entered, lambda g, out, x, level, dim: leave(g, level, dim), name="vmap")
 leave = primitive(_left, lambda g, out, x, level, dim: enter(g, level, dim), name="vmap")
 share = primitive(_shared, lambda g, out, x, level: total(g, level), name="vmap")
-alike = primitive(_shared, lambda g, out, x, level: g, name="vmap")  # of what is made inside: each example has its own
+alike = primitive(_alike, lambda g, out, x, levels: g, name="vmap")  # of what is made inside: each example has its own
 total = primitive(_total, lambda g, out, x, level: share(g, level), name="vmap")
 
 
@@ -67,10 +72,11 @@ class Level:
         if self.outer is not None:
             self.outer.lift(args)
         args = tuple(self._inside(a) if isinstance(a, Value) and a.node is not None else a for a in args)
-        if args and type(unbox(args[0])) is not Batched and isinstance(unbox(args[0]), np.ndarray) \
-                and level_of(mapped(unbox, args[1:])) is self:
-            first = args[0]
-            args = ((alike(first, self) if isinstance(first, Value) else spread(first, self)), *args[1:])
+        first = args[0] if args else None
+        if isinstance(unbox(first), np.ndarray):
+            others = mapped(unbox, args[1:])
+            if level_of(others) is self and len(levels_of(others)) > len(levels_of(unbox(first))):
+                args = ((alike if isinstance(first, Value) else spread_over)(first, tuple(levels_of(others))), *args[1:])
         return args
 
     def _inside(self, x: Value) -> Value:
@@ -93,7 +99,13 @@ class Level:
         try:
             return run(*args) if self.outer is None else self._outside(function, run, args)
         except Unbatched:
-            return each(self, run, args, {})
+            return each(self, functools.partial(self._beneath, function), args, {})
+
+    def _beneath(self, function: Callable, *args: Any) -> Any:
+        """One example; of the maps outside it may still be all."""
+        if isinstance(self.outer, Level) and level_of(args) is not None:
+            return self.outer.whole(function, args)
+        return (getattr(function, "forward", None) or function)(*args)
 
     def _outside(self, function: Callable, run: Callable, args: tuple) -> Any:
         """Of values that no example differs in, whoever is outside is told."""

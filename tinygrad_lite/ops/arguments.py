@@ -97,6 +97,8 @@ def plain(index):
     if isinstance(index, slice):
         return slice(*map(_place_in_slice, (index.start, index.stop, index.step)))
     index = unbox(index)
+    if isinstance(index, np.integer):
+        return int(index)
     if type(index) is np.ndarray and index.dtype.char == "B":  # PyTorch's masks before there were bools
         return index != 0
     if type(index) is np.ndarray and index.ndim == 0 and index.dtype.kind in "iu":

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from ..engine.dtypes import SCALARS, promote_float
+from ..engine.dtypes import default_float, promote_float
 from ..engine.halves import in_float32
 from ..engine.mode import mode, opaque
 from ..engine.reductions import add_up, has_short_rows
@@ -278,7 +278,7 @@ def _logsumexp_rule(g, out, x, dim, keepdim):
 def logsumexp(x, dim=-1, keepdim=False):
     """log(sum(exp(x))) over dims, right for large values of either sign and for all -inf."""
     if x.dtype.kind != "f":
-        x = cast(x, SCALARS[float])
+        x = cast(x, default_float())
     m = unbox(amax(x, dim, True)) if 0 not in x.shape else np.zeros((), x.dtype)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))  # so that x - m is never inf - inf
     out = log(sum(exp(x - m), dim, True)) + m
