@@ -233,7 +233,8 @@ FUNCTIONS: dict[Callable, Callable] = {
 FUNCTIONS |= {getattr(np, name): _joining(V[name]) for name in "stack hstack vstack dstack column_stack".split()}
 FUNCTIONS |= {getattr(np, name): _over(V[name]) for name in "argmax argmin any all".split()}
 FUNCTIONS |= {
-    np.max: _over(V["amax"]), np.min: _over(V["amin"]), np.amax: _over(V["amax"]), np.amin: _over(V["amin"]), np.sum: _over(ops.sum, True), np.prod: _over(prod, True),
+    np.max: _over(V["amax"]), np.min: _over(V["amin"]), np.amax: _over(V["amax"]), np.amin: _over(V["amin"]),
+    np.sum: _over(ops.sum, True), np.prod: _over(prod, True),
     np.mean: _over(mean, True), np.nansum: _over(ops.nansum, True), np.nanmean: _over(ops.nanmean, True),
     np.var: _var(ops.var), np.count_nonzero: lambda x, axis=None: ops.count_nonzero(x, axis), np.full_like: full_like,
     np.einsum: einsum, np.tensordot: tensordot, np.nan_to_num: nan_to_num,

@@ -239,11 +239,11 @@ class Batched(NDArrayOperatorsMixin):
         return int(self._agreed("int()"))
 
     def __index__(self) -> int:
-        return operator.index(self._agreed("a Python index"))
+        return operator.index(self._agreed("an index of a plain array or a list (which a Tensor would take)"))
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        raise Unbatched("vmap: a conversion to a plain array (np.array, an assignment into one, a mask or an index of "
-                        "one) is of one example; use tl's functions, np.stack, or make the array by np.zeros_like")
+        raise Unbatched("vmap: the examples' values go into a plain array (np.array, an assignment), or choose from "
+                        "one (as its index or mask); make that array a Tensor, or by np.zeros_like, or use tl's functions")
 
     def tobytes(self, order: str = "C") -> bytes:
         return self.value.tobytes()

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.spellings import spelt
 from ..engine.tape import box
 from ..engine.trees import leaves, mapped
 from ..ops import reshape
-from .arguments import Call, need_function, put_in, slots_of
+from .arguments import Call, need_function, put_in, slots_of, vectors_like
 from .forward import Linear
-from .reverse import grad, vjp
+from .reverse import grad
 from .vmap import vmap
 
 
@@ -43,6 +44,7 @@ def _jacobian(name: str, func: Callable, argnums: Any, has_aux: bool, rows: Call
     return jacobian_of
 
 
+@spelt
 def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Callable:
     """The function that gives the Jacobian of `func`, row by row of it at once: for few outputs and many inputs.
 
@@ -62,6 +64,7 @@ def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_siz
     return _jacobian("jacrev", func, argnums, has_aux, rows)
 
 
+@spelt
 def jacfwd(func: Callable, argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error",
            chunk_size: int | None = None) -> Callable:
     """The same, column by column at once: for few inputs and many outputs."""
@@ -86,11 +89,13 @@ def _with_none(fresh: list, values: Any) -> list:
     return [None if x is None else next(each) for x in fresh]
 
 
+@spelt
 def jacobian(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Callable:
     """`jacrev`."""
     return jacrev(func, argnums, has_aux=has_aux, chunk_size=chunk_size)
 
 
+@spelt
 def hessian(func: Callable, argnums: Any = 0) -> Callable:
     """The function that gives the matrix of second derivatives of `func`, of which each value counts for itself: of an
     argument of shape (n, …) it has shape (…, n, …, n, …)."""
@@ -103,12 +108,14 @@ def hvp(func: Callable, primals: Any, tangents: Any) -> Any:
     primals: an argument and a vector of its form, or tuples (x, y, …), (v, w, …) of the arguments and as many vectors:
     then a tuple of products, of one argument the product itself.
     """
-    one = not isinstance(primals, tuple)
-    primals, tangents = ((primals,), (tangents,)) if one else (primals, tangents)
-    slots = 0 if len(primals) == 1 else tuple(range(len(primals)))
-    _, product = vjp(grad(func, slots), *primals)
-    found = product(tangents[0] if slots == 0 else tangents)
-    return found[0] if slots == 0 else found
+    need_function("hvp", func)
+    if not isinstance(primals, tuple):
+        primals, tangents = (primals,), (tangents,)
+    call = Call("hvp", primals)
+    gradient, _ = call.of(grad(func, tuple(range(len(primals)))), call.fresh, {})
+    vectors = vectors_like("hvp", "the primals", call.fresh, tangents)
+    found = call.formed(call.pulled(leaves(gradient, records=True), vectors))
+    return found[0] if len(primals) == 1 else found
 
 
 def vhp(func: Callable, primals: Any, cotangents: Any) -> Any:

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..engine.tape import box
+from ..engine.tape import box, tape_of
 from ..engine.trees import leaves, mapped
 from ..engine.values import Value
+from .arguments import Call
 from .derivatives import jacfwd, jacrev
 from .forward import jvp as _jvp
-from .reverse import grad_and_value
+from .reverse import grad, grad_and_value
 from .reverse import vjp as _vjp
 
 
@@ -19,9 +20,19 @@ def _started(name: str, func: Callable, inputs: Any, create_graph: bool, strict:
     if not all(isinstance(x, Value) for x in xs):
         raise TypeError(f"{name}: the inputs are a Tensor or a tuple of Tensors")
     if strict:
-        apart = tuple(box(x.array) for x in xs)
-        _jvp(func, apart, apart, strict=True)
+        _refuse_constants(name, func, xs)
     return several, xs if create_graph else tuple(box(x.array) for x in xs)
+
+
+def _refuse_constants(name: str, func: Callable, xs: tuple) -> None:
+    """RuntimeError where an output does not depend on each of the inputs."""
+    call = Call(name, tuple(box(x.array) for x in xs))
+    out, _ = call.of(func, call.fresh, {})
+    for i, y in enumerate(leaves(out)):
+        tape, before = ([], []) if y.node is None else tape_of([y.node])
+        for k, node in enumerate(call.nodes):
+            if node not in before and node not in tape:
+                raise RuntimeError(f"{name}: with strict=True, output {i} does not depend on input {k}")
 
 
 def _ended(found: Any, create_graph: bool) -> Any:
@@ -46,7 +57,9 @@ def hessian(func: Callable, inputs: Any, create_graph: bool = False, strict: boo
     """The Hessian of func, which gives one number, at inputs: a Tensor, or a tuple of tuples."""
     several, xs = _started("hessian", func, inputs, create_graph, strict)
     slots = tuple(range(len(xs))) if several else 0
-    return _ended(jacfwd(jacrev(func, slots), slots)(*xs), create_graph)
+    if strict:
+        _refuse_constants("hessian", grad(func, slots), xs)
+    return _ended(jacfwd(grad(func, slots), slots)(*xs), create_graph)
 
 
 def _vectors(name: str, v: Any, like: Any) -> Any:
@@ -78,6 +91,8 @@ def vhp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     several, xs = _started("vhp", func, inputs, create_graph, strict)
     v = _vectors("vhp", v, tuple(xs) if several else xs[0])
     slots = tuple(range(len(xs)))
+    if strict:
+        _refuse_constants("vhp", grad(func, slots), xs)
     (_, out), pullback = _vjp(grad_and_value(func, slots), *xs)
     found = pullback((v if several else (v,), box(out.array * 0)))
     return _ended((out, found if several else found[0]), create_graph)

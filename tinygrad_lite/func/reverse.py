@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.spellings import spelt
 from ..engine.tape import backpropagate
 from ..engine.trees import leaves, mapped
 from ..engine.values import Value
@@ -32,6 +33,7 @@ def _gradient(name: str, func: Callable, argnums: Any, has_aux: bool, args: tupl
     return (value, aux), grads if isinstance(argnums, (tuple, list)) else grads[0]
 
 
+@spelt
 def grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
     """The function that gives the gradient of `func`, which gives one number.
 
@@ -50,6 +52,7 @@ def grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
     return gradient
 
 
+@spelt
 def value_and_grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
     """As `grad`, of which the function gives (value, gradient); with has_aux ((value, aux), gradient)."""
     need_function("value_and_grad", func)
@@ -62,6 +65,7 @@ def value_and_grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
     return both
 
 
+@spelt
 def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
     """`value_and_grad` in PyTorch's order: (gradient, value), with has_aux (gradient, (value, aux))."""
     both = value_and_grad(func, argnums, has_aux)

@@ -76,7 +76,8 @@ class Level:
         if isinstance(unbox(first), np.ndarray):
             others = mapped(unbox, args[1:])
             if level_of(others) is self and len(levels_of(others)) > len(levels_of(unbox(first))):
-                args = ((alike if isinstance(first, Value) else spread_over)(first, tuple(levels_of(others))), *args[1:])
+                shared_by = alike if isinstance(first, Value) else spread_over
+                args = (shared_by(first, tuple(levels_of(others))), *args[1:])
         return args
 
     def _inside(self, x: Value) -> Value:
