@@ -69,6 +69,26 @@ def test_the_caller_keeps_its_arrays_and_tensors():
     assert isinstance(grad(lambda y: (y * y).sum() * w)(X), tl.Tensor)  # it depends on w, which somebody else may ask for
 
 
+def test_vectors_are_paired_by_key_and_form():
+    pair = {"a": 1.0, "b": 2.0}
+    assert jvp(lambda d: d["a"], (pair,), ({"b": 10.0, "a": 1.0},))[1] == 1
+    assert vjp(lambda x: {"a": x, "b": 3 * x}, 1.0)[1]({"b": 1.0, "a": 0.0}) == (3,)
+    assert hvp(lambda d: d["a"] ** 2 + 5 * d["b"] ** 2, pair, {"b": 0.0, "a": 1.0}) == {"a": 2, "b": 0}
+    assert linearize(lambda d: d["a"], pair)[1]({"b": 10.0, "a": 1.0}) == 1
+    for wrong, words in (({"a": 1.0}, r"\[0\] is a dict with \['a'\], where a dict with \['a', 'b'\]"), ({"a": 1.0, "c": 1.0}, r"\[0\] is a dict"), ((1.0, 2.0), "a tuple of 2, where a dict")):
+        with pytest.raises(ValueError, match=f"jvp: the vector has the form of the primals: .*{words}"):
+            jvp(lambda d: d["a"], (pair,), (wrong,))
+    with pytest.raises(ValueError, match="the form of"):
+        jvp(lambda d: d[0][0] * d[1], (((1.0, 2.0), 3.0),), ((1.0, (2.0, 3.0)),))
+
+
+def test_numbers_are_of_double_precision_in_functions_of_numpys_arrays():
+    assert grad(lambda x: np.sum(np.where(x > 0.25, 0.1, 0.7) * x))(X)[1] == 0.1
+    assert grad(lambda x: np.sum(x) * (np.sum(x > 0) / 3))(X)[0] == 2 / 3 and vmap(lambda i: i / 3)(np.array([1, 2])).dtype == np.float64
+    assert grad(lambda x: np.sum(x) * np.mean(x > 0))(X)[0] == 2 / 3
+    assert grad(lambda x: (x * tl.tensor([0.1])).sum())(np.ones(1, np.float32)).dtype == np.float32 and tl.tensor(0.1).dtype == np.float32
+
+
 # ---------------------------------------------------------------- nesting
 def test_orders_nest_and_are_not_confused():
     assert grad(np.tanh)(1.0) == 1 - math.tanh(1.0) ** 2
@@ -185,6 +205,18 @@ def test_indices_and_choices_that_differ_from_example_to_example():
     assert np.array_equal(vmap(write)(x, at), expected)
 
 
+@pytest.mark.parametrize("choose", [
+    lambda x: x.max(0)[0], np.sort, lambda x: x.topk(2)[0], lambda x: x.median(0)[0], lambda x: x.cummax(0)[0], lambda x: x.kthvalue(2)[0],
+    lambda x: nn.functional.max_pool1d(x[None, None], 2), lambda x: nn.functional.max_pool2d(x.reshape(1, 1, 2, 2), 2), lambda x: x.prod()])
+def test_what_chooses_by_value_inside_maps_in_maps(choose):
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    for derivative in (jacrev, jacfwd, lambda f: hessian(lambda x: (f(x) ** 2).sum())):
+        np.testing.assert_allclose(vmap(derivative(choose))(x), [derivative(choose)(row) for row in x], atol=1e-12)
+    rows = np.arange(24.0).reshape(3, 2, 4)
+    found = vmap(lambda x, i: vmap(lambda row: row[i])(x))(rows, np.array([0, 1, 2]))
+    assert np.array_equal(found, rows[np.arange(3), :, np.arange(3)])
+
+
 def test_modules_as_functions():
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
     weights = {name: p.detach() for name, p in model.named_parameters()}
@@ -257,6 +289,10 @@ def test_functional_and_batched_gradients():
     (lambda: grad(lambda x: math.sin(x))(1.0), TypeError, r"float\(…\), or a function of math.*np.exp"),
     (lambda: grad(lambda x: np.array([x, x]).sum())(1.0), TypeError, r"np.array.*np.stack"),
     (lambda: grad(lambda x: x.item() ** 2)(3.0), TypeError, r"gave a float.*\.item\(\) made a number"),
+    (lambda: grad(lambda x: np.sum(x.tolist()))(X), TypeError, r"\.tolist\(\) made a number"), (lambda: grad(lambda x: tl.tensor(x).sum())(X), TypeError, r"tl.tensor\(…\).*\.clone"),
+    (lambda: tl.autograd.functional.hessian(lambda x: x * 2, tl.tensor(X)), RuntimeError, "one number"), (lambda: tl.autograd.functional.hessian(lambda x: x.sum(), tl.tensor(X), strict=True), RuntimeError, "hessian: with strict"),
+    (lambda: tl.autograd.functional.jacobian(lambda x, y: x * 2, (tl.tensor(X), tl.tensor(X)), strict=True), RuntimeError, "does not depend on input 1"), (lambda: hvp(np.sum, X, V[:2]), ValueError, "hvp: where the primals"),
+    (lambda: vmap(lambda i: X[i])(np.array([0, 2])), RuntimeError, "choose from one as its index"), (lambda: grad(lambda x: func.primitive(lambda x: (x, x))(x)[0])(1.0), TypeError, "gives one array, not a tuple"),
     (lambda: grad(lambda x: np.sum(np.interp(x, X, V)))(X), TypeError, "np.interp has no derivative here"),
     (lambda: grad(lambda x: x * 2)(X), RuntimeError, r"grad: the function gives one number, not shape \(3,\)"),
     (lambda: grad(lambda x: [x])(1.0), RuntimeError, "not a list"), (lambda: grad(tl.tensor(X)), TypeError, "takes a function.*autograd.grad"),

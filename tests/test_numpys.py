@@ -53,7 +53,11 @@ CALLS = {  # as programs write them: a function of one array, and the array
     "eigh": (lambda x: np.linalg.eigh(x + x.T)[0], S), "eigh vectors": (lambda x: np.abs(np.linalg.eigh(x + x.T)[1]), S), "eigvalsh": (lambda x: np.linalg.eigvalsh(x + x.T), S), "svd": (lambda x: np.linalg.svd(x, compute_uv=False), M), "svd vectors": (lambda x: np.abs(np.linalg.svd(x, full_matrices=False)[2]), M),
     "qr": (lambda x: np.linalg.qr(x)[1], N), "qr of a wide matrix": (lambda x: np.linalg.qr(x)[1], M), "pinv": (np.linalg.pinv, M), "norm": (np.linalg.norm, M), "norm of rows": (lambda x: np.linalg.norm(x, axis=1), M), "norm 1": (lambda x: np.linalg.norm(x, 1), M), "nuclear norm": (lambda x: np.linalg.norm(x, "nuc"), M),
     "matrix_power": (lambda x: np.linalg.matrix_power(x, 3), S), "rfft": (lambda x: np.abs(np.fft.rfft(x, axis=0)), S), "rfft cut off": (lambda x: np.real(np.fft.rfft(x, 3)) + np.imag(np.fft.rfft(x, 5))[..., :2], C), "irfft": (lambda x: np.fft.irfft(np.fft.rfft(x) * np.fft.rfft(P)), M), "irfft of a size": (lambda x: np.fft.irfft(np.fft.rfft(x), 5, norm="ortho"), M),
-    "rfft quotient": (lambda x: np.fft.irfft(1.0 / (np.fft.rfft(x) + 5.0) - np.conjugate(np.fft.rfft(x)), 3), M), "a method of an array": (lambda x: (P * x).sum() * P.dot(P), M), "heaviside": (lambda x: np.heaviside(x, 0.5) * x, M)}
+    "rfft quotient": (lambda x: np.fft.irfft(1.0 / (np.fft.rfft(x) + 5.0) - np.conjugate(np.fft.rfft(x)), 3), M), "full_like": (lambda x: np.full_like(x, x[0, 0]), M), "nan_to_num by place": (lambda x: np.nan_to_num(x, True, 2.0, 7.0), M), "sum by place": (lambda x: np.sum(x, 0, float), M), "add.reduce of all": (lambda x: np.add.reduce(x, None), M),
+    "median of an even count": (np.median, P[:2]), "triu by name": (lambda x: np.triu(x, k=1), S), "tile by name": (lambda x: np.tile(x, reps=2), M), "einsum of a list": (lambda x: np.einsum("ij,j", x, [1.0, 2.0, 3.0], optimize=True), M),
+    "tensordot of two axes": (lambda x: np.tensordot(x, M, axes=(1, 1)), M), "dot from a number": (lambda x: np.dot(2.0, x), M), "stack with a number": (lambda x: np.stack((x[0, 0], 1.0)), M), "append a number": (lambda x: np.append(x, 1.0), M),
+    "linspace of vectors": (lambda x: np.linspace(x, 2 * x, 3), P), "average by a list": (lambda x: np.average(x, 1, [1.0, 2.0, 3.0]), M), "sinc at 0": (np.sinc, np.array([0.0, 1e-4, 0.2499, 0.2501])),
+    "a method of an array": (lambda x: (P * x).sum() * P.dot(P), M), "heaviside": (lambda x: np.heaviside(x, 0.5) * x, M)}
 
 
 @pytest.mark.parametrize("name", CALLS)

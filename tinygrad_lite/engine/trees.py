@@ -47,6 +47,12 @@ def refilled(structure: Any, values: Iterable) -> Any:
     return mapped(lambda _: next(rest), structure, records=True)
 
 
+def _form(x: Any) -> str:
+    """What a part of a tree is, in words."""
+    more = f" with {list(x)}" if isinstance(x, dict) else f" of {len(x)}" if isinstance(x, (tuple, list)) else ""
+    return f"a {type(x).__name__}{more}"
+
+
 def leaves_like(like: Any, structure: Any, path: str = "") -> list:
     """What a tree of the form of `like` holds, in the order of that; ValueError that says where the forms differ."""
     if isinstance(like, (tuple, list)) and isinstance(structure, (tuple, list)) and len(like) == len(structure):
@@ -57,9 +63,7 @@ def leaves_like(like: Any, structure: Any, path: str = "") -> list:
         return [x for each in dataclasses.fields(like) for x in leaves_like(
             getattr(like, each.name), getattr(structure, each.name), f"{path}.{each.name}")]
     if any(isinstance(x, (tuple, list, dict)) or dataclasses.is_dataclass(x) for x in (like, structure)):
-        told = [f"a {type(x).__name__}" + f" with {list(x)}" * isinstance(x, dict) + f" of {len(x)}" *
-                isinstance(x, (tuple, list)) for x in (like, structure)]
-        raise ValueError(f"{path or 'the whole'} is {told[1]}, where {told[0]} is expected")
+        raise ValueError(f"{path or 'the whole'} is {_form(structure)}, where {_form(like)} is expected")
     return [structure]
 
 

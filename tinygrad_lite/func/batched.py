@@ -243,7 +243,7 @@ class Batched(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         raise Unbatched("vmap: the examples' values go into a plain array (np.array, an assignment), or choose from "
-                        "one (as its index or mask); make that array a Tensor, or by np.zeros_like, or use tl's functions")
+                        "one as its index or mask; make it a Tensor, or by np.zeros_like, or use tl's functions")
 
     def tobytes(self, order: str = "C") -> bytes:
         return self.value.tobytes()

@@ -166,10 +166,12 @@ def vmap(func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = 
             return _in_chunks(of_all, args, kwargs, values, dims, size, chunk_size, out_dims)
         level = Level(size, randomness)
         given = refilled(args, [_started(x, dim, level) for x, dim in zip(values, dims)])
-        with Switch("tracing", level):
+        numpy = not any(isinstance(v, Value) for v in (*values, *kwargs.values()))
+        single = any(getattr(v, "dtype", None) in (np.float32, np.float16) for v in values)
+        floats = np.dtype(np.float64) if numpy and not single else mode.floats  # numpy's habit, in numpy's programs
+        with Switch("tracing", level), Switch("floats", floats):
             out = func(*given, **kwargs)
         results = leaves(out, records=True)
-        numpy = not any(isinstance(v, Value) for v in (*values, *kwargs.values()))
         ends = _prefixed("out_dims", out_dims, out)
         return refilled(out, [_ended(x, dim, level, numpy) for x, dim in zip(results, ends)])
 
