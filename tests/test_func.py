@@ -284,6 +284,70 @@ def test_functional_and_batched_gradients():
     np.testing.assert_allclose(rows, 2 * A * X)
 
 
+# ---------------------------------------------------------------- no_grad, shared values, and writing
+def test_no_grad_outside_makes_constants_of_results_and_not_of_derivatives():
+    w, layer = tl.tensor(3.0, requires_grad=True), nn.Linear(2, 1)
+    with tl.no_grad():
+        value, g = value_and_grad(lambda x: x ** 3)(w)
+        assert (value, g) == (27, 27) and not g.requires_grad
+        assert jvp(lambda x: x ** 3, (w,), (tl.tensor(1.0),))[1] == 27 and hvp(lambda x: x ** 3, w, tl.tensor(1.0)) == 18
+        each = vmap(grad(lambda p, x: func.functional_call(layer, p, (x,)).sum()), (None, 0))(dict(layer.named_parameters()), tl.ones(3, 2))
+        assert (each["weight"] == 1).all()
+    assert grad(lambda x: x * tl.no_grad()(grad(lambda y: y * y))(x))(3.0) == 6
+
+    def half_constant(x, w):
+        with tl.no_grad():
+            w * 2
+        return w * x
+
+    assert grad(lambda w: vmap(lambda x: half_constant(x, w))(tl.tensor([1.0, 2.0])).sum())(3.0) == 3
+
+
+def test_writing_in_maps_in_maps():
+    x, y = tl.tensor([[1.0, 2.0], [3.0, 4.0]]), tl.tensor([10.0, 20.0])
+    found = vmap(lambda x: vmap(lambda y: x.scatter(0, tl.tensor([0]), y[None]))(y))(x)
+    assert found.tolist() == [[[10, 2], [20, 2]], [[10, 4], [20, 4]]]
+    with pytest.raises(RuntimeError, match="an array that all share"):
+        vmap(lambda x: (z := x * 1, vmap(lambda y: z.add_(y))(y))[1])(tl.tensor([1.0, 2.0]))
+    with pytest.raises(RuntimeError, match="in place"):
+        vmap(grad(lambda x: (z := x * 1, vmap(lambda y: y.mul_(2))(z), (z * z).sum())[-1]))(x)
+
+
+def test_a_gradient_by_what_examples_share_is_no_gradient_of_each():
+    w = tl.tensor(3.0, requires_grad=True)
+    with pytest.raises(RuntimeError, match="the sum over them; take func.grad"):
+        vmap(lambda x: tl.autograd.grad(w * w * x, w)[0])(tl.tensor([1.0, 2.0]))
+    assert vmap(lambda x: grad(lambda w: w * w * x)(w))(tl.tensor([1.0, 2.0])).tolist() == [6, 12]
+
+
+def test_what_is_kept_for_later_is_not_the_callers_memory():
+    x, v = np.array([1.0, 2.0]), np.ones(2)
+    _, pulled = vjp(lambda a: a ** 2, x)
+    x *= 10
+    assert pulled(v)[0].tolist() == [2, 4]
+    jvp(lambda a: a + 1.0, (x,), (v,))[1][:] = 7
+    assert v.tolist() == [1, 1]
+
+
+def test_chunks_draw_the_same():
+    assert (vmap(nn.Dropout(0.5), randomness="same", chunk_size=1)(tl.ones(2, 50)).diff(dim=0) == 0).all()
+
+
+def test_a_checkpoint_draws_the_same_again():
+    g, value = func.grad_and_value(lambda x: func.checkpoint(lambda x: nn.functional.dropout(x, 0.5))(x).sum())(tl.ones(64))
+    assert g.sum() == value
+
+
+@pytest.mark.parametrize("call", [
+    lambda x, i: nn.functional.cross_entropy(x, i), lambda x, i: nn.functional.cross_entropy(x, i, weight=tl.arange(3.0, dtype=tl.float64)), lambda x, i: nn.functional.embedding(i.clamp(0, 1), x, padding_idx=1).sum(),
+    lambda x, i: nn.functional.cross_entropy(x, i, reduction="sum", label_smoothing=0.1), lambda x, i: nn.functional.nll_loss(x, i), lambda x, i: (x[i.clamp(0, 1), i.clamp(min=0)] ** 3).sum(), lambda x, i: x.gather(1, i.clamp(min=0)[:, None]).prod()])
+def test_indices_of_each_example_in_losses(call):
+    x, i = np.random.default_rng(0).standard_normal((4, 2, 3)), np.array([[0, 1], [2, 2], [1, -100], [0, 2]])
+    for f in (call, grad(call), hessian(call)):
+        np.testing.assert_allclose(vmap(f)(x, i), [f(tl.tensor(a), tl.tensor(b)).array for a, b in zip(x, i)], atol=1e-12)
+    np.testing.assert_allclose(grad(lambda w: vmap(lambda i: call(w, i))(i).sum())(x[0]), sum(grad(call)(x[0], tl.tensor(b)) for b in i), atol=1e-12)
+
+
 # ---------------------------------------------------------------- what is refused, and what is left as it was
 @pytest.mark.parametrize("call, kind, words", [
     (lambda: grad(lambda x: math.sin(x))(1.0), TypeError, r"float\(…\), or a function of math.*np.exp"),

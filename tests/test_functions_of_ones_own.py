@@ -120,6 +120,58 @@ def test_an_input_changed_in_place_has_the_new_value_and_its_gradient():
         Double.apply(x)
 
 
+class Product(Function):
+    @staticmethod
+    def forward(x, y):
+        return x * y
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, y = ctx.saved_tensors
+        return g * y, g * x
+
+    @staticmethod
+    def vmap(info, in_dims, x, y):
+        x, y = (a.movedim(d, 0) if d is not None else a.expand(info.batch_size, *a.shape) for a, d in zip((x, y), in_dims))
+        return Product.apply(x, y), 0
+
+
+def test_a_vmap_of_ones_own_gives_gradients_of_each_example():
+    x, w = tl.tensor([1.0, 2.0, 3.0]), tl.tensor(2.0)
+    assert func.vmap(func.grad(Product.apply, 1), (0, None))(x, w).tolist() == [1, 2, 3]
+    assert func.vmap(func.grad(lambda w, x: Product.apply(x, w) ** 2), (None, 0))(w, x).tolist() == [4, 16, 36]
+    assert func.grad(lambda w: func.vmap(Product.apply, (0, None))(x, w).sum())(w) == 6
+
+
+def test_inputs_of_one_memory_are_told_apart():
+    assert func.grad(func.grad(lambda x: Product.apply(x.detach(), x)))(tl.tensor(3.0)) == 0
+
+    class Kept(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            y = x.sin()
+            ctx.save_for_forward(y)
+            return y
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * x.cos()
+
+        @staticmethod
+        def jvp(ctx, t):
+            (y,) = ctx.saved_tensors
+            return t * (1 - y * y).sqrt()
+
+    np.testing.assert_allclose(func.grad(lambda x: Kept.apply(x).sum())(X), np.cos(X))
+    np.testing.assert_allclose(func.jvp(Kept.apply, (X,), (V,))[1], np.cos(X) * V)
+
+
 def test_what_is_missing_or_wrong_is_said():
     class Once(Exp):
         backward = staticmethod(once_differentiable(Exp.backward))

@@ -18,7 +18,7 @@ from . import (
     sparse,
     testing,
 )
-from .checkpointing import checkpoint
+from .checkpointing import checkpoint, replayed
 from .compiler import compile
 from .creation import (
     arange,
@@ -142,6 +142,8 @@ short, int, long, half, float, double = int16, int32, int64, float16, float32, f
 del svd  # type: ignore[name-defined]  # noqa: F821 - torch.svd gives v, tl.linalg.svd its transpose
 globals().update(TYPED | IN_PLACE)
 autograd.functional = func.functional  # type: ignore[attr-defined]
+func.checkpoint = replayed
+del replayed
 autograd.checkpoint = checkpoint  # type: ignore[attr-defined]  # it draws numbers, which autograd does not know
 tape = Tape  # tl.tape(loss); the engine is in tinygrad_lite.engine
 inf, nan, pi, e, newaxis = _np.inf, _np.nan, _np.pi, _np.e, None

@@ -1,11 +1,14 @@
 """Gradient checkpointing: what a function computes is not kept, but computed once more in the backward pass."""
 
+import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
+from . import func
 from .autograd import Context, Function, grad, once_differentiable
 from .engine.changes import changed_since, next_place
-from .engine.mode import enable_grad, is_grad_enabled, mode
+from .engine.mode import Switch, enable_grad, is_grad_enabled, mode
 from .engine.tape import box
 from .engine.values import Node
 from .random import fork_rng, get_rng_state, set_rng_state
@@ -89,6 +92,34 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
     for i, result in zip(tracked, results):
         whole[i] = result
     return tuple(whole) if isinstance(found, tuple) else whole[0]
+
+
+def _numbers() -> Any:
+    """Where the library's generator is, also in a vmap, which lets nobody draw."""
+    with Switch("tracing", None):
+        return get_rng_state()
+
+
+def replayed(fun: Callable) -> Callable:
+    """HIPS autograd's `checkpoint` (see func.hips), which draws the same random numbers each time it runs."""
+    @functools.wraps(fun)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        numbers, runs = _numbers(), itertools.count()
+
+        @functools.wraps(fun)
+        def again(*args: Any, **kwargs: Any) -> Any:
+            if not next(runs):
+                return fun(*args, **kwargs)
+            before = _numbers()
+            set_rng_state(numbers)
+            try:
+                return fun(*args, **kwargs)
+            finally:
+                set_rng_state(before)
+
+        return func.hips.checkpoint(again)(*args, **kwargs)
+
+    return checkpointed
 
 
 def _prints(values: Any) -> list[tuple]:

@@ -204,19 +204,19 @@ def triu_indices(row: int, col: int, offset: int = 0, dtype: Any = None) -> Tens
 @makes
 def zeros_like(x: Tensor, dtype: Any = None) -> Tensor:
     """Zeros of x's shape and dtype."""
-    return zeros(x.shape, dtype=dtype or x.dtype)
+    return box(np.zeros_like(x.array, dtype=dtype, order="C", subok=False))
 
 
 @makes
 def ones_like(x: Tensor, dtype: Any = None) -> Tensor:
     """Ones of x's shape and dtype."""
-    return ones(x.shape, dtype=dtype or x.dtype)
+    return box(np.ones_like(x.array, dtype=dtype, order="C", subok=False))
 
 
 @makes
 def empty_like(x: Tensor, dtype: Any = None) -> Tensor:
     """Memory for x's shape and dtype, not filled."""
-    return empty(x.shape, dtype=dtype or x.dtype)
+    return box(np.empty_like(x.array, dtype=dtype, order="C", subok=False))
 
 
 @makes

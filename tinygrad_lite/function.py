@@ -15,7 +15,7 @@ from .engine.mode import Switch, is_grad_enabled, mode, no_grad
 from .engine.tape import box
 from .engine.values import Value, unbox
 from .func.batched import Batched, level_of
-from .func.vmap import Level, enter, leave
+from .func.vmap import Level, alike, enter, leave
 from .inplace import rebind
 
 
@@ -25,6 +25,7 @@ class Context:
     needs_input_grad: tuple[bool, ...] = ()
     materialize = True
     _saved: tuple = ()
+    _saved_forward: tuple = ()
     _since = 0
     _without: set = set()
     _dirty: tuple = ()
@@ -43,7 +44,8 @@ class Context:
         return self._saved
 
     def _of_second_order(self, known: dict[int, Any], name: str) -> "Context":
-        """A copy for a backward that is recorded: inputs and outputs as they are on the tape, by the id of their array.
+        """A copy for a backward that is recorded: inputs and outputs as they are on the tape, by the id of the Tensor
+        or of its array.
 
         RuntimeError for another tensor of floating-point numbers: nobody knows how it depends on the inputs.
         """
@@ -55,6 +57,8 @@ class Context:
             array = unbox(x)
             if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or getattr(x, "node", None) is not None:
                 return x
+            if id(x) in known:
+                return known[id(x)]
             if id(array) not in known:
                 raise RuntimeError(f"{name}: its backward is differentiated again (create_graph), and forward saved a "
                                    f"tensor of shape {array.shape} that is neither an input nor an output; save those "
@@ -78,7 +82,15 @@ class Context:
         """Say which inputs forward has changed in place; it returns them."""
         self._dirty = tensors
 
-    save_for_forward = save_for_backward
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Keep tensors for jvp, as `saved_tensors` there; what is kept for backward unless called."""
+        self._saved_forward, self._since = tensors, next_place()
+
+    def _for_jvp(self) -> "Context":
+        """The same, with what jvp is to find."""
+        copy = Context()
+        copy.__dict__ = dict(vars(self), _saved=self._saved_forward or self._saved)
+        return copy
 
 
 class Function:
@@ -149,6 +161,7 @@ class Function:
     @classmethod
     def _mapped(cls, level: Level, args: tuple) -> Any:
         """All examples at once, by the Function's own vmap."""
+        args = tuple(alike(a, (level,)) if _is_inside(level, a) and not _is_of(level, a) else a for a in args)
         in_dims = tuple(0 if _is_of(level, a) else None for a in args)
         info = SimpleNamespace(batch_size=level.size, randomness=level.randomness)
         with Switch("tracing", level.outer):
@@ -162,6 +175,11 @@ class Function:
             dims = tuple(dims) if isinstance(dims, (tuple, list)) else (dims,) * len(outs)
             entered = tuple(o if dim is None else enter(o, level, dim) for o, dim in zip(outs, dims, strict=True))
         return entered if several else entered[0]
+
+
+def _is_inside(level: Level, x: Any) -> bool:
+    """Whether it is a Tensor on the tape of the mapped function itself: each example has it for itself."""
+    return isinstance(x, Value) and x.node is not None and x.node.place > level.since
 
 
 def _is_of(level: Level, x: Any) -> bool:
@@ -233,8 +251,11 @@ class _Applied:
         if not is_grad_enabled():
             return self.context
         tracked = dict(zip(self.traced, self._pieces(out)))
-        known = {id(a.array): a for a in self.args if isinstance(a, Value)}
-        known |= {id(o.array): tracked.get(i, o) for i, o in enumerate(self.outs)}
+        known: dict[int, Any] = {}
+        for held, value in (*((a, a) for a in self.args if isinstance(a, Value)),
+                            *((o, tracked.get(i, o)) for i, o in enumerate(self.outs))):
+            known[id(held)] = value
+            known.setdefault(id(held.array), value)
         return self.context._of_second_order(known, self.__name__)
 
     def joint(self, g: Any, out: Any, *_: Any) -> tuple:
@@ -259,7 +280,7 @@ class _Applied:
         for t, a in zip(tangents, self.args):
             real = isinstance(a, Value) and a.array.dtype.kind == "f" and self.context.materialize
             given.append(box(np.zeros_like(a.array)) if t is None and real else t)
-        found = self.cls.jvp(self._context(out), *given)
+        found = self.cls.jvp(self._context(out)._for_jvp(), *given)
         found = found if isinstance(found, tuple) else (found,)
         if len(found) != len(self.outs):
             raise RuntimeError(f"{self.__name__}.jvp gave {len(found)} tangents for {len(self.outs)} outputs")

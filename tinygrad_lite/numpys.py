@@ -294,9 +294,9 @@ def _given(x: Any) -> Any:
 
 def of_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: dict) -> Any:
     """What one of numpy's ufuncs, or a method of it, gives of Tensors."""
-    if kwargs.pop("out", None) is not None:
-        raise TypeError(f"np.{ufunc.__name__}: out= is not taken, and nothing is written into a Tensor unnoticed: "
-                        "write out.copy_(…), or use an in-place operation of the Tensor")
+    if kwargs.pop("out", None) is not None or method == "at":
+        raise TypeError(f"np.{ufunc.__name__}: neither out= nor .at is taken, nothing is written unnoticed: write "
+                        "out.copy_(…), or use an operation such as index_add")
     if method == "__call__":
         if ufunc.__name__ in UFUNCS and not kwargs:
             return UFUNCS[ufunc.__name__](*(np.asarray(x) if isinstance(x, (list, tuple)) else x for x in inputs))

@@ -66,7 +66,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of bounds for {rows} rows")
     if max_norm is not None:
         _cut(unbox(weight), np.unique(index), max_norm, norm_type)
-    share = None if padding_idx is None else np.asarray(index != padding_idx % rows)
+    share = None if padding_idx is None else as_array(index != padding_idx % rows)
     if scale_grad_by_freq:
         counts = np.bincount(index.reshape(-1), minlength=rows)[index]
         share = (1 / counts if share is None else share / counts).astype(weight.dtype)

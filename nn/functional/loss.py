@@ -119,7 +119,7 @@ def _nll(rows, target, counted, shape, weight, reduction):
                            f"{weight.shape} and {weight.dtype}")
     if counted is not None:
         target = np.where(counted, target, 0)
-    w = np.ones(len(target), rows.dtype) if weight is None else unbox(weight)[target]
+    w = np.ones(len(target), rows.dtype) if weight is None else getitem(unbox(weight), target)
     w = w if counted is None else np.where(counted, w, w.dtype.type(0))
     loss = weighted(-getitem(rows, (np.arange(len(target)), target)), w)
     if counted is not None:
@@ -161,7 +161,8 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
     rows, flat, counted = _rows("cross_entropy", input, target, ignore_index)
     if 0 <= ignore_index < rows.shape[1]:
         counted = flat != ignore_index
-    if reduction == "mean" and weight is None and not label_smoothing:
+    alike = not hasattr(counted, "whole")  # in vmap each example may have another number of rows that count
+    if reduction == "mean" and weight is None and not label_smoothing and alike:
         if counted is not None:
             rows, flat = getitem(rows, counted), flat[counted]
         return _cross_entropy(rows, flat) if len(flat) else sum(rows) * math.nan

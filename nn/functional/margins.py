@@ -124,7 +124,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     correct = getitem(rows, (np.arange(len(classes)), classes))
     short = clamp(margin - unsqueeze(correct, 1) + rows, min=0) ** p  # (N, C)
     if weight is not None:
-        short = short * unsqueeze(unbox(weight)[classes], 1)
+        short = short * unsqueeze(getitem(unbox(weight), classes), 1)
     loss = mean(where(others, short, 0.0), 1)
     return reduced(reshape(loss, input.shape[:-1]), reduction, size_average, reduce)
 

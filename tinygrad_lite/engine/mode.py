@@ -142,8 +142,9 @@ def opaque(function: Callable | None = None, *, plain: Callable | None = None, m
         if mode.tracing is not None:
             return mode.tracing.whole(function, args)
         for a in args:
-            if hasattr(a, "whole"):  # what stands for an array
-                return a.whole(function, args)
+            for part in a if type(a) is tuple else (a,):  # an index too
+                if hasattr(part, "whole"):  # what stands for an array
+                    return part.whole(function, args)
         return function(*args)
 
     return called

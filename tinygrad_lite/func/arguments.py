@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.mode import Switch, mode
+from ..engine.mode import mode
 from ..engine.tape import apart, backpropagate, box, tape_of
 from ..engine.trees import leaves, leaves_like, mapped, named_leaves, refilled
 from ..engine.values import Node, Value, as_array, converted
@@ -31,16 +31,16 @@ class Call:
     differentiating is a copy on the tape of both, so that orders nest and cannot be confused.
     """
 
-    def __init__(self, name: str, given: tuple) -> None:
-        self.name, self.given = name, given
+    def __init__(self, name: str, given: tuple, keeps: bool = False) -> None:
+        self.name, self.given, self.keeps = name, given, keeps  # keeps: the tape is used once the call is over
         self.values = leaves(given, records=True)
         self.inputs = [self._started(x) for x in self.values]
         self.flat = len(given) == len(self.values) and all(map(operator.is_, given, self.values))  # no tree is in it
         self.fresh = tuple(self.inputs) if self.flat else refilled(given, self.inputs)
         self.nodes = [x.node for x in self.inputs if x is not None]
         self.numpy = not any(isinstance(v, Value) for v in self.values)
-        widest = all(x is None or x.array.dtype == np.float64 for x in self.inputs)
-        self.floats = np.dtype(np.float64) if self.numpy and widest else None  # numpy's habit, in numpy's programs
+        widest = self.numpy and all(x is None or x.array.dtype == np.float64 for x in self.inputs)
+        self.floats = np.dtype(np.float64) if widest else None  # numpy's habit, in numpy's programs
         self.read = ""  # how the function made a number of what is differentiated, if it did
 
     def _started(self, x: Any) -> Any:
@@ -55,20 +55,25 @@ class Call:
             what = f"{array.dtype}" if isinstance(array, np.ndarray) else f"a {type(x).__name__}"
             raise TypeError(f"{self.name}: argument {where} holds {what}; only floating-point numbers have derivatives:"
                             " convert it, or leave it out of argnums")
-        if isinstance(x, Value) and x.node is not None:
+        if isinstance(x, Value) and x.node is not None and mode.recording:
             return clone(x)
+        if self.keeps and not isinstance(x, Value):
+            array = array.copy()  # what numpy writes into it later goes unnoticed
         return box(array, Argument(array))
 
     def of(self, func: Callable, args: Any, kwargs: dict, has_aux: bool = False) -> tuple:
         """(result, aux) of the function, recorded; where it reads a Tensor as a number that is noticed."""
         aux = None
-        with Switch("recording", True), Switch("differentiating", self), Switch("floats", self.floats or mode.floats):
-            try:
-                out = func(*args, **kwargs)
-            finally:
-                for node in self.nodes:
-                    if type(node) is Argument:
-                        node.live = False
+        before = mode.set("recording", True), mode.differentiating, mode.floats
+        mode.differentiating, mode.floats = self, self.floats or mode.floats
+        try:
+            out = func(*args, **kwargs)
+        finally:
+            mode.set("recording", before[0])
+            mode.differentiating, mode.floats = before[1:]
+            for node in self.nodes:
+                if type(node) is Argument:
+                    node.live = False
         if has_aux:
             if not isinstance(out, tuple) or len(out) != 2:
                 raise TypeError(f"{self.name}: with has_aux=True the function gives a pair (value, aux), not a "
@@ -101,7 +106,7 @@ class Call:
 
     def released(self, x: Value) -> Value:
         """The Tensor without a tape that nobody but this call can ask about."""
-        return x if x.node is None or self.watched([x.node]) else box(x.array)
+        return x if x.node is None or mode.recording and self.watched([x.node]) else box(x.array)
 
     def watched(self, nodes: list[Node]) -> bool:
         """Whether somebody else can ask for derivatives of these nodes' values."""
@@ -149,6 +154,8 @@ def given_back(x: Value, like: Any) -> Any:
 
 def slots_of(name: str, func: Any, argnums: Any, args: tuple) -> tuple[int, ...]:
     """Which positional arguments are meant, counted from the front."""
+    if type(argnums) is int and 0 <= argnums < len(args):
+        return (argnums,)
     several = isinstance(argnums, (tuple, list))
     try:
         slots = [operator.index(i) for i in (argnums if several else (argnums,))]

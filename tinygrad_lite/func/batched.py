@@ -95,10 +95,10 @@ class Batched(NDArrayOperatorsMixin):
         return self.shown(self.value.squeeze(later(axis)))
 
     def ravel(self, order: str = "C") -> "Batched":
-        return self.reshape(-1)
+        return self.reshape(-1, order=order)
 
     def flatten(self, order: str = "C") -> "Batched":
-        return self.reshape(-1).copy()
+        return self.reshape(-1, order=order).copy()
 
     def copy(self, order: str = "C") -> "Batched":
         return Batched(self.value.copy(order), self.level)
@@ -128,9 +128,10 @@ class Batched(NDArrayOperatorsMixin):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         value = unbox(value)
+        _need_batched(level_of((self, index, value)), "an assignment", self)
         at = _index(self, index)
-        if at is None or _level(value) not in (None, self.level):
-            each(level_of((self, index, value)), operator.setitem, (self, index, value), {})
+        if at is None:
+            each(self.level, operator.setitem, (self, index, value), {})
         else:
             self.value[at[0]] = _written(self, at, value)
 
@@ -525,7 +526,7 @@ RULES: dict[Any, Callable] = {
     np.moveaxis: lambda level, x, source, to: x.shown(np.moveaxis(x.value, later(source), later(to))),
     np.expand_dims: lambda level, x, axis: x.shown(np.expand_dims(x.value, later(axis))),
     np.squeeze: lambda level, x, axis=None: x.squeeze(axis),
-    np.ravel: lambda level, x, order="C": x.reshape(-1),
+    np.ravel: lambda level, x, order="C": x.ravel(order),
     np.ascontiguousarray: lambda level, x, dtype=None: x.shown(np.ascontiguousarray(x.value, dtype)),
     np.tile: _tiled,
     np.fft.rfft: lambda level, x, n=None, axis=-1: Batched(np.fft.rfft(x.value, n, later(axis)), level),

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.changes import refuse_changed
 from ..engine.halves import widened
 from ..engine.mode import Switch
-from ..engine.tape import backpropagate, box, pull, reboxed, sum_to, tape_of
+from ..engine.tape import apart, backpropagate, box, pull, reboxed, sum_to, tape_of
 from ..engine.trees import leaves, mapped, refilled
 from ..engine.values import Node, Value, leaf
 from ..ops import PRIMITIVES, broadcast_to, elementwise, transcendental
@@ -36,10 +36,11 @@ class Linear:
             for node in self.tape:
                 if node not in tangents and any(source in tangents for source in node.inputs):
                     tangents[node] = _tangent(node, [tangents.get(source) for source in node.inputs], recorded)
-        found = []
+        found, given = [], {id(v.array) for v in vectors if v is not None}
         for x in self.outputs:
             t = tangents.get(x.node)
-            found.append(box(np.zeros_like(x.array)) if t is None else self.call.released(t))
+            t = box(np.zeros_like(x.array)) if t is None else self.call.released(t)
+            found.append(t if t.node is not None else box(apart(t.array, given)))
         return found
 
 
@@ -92,7 +93,7 @@ def _started(name: str, func: Callable, primals: Any, has_aux: bool) -> tuple:
     if not isinstance(primals, tuple) or not primals:
         raise TypeError(f"{name}: the primals are a tuple of the arguments, also of one: (x,), not a "
                         f"{type(primals).__name__}")
-    call = Call(name, primals)
+    call = Call(name, primals, keeps=True)
     out, aux = call.of(func, call.fresh, {}, has_aux)
     return call, out, aux, Linear(call, leaves(out, records=True))
 

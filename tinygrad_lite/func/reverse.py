@@ -85,7 +85,7 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     `func` gives (value, aux), and vjp (value, function, aux).
     """
     need_function("vjp", func)
-    call = Call("vjp", primals)
+    call = Call("vjp", primals, keeps=True)
     out, aux = call.of(func, call.fresh, {}, has_aux)
     outputs = leaves(out, records=True)
 

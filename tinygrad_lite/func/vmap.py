@@ -22,8 +22,11 @@ def _entered(x: Any, level: Any, dim: int) -> Batched:
     if (found := below(level, x, lambda x: _entered(x, level, later(dim)))) is not None:
         return found
     value = np.moveaxis(x, dim, 0)[...]
-    if type(value) is np.ndarray:
-        value.flags.writeable = False  # arguments stay as they are
+    memory = value
+    while type(memory) is Batched:
+        memory = memory.value
+    if type(memory) is np.ndarray:
+        memory.flags.writeable = False  # arguments stay as they are
     return Batched(value, level)
 
 
@@ -51,9 +54,19 @@ def _total(x: Any, level: Any) -> Any:
     return np.add.reduce(spread(x, level).value, axis=0)
 
 
+def _share_rule(g, out, x, level):
+    within = mode.tracing
+    while isinstance(within, Level):
+        if within is level:
+            raise RuntimeError("vmap: inside it, a gradient is asked for by a Tensor from outside, which all examples "
+                               "share: it would be the sum over them; take func.grad by an argument")
+        within = within.outer
+    return total(g, level)
+
+
 enter = primitive(_entered, lambda g, out, x, level, dim: leave(g, level, dim), name="vmap")
 leave = primitive(_left, lambda g, out, x, level, dim: enter(g, level, dim), name="vmap")
-share = primitive(_shared, lambda g, out, x, level: total(g, level), name="vmap")
+share = primitive(_shared, _share_rule, name="vmap")
 alike = primitive(_alike, lambda g, out, x, levels: g, name="vmap")  # of what is made inside: each example has its own
 total = primitive(_total, lambda g, out, x, level: share(g, level), name="vmap")
 
@@ -61,7 +74,9 @@ total = primitive(_total, lambda g, out, x, level: share(g, level), name="vmap")
 class Level:
     """One call of a mapped function: how many examples it has. It is the library's `mode.Tracer` meanwhile."""
 
-    def __init__(self, size: int, randomness: str) -> None:
+    def __init__(self, size: int, randomness: str, starts: dict) -> None:
+        self.starts = starts  # where generators were when the first chunk drew from them
+        self.drawn = set[int]()  # from which this chunk has drawn
         self.size, self.randomness, self.outer, self.since = size, randomness, mode.tracing, next_place()
         self.spelt_out = mode.as_text
         self.base = getattr(self.outer, "base", self.outer)  # who is told, below all maps
@@ -75,7 +90,7 @@ class Level:
         first = args[0] if args else None
         if isinstance(unbox(first), np.ndarray):
             others = mapped(unbox, args[1:])
-            if level_of(others) is self and len(levels_of(others)) > len(levels_of(unbox(first))):
+            if level_of(others) is self and not set(levels_of(others)) <= set(levels_of(unbox(first))):
                 shared_by = alike if isinstance(first, Value) else spread_over
                 args = (shared_by(first, tuple(levels_of(others))), *args[1:])
         return args
@@ -84,7 +99,7 @@ class Level:
         if x.node.place > self.since:
             return x
         if id(x.node) not in self.shared:
-            with Switch("tracing", self.outer):
+            with Switch("tracing", self.outer), Switch("recording", True):
                 self.shared[id(x.node)] = share(x, self)
         return self.shared[id(x.node)]
 
@@ -118,7 +133,15 @@ class Level:
             raise RuntimeError("vmap: the function draws random numbers; say whether the examples have different ones, "
                                'randomness="different", or the "same"')
         real = source.numpy if self.outer is None else self.outer.generator(source)
-        return real if self.randomness == "same" else Draws(real, self)
+        if self.randomness == "different":
+            return Draws(real, self)
+        if id(source) not in self.drawn:  # each chunk draws the same
+            self.drawn.add(id(source))
+            if id(source) in self.starts:
+                real.bit_generator.state = self.starts[id(source)]
+            else:
+                self.starts[id(source)] = real.bit_generator.state
+        return real
 
 
 class Draws:
@@ -161,10 +184,15 @@ def vmap(func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = 
     def of_all(*args: Any, **kwargs: Any) -> Any:
         dims = _in_dims(func, in_dims, args)
         values = leaves(args, records=True)
-        size = _examples(args, values, dims)
+        size, starts = _examples(args, values, dims), dict[int, Any]()
         if chunk_size is not None and chunk_size < size:
-            return _in_chunks(of_all, args, kwargs, values, dims, size, chunk_size, out_dims)
-        level = Level(size, randomness)
+            chunk = functools.partial(of_some, dims, chunk_size, starts)
+            return _in_chunks(chunk, args, kwargs, values, dims, size, chunk_size, out_dims)
+        return of_some(dims, size, starts, *args, **kwargs)
+
+    def of_some(dims: list, size: int, starts: dict, *args: Any, **kwargs: Any) -> Any:
+        values = leaves(args, records=True)
+        level = Level(_examples(args, values, dims), randomness, starts)
         given = refilled(args, [_started(x, dim, level) for x, dim in zip(values, dims)])
         numpy = not any(isinstance(v, Value) for v in (*values, *kwargs.values()))
         single = any(getattr(v, "dtype", None) in (np.float32, np.float16) for v in values)

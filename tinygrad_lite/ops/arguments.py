@@ -141,12 +141,18 @@ def numbers_first(index, ndim):
     if sum(widths) == ndim:
         widths = [w for w, p in zip(widths, parts) if p is not Ellipsis]
         parts = index = tuple(p for p in parts if p is not Ellipsis)
-    numbers = [i for i, p in enumerate(parts) if type(p) is int]
-    places = sorted(numbers + [i for i, p in enumerate(parts) if isinstance(p, (np.ndarray, list, bool))])
+    numbers = [i for i, p in enumerate(parts) if _is_number(p)]
+    arrays = [i for i, p in enumerate(parts) if isinstance(p, (np.ndarray, list, bool)) and not _is_number(p)]
+    places = sorted(numbers + arrays)
     if not numbers or places[-1] - places[0] == len(places) - 1:
         return None, index
-    first = [[p] if p is Ellipsis or type(p) is int else [slice(None)] * w for p, w in zip(parts, widths)]
-    return sum(map(tuple, first), ()), tuple(p for p in parts if type(p) is not int)
+    first = [[p] if p is Ellipsis or _is_number(p) else [slice(None)] * w for p, w in zip(parts, widths)]
+    return sum(map(tuple, first), ()), tuple(p for p in parts if not _is_number(p))
+
+
+def _is_number(part):
+    """Whether a part of an index is one whole number, in vmap perhaps another for each example."""
+    return type(part) is int or isinstance(part, np.ndarray) and not part.ndim and part.dtype.kind in "iu"
 
 
 def _dims_read(part):
