@@ -12,7 +12,7 @@ from .engine.dtypes import default_float, promote_float
 from .engine.mode import mode
 from .engine.tape import primitive
 from .engine.trees import leaves
-from .engine.values import Value
+from .engine.values import Value, converted
 from .ops.arguments import plain
 
 WRITERS = frozenset("copyto put place putmask fill_diagonal put_along_axis".split())  # change their first argument
@@ -88,7 +88,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> 
     dtype = x.dtype if dtype is None else np.dtype(dtype)
     if not isinstance(fill_value, Value):
         return np.full(shape, fill_value, dtype)
-    return ops.broadcast_to(fill_value.to(dtype), shape)
+    return ops.broadcast_to(converted(fill_value, dtype), shape)
 
 
 def einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
@@ -247,7 +247,7 @@ FUNCTIONS |= {
     np.array_split: lambda x, indices_or_sections, axis=0: list(ops.tensor_split(x, indices_or_sections, axis)),
     np.inner: inner, np.vdot: lambda a, b: ops.dot(ops.flatten(a), ops.flatten(b)),
     np.outer: lambda a, b: ops.outer(ops.flatten(a), ops.flatten(b)),
-    np.cross: lambda a, b, axis=-1: ops.cross(*ops.broadcast_tensors(a, b), axis),
+    np.cross: lambda a, b, axis=-1: linalg.cross(*ops.broadcast_tensors(a, b), dim=axis),
     np.median: lambda x, axis=None, keepdims=False: ops.quantile(x, 0.5, axis, keepdims),
     np.flip: lambda x, axis=None: ops.flip(x, tuple(range(x.ndim)) if axis is None else axis),
     np.trace: lambda x, offset=0, axis1=0, axis2=1: ops.sum(ops.diagonal(x, offset, axis1, axis2), -1),
