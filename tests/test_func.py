@@ -348,6 +348,15 @@ def test_indices_of_each_example_in_losses(call):
     np.testing.assert_allclose(grad(lambda w: vmap(lambda i: call(w, i))(i).sum())(x[0]), sum(grad(call)(x[0], tl.tensor(b)) for b in i), atol=1e-12)
 
 
+def test_the_tape_of_a_map_is_shown_and_checked():
+    w = tl.tensor(V, requires_grad=True)
+    tape = tl.tape(vmap(lambda x: (w * x).sum() ** 2)(tl.tensor(np.stack([X, V]))).sum())
+    assert "vmap(v0, level=2 examples)" in str(tape) and "27.5625" in str(tape)
+    tape.check()
+    tape.backward()
+    assert tape.peak > 0 and tape.memory > 0
+
+
 # ---------------------------------------------------------------- what is refused, and what is left as it was
 @pytest.mark.parametrize("call, kind, words", [
     (lambda: grad(lambda x: math.sin(x))(1.0), TypeError, r"float\(…\), or a function of math.*np.exp"),

@@ -56,6 +56,8 @@ class Batched(NDArrayOperatorsMixin):
     nbytes = property(lambda self: self.value.nbytes)
     flags = property(lambda self: self.value.flags)
     base = property(lambda self: self.root)
+    examples = property(lambda self: getattr(self.value, "examples", self.value), doc="All of them, a plain array.")
+    example = property(lambda self: one(self), doc="The first of them, a plain array.")
     real = property(lambda self: self.shown(self.value.real))
     imag = property(lambda self: self.shown(self.value.imag))
     T = property(lambda self: self.transpose())

@@ -82,6 +82,9 @@ class Level:
         self.base = getattr(self.outer, "base", self.outer)  # who is told, below all maps
         self.shared: dict[int, Value] = {}  # by node: Tensors from outside that are tracked
 
+    def __repr__(self) -> str:
+        return f"{self.size} examples"
+
     def lift(self, args: tuple) -> tuple:
         """Tensors from outside that are tracked, as each example has them; and what the examples are read from."""
         if self.outer is not None:

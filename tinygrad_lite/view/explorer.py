@@ -267,7 +267,7 @@ def _number(x: Any) -> Any:
 
 def look(array: np.ndarray, side: int = HEAT) -> dict[str, Any]:
     """What the page shows of an array: few values as they are; of more a map of means of blocks, and its range."""
-    a = np.asarray(array)
+    a = np.asarray(getattr(array, "examples", array))  # of a vmap all
     found: dict[str, Any] = {"summary": summary(a), "shape": list(a.shape)}
     if a.size <= FEW:
         found["values"] = [_number(x) for x in a.ravel()]

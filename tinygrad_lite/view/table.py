@@ -57,6 +57,7 @@ def shape_of(x: Any) -> str:
 def summary(a: np.ndarray, short: bool = False) -> str:
     """A few values as they are, of more their mean and spread, and unless short their ends; NaN and infinity first."""
     marks = ""
+    a = getattr(a, "examples", a)  # of a vmap all
     if a.dtype.kind == "f" and not np.isfinite(a).all():
         nan, infinite = int(np.isnan(a).sum()), int(np.isinf(a).sum())
         marks = "! " + ", ".join(f"{n} {what}" for n, what in ((nan, "NaN"), (infinite, "inf")) if n)

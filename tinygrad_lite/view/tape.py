@@ -16,8 +16,8 @@ import numpy as np
 from ..engine.changes import refuse_stale
 from ..engine.refusals import nearest, need, need_bool, told, whole
 from ..engine.tape import BY_HAND, backpropagate, cast, pull, seeds_for, sum_to, tape_of
-from ..engine.trees import leaves
-from ..engine.values import Node, Value, unbox
+from ..engine.trees import leaves, mapped
+from ..engine.values import Node, Value, as_array, unbox
 from ..engine.watch import where_from
 from ..nn import Module, Parameter
 from ..nn import functional as F
@@ -369,7 +369,7 @@ class Tape:
         def observe(node: Node, g: Any, sent: Any) -> None:
             index = self._places[node]
             gradients[index] = unbox(g)
-            sent = [d if d is None else np.asarray(unbox(d)) for d in sent]
+            sent = [d if d is None else as_array(d) for d in sent]
             contributions.update({(index, i): d for i, d in enumerate(sent) if d is not None})
             if sent:
                 peak.see(node, sent, self.steps[index].memory)
@@ -400,12 +400,15 @@ class Tape:
             if op in (None, cast) or not callable(op):  # a change of dtype is no function in float64
                 continue
             count = len(step.inputs)
-            if not all(np.isfinite(a).all() for a in leaves((step.value, *step.args[:count]))
+            if op.__name__ == "vmap":  # in or out of a map: no number changes
+                continue
+            values = [getattr(a, "example", a) for a in leaves((step.value, *step.args[:count]))]  # of a map the first
+            if not all(np.isfinite(a).all() for a in values
                        if isinstance(a, np.ndarray) and a.dtype.kind == "f"):
                 lost.append(step)
                 continue
             args = [a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
-                    for a in step.args[:count]]
+                    for a in mapped(lambda a: getattr(a, "example", a), list(step.args[:count]))]
             result = op.forward(*args)
             kept = list(result[1:]) if isinstance(result, tuple) else []
             out = np.asarray(result[0] if isinstance(result, tuple) else result)
