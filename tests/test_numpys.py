@@ -99,8 +99,8 @@ def test_nothing_is_written_into_a_tensor_unnoticed():
 
 
 def test_complex_numbers_are_pairs():
-    z = tl.fft.rfft(tl.tensor(P, requires_grad=True))
-    np.testing.assert_allclose(np.asarray(tl.fft.rfft(tl.tensor(P))), np.fft.rfft(P))
+    z = np.fft.rfft(tl.tensor(P, requires_grad=True))
+    np.testing.assert_allclose(np.asarray(np.fft.rfft(tl.tensor(P))), np.fft.rfft(P))
     for call in (lambda z: z * z - 2 * z + 1j, lambda z: 1 / z, lambda z: -z / (z + 3), lambda z: np.exp(z), lambda z: z.conj() * (1 + 2j), lambda z: z[:1], lambda z: np.sum(z)):
         theirs, mine = call(np.fft.rfft(P)), call(z)
         np.testing.assert_allclose([mine.real.detach(), mine.imag.detach()], [theirs.real, theirs.imag], rtol=1e-12)

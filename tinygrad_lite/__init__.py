@@ -8,7 +8,6 @@ from . import (
     data,
     distributions,
     estimators,
-    fft,
     func,
     linalg,
     nn,

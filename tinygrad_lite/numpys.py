@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import fft, linalg, ops
+from . import fourier, linalg, ops
 from .engine.dtypes import default_float, promote_float
 from .engine.mode import mode
 from .engine.tape import primitive
@@ -272,7 +272,7 @@ FUNCTIONS |= {
     np.linalg.cholesky: lambda x, *, upper=False: ops.cholesky(x, upper), np.linalg.eigh: ops.eigh,
     np.linalg.eigvalsh: ops.eigvalsh, np.linalg.qr: ops.qr, np.linalg.pinv: lambda x: ops.pinv(x), np.linalg.svd: svd,
     np.linalg.norm: norm, np.linalg.matrix_power: ops.matrix_power, np.linalg.multi_dot: linalg.multi_dot,
-    np.fft.rfft: fft.rfft, np.fft.irfft: fft.irfft,
+    np.fft.rfft: fourier.rfft, np.fft.irfft: fourier.irfft,
     np.linalg.trace: lambda x, offset=0: ops.sum(ops.diagonal(x, offset, -2, -1), -1)}
 FUNCTIONS |= {getattr(np.linalg, name): getattr(linalg, name) for name in (  # numpy 2
     "svdvals vector_norm matrix_norm diagonal vecdot cross matmul".split()) if hasattr(np.linalg, name)}

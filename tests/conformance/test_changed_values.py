@@ -17,6 +17,7 @@ MORE_REFUSED = {  # where we refuse and PyTorch does not, and why
     "matmul": "PyTorch multiplies copies where the dimensions before the last two are broadcast; we multiply the tensors",
     "kron": "PyTorch multiplies reshaped copies; we multiply the tensors",
     "svdvals": "PyTorch keeps the singular vectors, we take them anew from the matrix", "matrix_norm": "as svdvals",
+    "eigvalsh": "as svdvals", "erfinv": "PyTorch's rule computes the result again, ours reads it",
     "einsum": "as matmul, which it becomes in PyTorch",
     "nn.functional.instance_norm": "PyTorch multiplies a copy of the weight for each image; we multiply the weight",
     "nn.functional.scaled_dot_product_attention": "PyTorch's fused kernel refuses as we do, its composition has copies",
