@@ -142,7 +142,10 @@ class Batched(NDArrayOperatorsMixin):
         if any(isinstance(x, Value) for x in inputs):
             return NotImplemented  # a Tensor knows what it is an operation of
         out = kwargs.pop("out", None) or (None,)
-        level = level_of((inputs, kwargs, out))
+        level = self.level
+        for x in (*inputs, *out, *kwargs.values()):
+            if type(x) is Batched and x.level.since > level.since:
+                level = x.level
         if out[0] is not None or method == "at":
             _need_batched(level, ufunc.__name__, inputs[0] if out[0] is None else out[0])
         if method == "at" and (at := _index(inputs[0], inputs[1])) is not None:

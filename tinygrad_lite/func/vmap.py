@@ -189,13 +189,13 @@ def vmap(func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = 
         values = leaves(args, records=True)
         size, starts = _examples(args, values, dims), dict[int, Any]()
         if chunk_size is not None and chunk_size < size:
-            chunk = functools.partial(of_some, dims, chunk_size, starts)
+            chunk = functools.partial(of_some, dims, None, starts)
             return _in_chunks(chunk, args, kwargs, values, dims, size, chunk_size, out_dims)
         return of_some(dims, size, starts, *args, **kwargs)
 
-    def of_some(dims: list, size: int, starts: dict, *args: Any, **kwargs: Any) -> Any:
+    def of_some(dims: list, size: int | None, starts: dict, *args: Any, **kwargs: Any) -> Any:
         values = leaves(args, records=True)
-        level = Level(_examples(args, values, dims), randomness, starts)
+        level = Level(_examples(args, values, dims) if size is None else size, randomness, starts)
         given = refilled(args, [_started(x, dim, level) for x, dim in zip(values, dims)])
         numpy = not any(isinstance(v, Value) for v in (*values, *kwargs.values()))
         single = any(getattr(v, "dtype", None) in (np.float32, np.float16) for v in values)
@@ -266,7 +266,12 @@ def _prefixed(name: str, dims: Any, tree: Any) -> list:
 
 def _examples(args: tuple, values: list, dims: list) -> int:
     """How many examples there are."""
-    sizes: dict[int, str] = {}
+    given = [(unbox(x), dim) for x, dim in zip(values, dims) if dim is not None and x is not None]
+    if given and all(isinstance(x, np.ndarray) and -x.ndim <= dim < x.ndim for x, dim in given):
+        counts = {x.shape[dim] for x, dim in given}
+        if len(counts) == 1:
+            return counts.pop()
+    sizes: dict[int, str] = {}  # what does not fit is told with where it is
     for (path, _), x, dim in zip(named_leaves(args), values, dims):
         if dim is None:
             continue
