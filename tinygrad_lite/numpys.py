@@ -175,11 +175,6 @@ def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = Fals
     return ops.sum(x * weights, axis, keepdims) / ops.sum(weights, axis, keepdims)
 
 
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """A vector's norm, or a matrix's."""
-    return linalg.norm(x, ord, axis, keepdims)
-
-
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """The singular values, and the vectors."""
     return linalg.svd(x, full_matrices) if compute_uv else ops.svdvals(x)
@@ -266,12 +261,12 @@ FUNCTIONS |= {
         (slice(None),) * (axis % x.ndim) + (np.asarray(indices),)],
     np.take_along_axis: lambda x, indices, axis=-1: ops.take_along_dim(x, indices, axis),
     np.meshgrid: lambda *xs, indexing="xy": list(ops.meshgrid(*xs, indexing=indexing)),
-    np.broadcast_arrays: lambda *xs: ops.broadcast_tensors(*xs), np.gradient: gradient,
+    np.broadcast_arrays: ops.broadcast_tensors, np.gradient: gradient,
     np.isposinf: ops.isposinf, np.isneginf: ops.isneginf,
     np.linalg.inv: ops.inv, np.linalg.det: ops.det, np.linalg.solve: ops.solve, np.linalg.slogdet: ops.slogdet,
     np.linalg.cholesky: lambda x, *, upper=False: ops.cholesky(x, upper), np.linalg.eigh: ops.eigh,
     np.linalg.eigvalsh: ops.eigvalsh, np.linalg.qr: ops.qr, np.linalg.pinv: lambda x: ops.pinv(x), np.linalg.svd: svd,
-    np.linalg.norm: norm, np.linalg.matrix_power: ops.matrix_power, np.linalg.multi_dot: linalg.multi_dot,
+    np.linalg.norm: linalg.norm, np.linalg.matrix_power: ops.matrix_power, np.linalg.multi_dot: linalg.multi_dot,
     np.fft.rfft: fourier.rfft, np.fft.irfft: fourier.irfft,
     np.linalg.trace: lambda x, offset=0: ops.sum(ops.diagonal(x, offset, -2, -1), -1)}
 FUNCTIONS |= {getattr(np.linalg, name): getattr(linalg, name) for name in (  # numpy 2

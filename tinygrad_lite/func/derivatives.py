@@ -89,10 +89,7 @@ def _with_none(fresh: list, values: Any) -> list:
     return [None if x is None else next(each) for x in fresh]
 
 
-@spelt
-def jacobian(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Callable:
-    """`jacrev`."""
-    return jacrev(func, argnums, has_aux=has_aux, chunk_size=chunk_size)
+jacobian = jacrev
 
 
 @spelt

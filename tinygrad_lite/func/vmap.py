@@ -87,8 +87,8 @@ class Level:
 
     def lift(self, args: tuple) -> tuple:
         """Tensors from outside that are tracked, as each example has them; and what the examples are read from."""
-        if self.outer is not None:
-            self.outer.lift(args)
+        if self.base is not None:
+            self.base.lift(args)
         args = tuple(self._inside(a) if isinstance(a, Value) and a.node is not None else a for a in args)
         first = args[0] if args else None
         if isinstance(unbox(first), np.ndarray):
