@@ -20,6 +20,8 @@ import numpy as np
 from . import autograd, models, nn, optim, saving
 from .creation import tensor
 from .data import load_digits, split
+from .drills import command as drill
+from .drills.catalog import Told
 from .engine.mode import no_grad
 from .engine.refusals import nearest
 from .engine.tape import box
@@ -104,6 +106,7 @@ def _parser() -> _Parser:
     writing.add_argument("--min-p", type=_positive, help="choose among those of this share of the best's probability")
     writing.add_argument("--beam", type=_at_least_one, help="search with so many beams, and sample nothing")
     writing.add_argument("--seed", type=_seed, help="the same seed writes the same")
+    drill.add_parser(commands)
     return parser
 
 
@@ -130,15 +133,15 @@ def _from_file(config: Path, kind: type[Task]) -> list[str]:
     try:
         read = tomllib.loads(config.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _Told(f"{config} is no TOML file: {error}") from None
+        raise Told(f"{config} is no TOML file: {error}") from None
     flags, known = [], [*kind.defaults, "steps", "every", *["text"] * kind.reads_text]
     for written, value in read.items():
         name, flag = written.replace("-", "_"), written.replace("_", "-")
         if name not in known:
-            raise _Told(f"{config}: there is no setting {name}: there are {', '.join(known)}{nearest(name, known)}")
+            raise Told(f"{config}: there is no setting {name}: there are {', '.join(known)}{nearest(name, known)}")
         if isinstance(value, bool):
             if not isinstance(kind.defaults.get(name), bool):
-                raise _Told(f"{config}: {name} is {value}, and neither true nor false is meant")
+                raise Told(f"{config}: {name} is {value}, and neither true nor false is meant")
             flags.append(f"--{flag}" if value else f"--no-{flag}")
         else:
             flags.append(f"--{flag}={value}")
@@ -149,17 +152,13 @@ class _Enough(BaseException):
     """Ends a program once its tape is there."""
 
 
-class _Told(Exception):
-    """What the user is told in one line."""
-
-
 def explore_program(program: Path, arguments: list[str], out: Path, call: int, shown: bool) -> None:
     """Run a program with its arguments up to its call-th backward(), and write the explorer of what that goes through,
     with the names that the program has for its tensors."""
     if not program.is_file():
-        raise _Told(f"there is no file {program}" if not program.exists() else f"{program} is no Python file")
+        raise Told(f"there is no file {program}" if not program.exists() else f"{program} is no Python file")
     if out.suffix.lower() not in PAGES:
-        raise _Told(f"--out is an HTML file, not {out}")
+        raise Told(f"--out is an HTML file, not {out}")
     written, calls, page = [], itertools.count(1), out.resolve()  # the program may go to another folder
 
     def begin(seeds: dict) -> None:
@@ -169,7 +168,7 @@ def explore_program(program: Path, arguments: list[str], out: Path, call: int, s
             try:
                 written.append((explore(tape, page), repr(tape)))
             except (ValueError, OSError) as error:  # too many steps, or no place to write
-                raise _Told(str(error)) from None
+                raise Told(str(error)) from None
             raise _Enough
 
     before = sys.argv, list(sys.path)
@@ -178,11 +177,11 @@ def explore_program(program: Path, arguments: list[str], out: Path, call: int, s
         with study(), observing(begin), contextlib.suppress(_Enough, SystemExit):
             runpy.run_path(str(program), run_name="__main__")
     except SyntaxError as error:
-        raise _Told(f"{program} is no Python file: {error}") from None
+        raise Told(f"{program} is no Python file: {error}") from None
     finally:
         sys.argv, sys.path[:] = before
     if not written:
-        raise _Told(f"{program} ended after {next(calls) - 1} calls of backward() in its main thread, "
+        raise Told(f"{program} ended after {next(calls) - 1} calls of backward() in its main thread, "
                     f"before call {call}")
     print(f"written: {out}, {written[0][1]}")
     if shown:
@@ -323,7 +322,7 @@ def train(model: str, out: Path, resume: bool, config: Path | None, **given: Any
     try:
         found = models.train(model, out, resume, **given)
     except (Stopped, ValueError, TypeError, ImportError) as error:
-        raise _Told(str(error)) from None
+        raise Told(str(error)) from None
     if group().rank:
         return
     steps, of = found.pop("steps"), found.pop("of")
@@ -348,12 +347,12 @@ def generate(checkpoint: Path, prompt: str | None, tokens: int, beam: int | None
         for piece in write(model, tokenizer, prompt, tokens, processors, beam):
             print(piece, end="", flush=True)
     except (Stopped, ValueError) as error:
-        raise _Told(str(error)) from None
+        raise Told(str(error)) from None
     print()
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0 where it went well, 130 after Ctrl-C."""
+    """Run the command line; 0 where it went well, 130 after Ctrl-C, 1 and 2 where it did not."""
     given = sys.argv[1:] if arguments is None else arguments
     end = given.index("--") if "--" in given else len(given)
     parser = _parser()
@@ -361,15 +360,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = vars(parser.parse_args(given[:end]))
     if options["command"] == "explore":
         options["arguments"] = given[end + 1 :]  # the program's own
-    commands = {"demo": demo, "explore": explore_program, "train": train, "generate": generate}
+    commands = {"demo": demo, "explore": explore_program, "train": train, "generate": generate, "drill": drill.run}
     command: Any = commands[options.pop("command")]
-    expected: Any = _Told if command is explore_program else (_Told, OSError)  # what is explored has errors of its own
+    expected: Any = Told if command is explore_program else (Told, OSError)  # what is explored has errors of its own
     try:
         if options.get("config"):
             flags = _from_file(options["config"], TASKS[options["model"]])
             options = vars(parser.parse_args([*given[:2], *flags, *given[2:]]))
             del options["command"]
-        command(**options)
+        return command(**options) or 0
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # who reads has enough
@@ -379,4 +378,3 @@ def main(arguments: list[str] | None = None) -> int:
         where = f" rank {group().rank}:" if group().rank else ""
         print(f"tinygrad-lite:{where} {error}", file=sys.stderr)
         return 1
-    return 0

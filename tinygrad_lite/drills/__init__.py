@@ -1,0 +1,51 @@
+"""Practice: code it from an empty file, and be told at once what is wrong and why.
+
+    from tinygrad_lite import drills
+    drills.check("softmax", my_softmax)
+
+The command `tinygrad-lite drill` has the rest: files, a clock, hints, reviews, exams.
+"""
+
+import inspect
+from typing import Any
+
+from . import catalog, source
+from .catalog import Told, names
+from .drill import Case, Drill, Wrong
+from .judge import asked, examine
+from .report import Report
+from .sandbox import check_file
+
+
+def check(name: str, *functions: Any, on: str = "numpy", **named: Any) -> Report:
+    """What is to be said of functions, which run where they are: in this process, without limits.
+
+    functions: in the order of the drill's, or by the names that they have there; those that are left out are not
+    checked. on: "numpy", or "tensor" for functions of Tensors, whose gradients are checked too. ValueError or TypeError
+    for functions that the drill has not.
+    """
+    try:
+        drill = catalog.load(name)
+    except Told as error:
+        raise ValueError(f"check: {error}") from None
+    if on not in ("numpy", "tensor"):
+        raise ValueError(f'check: on is "numpy" or "tensor", not {on!r}')
+    wanted = [key for key in drill.references if on == "numpy" or key in drill.differentiable]
+    given = dict(zip(wanted, functions)) | named
+    if len(functions) > len(wanted) or not given or not given.keys() <= {*wanted}:
+        raise TypeError(f"check: {name} on {on} has {', '.join(wanted) or 'nothing'}: give these, in this order or by "
+                        f"name, not {', '.join(named) or len(functions)}")
+    for key, function in given.items():
+        if not callable(function):
+            raise TypeError(f"check: {key} is a {type(function).__name__}, not a function")
+    report = Report(name, on, len(asked(drill, given, on)))
+    for function in given.values():
+        try:
+            text = inspect.cleandoc(inspect.getsource(function))
+            forbidden, empty = source.problems(text, drill, on)
+        except (OSError, TypeError, SyntaxError):  # typed where no source is kept, or part of a longer line
+            continue
+        report.problems += [*forbidden, *empty.values()]
+    if not report.problems:
+        report.results = [*examine(drill, given, on)]
+    return report

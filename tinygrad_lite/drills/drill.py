@@ -1,0 +1,114 @@
+"""What a drill is: a prompt, a reference, cases that say why, and the wrong answers that people give."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .words import written
+
+DIFFICULTIES = ("easy", "medium", "hard")
+
+
+@dataclass
+class Case:
+    """One thing that is asked of a solution.
+
+    text: how it is written, "softmax([1000, 0])"; why: what one who fails it has to know; needs: the names of the
+    functions that it uses, and `run` takes these functions, and after them the arguments, if the case is a single call
+    rtol: how far numbers may be apart, where that is not what their dtype rounds
+    lines: the most lines of the solution that may run, and what one is told whose solution runs more (slow)
+    memory: the most bytes that it may hold at a time, and what one is told whose solution holds more (large)
+    smooth: whether there are derivatives to compare on tensors
+    """
+
+    text: str
+    why: str
+    needs: tuple[str, ...]
+    run: Callable
+    arguments: dict[str, Any] = field(default_factory=dict)
+    rtol: float | None = None
+    lines: int | None = None
+    slow: str = ""
+    memory: int | None = None
+    large: str = ""
+    smooth: bool = True
+
+
+@dataclass
+class Wrong:
+    """A wrong answer that people give: the name of the mistake, why it is one, and a solution that makes it."""
+
+    name: str
+    why: str
+    stands_for: str
+    made: Any
+
+
+@dataclass
+class Drill:
+    """A drill, as its file makes it: the file's variable `drill`.
+
+    prompt: the file's docstring, whose first line is the title
+    difficulty: easy, medium or hard; minutes: how long one takes who knows it
+    hints: from a nudge to nearly the line; pitfalls: what one says aloud about it
+    forbidden: what the prompt forbids, "numpy.linalg" for all that is in it, "argsort" for whatever has that name
+    """
+
+    prompt: str
+    difficulty: str
+    minutes: int
+    hints: list[str]
+    pitfalls: list[str]
+    forbidden: tuple[str, ...] = ()
+    references: dict[str, Any] = field(default_factory=dict)
+    differentiable: set[str] = field(default_factory=set)
+    cases: list[Case] = field(default_factory=list)
+    wrongs: list[Wrong] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.difficulty not in DIFFICULTIES:
+            raise ValueError(f"Drill: difficulty is one of {', '.join(DIFFICULTIES)}, not {self.difficulty!r}")
+        self.title, _, self.task = (part.strip() for part in inspect.cleandoc(self.prompt).partition("\n"))
+
+    def reference(self, made: Any = None, *, differentiable: bool = False) -> Any:
+        """Decorate a function or class that is asked for. differentiable: it can be written with Tensors too."""
+        if made is None:
+            return lambda made: self.reference(made, differentiable=differentiable)
+        self.references[made.__name__] = made
+        if differentiable:
+            self.differentiable.add(made.__name__)
+        return made
+
+    def wrong(self, reference: Any, name: str, why: str) -> Callable:
+        """Decorate a solution with a mistake that people make, which stands for a reference."""
+        def add(made: Any) -> Any:
+            self.wrongs.append(Wrong(name, why, reference.__name__, made))
+            return made
+        return add
+
+    def case(self, reference: Callable, *args: Any, why: str, **options: Any) -> None:
+        """A call whose result is compared with the reference's.
+
+        options: what a Case has (rtol, lines, slow, memory, large, smooth); all else is given to the call by name.
+        """
+        told = {name: options.pop(name) for name in Case.__dataclass_fields__ if name in options}
+        name, arguments = reference.__name__, inspect.signature(reference).bind(*args, **options).arguments
+        count = len(args)
+
+        def run(function: Callable, *values: Any) -> Any:
+            return function(*values[:count], **dict(zip([*arguments][count:], values[count:])))
+
+        self.cases.append(Case(written(name, arguments, count), why, (name,), run, arguments, **told))
+
+    def program(self, why: str, **options: Any) -> Callable:
+        """Decorate a function whose parameters are named after the references that it uses.
+
+        What it returns is compared with what it returns of the references; where it returns a sentence instead, that is
+        what is wrong. Its docstring says what it does, in one line.
+        """
+        def add(run: Callable) -> Callable:
+            text = " ".join((run.__doc__ or run.__name__).split())
+            self.cases.append(Case(text, why, tuple(inspect.signature(run).parameters), run, **options))
+            return run
+        return add

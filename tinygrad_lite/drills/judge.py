@@ -1,0 +1,183 @@
+"""Judging a solution: each case beside the reference, and the wrong answer that it is when it is one."""
+
+import contextlib
+import errno
+import inspect
+import linecache
+import re
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .drill import Case, Drill, Wrong
+from .running import Outcome, outcome
+from .words import difference
+
+MEMORY, PRINTED = 2 << 30, 100_000  # bytes of address space and characters: what a solution in a file may use
+
+
+class PrintedTooMuch(BaseException):
+    """A solution has printed more than anybody reads."""
+
+
+@dataclass
+class Result:
+    """A case and how it went. sentence: what went in, what came out, what was expected; advice: what one has to know;
+    mistake: the name of the wrong answer that does the same; line, code: where in the file an error came from."""
+
+    case: str
+    passed: bool = True
+    sentence: str = ""
+    advice: str = ""
+    mistake: str = ""
+    line: int | None = None
+    code: str = ""
+
+
+@dataclass
+class Failure:
+    """In which way a solution is wrong, and the end of the sentence that says so."""
+
+    kind: str
+    told: str
+
+
+@dataclass
+class _Tried:
+    case: Case
+    expected: Outcome
+    actual: Outcome
+    failure: Failure | None
+    result: Result
+
+
+def asked(drill: Drill, functions: Mapping[str, Any], on: str) -> list[Case]:
+    """The cases of a drill that there are functions for; on tensors, those of what is differentiable."""
+    names = functions.keys() & (drill.differentiable if on == "tensor" else drill.references.keys())
+    return [case for case in drill.cases if set(case.needs) <= names]
+
+
+def expectations(drill: Drill, cases: list[Case]) -> list[Outcome]:
+    """What the reference does in some cases."""
+    return [outcome(case, drill.references) for case in cases]
+
+
+def examine(drill: Drill, functions: Mapping[str, Any], on: str = "numpy",
+            expected: list[Outcome] | None = None) -> Iterator[Result]:
+    """How each case goes, in their order; after the last, the mistakes that are recognised are noted in the results."""
+    tried, cases = [], asked(drill, functions, on)
+    for case, right in zip(cases, expectations(drill, cases) if expected is None else expected):
+        actual = outcome(case, functions, on, drill.references[case.needs[0]] if on == "tensor" else None)
+        found, result = failure(case, right, actual), Result(case.text)
+        if found:
+            between = ": " if found.kind in ("property", "gradients") else " "
+            advice = case.why if found.kind in ("value", "property") else ""
+            result = Result(case.text, False, case.text + between + found.told, advice, "",
+                            *_own_line(actual.error, functions, case))
+        tried.append(_Tried(case, right, actual, found, result))
+        yield result
+    _recognise(drill, tried)
+
+
+def failure(case: Case, expected: Outcome, actual: Outcome) -> Failure | None:
+    """What is wrong with an outcome; None where all is right."""
+    if actual.error is not None:
+        return Failure("error", _raised(actual.error))
+    if case.lines is not None and actual.lines > case.lines:
+        return Failure("lines", f"runs more than {case.lines} lines of Python: {case.slow}")
+    if not case.arguments and isinstance(actual.value, str) and actual.value != expected.value:
+        return Failure("property", actual.value)
+    different = difference(expected.value, actual.value, case.rtol, _narrow(case))
+    if different:
+        return Failure("value", different)
+    if actual.changed:
+        return Failure("changed", f"changed its argument {actual.changed}: work on a copy, the caller goes on with it")
+    if case.memory is not None and actual.memory > case.memory:
+        return Failure("memory", f"held {actual.memory / 1e6:.0f} MB at a time: {case.large}")
+    return Failure("gradients", actual.gradients) if actual.gradients else None
+
+
+def _narrow(case: Case) -> bool:
+    """Whether the case gives float32 and nothing wider."""
+    dtypes = {x.dtype.name for x in case.arguments.values() if isinstance(x, np.ndarray) and x.dtype.kind == "f"}
+    return dtypes == {"float32"}
+
+
+def _raised(error: BaseException) -> str:
+    """What a solution raised, as the end of a sentence."""
+    try:
+        message = textwrap.shorten(str(error), 200)
+    except Exception:  # an error of the solution's own, whose text fails
+        message = ""
+    if isinstance(error, SystemExit):
+        return "called exit(): a function returns its result"
+    if isinstance(error, RecursionError):
+        return "called itself too many times: use a loop, with a list as its stack"
+    if isinstance(error, MemoryError):
+        return f"asked for more memory than a drill has ({MEMORY >> 30} GB): {message}".removesuffix(": ")
+    if isinstance(error, EOFError):
+        return "waits for input(): everything it needs is in its arguments"
+    if isinstance(error, PrintedTooMuch) or isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return f"prints or writes more than anybody reads ({PRINTED} characters)"
+    return f"raised {type(error).__name__}: {message}"
+
+
+def _own_line(error: BaseException | None, functions: Mapping[str, Any], case: Case) -> tuple[int | None, str]:
+    """The last line of the solution's own file that an error went through."""
+    files, found, trace = set(), None, error.__traceback__ if error else None
+    for name in case.needs:
+        with contextlib.suppress(TypeError):  # something callable that Python did not compile
+            files.add(inspect.getsourcefile(functions[name]))
+    while trace:
+        if trace.tb_frame.f_code.co_filename in files:
+            found = trace
+        trace = trace.tb_next
+    if found is None:
+        return None, ""
+    return found.tb_lineno, linecache.getline(found.tb_frame.f_code.co_filename, found.tb_lineno).strip()
+
+
+# ---- wrong answers
+
+def _recognise(drill: Drill, tried: list[_Tried]) -> None:
+    """Name in each failed case the wrong answer that does the same, and of several the one that is most like the
+    solution in the other cases."""
+    best = [0] * len(tried)
+    for wrong in drill.wrongs:
+        with in_place(drill, wrong) as functions:
+            alike = [i for i, each in enumerate(tried) if each.failure and _alike(each, outcome(each.case, functions))]
+            apart = sum(1 for each in tried if alike and not each.failure
+                        and failure(each.case, each.expected, outcome(each.case, functions)))
+        likeness = 1 + len(alike) - apart
+        for i in alike:
+            if likeness > best[i]:
+                best[i] = likeness
+                tried[i].result.mistake, tried[i].result.advice = wrong.name, wrong.why
+
+
+@contextlib.contextmanager
+def in_place(drill: Drill, wrong: Wrong) -> Iterator[dict[str, Any]]:
+    """The references with a wrong answer among them, which the others use as well."""
+    home = vars(sys.modules[drill.references[wrong.stands_for].__module__])
+    before = home[wrong.stands_for]
+    home[wrong.stands_for] = wrong.made
+    try:
+        yield {**drill.references, wrong.stands_for: wrong.made}
+    finally:
+        home[wrong.stands_for] = before
+
+
+def _alike(tried: _Tried, other: Outcome) -> bool:
+    """Whether another solution fails as this one does."""
+    own, others = tried.failure, failure(tried.case, tried.expected, other)
+    if own is None or others is None or own.kind != others.kind:
+        return False
+    if own.kind == "value":
+        return difference(other.value, tried.actual.value, tried.case.rtol or 1e-4) is None
+    if own.kind in ("error", "property", "changed"):
+        return re.sub(r"[-+.\d]+", "", own.told) == re.sub(r"[-+.\d]+", "", others.told)
+    return own.kind in ("lines", "memory")

@@ -1,0 +1,198 @@
+"""Running a solution in a case: what comes out, what was changed, what it took, and whether gradients are right."""
+
+import contextlib
+import copy
+import sys
+import tracemalloc
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import autograd
+from ..creation import from_numpy
+from ..engine.trees import leaves, mapped
+from ..engine.values import Value, unbox
+from .drill import Case
+from .words import difference
+
+STEP = 1e-6  # of finite differences
+
+
+@dataclass
+class Outcome:
+    """What happened: a value or an error; the argument that was changed; the lines of the solution that ran and the
+    bytes that it held at a time, where the case counts them; what is wrong with the gradients."""
+
+    value: Any = None
+    error: BaseException | None = None
+    changed: str = ""
+    lines: int = 0
+    memory: int = 0
+    gradients: str = ""
+
+
+class Odd:
+    """What a solution gave and nobody can compare: its kind is all that is asked of it."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __repr__(self) -> str:
+        return f"a {self.kind}"
+
+
+class _Slow(BaseException):
+    """Ends a solution that has run many more lines than it may."""
+
+
+def outcome(case: Case, functions: Mapping[str, Any], on: str = "numpy", reference: Any = None) -> Outcome:
+    """Run a case with arrays, or with Tensors; reference: the function whose derivatives those of Tensors are to be."""
+    found = Outcome()
+    given = [functions[name] for name in case.needs]
+    values = [_copied(value) for value in case.arguments.values()]
+    if on == "tensor":
+        values = [mapped(_tensor, value) for value in values]
+        given = given if values else [_of_tensors(function) for function in given]
+    try:
+        with _quietly(), _measured(case, given[0], found):
+            made = case.run(*given, *values)
+            found.value = mapped(_plain, made)
+            changed = [name for name, value in zip(case.arguments, values) if _changed(case, name, value)]
+            found.changed = ", ".join(changed)
+            if reference is not None and values and case.smooth:
+                found.gradients = _wrong_gradients(case, made, values, reference)
+    except KeyboardInterrupt:
+        raise
+    except _Slow:
+        pass
+    except BaseException as error:  # whatever a solution raises, exit() too
+        found.error = error
+    return found
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _measured(case: Case, function: Any, found: Outcome) -> Iterator[None]:
+    """Count the lines of the function's file that run, and the bytes that are held, where the case asks for it: unlike
+    seconds, these are the same on every machine."""
+    with contextlib.ExitStack() as ended:
+        if case.lines is not None:
+            ended.callback(sys.settrace, sys.gettrace())
+            sys.settrace(_counter(function, found, 20 * case.lines))
+        if case.memory is not None:
+            if not tracemalloc.is_tracing():
+                tracemalloc.start()
+                ended.callback(tracemalloc.stop)
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+        yield
+        if case.memory is not None:
+            found.memory = tracemalloc.get_traced_memory()[1] - before
+
+
+def _counter(function: Any, found: Outcome, most: int) -> Callable:
+    file = function.__code__.co_filename
+
+    def count(frame: Any, event: str, _: Any) -> Callable | None:
+        if frame.f_code.co_filename != file:
+            return None
+        found.lines += 1
+        if found.lines > most:
+            raise _Slow
+        return count
+
+    return count
+
+
+def _copied(value: Any) -> Any:
+    return mapped(lambda x: copy.deepcopy(x) if isinstance(x, (np.ndarray, np.random.Generator)) else x, value)
+
+
+def _plain(value: Any) -> Any:
+    value = _array(value)
+    return value if value is None or isinstance(value, (bool, int, float, str, set, np.ndarray, np.generic)) else Odd(
+        type(value).__name__)
+
+
+def _changed(case: Case, name: str, value: Any) -> bool:
+    if isinstance(case.arguments[name], (np.ndarray, list, dict)):
+        return difference(case.arguments[name], mapped(_array, value), 1e-15) is not None
+    return False
+
+
+# ---- on tensors
+
+def _tensor(value: Any) -> Any:
+    """A Tensor of an array, which requires grad where its numbers are float64."""
+    if not isinstance(value, np.ndarray):
+        return value
+    made = from_numpy(value)
+    return made.requires_grad_() if value.dtype == np.float64 else made
+
+
+def _array(value: Any) -> Any:
+    return unbox(value) if isinstance(value, Value) else value
+
+
+def _of_tensors(function: Callable) -> Callable:
+    """The function, for a program that gives it arrays and looks at arrays."""
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return mapped(_array, function(*mapped(_tensor, args), **mapped(_tensor, kwargs)))
+    return called
+
+
+def _wrong_gradients(case: Case, made: Any, values: list, reference: Callable) -> str:
+    """What is wrong with the gradients of a result, beside finite differences of the reference along random directions;
+    nothing where it is not finite, or not of float64 alone."""
+    arrays = [*case.arguments.values()]
+    expected = _floats(case.run(reference, *arrays))
+    outputs = [x for x in leaves(made) if isinstance(x, Value) and unbox(x).dtype.kind == "f"]
+    if any(x.dtype != np.float64 or not np.isfinite(x).all() for x in [*expected, *_floats(arrays)]) or not expected:
+        return ""
+    rng = np.random.default_rng(0)
+    weights = [rng.standard_normal(x.shape) for x in expected]
+    if any(x.node is None for x in outputs) or len(outputs) != len(expected):
+        return "the result does not lead back to the arguments: .numpy(), .item() and new tensors cut the tape"
+    names = [name for name, value in zip(case.arguments, values) for x in leaves(value) if _differentiable(x)]
+    inputs = [x for x in leaves(values) if _differentiable(x)]
+    grads = autograd.grad(outputs, inputs, [from_numpy(w) for w in weights], allow_unused=True)
+    for i, (name, x, grad) in enumerate(zip(names, inputs, grads)):
+        direction = rng.standard_normal(x.shape)
+        ends = []
+        for step in (STEP, -STEP):
+            moved = _moved(arrays, i, direction * step)
+            ends.append(sum(float((w * y).sum()) for w, y in zip(weights, _floats(case.run(reference, *moved)))))
+        right = (ends[0] - ends[1]) / (2 * STEP)
+        found = 0.0 if grad is None else float((unbox(grad) * direction).sum())
+        if not abs(found - right) <= 1e-4 * max(1.0, abs(right)):
+            return f"the gradient of {name} is wrong: along a random direction {found:.6g}, expected {right:.6g}"
+    return ""
+
+
+def _differentiable(x: Any) -> bool:
+    return isinstance(x, Value) and x.requires_grad
+
+
+def _floats(structure: Any) -> list[np.ndarray]:
+    return [np.asarray(x) for x in leaves(structure) if np.asarray(x).dtype.kind == "f" and not isinstance(x, float)]
+
+
+def _moved(arrays: list, place: int, step: np.ndarray) -> list:
+    """Copies of the arrays, one of which, counted among those of float64, is a step away."""
+    count = iter(range(10**9))
+
+    def move(x: Any) -> Any:
+        if not isinstance(x, np.ndarray) or x.dtype != np.float64:
+            return x
+        return x + step if next(count) == place else x.copy()
+
+    return [mapped(move, x) for x in arrays]

@@ -1,0 +1,127 @@
+"""The text of solutions: the file one begins with, what can be said of a file without running it, the reference."""
+
+import ast
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from .drill import Drill
+
+LIBRARY = "tinygrad_lite"
+ANSWERS = ("nn", "func", "models", "estimators", "optim", "drills", "compat", "ops", "distributions")  # rooms of it
+EMPTY = (ast.Pass, ast.Expr, ast.Raise, ast.Return)
+
+
+def stub(drill: Drill, name: str, on: str) -> str:
+    """The file that a drill starts with: the prompt, and the signatures with empty bodies."""
+    asked = {key: made for key, made in drill.references.items() if on == "numpy" or key in drill.differentiable}
+    imports = "import numpy as np" if on == "numpy" else f"import {LIBRARY} as tl"
+    given = "arrays" if on == "numpy" else "Tensors, and gradients are checked too"
+    parts = [f'"""{drill.title}\n\n{drill.task}\n\n{drill.difficulty}, {drill.minutes} minutes, on {given}'
+             f'\n\n    tinygrad-lite drill check {name}\n    tinygrad-lite drill hint {name}\n"""\n\n{imports}\n']
+    for made in asked.values():
+        parts.append(f"\n\n{ast.unparse(_emptied(_definition(made)))}\n")
+    return "".join(parts).replace("\n    def ", "\n\n    def ").replace(":\n\n    def ", ":\n    def ")
+
+
+def solution(drill: Drill) -> str:
+    """The references with their reasoning, and what one says about them."""
+    parts = [drill.title]
+    for made in drill.references.values():
+        text = textwrap.dedent(inspect.getsource(made))
+        parts.append("\n".join(text.splitlines()[_definition(made).lineno - 1 :]))
+    parts.append("\n".join(["Say aloud:", *(f"- {pitfall}" for pitfall in drill.pitfalls)]))
+    return "\n\n".join(parts)
+
+
+def _definition(made: Any) -> Any:
+    return ast.parse(textwrap.dedent(inspect.getsource(made))).body[0]
+
+
+def _emptied(node: Any) -> Any:
+    """A function or class with its docstrings and without its bodies; private methods are left out."""
+    node.decorator_list = []
+    described = ast.get_docstring(node) is not None
+    if isinstance(node, ast.ClassDef):
+        rest = [_emptied(part) for part in node.body if isinstance(part, ast.FunctionDef) and not _private(part.name)]
+    else:
+        rest = [ast.Expr(ast.Constant(...))]
+    node.body = node.body[:described] + rest
+    return node
+
+
+def _private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
+
+
+# ---- without running it
+
+def problems(text: str, drill: Drill, on: str) -> tuple[list[str], dict[str, str]]:
+    """What is wrong with a solution before it runs: what the prompt forbids, and by name what is still empty."""
+    tree = ast.parse(text)
+    return list(dict.fromkeys(_forbidden(tree, drill, on))), dict(_empty(tree, drill.references))
+
+
+def _empty(tree: ast.Module, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in names:
+            methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+            inside = methods if isinstance(node, ast.ClassDef) else [node]
+            empty = [function for function in inside if _is_empty(function)]
+            if empty:
+                called = node.name if len(empty) == len(inside) else f"{node.name}.{empty[0].name}"
+                line = (node if len(empty) == len(inside) else empty[0]).lineno
+                yield node.name, f"{called} is still empty: write its body below line {line}"
+
+
+def _is_empty(function: ast.FunctionDef) -> bool:
+    """Whether a body only is a docstring, `...`, pass, return None, or raises NotImplementedError."""
+    for node in function.body:
+        value = getattr(node, "value", None)
+        plain = value is None or isinstance(value, ast.Constant) and (value.value is ... or value.value is None
+                                                                      or isinstance(node, ast.Expr))
+        raises = isinstance(node, ast.Raise) and "NotImplementedError" not in ast.unparse(node)
+        if not isinstance(node, EMPTY) or not plain or raises:
+            return False
+    return True
+
+
+def _forbidden(tree: ast.Module, drill: Drill, on: str) -> Iterator[str]:
+    allowed = {"numpy", *sys.stdlib_module_names, *([LIBRARY] if on == "tensor" else [])}
+    have = {*drill.references} if on == "tensor" else set()
+    for name, line in _used(tree):
+        root, _, rest = name.partition(".")
+        if root == LIBRARY and on == "numpy":
+            yield f"line {line} uses {LIBRARY}, which has the answer: write it with numpy (--on tensor is for Tensors)"
+        elif root == LIBRARY and rest.partition(".")[0] in ANSWERS:
+            yield f"line {line} uses {name}, which has the answer: write it with operators and functions such as exp"
+        elif root and root not in allowed:
+            yield f"line {line} uses {name}, a library that has the answer: write it with numpy"
+        for banned in {*drill.forbidden, *have}:
+            if f"{name}.".startswith(f"{banned}.") if "." in banned else name.rpartition(".")[2] == banned:
+                yield f"line {line} uses {name.lstrip('.')}, which the prompt forbids: write out what it does"
+
+
+def _used(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """The dotted names of what is imported, and of the attributes that are read, with their lines; what is an attribute
+    of something computed begins with a dot."""
+    called = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                called[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0])
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            for alias in node.names:
+                called[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+                yield f"{node.module}.{alias.name}", node.lineno
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            base, names = node.value, [node.attr]
+            while isinstance(base, ast.Attribute):
+                base, names = base.value, [base.attr, *names]
+            start = called.get(base.id, "") if isinstance(base, ast.Name) else ""
+            yield ".".join([start, *names]), node.lineno
