@@ -45,6 +45,7 @@ lint: $(VENV)/dev .wheel
 
 docs: $(VENV)/demo
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/drills.py
 
 # trains every model: a quarter of an hour
 examples: $(VENV)/demo

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tinygrad_lite.drills import catalog, practice, source, validate
 from tinygrad_lite.drills.words import difference
 
 PATHS = catalog.PATHS
+DOCS = Path(__file__).parent.parent / "docs"
 NAMES = [name for path in PATHS.values() for name in path]
 
 
@@ -591,6 +593,26 @@ def test_what_passes_after_the_time_does_not_count(exam, capsys):
     assert "the time is up" in said(capsys, "check", "softmax")
     assert "exam: 0 of 3 pass" in (report := said(capsys, "exam", "--report", code=1))
     assert "pass now, but the time was up" in report
+
+
+# ---- what the documents say
+
+def test_the_page_shows_what_the_commands_print(capsys):
+    played = runpy.run_path(str(DOCS / "drills.py"))["played"]
+    page = (DOCS / "drills.md").read_text(encoding="utf-8")
+
+    def masked(text):
+        return re.sub(r"\d+:\d\d|\d{4}-\d\d-\d\d", "…", text)
+
+    assert masked(played(page)) == masked(page)
+    *_, notebook = re.findall(r"```python\n(.*?)```", page, re.S)
+    exec(notebook, {})
+    assert "one maximum for all rows" in capsys.readouterr().out
+
+
+def test_the_drill_that_the_contributors_guide_shows_is_taken(capsys):
+    guide = (DOCS.parent / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Add a drill")[2]
+    assert "added: " in said(capsys, "add", str(written(guide.split("```python\n")[1].split("```")[0], "masked_mean")))
 
 
 # ---- drills of one's own

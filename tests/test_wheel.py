@@ -28,7 +28,7 @@ def wheel(tmp_path_factory):
 
 def test_it_contains_every_package_and_the_data(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    packaged = {f"tinygrad_lite/{p}" for p in ("py.typed", "data/digits.npz", "data/README.md", "data/breast_cancer.npz", "view/explorer.html", "cli.py", "estimators/kmeans.py")}
+    packaged = {f"tinygrad_lite/{p}" for p in ("py.typed", "data/digits.npz", "data/README.md", "data/breast_cancer.npz", "view/explorer.html", "cli.py", "estimators/kmeans.py", "drills/exercises/softmax.py")}
     for part in ("nn", "optim"):
         packaged |= {f"tinygrad_lite/{p.relative_to(ROOT)}" for p in (ROOT / part).rglob("*.py")}
     assert packaged <= names

@@ -10,7 +10,7 @@ from .words import written
 DIFFICULTIES = ("easy", "medium", "hard")
 
 
-@dataclass
+@dataclass(eq=False)
 class Case:
     """One thing that is asked of a solution.
 

@@ -61,26 +61,32 @@ def asked(drill: Drill, functions: Mapping[str, Any], on: str) -> list[Case]:
     return [case for case in drill.cases if set(case.needs) <= names]
 
 
-def expectations(drill: Drill, cases: list[Case]) -> list[Outcome]:
-    """What the reference does in some cases."""
-    return [outcome(case, drill.references) for case in cases]
+def expectations(drill: Drill) -> list[Outcome]:
+    """What the reference does in each case."""
+    return [outcome(case, drill.references) for case in drill.cases]
 
 
 def examine(drill: Drill, functions: Mapping[str, Any], on: str = "numpy",
             expected: list[Outcome] | None = None) -> Iterator[Result]:
-    """How each case goes, in their order; after the last, the mistakes that are recognised are noted in the results."""
+    """How each case that is asked for goes, in their order; after the last, the mistakes that are recognised are noted
+    in the results. expected: the expectations of the drill."""
     tried, cases = [], asked(drill, functions, on)
-    for case, right in zip(cases, expectations(drill, cases) if expected is None else expected):
-        actual = outcome(case, functions, on, drill.references[case.needs[0]] if on == "tensor" else None)
-        found, result = failure(case, right, actual), Result(case.text)
-        if found:
-            between = ": " if found.kind in ("property", "gradients") else " "
-            advice = case.why if found.kind in ("value", "property") else ""
-            result = Result(case.text, False, case.text + between + found.told, advice, "",
-                            *_own_line(actual.error, functions, case))
-        tried.append(_Tried(case, right, actual, found, result))
-        yield result
+    for case, right in zip(drill.cases, expectations(drill) if expected is None else expected):
+        if case in cases:
+            tried.append(_tried(case, right, functions, on, drill))
+            yield tried[-1].result
     _recognise(drill, tried)
+
+
+def _tried(case: Case, expected: Outcome, functions: Mapping[str, Any], on: str, drill: Drill) -> _Tried:
+    actual = outcome(case, functions, on, drill.references[case.needs[0]] if on == "tensor" else None)
+    found, result = failure(case, expected, actual), Result(case.text)
+    if found:
+        between = ": " if found.kind in ("property", "gradients") else " "
+        advice = case.why if found.kind in ("value", "property") else ""
+        line, code = _own_line(actual.error, functions, case)
+        result = Result(case.text, False, case.text + between + found.told, advice, "", line, code)
+    return _Tried(case, expected, actual, found, result)
 
 
 def failure(case: Case, expected: Outcome, actual: Outcome) -> Failure | None:

@@ -100,7 +100,8 @@ def _measured(case: Case, function: Any, found: Outcome) -> Iterator[None]:
 
 
 def _counter(function: Any, found: Outcome, most: int) -> Callable:
-    file = function.__code__.co_filename
+    code = getattr(function, "__code__", None)
+    file = code.co_filename if code else ""
 
     def count(frame: Any, event: str, _: Any) -> Callable | None:
         if frame.f_code.co_filename != file:

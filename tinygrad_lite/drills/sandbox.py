@@ -37,8 +37,7 @@ def check_file(name: str, path: Path, on: str = "numpy") -> Report:
         return report
     report.problems = forbidden or [*empty.values()]
     if not forbidden:
-        skipped = [*empty]
-        with _process(name, path, on, skipped) as (process, folder):
+        with _process(name, path, on, [*empty]) as (process, folder):
             code = _ended(process)
             _read(report, folder, path, code)
     return report
@@ -53,7 +52,8 @@ def _process(name: str, path: Path, on: str, skipped: list[str]) -> Iterator[tup
         request = {"drill": name, "file": str(path.resolve()), "on": on, "folder": str(folder), "skipped": skipped,
                    "seconds": SECONDS}
         places = os.pathsep.join(os.path.abspath(place) for place in sys.path)
-        environment = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": places, "PYTHONSAFEPATH": "1"}
+        environment = os.environ | dict.fromkeys(THREADS, "1") | {
+            "PYTHONPATH": places, "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder / "work")}
         with open(folder / "printed", "wb") as printed:
             process = subprocess.Popen(
                 [sys.executable, "-m", f"{__package__}.worker", json.dumps(request)], cwd=folder / "work",

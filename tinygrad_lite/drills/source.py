@@ -11,7 +11,6 @@ from .drill import Drill
 
 LIBRARY = "tinygrad_lite"
 ANSWERS = ("nn", "func", "models", "estimators", "optim", "drills", "compat", "ops", "distributions")  # rooms of it
-EMPTY = (ast.Pass, ast.Expr, ast.Raise, ast.Return)
 
 
 def stub(drill: Drill, name: str, on: str) -> str:
@@ -23,7 +22,7 @@ def stub(drill: Drill, name: str, on: str) -> str:
              f'\n\n    tinygrad-lite drill check {name}\n    tinygrad-lite drill hint {name}\n"""\n\n{imports}\n']
     for made in asked.values():
         parts.append(f"\n\n{ast.unparse(_emptied(_definition(made)))}\n")
-    return "".join(parts).replace("\n    def ", "\n\n    def ").replace(":\n\n    def ", ":\n    def ")
+    return "".join(parts)
 
 
 def solution(drill: Drill) -> str:
@@ -77,51 +76,44 @@ def _empty(tree: ast.Module, names: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _is_empty(function: ast.FunctionDef) -> bool:
-    """Whether a body only is a docstring, `...`, pass, return None, or raises NotImplementedError."""
-    for node in function.body:
-        value = getattr(node, "value", None)
-        plain = value is None or isinstance(value, ast.Constant) and (value.value is ... or value.value is None
-                                                                      or isinstance(node, ast.Expr))
-        raises = isinstance(node, ast.Raise) and "NotImplementedError" not in ast.unparse(node)
-        if not isinstance(node, EMPTY) or not plain or raises:
-            return False
-    return True
+    """Whether a body does nothing, or raises NotImplementedError."""
+    body = [ast.unparse(node) for node in function.body[ast.get_docstring(function) is not None :]]
+    return all(line in ("...", "pass", "return", "return None") or line.startswith("raise NotImplementedError")
+               for line in body)
 
 
 def _forbidden(tree: ast.Module, drill: Drill, on: str) -> Iterator[str]:
     allowed = {"numpy", *sys.stdlib_module_names, *([LIBRARY] if on == "tensor" else [])}
-    have = {*drill.references} if on == "tensor" else set()
+    banned = {*drill.forbidden, *(drill.references if on == "tensor" else ())}
     for name, line in _used(tree):
-        root, _, rest = name.partition(".")
+        root, room, *_ = *name.split("."), ""
+        whole = {".".join(name.split(".")[:i]) for i in range(1, 10)}
         if root == LIBRARY and on == "numpy":
             yield f"line {line} uses {LIBRARY}, which has the answer: write it with numpy (--on tensor is for Tensors)"
-        elif root == LIBRARY and rest.partition(".")[0] in ANSWERS:
+        elif root == LIBRARY and room in ANSWERS:
             yield f"line {line} uses {name}, which has the answer: write it with operators and functions such as exp"
         elif root and root not in allowed:
             yield f"line {line} uses {name}, a library that has the answer: write it with numpy"
-        for banned in {*drill.forbidden, *have}:
-            if f"{name}.".startswith(f"{banned}.") if "." in banned else name.rpartition(".")[2] == banned:
-                yield f"line {line} uses {name.lstrip('.')}, which the prompt forbids: write out what it does"
+        elif banned & {*whole, name.split(".")[-1]}:
+            yield f"line {line} uses {name.lstrip('.')}, which the prompt forbids: write out what it does"
 
 
 def _used(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """The dotted names of what is imported, and of the attributes that are read, with their lines; what is an attribute
-    of something computed begins with a dot."""
-    called = {}
+    """The dotted names of what is imported and of the attributes that are read, with their lines; the name of an
+    attribute of something computed begins with a dot."""
+    called, inner = {}, set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                called[alias.asname or alias.name.partition(".")[0]] = (
-                    alias.name if alias.asname else alias.name.partition(".")[0])
-                yield alias.name, node.lineno
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            for alias in node.names:
-                called[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-                yield f"{node.module}.{alias.name}", node.lineno
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
+        module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+        for alias in node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else []:
+            name = module + alias.name
+            own = alias.asname or (alias.name if module else name.split(".")[0])
+            called[own] = name if alias.asname or module else own
+            yield name, node.lineno
+    for node in ast.walk(tree):  # from the outside in
+        if isinstance(node, ast.Attribute) and node not in inner:
             base, names = node.value, [node.attr]
             while isinstance(base, ast.Attribute):
+                inner.add(base)
                 base, names = base.value, [base.attr, *names]
             start = called.get(base.id, "") if isinstance(base, ast.Name) else ""
             yield ".".join([start, *names]), node.lineno
