@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import re
-import sys
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -35,10 +34,9 @@ def _printed(arguments: list[str]) -> str:
 
 if __name__ == "__main__":
     page = PAGE.read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory() as folder, mock.patch("platformdirs.user_data_path", lambda *a, **k: Path(folder, "d")):
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, HOME=folder, XDG_DATA_HOME=folder):
         before = os.getcwd()
         os.chdir(folder)
         page = played(page)
         os.chdir(before)
     PAGE.write_text(page, encoding="utf-8")
-    sys.exit(0)

@@ -7,6 +7,7 @@ The command `tinygrad-lite drill` has the rest: files, a clock, hints, reviews, 
 """
 
 import inspect
+import textwrap
 from typing import Any
 
 from . import catalog, source
@@ -41,7 +42,7 @@ def check(name: str, *functions: Any, on: str = "numpy", **named: Any) -> Report
     report = Report(name, on, len(asked(drill, given, on)))
     for function in given.values():
         try:
-            text = inspect.cleandoc(inspect.getsource(function))
+            text = textwrap.dedent(inspect.getsource(function))
             forbidden, empty = source.problems(text, drill, on)
         except (OSError, TypeError, SyntaxError):  # typed where no source is kept, or part of a longer line
             continue

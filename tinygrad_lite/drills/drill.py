@@ -8,6 +8,7 @@ from typing import Any
 from .words import written
 
 DIFFICULTIES = ("easy", "medium", "hard")
+OPTIONS = ("rtol", "lines", "slow", "memory", "large", "smooth")  # of a case
 
 
 @dataclass(eq=False)
@@ -16,10 +17,11 @@ class Case:
 
     text: how it is written, "softmax([1000, 0])"; why: what one who fails it has to know; needs: the names of the
     functions that it uses, and `run` takes these functions, and after them the arguments, if the case is a single call
+    constant: the arguments whose derivatives are not compared on tensors
     rtol: how far numbers may be apart, where that is not what their dtype rounds
     lines: the most lines of the solution that may run, and what one is told whose solution runs more (slow)
     memory: the most bytes that it may hold at a time, and what one is told whose solution holds more (large)
-    smooth: whether there are derivatives to compare on tensors
+    smooth: whether there are derivatives at all
     """
 
     text: str
@@ -27,6 +29,7 @@ class Case:
     needs: tuple[str, ...]
     run: Callable
     arguments: dict[str, Any] = field(default_factory=dict)
+    constant: tuple[str, ...] = ()
     rtol: float | None = None
     lines: int | None = None
     slow: str = ""
@@ -37,12 +40,14 @@ class Case:
 
 @dataclass
 class Wrong:
-    """A wrong answer that people give: the name of the mistake, why it is one, and a solution that makes it."""
+    """A wrong answer that people give: the name of the mistake, why it is one, and a solution that makes it; outcomes:
+    what is known of what that does, by case."""
 
     name: str
     why: str
     stands_for: str
     made: Any
+    outcomes: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -62,7 +67,7 @@ class Drill:
     pitfalls: list[str]
     forbidden: tuple[str, ...] = ()
     references: dict[str, Any] = field(default_factory=dict)
-    differentiable: set[str] = field(default_factory=set)
+    differentiable: dict[str, tuple] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
     wrongs: list[Wrong] = field(default_factory=list)
 
@@ -71,13 +76,14 @@ class Drill:
             raise ValueError(f"Drill: difficulty is one of {', '.join(DIFFICULTIES)}, not {self.difficulty!r}")
         self.title, _, self.task = (part.strip() for part in inspect.cleandoc(self.prompt).partition("\n"))
 
-    def reference(self, made: Any = None, *, differentiable: bool = False) -> Any:
-        """Decorate a function or class that is asked for. differentiable: it can be written with Tensors too."""
+    def reference(self, made: Any = None, *, differentiable: bool = False, constant: tuple[str, ...] = ()) -> Any:
+        """Decorate a function or class that is asked for. differentiable: it can be written with Tensors too, whose
+        gradients are compared, but for those of the arguments that are constant."""
         if made is None:
-            return lambda made: self.reference(made, differentiable=differentiable)
+            return lambda made: self.reference(made, differentiable=differentiable, constant=constant)
         self.references[made.__name__] = made
         if differentiable:
-            self.differentiable.add(made.__name__)
+            self.differentiable[made.__name__] = constant
         return made
 
     def wrong(self, reference: Any, name: str, why: str) -> Callable:
@@ -90,16 +96,17 @@ class Drill:
     def case(self, reference: Callable, *args: Any, why: str, **options: Any) -> None:
         """A call whose result is compared with the reference's.
 
-        options: what a Case has (rtol, lines, slow, memory, large, smooth); all else is given to the call by name.
+        options: those of OPTIONS, which Case explains; all else is given to the call by name.
         """
-        told = {name: options.pop(name) for name in Case.__dataclass_fields__ if name in options}
+        told = {name: options.pop(name) for name in OPTIONS if name in options}
         name, arguments = reference.__name__, inspect.signature(reference).bind(*args, **options).arguments
         count = len(args)
 
         def run(function: Callable, *values: Any) -> Any:
             return function(*values[:count], **dict(zip([*arguments][count:], values[count:])))
 
-        self.cases.append(Case(written(name, arguments, count), why, (name,), run, arguments, **told))
+        constant = self.differentiable.get(name, ())
+        self.cases.append(Case(written(name, arguments, count), why, (name,), run, arguments, constant, **told))
 
     def program(self, why: str, **options: Any) -> Callable:
         """Decorate a function whose parameters are named after the references that it uses.

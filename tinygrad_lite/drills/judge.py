@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.trees import leaves
 from .drill import Case, Drill, Wrong
 from .running import Outcome, outcome
 from .words import difference
@@ -83,7 +84,7 @@ def _tried(case: Case, expected: Outcome, functions: Mapping[str, Any], on: str,
     found, result = failure(case, expected, actual), Result(case.text)
     if found:
         between = ": " if found.kind in ("property", "gradients") else " "
-        advice = case.why if found.kind in ("value", "property") else ""
+        advice = case.why if found.kind in ("value", "dtype", "property") else ""
         line, code = _own_line(actual.error, functions, case)
         result = Result(case.text, False, case.text + between + found.told, advice, "", line, code)
     return _Tried(case, expected, actual, found, result)
@@ -95,11 +96,12 @@ def failure(case: Case, expected: Outcome, actual: Outcome) -> Failure | None:
         return Failure("error", _raised(actual.error))
     if case.lines is not None and actual.lines > case.lines:
         return Failure("lines", f"runs more than {case.lines} lines of Python: {case.slow}")
-    if not case.arguments and isinstance(actual.value, str) and actual.value != expected.value:
+    if not case.arguments and isinstance(actual.value, str) and not isinstance(expected.value, str):
         return Failure("property", actual.value)
-    different = difference(expected.value, actual.value, case.rtol, _narrow(case))
-    if different:
+    if different := difference(expected.value, actual.value, case.rtol):
         return Failure("value", different)
+    if _narrow(case) and (different := difference(expected.value, actual.value, case.rtol, narrow=True)):
+        return Failure("dtype", different)
     if actual.changed:
         return Failure("changed", f"changed its argument {actual.changed}: work on a copy, the caller goes on with it")
     if case.memory is not None and actual.memory > case.memory:
@@ -109,8 +111,8 @@ def failure(case: Case, expected: Outcome, actual: Outcome) -> Failure | None:
 
 def _narrow(case: Case) -> bool:
     """Whether the case gives float32 and nothing wider."""
-    dtypes = {x.dtype.name for x in case.arguments.values() if isinstance(x, np.ndarray) and x.dtype.kind == "f"}
-    return dtypes == {"float32"}
+    arrays = [x for x in leaves([*case.arguments.values()]) if isinstance(x, np.ndarray)]
+    return {x.dtype.name for x in arrays if x.dtype.kind == "f"} == {"float32"}
 
 
 def _raised(error: BaseException) -> str:
@@ -151,30 +153,37 @@ def _own_line(error: BaseException | None, functions: Mapping[str, Any], case: C
 
 def _recognise(drill: Drill, tried: list[_Tried]) -> None:
     """Name in each failed case the wrong answer that does the same, and of several the one that is most like the
-    solution in the other cases."""
+    solution in the other cases; none that fails more of what the solution passes than it shares with it."""
     best = [0] * len(tried)
     for wrong in drill.wrongs:
-        with in_place(drill, wrong) as functions:
-            alike = [i for i, each in enumerate(tried) if each.failure and _alike(each, outcome(each.case, functions))]
-            apart = sum(1 for each in tried if alike and not each.failure
-                        and failure(each.case, each.expected, outcome(each.case, functions)))
-        likeness = 1 + len(alike) - apart
+        alike = [i for i, each in enumerate(tried) if each.failure and _alike(each, of_wrong(drill, wrong, each.case))]
+        apart = sum(1 for each in tried if alike and not each.failure
+                    and failure(each.case, each.expected, of_wrong(drill, wrong, each.case)))
         for i in alike:
-            if likeness > best[i]:
-                best[i] = likeness
+            if len(alike) - apart > best[i]:
+                best[i] = len(alike) - apart
                 tried[i].result.mistake, tried[i].result.advice = wrong.name, wrong.why
+
+
+def of_wrong(drill: Drill, wrong: Wrong, case: Case) -> Outcome:
+    """What a wrong answer does in a case, which it is asked for once."""
+    if case not in wrong.outcomes:
+        with in_place(drill, wrong) as functions:
+            wrong.outcomes[case] = outcome(case, functions)
+    return wrong.outcomes[case]
 
 
 @contextlib.contextmanager
 def in_place(drill: Drill, wrong: Wrong) -> Iterator[dict[str, Any]]:
     """The references with a wrong answer among them, which the others use as well."""
     home = vars(sys.modules[drill.references[wrong.stands_for].__module__])
-    before = home[wrong.stands_for]
-    home[wrong.stands_for] = wrong.made
+    before = {name: home[name] for name in drill.references}
+    functions = {**drill.references, wrong.stands_for: wrong.made}
+    home.update(functions)
     try:
-        yield {**drill.references, wrong.stands_for: wrong.made}
+        yield functions
     finally:
-        home[wrong.stands_for] = before
+        home.update(before)
 
 
 def _alike(tried: _Tried, other: Outcome) -> bool:
@@ -186,4 +195,4 @@ def _alike(tried: _Tried, other: Outcome) -> bool:
         return difference(other.value, tried.actual.value, tried.case.rtol or 1e-4) is None
     if own.kind in ("error", "property", "changed"):
         return re.sub(r"[-+.\d]+", "", own.told) == re.sub(r"[-+.\d]+", "", others.told)
-    return own.kind in ("lines", "memory")
+    return own.kind in ("lines", "memory", "dtype")

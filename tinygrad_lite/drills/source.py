@@ -27,12 +27,14 @@ def stub(drill: Drill, name: str, on: str) -> str:
 
 def solution(drill: Drill) -> str:
     """The references with their reasoning, and what one says about them."""
-    parts = [drill.title]
-    for made in drill.references.values():
-        text = textwrap.dedent(inspect.getsource(made))
-        parts.append("\n".join(text.splitlines()[_definition(made).lineno - 1 :]))
-    parts.append("\n".join(["Say aloud:", *(f"- {pitfall}" for pitfall in drill.pitfalls)]))
-    return "\n\n".join(parts)
+    made = [*drill.references.values()]
+    file = ast.parse(inspect.getsource(sys.modules[made[0].__module__]))
+    imports = [ast.unparse(node) for node in file.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    parts = [drill.title, "\n".join(line for line in imports if LIBRARY not in line)]
+    for each in made:
+        text = textwrap.dedent(inspect.getsource(each))
+        parts.append("\n".join(text.splitlines()[_definition(each).lineno - 1 :]))
+    return "\n\n".join([*parts, "\n".join(["Say aloud:", *(f"- {pitfall}" for pitfall in drill.pitfalls)])])
 
 
 def _definition(made: Any) -> Any:

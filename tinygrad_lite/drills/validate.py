@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from .drill import Drill
-from .judge import examine, in_place
+from .judge import examine, expectations, in_place
 
 LEAST = 3  # wrong answers
 
@@ -18,13 +18,14 @@ def faults(drill: Drill) -> Iterator[str]:
         yield f"it knows {len({wrong.name for wrong in drill.wrongs})} wrong answers; {LEAST} are the least"
     unasked = drill.references.keys() - {name for case in drill.cases for name in case.needs}
     yield from (f"no case asks for {name}" for name in sorted(unasked))
+    expected = expectations(drill)
     for on in ("numpy", "tensor"):
-        for result in examine(drill, drill.references, on):
+        for result in examine(drill, drill.references, on, expected):
             if not result.passed:
                 yield f"its reference fails on {on}: {result.sentence}"
     for wrong in drill.wrongs:
         with in_place(drill, wrong) as functions:
-            failed = [result for result in examine(drill, functions) if not result.passed]
+            failed = [result for result in examine(drill, functions, expected=expected) if not result.passed]
         if not failed:
             yield f"the wrong answer {wrong.name!r} passes: a case is missing"
         elif failed[0].mistake != wrong.name:

@@ -73,7 +73,7 @@ def _of_parts(expected: Any, actual: Any, rtol: float | None, narrow: bool) -> s
     for place, part, other in pairs:
         told = difference(part, other, rtol, narrow)
         if told:
-            plain = all(np.ndim(x) == 0 for x in (part, other)) and len(pairs) <= MOST
+            plain = not isinstance(part, (tuple, list, dict, np.ndarray)) and len(pairs) <= MOST
             return f"gave {shown(actual)}, expected {shown(expected)}" if plain else f"at {place} {told}"
     return None
 

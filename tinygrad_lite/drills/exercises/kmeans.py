@@ -147,7 +147,8 @@ def _(points, centroids):
     return ((points[:, None] - centroids) ** 2).sum(axis=1).argmin(axis=1)
 
 
-@drill.wrong(assign, "a Python loop over points", "10,000 turns of a loop take a hundred times as long; broadcast instead")
+@drill.wrong(assign, "a Python loop over points",
+             "10,000 turns of a loop take a hundred times as long; broadcast instead")
 def _(points, centroids):
     labels = []
     for point in points:
@@ -160,12 +161,14 @@ def _(points, centroids):
     return ((points[:, None] - centroids) ** 2).sum(axis=2).argmax(axis=1)
 
 
-@drill.wrong(assign, "digits lost far from 0", "|p|^2 - 2 p.c + |c|^2 is the difference of large numbers; subtract first")
+@drill.wrong(assign, "digits lost far from 0",
+             "|p|^2 - 2 p.c + |c|^2 is the difference of large numbers; subtract first")
 def _(points, centroids):
     return ((points ** 2).sum(axis=1)[:, None] - 2 * points @ centroids.T + (centroids ** 2).sum(axis=1)).argmin(axis=1)
 
 
-@drill.wrong(update, "empty cluster ignored", "the mean of no points is NaN, and NaN is never the nearest again; move the "
+@drill.wrong(update, "empty cluster ignored",
+             "the mean of no points is NaN, and NaN is never the nearest again; move the "
              "centroid to a point")
 def _(points, labels, centroids):
     return np.stack([points[labels == c].mean(axis=0) for c in range(len(centroids))])
@@ -195,7 +198,8 @@ def _(points, k, rng, max_iter=100):
     return labels, update(points, labels, centroids)
 
 
-@drill.wrong(kmeans, "the start drawn with replacement", "two centroids start on one point, and one of them stays empty; "
+@drill.wrong(kmeans, "the start drawn with replacement",
+             "two centroids start on one point, and one of them stays empty; "
              "rng.choice(n, k, replace=False)")
 def _(points, k, rng, max_iter=100):
     centroids = points[rng.choice(len(points), k)]

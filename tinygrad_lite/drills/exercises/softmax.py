@@ -45,7 +45,8 @@ drill.case(softmax, rng.standard_normal((2, 3, 4)), why="there may be any number
 drill.case(softmax, np.array([1000.0, 0.0]), why="exp(1000) overflows; subtract the row's maximum first")
 drill.case(softmax, np.array([[1000.0, 1000.0], [-1000.0, -1001.0]]),
            why="each row has a maximum of its own: with one for all, the powers of the other rows are 0")
-drill.case(softmax, np.array([0.0, -np.inf, 1.0]), why="-inf stands for what is masked: its probability is 0", smooth=False)
+drill.case(softmax, np.array([0.0, -np.inf, 1.0]), smooth=False,
+           why="-inf stands for what is masked: its probability is 0")
 drill.case(softmax, rows.astype("float32"), why="float32 stays float32")
 drill.case(log_softmax, np.array([1.0, 2.0, 3.0]), why="it is x minus the log-sum-exp of the row")
 drill.case(log_softmax, rows, why="each row is a distribution of its own")
@@ -73,7 +74,8 @@ def _(x):
     return powers / powers.sum(axis=0, keepdims=True)
 
 
-@drill.wrong(softmax, "the sum of all rows", "here all numbers together sum to 1; sum over the last axis with keepdims=True")
+@drill.wrong(softmax, "the sum of all rows",
+             "here all numbers together sum to 1; sum over the last axis with keepdims=True")
 def _(x):
     powers = np.exp(x - x.max())
     return powers / powers.sum()
@@ -95,6 +97,13 @@ def _(x):
              "subtract log(sum(exp(x - m))) from x - m instead")
 def _(x):
     return np.log(softmax(x))
+
+
+@drill.wrong(log_softmax, "the logarithm of the softmax", "a probability that underflows to 0 has the logarithm -inf, "
+             "and without the maximum exp overflows too; subtract log(sum(exp(x - m))) from x - m")
+def _(x):
+    powers = np.exp(x)
+    return np.log(powers / powers.sum(axis=-1, keepdims=True))
 
 
 @drill.wrong(log_softmax, "no maximum subtracted", "exp(1000) overflows; subtract the row's maximum first")

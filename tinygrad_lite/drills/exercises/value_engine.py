@@ -14,8 +14,8 @@ drill = Drill(
     __doc__, difficulty="hard", minutes=15,
     hints=["Each Value keeps its parents, and for each parent the local derivative: of a * b these are b and a.",
            "backward() needs the Values in an order in which a Value comes only after all that use it.",
-           "A depth-first search that notes a Value after its parents gives such an order, reversed. Write it with a list "
-           "as its stack: recursion ends at a depth of 1000.",
+           "A depth-first search that notes a Value after its parents gives such an order, reversed. Write it with a "
+           "list as its stack: recursion ends at a depth of 1000.",
            "For each Value in that order: parent.grad += local * value.grad. With `=` the second use of a Value would "
            "overwrite the first.",
            "2 * a calls int.__mul__, which does not know a Value, and then a.__rmul__(2)."],
@@ -99,7 +99,7 @@ def _(Value):
     return a.grad
 
 
-@drill.program(why="of two ways that lead to a Value the longer one counts as well: topological order, and not breadth first")
+@drill.program(why="of two ways to a Value the longer one counts as well: topological order, not breadth first")
 def _(Value):
     """x = Value(3), y = x * x, out = x * (y * y) + y, out.backward(); x.grad and y.grad"""
     x = Value(3.0)
@@ -148,7 +148,8 @@ def _(Value):
     return a.grad
 
 
-@drill.wrong(Value, "+= missing on reused nodes", "a Value that is used twice gets the sum of both gradients: += and not =")
+@drill.wrong(Value, "+= missing on reused nodes",
+             "a Value that is used twice gets the sum of both gradients: += and not =")
 class _(Value):
     def backward(self):
         order, seen, stack = [], set(), [(self, False)]
@@ -166,7 +167,8 @@ class _(Value):
                 parent.grad = local * value.grad
 
 
-@drill.wrong(Value, "no topological order", "a Value that passes its gradient on before all its users have added theirs "
+@drill.wrong(Value, "no topological order",
+             "a Value that passes its gradient on before all its users have added theirs "
              "passes on too little, or passes it on twice; sort the Values first")
 class _(Value):
     def backward(self):
@@ -179,7 +181,8 @@ class _(Value):
                 queue.append(parent)
 
 
-@drill.wrong(Value, "no topological order", "a Value that is passed over when it is met again passes on what it had the "
+@drill.wrong(Value, "no topological order",
+             "a Value that is passed over when it is met again passes on what it had the "
              "first time; sort the Values first")
 class _(Value):
     def backward(self):
