@@ -57,7 +57,7 @@ def outcome(case: Case, functions: Mapping[str, Any], on: str = "numpy", referen
         values = [mapped(_tensor, value) for value in values]
         given = given if values else [_of_tensors(function) for function in given]
     try:
-        with _quietly(), _measured(case, given[0], found):
+        with _quietly(), _measured(case, given[0], found, case.memory is not None and on == "numpy"):
             made = case.run(*given, *values)
         with _quietly():
             found.value = mapped(_plain, made)
@@ -82,21 +82,21 @@ def _quietly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _measured(case: Case, function: Any, found: Outcome) -> Iterator[None]:
-    """Count the lines of the function's file that run, and the bytes that are held, where the case asks for it: unlike
+def _measured(case: Case, function: Any, found: Outcome, memory: bool) -> Iterator[None]:
+    """Count the lines of the function's file that run, where the case asks for it, and the bytes that are held: unlike
     seconds, these are the same on every machine."""
     with contextlib.ExitStack() as ended:
         if case.lines is not None:
             ended.callback(sys.settrace, sys.gettrace())
             sys.settrace(_counter(function, found, 20 * case.lines))
-        if case.memory is not None:
+        if memory:
             if not tracemalloc.is_tracing():
                 tracemalloc.start()
                 ended.callback(tracemalloc.stop)
             tracemalloc.reset_peak()
             before = tracemalloc.get_traced_memory()[0]
         yield
-        if case.memory is not None:
+        if memory:
             found.memory = tracemalloc.get_traced_memory()[1] - before
 
 

@@ -7,7 +7,7 @@ One head of causal self-attention: queries x @ wq, keys x @ wk, values x @ wv, s
 the keys; a token sees itself and what is before it. The cache is a dictionary {"k": keys, "v": values} of two arrays
 (B, t, D), the t tokens so far, the oldest first; t may be 0. prefill reads the prompt at once, and step adds one token
 to it: prefill followed by steps gives what prefill of the whole sequence gives. The dictionary that step is given stays
-as it is, since several continuations may start from it. Scores may be in the thousands; float32 stays float32.
+as it is, since several continuations may start from it. Scores may be in the thousands.
 """
 
 import numpy as np
@@ -69,8 +69,6 @@ drill.case(step, x[:, 0], wq, wk, wv, empty,
 drill.case(step, x[:, 0], wq, wk, wv, five, why="the token attends to the five cached keys and to its own")
 drill.case(step, 1000 * x[:, 1], wq, wk, wv, five, why="exp of a large score overflows: subtract the maximum first",
            smooth=False)
-drill.case(step, *(a.astype("float32") for a in (x[:, 0], wq, wk, wv)),
-           {name: a.astype("float32") for name, a in five.items()}, why="float32 stays float32")
 
 
 @drill.program(why="a cache saves work and changes no result")
@@ -232,10 +230,3 @@ def _(x, wq, wk, wv):
     scores = (x @ wq) @ np.swapaxes(x @ wk, 1, 2) / wq.shape[1] ** 0.5
     powers = np.exp(np.where(np.tril(np.ones(scores.shape[1:])) == 0, -np.inf, scores))
     return powers / powers.sum(axis=-1, keepdims=True) @ (x @ wv), {"k": x @ wk, "v": x @ wv}
-
-
-@drill.wrong(step, "float64 for float32", "np.sqrt(D) is a float64, as np.zeros and np.ones are, and makes the result "
-             "float64; D ** 0.5 is a Python float")
-def _(x_t, wq, wk, wv, cache):
-    x, k, v = extended(x_t, wk, wv, cache)
-    return attended((x @ wq).astype(np.float64), k, v)[:, 0], {"k": k, "v": v}

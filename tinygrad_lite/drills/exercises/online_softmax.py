@@ -5,7 +5,7 @@ attention(q, k, v, block)  q: (Tq, D), k: (Tk, D), v: (Tk, E), block: integer ->
 softmax(q k^T / sqrt(D)) v, with the softmax over the keys and without a mask: but the matrix (Tq, Tk) of all scores is
 never held. Go once over the keys, `block` of them at a time, for all queries together (no loop over queries), and keep
 for each query what is needed of the keys before: the memory is that of (Tq, block) and of the result. block need not
-divide Tk, and may be larger. Scores may be in the thousands, of both signs. float32 stays float32.
+divide Tk, and may be larger. Scores may be in the thousands, of both signs.
 """
 
 import numpy as np
@@ -48,8 +48,8 @@ def attention(q, k, v, block):
 
 rng = np.random.default_rng(0)
 q, k, v = rng.standard_normal((3, 4)), rng.standard_normal((10, 4)), rng.standard_normal((10, 5))
-long = [np.abs(rng.standard_normal((600, 8))).astype("float32") for _ in range(3)]
-many = [np.abs(rng.standard_normal((n, 2))).astype("float32") for n in (1000, 7, 7)]
+long = [np.abs(rng.standard_normal((600, 8))) for _ in range(3)]
+many = [np.abs(rng.standard_normal((n, 2))) for n in (1000, 7, 7)]
 
 drill.case(attention, np.array([[1.0], [0.0]]), np.array([[1.0], [1.0], [1.0], [1.0]]),
            np.array([[1.0], [2.0], [3.0], [4.0]]), 2, why="equal scores give the mean of all values, not that of a "
@@ -69,7 +69,6 @@ drill.case(attention, np.ones((1, 1)), np.array([[2000.0], [1999.0], [-1000.0], 
 drill.case(attention, np.ones((1, 1)), np.array([[-2000.0], [-1999.0], [-1500.0], [-1501.0]]), np.eye(4)[:, :3], 2,
            why="where all scores are far below 0, a maximum that starts at 0 leaves powers of 0: start at -inf",
            smooth=False)
-drill.case(attention, *(a.astype("float32") for a in (q, k, v)), 4, why="float32 stays float32")
 drill.case(attention, *long, 16, why="the result is that of plain attention", memory=1_000_000,
            large="all scores of 600 queries and 600 keys; only those of one block are to be held")
 drill.case(attention, *many, 3, why="the result is that of plain attention", lines=400,
@@ -215,9 +214,3 @@ def _(q, k, v, block):
 @drill.wrong(attention, "a Python loop over queries", "a block of keys is multiplied with all queries at once")
 def _(q, k, v, block):
     return np.stack([softmax(row @ k.T / q.shape[-1] ** 0.5) @ v for row in q])
-
-
-@drill.wrong(attention, "float64 for float32", "np.zeros, np.full and np.sqrt(D) are float64 and make the result so: "
-             "give them dtype=q.dtype, and take D ** 0.5")
-def _(q, k, v, block):
-    return online(blocks(q.astype(np.float64), k, v, block))

@@ -4,7 +4,7 @@ rotary(x, positions, base=10000.0)  x: (..., T, D), positions: (T,) -> (..., T, 
 
 x are queries or keys, D is even; positions are integers and need not begin at 0 or be consecutive. The pairs are made
 of halves, as in GPT-NeoX and Llama: for i from 0 to D/2 - 1, features i and i + D/2 of the token at position p are
-turned by the angle p * base^(-2i / D), counterclockwise: (1, 0) becomes (cos, sin). float32 stays float32. No loops.
+turned by the angle p * base^(-2i / D), counterclockwise: (1, 0) becomes (cos, sin). No loops.
 """
 
 import numpy as np
@@ -51,7 +51,6 @@ drill.case(rotary, np.array([[0.5, -1.0, 2.0, 3.0]]), np.array([0]), why="at pos
 drill.case(rotary, x, np.arange(5), why="the angles (T, D/2) broadcast over all axes before T")
 drill.case(rotary, x[:, :, :3], np.array([7, 0, 4093]), why="the positions are those that are given, in any order")
 drill.case(rotary, x, np.arange(5), base=100.0, why="the base is an argument: long contexts use a larger one")
-drill.case(rotary, x.astype("float32"), np.arange(5) + 40, why="float32 stays float32: cast the cosines and sines")
 
 
 @drill.program(why="a turn keeps lengths, and turned q and k see only how far apart they are")
@@ -155,8 +154,3 @@ def _(x, positions, base=10000.0):
              "encoding")
 def _(x, positions, base=10000.0):
     return x + np.concatenate([np.cos(angle(x, positions, base)), np.sin(angle(x, positions, base))], axis=-1)
-
-
-@drill.wrong(rotary, "float64 for float32", "float64 cosines make the result float64: cast them to x.dtype")
-def _(x, positions, base=10000.0):
-    return np.concatenate(turned(*halves(x), angle(x, positions, base)), axis=-1)
