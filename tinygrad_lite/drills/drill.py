@@ -89,6 +89,7 @@ class Drill:
     def wrong(self, reference: Any, name: str, why: str) -> Callable:
         """Decorate a solution with a mistake that people make, which stands for a reference."""
         def add(made: Any) -> Any:
+            made.__name__ = made.__qualname__ = reference.__name__  # as messages of Python's call it
             self.wrongs.append(Wrong(name, why, reference.__name__, made))
             return made
         return add

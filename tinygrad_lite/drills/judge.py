@@ -85,7 +85,7 @@ def _tried(case: Case, expected: Outcome, functions: Mapping[str, Any], on: str,
     if found:
         between = ": " if found.kind in ("property", "gradients") else " "
         advice = case.why if found.kind in ("value", "dtype", "property") else ""
-        line, code = _own_line(actual.error, functions, case)
+        line, code = own_line(actual.error, _files(functions, case))
         result = Result(case.text, False, case.text + between + found.told, advice, "", line, code)
     return _Tried(case, expected, actual, found, result)
 
@@ -93,7 +93,7 @@ def _tried(case: Case, expected: Outcome, functions: Mapping[str, Any], on: str,
 def failure(case: Case, expected: Outcome, actual: Outcome) -> Failure | None:
     """What is wrong with an outcome; None where all is right."""
     if actual.error is not None:
-        return Failure("error", _raised(actual.error))
+        return Failure("error", raised(actual.error))
     if case.lines is not None and actual.lines > case.lines:
         return Failure("lines", f"runs more than {case.lines} lines of Python: {case.slow}")
     if not case.arguments and isinstance(actual.value, str) and not isinstance(expected.value, str):
@@ -115,7 +115,7 @@ def _narrow(case: Case) -> bool:
     return {x.dtype.name for x in arrays if x.dtype.kind == "f"} == {"float32"}
 
 
-def _raised(error: BaseException) -> str:
+def raised(error: BaseException) -> str:
     """What a solution raised, as the end of a sentence."""
     try:
         message = textwrap.shorten(str(error), 200)
@@ -134,12 +134,9 @@ def _raised(error: BaseException) -> str:
     return f"raised {type(error).__name__}: {message}"
 
 
-def _own_line(error: BaseException | None, functions: Mapping[str, Any], case: Case) -> tuple[int | None, str]:
-    """The last line of the solution's own file that an error went through."""
-    files, found, trace = set(), None, error.__traceback__ if error else None
-    for name in case.needs:
-        with contextlib.suppress(TypeError):  # something callable that Python did not compile
-            files.add(inspect.getsourcefile(functions[name]))
+def own_line(error: BaseException | None, files: set[str]) -> tuple[int | None, str]:
+    """The last line of a solution's own files that an error went through, and its text."""
+    found, trace = None, error.__traceback__ if error else None
     while trace:
         if trace.tb_frame.f_code.co_filename in files:
             found = trace
@@ -147,6 +144,15 @@ def _own_line(error: BaseException | None, functions: Mapping[str, Any], case: C
     if found is None:
         return None, ""
     return found.tb_lineno, linecache.getline(found.tb_frame.f_code.co_filename, found.tb_lineno).strip()
+
+
+def _files(functions: Mapping[str, Any], case: Case) -> set[str]:
+    """Where the functions that a case needs were written."""
+    files = set()
+    for name in case.needs:
+        with contextlib.suppress(TypeError):  # something callable that Python did not compile
+            files.add(inspect.getsourcefile(functions[name]) or "")
+    return files
 
 
 # ---- wrong answers

@@ -80,9 +80,10 @@ def show_stats(json: bool) -> None:
     solved = {name: record.solved for name, record in practice.drills.items() if record.solved}
     times = {name: [each["seconds"] for each in successes] for name, successes in solved.items()}
     counts = sorted(practice.mistakes.items(), key=lambda item: -item[1])
-    found = {"solved": [*times], "drills": len(catalog.names()), "successes": sum(map(len, times.values())),
-             "seconds": sum(map(sum, times.values())), "days": practice.days(), "mistakes": dict(counts),
-             "exams": practice.exams}
+    found: dict[str, Any] = {
+        "solved": [*times], "drills": len(catalog.names()), "successes": sum(map(len, times.values())),
+        "seconds": sum(map(sum, times.values())), "days": practice.days(), "mistakes": dict(counts),
+        "exams": practice.exams}
     if json:
         _print_json(found)
         return

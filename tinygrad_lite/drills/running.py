@@ -1,4 +1,4 @@
-"""Running a solution in a case: what comes out, what was changed, what it took, and whether gradients are right."""
+"""Running a solution in a case: what comes out, what was changed, what it took."""
 
 import contextlib
 import copy
@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import autograd
 from ..creation import from_numpy
-from ..engine.trees import leaves, mapped
+from ..engine.trees import mapped
 from ..engine.values import Value, unbox
 from .drill import Case
+from .gradients import wrong_gradients
 from .words import difference
-
-STEP = 1e-6  # of finite differences
 
 
 @dataclass
@@ -64,7 +62,7 @@ def outcome(case: Case, functions: Mapping[str, Any], on: str = "numpy", referen
             changed = [name for name, value in zip(case.arguments, values) if _changed(case, name, value)]
             found.changed = ", ".join(changed)
             if reference is not None and values and case.smooth:
-                found.gradients = _wrong_gradients(case, made, values, reference)
+                found.gradients = wrong_gradients(case, made, values, reference)
     except KeyboardInterrupt:
         raise
     except _Slow:
@@ -150,51 +148,3 @@ def _of_tensors(function: Callable) -> Callable:
     def called(*args: Any, **kwargs: Any) -> Any:
         return mapped(_array, function(*mapped(_tensor, args), **mapped(_tensor, kwargs)))
     return called
-
-
-def _wrong_gradients(case: Case, made: Any, values: list, reference: Callable) -> str:
-    """What is wrong with the gradients of a result, beside finite differences of the reference along random directions;
-    nothing where it is not finite, or not of float64 alone."""
-    arrays = [*case.arguments.values()]
-    expected = _floats(case.run(reference, *arrays))
-    outputs = [x for x in leaves(made) if isinstance(x, Value) and unbox(x).dtype.kind == "f"]
-    if any(x.dtype != np.float64 or not np.isfinite(x).all() for x in [*expected, *_floats(arrays)]) or not expected:
-        return ""
-    rng = np.random.default_rng(0)
-    weights = [rng.standard_normal(x.shape) for x in expected]
-    if any(x.node is None for x in outputs) or len(outputs) != len(expected):
-        return "the result does not lead back to the arguments: .numpy(), .item() and new tensors cut the tape"
-    names = [name for name, value in zip(case.arguments, values) for x in leaves(value) if _differentiable(x)]
-    inputs = [x for x in leaves(values) if _differentiable(x)]
-    grads = autograd.grad(outputs, inputs, [from_numpy(w) for w in weights], allow_unused=True)
-    for i, (name, x, grad) in enumerate(zip(names, inputs, grads)):
-        direction = rng.standard_normal(x.shape)
-        ends = []
-        for step in (STEP, -STEP):
-            moved = _moved(arrays, i, direction * step)
-            ends.append(sum(float((w * y).sum()) for w, y in zip(weights, _floats(case.run(reference, *moved)))))
-        right = (ends[0] - ends[1]) / (2 * STEP)
-        found = 0.0 if grad is None else float((unbox(grad) * direction).sum())
-        if name not in case.constant and not abs(found - right) <= 1e-4 * max(1.0, abs(right)):
-            return f"the gradient of {name} is wrong: along a random direction {found:.6g}, expected {right:.6g}"
-    return ""
-
-
-def _differentiable(x: Any) -> bool:
-    return isinstance(x, Value) and x.requires_grad
-
-
-def _floats(structure: Any) -> list[np.ndarray]:
-    return [np.asarray(x) for x in leaves(structure) if np.asarray(x).dtype.kind == "f" and type(x) is not float]
-
-
-def _moved(arrays: list, place: int, step: np.ndarray) -> list:
-    """Copies of the arrays, one of which, counted among those of float64, is a step away."""
-    count = iter(range(10**9))
-
-    def move(x: Any) -> Any:
-        if not isinstance(x, np.ndarray) or x.dtype != np.float64:
-            return x
-        return x + step if next(count) == place else x.copy()
-
-    return [mapped(move, x) for x in arrays]

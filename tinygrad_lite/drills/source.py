@@ -103,19 +103,21 @@ def _forbidden(tree: ast.Module, drill: Drill, on: str) -> Iterator[str]:
 def _used(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """The dotted names of what is imported and of the attributes that are read, with their lines; the name of an
     attribute of something computed begins with a dot."""
-    called, inner = {}, set()
+    called: dict[str, str] = {}
+    inner: set[ast.expr] = set()
     for node in ast.walk(tree):
-        module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
-        for alias in node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else []:
-            name = module + alias.name
-            own = alias.asname or (alias.name if module else name.split(".")[0])
-            called[own] = name if alias.asname or module else own
-            yield name, node.lineno
-    for node in ast.walk(tree):  # from the outside in
-        if isinstance(node, ast.Attribute) and node not in inner:
-            base, names = node.value, [node.attr]
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            for alias in node.names:
+                name = module + alias.name
+                own = alias.asname or (alias.name if module else name.split(".")[0])
+                called[own] = name if alias.asname or module else own
+                yield name, node.lineno
+    for each in ast.walk(tree):  # from the outside in
+        if isinstance(each, ast.Attribute) and each not in inner:
+            base, names = each.value, [each.attr]
             while isinstance(base, ast.Attribute):
                 inner.add(base)
                 base, names = base.value, [base.attr, *names]
             start = called.get(base.id, "") if isinstance(base, ast.Name) else ""
-            yield ".".join([start, *names]), node.lineno
+            yield ".".join([start, *names]), each.lineno

@@ -97,11 +97,11 @@ def _of_numbers(expected: Any, actual: Any, rtol: float | None, narrow: bool) ->
     name = e.dtype.name if e.dtype.name in TOLERANCES else "float64"
     rtol, name = (rtol, "this check") if rtol else (TOLERANCES[name], name)
     with np.errstate(all="ignore"):
-        wide = [x.astype(np.float64) for x in (a, e)]
-        close = np.isclose(*wide, rtol, rtol / 1000, equal_nan=True)
+        wide_a, wide_e = a.astype(np.float64), e.astype(np.float64)
+        close = np.isclose(wide_a, wide_e, rtol, rtol / 1000, equal_nan=True)
     if close.all():
         return None
-    related = _related(*wide)
+    related = _related(wide_a, wide_e)
     if e.size <= MOST and shown(a) != shown(e):
         return f"gave {shown(a)}, expected {shown(e)}{related}"
     worst = tuple(map(int, np.argwhere(~close)[0]))

@@ -8,14 +8,13 @@ import json
 import linecache
 import os
 import sys
-import traceback
 import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from . import catalog
-from .judge import MEMORY, PRINTED, PrintedTooMuch, asked, examine, expectations
+from .judge import MEMORY, PRINTED, PrintedTooMuch, asked, examine, expectations, own_line, raised
 
 STARTS = ("subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn",
           "os.kill", "signal.pthread_kill", "socket.", "ctypes.dlopen", "_posixsubprocess.")
@@ -99,9 +98,8 @@ def run(request: dict[str, Any], note: Callable) -> None:
     try:
         module = loaded(file, "solution")
     except BaseException as error:  # exit() too
-        lines = [each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == file]
-        told = f"line {lines[-1]}: {linecache.getline(file, lines[-1]).strip()}: " if lines else ""
-        note(problems=[f"{told}running the file raised {type(error).__name__}: {error}"])
+        line, code = own_line(error, {file})
+        note(problems=[(f"line {line}: {code}: " if line else "") + f"running the file {raised(error)}"])
         return
     wanted = [name for name in drill.references if on == "numpy" or name in drill.differentiable]
     functions, missing = functions_of(module, [name for name in wanted if name not in request["skipped"]])

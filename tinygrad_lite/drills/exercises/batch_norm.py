@@ -150,6 +150,15 @@ def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-
     return y, *moved(x, running_mean, running_var, 1 - momentum)
 
 
+@drill.wrong(batch_norm, "momentum the other way round", "as in PyTorch, momentum is the weight of the new batch: "
+             "(1 - momentum) * running + momentum * batch; and the variance of the batch is here the unbiased one")
+def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    if not training:
+        return normalised(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
+    y = normalised(x, gamma, beta, *statistics(x), eps)
+    return y, *moved(x, running_mean, running_var, 1 - momentum, ddof=0)
+
+
 @drill.wrong(batch_norm, "running variance biased", "the running variance is an estimate for data outside the batch: "
              "it takes the unbiased variance, ddof=1")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):

@@ -47,8 +47,7 @@ def backward(dy, mask, p, training):
     return dy * mask * scale  # y is x times a constant, and so the gradient is dy times the same constant
 
 
-x = np.array([1.0, -2.0, 3.0, 4.0])
-mask = np.array([True, False, True, False])
+x = np.array([1.0, 2.0, 3.0, 4.0])
 
 
 @drill.program(why="in evaluation nothing is dropped and nothing scaled: a prediction is no matter of chance")
@@ -82,7 +81,7 @@ def _(forward):
     if y.shape != x.shape or mask.shape != x.shape:
         return f"gave shapes {y.shape} and {mask.shape}, expected {x.shape} for both"
     if mask.dtype != bool:
-        return f"the mask is of {mask.dtype}, not of booleans"
+        return "the mask is not of booleans"
     if (y[mask] == 0).all() and (y[~mask] != 0).all():
         return "the mask is True where a number is dropped: it is to be True where one is kept"
     if (y[~mask] != 0).any():
@@ -97,6 +96,8 @@ def _(forward):
     mask = np.asarray(forward(np.ones((200, 50)), 0.2, rng, True)[1])
     if mask.shape != (200, 50):
         return f"gave a mask of shape {mask.shape}, expected (200, 50)"
+    if mask.dtype != bool:
+        return "the mask is not of booleans"
     if (mask == mask[0]).all():
         return "every row has the same mask"
     if (mask == mask[:, :1]).all():
@@ -140,7 +141,7 @@ def _(backward):
         return f"gave {dx.dtype} for float32"
 
 
-drill.case(backward, np.array([10.0, 20.0, 30.0, 40.0]), mask, 0.75, True,
+drill.case(backward, np.array([10.0, 20.0, 30.0, 40.0]), np.array([True, False, True, False]), 0.75, True,
            why="0 where a number was dropped, and divided by 1 - p where it was kept, as in forward")
 drill.case(backward, np.array([10.0, 20.0]), np.array([False, False]), 1.0, True,
            why="with p = 1 nothing gets a gradient, and 0 / (1 - p) is 0 / 0")
@@ -246,6 +247,27 @@ def _(x, p, rng, training):
         return everything(x)
     mask = np.broadcast_to(rng.random(x.shape[-1]) >= p, x.shape)
     return inverted(x, mask, p), mask
+
+
+@drill.wrong(forward, "whole rows dropped", "each number is dropped independently of all others: draw x.shape numbers")
+def _(x, p, rng, training):
+    if not training:
+        return everything(x)
+    mask = np.broadcast_to((rng.random(len(x)) >= p).reshape(-1, *[1] * (x.ndim - 1)), x.shape)
+    return inverted(x, mask, p), mask
+
+
+@drill.wrong(forward, "a mask of numbers", "the mask says which numbers are kept, in booleans: what is scaled is y, "
+             "and in backward dx")
+def _(x, p, rng, training):
+    mask = (rng.random(x.shape) >= p) / (1 - p) if training else np.ones(x.shape)
+    return x * mask, mask
+
+
+@drill.wrong(forward, "a mask of numbers", "rng.binomial gives 0 and 1: rng.random(x.shape) >= p gives booleans")
+def _(x, p, rng, training):
+    mask = rng.binomial(1, 1 - p, x.shape) if training else np.ones(x.shape, int)
+    return (inverted(x, mask, p) if training else x), mask
 
 
 @drill.wrong(forward, "a fixed number dropped", "each number is dropped with probability p whatever happens to the "

@@ -140,6 +140,12 @@ def _(x, gamma, beta, eps):
     return gamma * (x - mean) / np.sqrt((x ** 2).mean(axis=-1, keepdims=True) - mean ** 2 + eps) + beta
 
 
+@drill.wrong(forward, "x changed in place", "x -= mean writes into the caller's array: x - mean makes a new one")
+def _(x, gamma, beta, eps):
+    x -= x.mean(axis=-1, keepdims=True)
+    return gamma * x / np.sqrt((x ** 2).mean(axis=-1, keepdims=True) + eps) + beta
+
+
 @drill.wrong(backward, "mean and variance as constants", "x moves the mean and the variance of its row; subtract "
              "mean(g) and x_hat * mean(g * x_hat) from g = dy * gamma")
 def _(dy, x, gamma, eps):
@@ -170,6 +176,15 @@ def gradients(dy, x, gamma, eps, rows, root=None):
     x_hat, g = (x - x.mean(axis=-1, keepdims=True)) / root, dy * gamma
     dx = (g - g.mean(axis=-1, keepdims=True) - x_hat * (g * x_hat).mean(axis=-1, keepdims=True)) / root
     return dx, (dy * x_hat).sum(axis=rows), dy.sum(axis=rows)
+
+
+@drill.wrong(backward, "sums in place of means", "the mean and the variance have 1 / D in them, and so have their "
+             "gradients: mean(g) and mean(g * x_hat)")
+def _(dy, x, gamma, eps):
+    root = np.sqrt(x.var(axis=-1, keepdims=True) + eps)
+    x_hat, g = (x - x.mean(axis=-1, keepdims=True)) / root, dy * gamma
+    dx = (g - g.sum(axis=-1, keepdims=True) - x_hat * (g * x_hat).sum(axis=-1, keepdims=True)) / root
+    return dx, *gradients(dy, x, gamma, eps, tuple(range(x.ndim - 1)))[1:]
 
 
 @drill.wrong(backward, "gamma missing in dx", "the gradient at the normalised features is dy * gamma, not dy")

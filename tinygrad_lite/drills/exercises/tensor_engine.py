@@ -13,7 +13,7 @@ tells numpy to leave `array + tensor` to the Tensor's __radd__. The operands of 
 used many times, and a graph may be thousands of operations deep.
 
 unbroadcast is the gradient of broadcasting: it sums grad over the axes that were added in front, and over those that
-were stretched from length 1.
+were stretched from length 1. sys.setrecursionlimit is forbidden.
 """
 
 import numpy as np
@@ -113,8 +113,6 @@ drill.case(unbroadcast, np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), (2, 1),
            why="an axis of length 1 was stretched: sum over it, and keep it with length 1")
 drill.case(unbroadcast, rng.standard_normal((4, 2, 3)), (1, 3),
            why="axes in front and stretched axes may come together: sum over both")
-drill.case(unbroadcast, rng.standard_normal((2, 3)), (), why="a number was added everywhere: it gets the sum of all")
-drill.case(unbroadcast, np.array([[1.0], [2.0]]), (2, 1), why="what was not broadcast stays what it is")
 
 
 @drill.program(why="of a * b the derivative by a is b, and each Tensor's gradient starts with zeros")
@@ -128,9 +126,9 @@ def _(Tensor):
 
 @drill.program(why="what was broadcast gets the sum over its copies, in its own shape")
 def _(Tensor):
-    """(x * w + b).backward() with x (4, 3), w (3,) and b (4, 1); all gradients"""
+    """((w * x + b) * (b + x) * w).backward() with x (4, 3), w (3,) and b (4, 1); all gradients"""
     x, w, b = Tensor(np.arange(12.0).reshape(4, 3)), Tensor([1.0, 2.0, 3.0]), Tensor(np.ones((4, 1)))
-    (x * w + b).backward()
+    ((w * x + b) * (b + x) * w).backward()  # each on either side of either operation
     return x.grad, w.grad, b.grad
 
 
@@ -154,11 +152,11 @@ def _(Tensor):
 
 @drill.program(why="numbers may stand on either side: 2 * a calls a.__rmul__(2)")
 def _(Tensor):
-    """out = 2 * a + 1 + (3 + a * 4), out.backward() with a (3,); out.data and a.grad"""
-    a = Tensor([1.0, 2.0, 3.0])
-    out = 2 * a + 1 + (3 + a * 4)
+    """out = 2 * a + 1 + (3 + a * 4) * b, out.backward() with a (3,) and b (); out.data, a.grad and b.grad"""
+    a, b = Tensor([1.0, 2.0, 3.0]), Tensor(5.0)
+    out = 2 * a + 1 + (3 + a * 4) * b
     out.backward()
-    return out.data, a.grad
+    return out.data, a.grad, b.grad
 
 
 @drill.program(why="arrays may stand on either side: with __array_ufunc__ = None numpy leaves array @ tensor to "
@@ -169,15 +167,6 @@ def _(Tensor):
     out = m @ (a @ n) + (m * a + n)
     out.backward()
     return out.data, a.grad
-
-
-@drill.program(why="a Tensor that is used more than once gets the sum of its gradients: + and not =")
-def _(Tensor):
-    """b = a + c, (b + a + a @ a).backward() with a and c (2, 2); a.grad, b.grad and c.grad"""
-    a, c = Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([[1.0, 1.0], [0.0, 1.0]])
-    b = a + c
-    (b + a + a @ a).backward()
-    return a.grad, b.grad, c.grad
 
 
 @drill.program(why="a Tensor passes its gradient on when all that use it have added theirs: topological order")
@@ -324,6 +313,19 @@ class _(Tensor):
     __rmul__ = __radd__
 
 
+@drill.wrong(Tensor, "no number on the left", "3 + a asks int first, and then a.__radd__(3): define it as "
+             "well as __rmul__")
+class _(Tensor):
+    def __radd__(self, other):
+        return NotImplemented
+
+
+@drill.wrong(Tensor, "numbers not made Tensors", "a number has no .data: make a Tensor of what is none")
+class _(Tensor):
+    def __mul__(self, other):
+        return Tensor(self.data * other.data, (self, other), (lambda g: g * other.data, lambda g: g * self.data))
+
+
 @drill.wrong(Tensor, "no __rmatmul__", "array @ tensor asks numpy first, and then tensor.__rmatmul__(array)")
 class _(Tensor):
     def __rmatmul__(self, other):
@@ -440,7 +442,3 @@ class _(Tensor):
 class _(Tensor):
     def backward(self):
         passed_on(ordered(self), {id(self): np.float64(1.0)})
-
-
-for each in drill.wrongs:
-    each.made.__name__ = each.stands_for  # it is in the messages of Python's errors

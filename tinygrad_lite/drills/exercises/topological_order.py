@@ -5,7 +5,7 @@ order(graph)   a dictionary from each node to the list of its parents -> a list 
 A node may be anything that can be a key. Each node is in the list once, also one that is a parent of several nodes, or
 stands twice among the parents of one (as in a * a), or is in no relation to the others. A node that is among the
 parents only, and no key, has no parents of its own, and is in the list too. Every order in which parents come before
-their children is right. Where there is a cycle there is no such order: raise a ValueError. A chain of 100,000 nodes is
+their children is right. Where there is a cycle there is no such order: raise a ValueError. A chain of 30,000 nodes is
 no problem, and takes a fraction of a second: no recursion, and no search through a list for each node. Do not change
 the graph. The module graphlib is forbidden, and so is sys.setrecursionlimit.
 """
@@ -146,7 +146,7 @@ class Counted:
 
 @drill.program(why="a recursive search ends at a depth of 1000: keep the stack in a list")
 def _(order):
-    """order of chains of 600 and of 100,000 nodes"""
+    """order of chains of 600 and of 30,000 nodes"""
     nodes = [Counted() for _ in range(600)]
     graph = dict(zip(nodes[::-1], [[parent] for parent in nodes[-2::-1]] + [[]]))
     Counted.looked_up = Counted.compared = 0
@@ -157,8 +157,8 @@ def _(order):
         return "goes through all nodes for each of them, which is too slow: go from node to node"
     if [*map(id, found)] != [*map(id, nodes)]:
         return "the order is wrong"
-    found = order({i: [i - 1] if i else [] for i in range(100_000, -1, -1)})
-    return None if [*found] == [*range(100_001)] else "the order is wrong"
+    found = order({i: [i - 1] if i else [] for i in range(30_000, -1, -1)})
+    return None if [*found] == [*range(30_001)] else "the order is wrong"
 
 
 def search(graph):

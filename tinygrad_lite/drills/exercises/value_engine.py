@@ -17,7 +17,7 @@ drill = Drill(
            "A depth-first search that notes a Value after its parents gives such an order, reversed. Write it with a "
            "list as its stack: recursion ends at a depth of 1000.",
            "For each Value in that order: parent.grad += local * value.grad. With `=` the second use of a Value would "
-           "overwrite the first.",
+           "overwrite the first. (Kept in a dictionary, the gradients of this pass stay apart from earlier ones.)",
            "2 * a calls int.__mul__, which does not know a Value, and then a.__rmul__(2)."],
     pitfalls=["A Value that is used twice gets the sum of both gradients: += and not =.",
               "A node may pass its gradient on only when all who use it have added theirs: topological order.",
@@ -67,10 +67,11 @@ class Value:
                 seen.add(id(value))
                 stack.append((value, True))
                 stack.extend((parent, False) for parent in value.parents)
-        self.grad += 1.0
+        flow = {id(self): 1.0}  # of this pass alone: .grad may hold what earlier passes have added
         for value in reversed(order):  # after all that use it, so that its gradient is complete
-            for parent, local in zip(value.parents, value.locals_):
-                parent.grad += local * value.grad  # += because a Value may be used more than once
+            value.grad += flow[id(value)]
+            for parent, local in zip(value.parents, value.locals_):  # added up, for a parent may be used again
+                flow[id(parent)] = flow.get(id(parent), 0.0) + local * flow[id(value)]
 
 
 @drill.program(why="of a * b the derivative by a is b, and by b it is a")
