@@ -31,7 +31,7 @@ def wrong_gradients(case: Case, made: Any, values: list, reference: Callable) ->
         return CUT
     found = iter(autograd.grad(outputs, sum(inputs.values(), []), [*map(from_numpy, weights)], materialize_grads=True))
     for name, tensors in inputs.items():
-        directions = [rng.standard_normal(x.shape) for x in tensors]
+        directions = [rng.standard_normal(unbox(x).shape) for x in tensors]
         along = sum(float((unbox(next(found)) * direction).sum()) for direction in directions)
         ends = [_projected(case, reference, weights, name, directions, step) for step in (STEP, -STEP)]
         right = (ends[0] - ends[1]) / (2 * STEP)

@@ -115,9 +115,11 @@ def _used(tree: ast.Module) -> Iterator[tuple[str, int]]:
                 yield name, node.lineno
     for each in ast.walk(tree):  # from the outside in
         if isinstance(each, ast.Attribute) and each not in inner:
-            base, names = each.value, [each.attr]
+            base: ast.expr = each
+            names: list[str] = []
             while isinstance(base, ast.Attribute):
                 inner.add(base)
-                base, names = base.value, [base.attr, *names]
+                names.insert(0, base.attr)
+                base = base.value
             start = called.get(base.id, "") if isinstance(base, ast.Name) else ""
             yield ".".join([start, *names]), each.lineno
