@@ -93,13 +93,9 @@ def test_the_solution_as_it_is_shown_is_one(name, capsys):
 
 # ---- right in an unusual way
 
-def naive_but_shifted(x):
-    out = np.empty_like(x)
-    flat, rows = x.reshape(-1, x.shape[-1]), out.reshape(-1, x.shape[-1])
-    for i, row in enumerate(flat):
-        powers = [np.exp(value - max(row)) for value in row]
-        rows[i] = [power / sum(powers) for power in powers]
-    return out
+def by_a_matrix_of_ones(x):
+    powers = np.exp(np.subtract(x, np.amax(x, -1)[..., np.newaxis]))
+    return powers / (powers @ np.ones((x.shape[-1],) * 2, x.dtype))
 
 
 def by_logarithms(x):
@@ -121,7 +117,7 @@ def by_powers_of_two(x):
     return (powers / np.einsum("...c->...", powers)[..., None]).astype(x.dtype)
 
 
-@pytest.mark.parametrize("softmax", [naive_but_shifted, by_logarithms, by_transposing, by_powers_of_two, by_differences])
+@pytest.mark.parametrize("softmax", [by_a_matrix_of_ones, by_logarithms, by_transposing, by_powers_of_two, by_differences])
 def test_softmax_that_is_right_in_an_unusual_way_passes(softmax):
     if softmax is by_differences:
         def softmax(x):  # inf - inf for what is masked
@@ -216,14 +212,14 @@ STATIC = {  # what is said before anything runs
     "def softmax(x):\n    pass\n": "softmax is still empty: write its body below line 1",
     "def softmax(x):\n    '''text'''\n    raise NotImplementedError\n": "still empty",
     "def softmax(x):\n    return None\n": "still empty",
-    "import torch\n" + RIGHT: "line 1 uses torch, a library that has the answer",
-    "from scipy.special import softmax\n" + RIGHT: "line 1 uses scipy.special.softmax, a library",
+    "import torch\n" + RIGHT: "line 1 uses torch: a solution uses numpy and Python's own modules",
+    "from scipy.special import softmax\n" + RIGHT: "line 1 uses scipy.special.softmax: a solution",
     "import tinygrad_lite as tl\n" + RIGHT: "line 1 uses tinygrad_lite, which has the answer",
     "def f(x):\n    from tinygrad_lite.nn.functional import softmax\n" + RIGHT: "line 2 uses tinygrad_lite",
     "def softmax(x) return x": "line 1: Python cannot read the file",
     "x = '\0'": "Python cannot read the file",
     "": "there is no softmax in the file",
-    "softmax = 3": "softmax is a int, not a function",
+    "softmax = 3": "softmax is no function, but of type int",
     "from nowhere import x\n" + RIGHT: "line 1 uses nowhere",
     "x = 1 / 0\n": "line 1: x = 1 / 0: running the file raised ZeroDivisionError",
 }
@@ -255,9 +251,9 @@ def test_what_the_prompt_forbids_is_found_under_every_name(line):
 
 
 DIFFERENCES = [  # expected, actual, what is said
-    (np.array([1.0, 2.0]), None, "gave None: is the `return` missing?"),
+    (np.array([1.0, 2.0]), None, "gave None, expected [1, 2]: is the `return` missing?"),
     (np.array([1.0, 2.0]), [1.0, 2.0], "gave a list, expected an array"),
-    (np.array([1.0, 2.0]), np.array([[1.0, 2.0]]), "shape (1, 2), expected (2,): an axis of length 1"),
+    (np.array([1.0, 2.0]), np.array([[1.0, 2.0]]), "shape (1, 2), expected (2,) (an axis of length 1"),
     (np.zeros((2, 3)), np.zeros((3, 2)), "it is transposed"),
     (np.arange(4.0).reshape(2, 2), np.arange(4.0).reshape(2, 2).T, "it is transposed"),
     (np.zeros((2, 3)), np.float64(0), "one number for all"),
@@ -272,10 +268,10 @@ DIFFERENCES = [  # expected, actual, what is said
     (np.array([True, False]), np.array([1, 0]), "gave numbers of int64, expected bool"),
     (np.array([1.0, 2.0]), np.array([1, 2], "float32"), "gave numbers of float32, expected float64"),
     (1.5, 1.25, "gave 1.25, expected 1.5"),
-    (1.5, "1.5", "gave '1.5', expected 1.5"),
+    (1.5, "1.5", "gave '1.5' of type <U3, expected 1.5 of float64"),
     ((1.0, 2.0), (1.0, 3.0), "gave (1, 3), expected (1, 2)"),
     ((1.0, 2.0), 1.0, "gave 1, expected a tuple of 2"),
-    ((1.0, 2.0), (1.0, 2.0, 3.0), "has 3 parts"),
+    ((1.0, 2.0), (1.0, 2.0, 3.0), "of length 3, expected (1, 2), of length 2"),
     ((np.zeros(2), np.ones(3)), (np.zeros(2), np.zeros(3)), "at [1] gave [0, 0, 0], expected [1, 1, 1]"),
     ({"a": 1.0}, {"b": 1.0}, "expected {'a': 1}"),
     ("abc", "abd", "gave 'abd', expected 'abc'"),
@@ -389,7 +385,7 @@ HOSTILE = {
     "input()": "waits for input()",
     "return lambda: x": "gave a function, expected",
     "raise KeyboardInterrupt": "raised KeyboardInterrupt, which ends the checks",
-    "np.exp = None; sys.modules.clear()": "raised",
+    "__builtins__['len'] = None": "broke the checks",
 }
 
 
@@ -437,7 +433,7 @@ def test_functions_are_checked_where_they_are(capsys):
 
 
 BAD_CALLS = [(("nosuch", len), {}, ValueError, "no drill 'nosuch'"), (("softmx", len), {}, ValueError, "softmax"),
-             (("softmax",), {}, TypeError, "softmax, log_softmax"), (("softmax", 3), {}, TypeError, "not a function"),
+             (("softmax",), {}, TypeError, "softmax, log_softmax"), (("softmax", 3), {}, TypeError, "no function"),
              (("softmax", len, len, len), {}, TypeError, "softmax, log_softmax"),
              (("softmax",), {"other": len}, TypeError, "not other"), (("softmax", len), {"on": "jax"}, ValueError, "tensor"),
              (("kmeans", len), {"on": "tensor"}, TypeError, "nothing")]
@@ -454,7 +450,7 @@ def test_wrong_calls_of_check_say_what_there_is(args, kwargs, kind, told):
 def test_a_session_from_the_empty_file_to_the_review(capsys):
     assert "drill start softmax" in said(capsys)
     assert "which drill?" in said(capsys, "check", code=1)
-    assert "written: drills/softmax.py; the clock runs" in said(capsys, "start", "softmax")
+    assert "written: drills/softmax.py\nthe clock runs: 6 minutes" in said(capsys, "start", "softmax")
     assert "softmax is still empty" in said(capsys, "check", code=1)
     Path("drills/softmax.py").write_text(NAIVE)
     assert "no maximum subtracted" in said(capsys, "check", code=1)
@@ -482,7 +478,7 @@ def test_check_prints_json_for_editors(capsys):
     said(capsys, "start", "softmax")
     Path("drills/softmax.py").write_text(NAIVE)
     found = json.loads(said(capsys, "check", "--json", code=1))
-    assert found["passed"] is False and found["mistakes"] == ["no maximum subtracted"] and found["asked"] == 11
+    assert found["passed"] is False and found["mistakes"] == ["no maximum subtracted"] and found["asked"] == len(found["results"])
     failed = [result for result in found["results"] if not result["passed"]]
     assert failed[0]["sentence"].startswith("softmax([1000, 0]) gave [nan, 0]")
 
@@ -494,7 +490,7 @@ def test_watch_checks_whenever_the_file_is_saved_until_it_passes(capsys):
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: (time.sleep(4), path.write_text(RIGHT)))
         printed = said(capsys, "check", "--watch")
-    assert "no maximum subtracted" in printed and "11 of 11 checks pass" in printed
+    assert "no maximum subtracted" in printed and "softmax: 13 of 13 checks pass" in printed
 
 
 SUCCESSES = [  # hints, looked, minutes taken of 10, days waited -> the next intervals
@@ -566,7 +562,7 @@ def exam(monkeypatch, capsys):
     """An exam with softmax and two others."""
     monkeypatch.setattr("random.sample", lambda names, count: ["softmax", "kmeans", "logsumexp"])
     minutes = sum(catalog.load(name).minutes for name in ("softmax", "kmeans", "logsumexp"))
-    assert f"{minutes} minutes for\n    drills/softmax.py" in said(capsys, "exam", "--path", "interview")
+    assert f"written: drills/logsumexp.py\nthe clock runs: {minutes} minutes for all three" in said(capsys, "exam", "--path", "interview")
 
 
 def test_an_exam_has_a_clock_no_help_and_a_report(exam, capsys):
@@ -667,7 +663,7 @@ REFUSED = {OWN.replace("x + x", "x * x"): "'squared' passes", OWN.replace("retur
            OWN.replace("return x // 1 * 2", "return 2 * x"): "passes: a case",
            OWN.replace("drill = ", "mine = ").replace("@drill", "@mine").replace("drill.case", "mine.case"): "no variable `drill`",
            OWN + "1 / 0": "ZeroDivisionError", "def f(": "is no drill", OWN.replace('"easy"', '"simple"'): "difficulty is one of",
-           OWN[: OWN.index("@drill.wrong")]: "knows 0 wrong answers", OWN.replace("double(x)   a number", "x").split("\n", 1)[1]:
+           OWN[: OWN.index("@drill.wrong")]: "0 wrong answers by name", OWN.replace("double(x)   a number", "x").split("\n", 1)[1]:
            "is no drill"}
 
 
@@ -679,8 +675,9 @@ def test_drills_that_cannot_be_trusted_are_not_taken(text, capsys):
 
 def test_names_that_are_taken_or_none_are_refused(capsys):
     assert "not taken" not in said(capsys, "add", "nowhere.py", code=1)
-    assert "that is not taken" in said(capsys, "add", str(written(OWN, "softmax")), code=1)
-    assert "that is not taken" in said(capsys, "add", str(written(OWN, "my-drill")), code=1)
+    assert "there is a drill softmax already" in said(capsys, "add", str(written(OWN, "softmax")), code=1)
+    for name in ("my-drill", "class", "__init__", "_", "x" * 60):
+        assert "name the file like a variable" in said(capsys, "add", str(written(OWN, name)), code=1)
 
 
 def test_a_drill_that_no_longer_loads_is_said_and_passed_over(home, capsys):

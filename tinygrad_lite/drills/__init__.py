@@ -32,21 +32,32 @@ def check(name: str, *functions: Any, on: str = "numpy", **named: Any) -> Report
     if on not in ("numpy", "tensor"):
         raise ValueError(f'check: on is "numpy" or "tensor", not {on!r}')
     wanted = [key for key in drill.references if on == "numpy" or key in drill.differentiable]
-    given = dict(zip(wanted, functions)) | named
+    own = {key: made for made in functions if (key := getattr(made, "__name__", "")) in wanted}
+    given = (own if len(own) == len(functions) else dict(zip(wanted, functions))) | named
     if len(functions) > len(wanted) or not given or not given.keys() <= {*wanted}:
-        raise TypeError(f"check: {name} on {on} has {', '.join(wanted) or 'nothing'}: give these, in this order or by "
-                        f"name, not {', '.join(named) or len(functions)}")
+        raise TypeError(f"check: {name} on {on} asks for {', '.join(wanted) or 'nothing'}: give functions in this "
+                        f"order, or by these names, not {', '.join(named) or len(functions)}")
     for key, function in given.items():
         if not callable(function):
-            raise TypeError(f"check: {key} is a {type(function).__name__}, not a function")
+            raise TypeError(f"check: {key} is of type {type(function).__name__}, and no function")
     report = Report(name, on, len(asked(drill, given, on)))
     for function in given.values():
         try:
             text = textwrap.dedent(inspect.getsource(function))
-            forbidden, empty = source.problems(text, drill, on)
+            forbidden, empty = source.problems(text, drill, on, _known(function))
         except (OSError, TypeError, SyntaxError):  # typed where no source is kept, or part of a longer line
             continue
         report.problems += [*forbidden, *empty.values()]
     if not report.problems:
         report.results = [*examine(drill, given, on)]
     return report
+
+
+def _known(function: Any) -> dict[str, str]:
+    """What the names stand for that a function has from elsewhere, where they were imported."""
+    outside, known = inspect.getclosurevars(function), {}
+    for name, value in {**outside.globals, **outside.nonlocals}.items():
+        module = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+        if isinstance(module, str) and module not in (function.__module__, "__main__"):
+            known[name] = module if inspect.ismodule(value) else f"{module}.{name}"
+    return known

@@ -1,5 +1,6 @@
 """Which drills there are: those that are installed, in three paths, and those of one's own."""
 
+import contextlib
 import importlib
 import importlib.util
 import sys
@@ -69,8 +70,11 @@ def from_file(path: Path) -> Drill:
         raise Told(f"{path} is no Python file")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)  # where inspect looks for it
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # a file of the user's may raise anything
+        with contextlib.redirect_stdout(sys.stderr):  # what is printed here may be JSON
+            spec.loader.exec_module(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a file of the user's may raise anything
         raise Told(f"{path} is no drill: {type(error).__name__}: {error}") from None
     drill = getattr(module, "drill", None)
     if not isinstance(drill, Drill):

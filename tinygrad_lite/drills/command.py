@@ -1,6 +1,7 @@
 """The command `tinygrad-lite drill`: its flags, and what is done with one drill."""
 
 import json
+import keyword
 import os
 import sys
 import time
@@ -36,7 +37,7 @@ def add_parser(commands: Any) -> None:
             for name, help in HELP.items()}
     made["start"].add_argument("name")
     for name in ("check", "hint", "solution"):
-        made[name].add_argument("name", nargs="?", help="default: the drill that was started last")
+        made[name].add_argument("name", nargs="?", help="a drill; without it, the one that was started last")
     for name in ("start", "check"):
         made[name].add_argument("--on", choices=["numpy", "tensor"], help="arrays, or Tensors with their gradients")
     for name in ("list", "check", "stats", "review"):
@@ -62,8 +63,9 @@ def run(action: str | None, **options: Any) -> int:
 def start(name: str, on: str | None) -> None:
     """Write the empty file and start the clock."""
     with changing() as practice:
-        path = write_file(name, on or "numpy", practice)
-    print(f"written: {path}; the clock runs, {catalog.load(name).minutes} minutes are suggested",
+        exams.refuse(name, practice)
+        said = write_file(name, on or "numpy", practice)
+    print(*said, f"the clock runs: {catalog.load(name).minutes} minutes are suggested",
           f"then: tinygrad-lite drill check {name}", sep="\n")
 
 
@@ -84,9 +86,10 @@ def check(name: str | None, on: str | None, file: Path | None, watch: bool, json
     on, seen = on or record.on, None
     catalog.need_tensors(name, on)
     while True:
-        if not path.is_file():
+        saved = path.stat().st_mtime_ns if path.is_file() else None
+        if saved is None and seen is None:
             raise Told(f"there is no file {path}: tinygrad-lite drill start {name} writes it")
-        if (saved := path.stat().st_mtime_ns) != seen:
+        if saved not in (seen, None):  # None: an editor is about to put the new file in the place of the old
             seen = saved
             passed = _check_once(name, path, on, json)
             if passed or not watch:
@@ -100,7 +103,7 @@ def _check_once(name: str, path: Path, on: str, as_json: bool) -> bool:
     with changing() as practice:
         taught = not (practice.exam and name in practice.exam.names)
         said = _noted(name, report, practice)
-    text = json.dumps(report.as_dict(), indent=1) if as_json else "\n".join([report.text(taught), *said])
+    text = json.dumps(report.as_dict(taught), indent=1) if as_json else "\n".join([report.text(taught), *said])
     print(text, flush=True)
     return report.passed
 
@@ -121,8 +124,9 @@ def _noted(name: str, report: Report, practice: Practice) -> list[str]:
     seconds = time.time() - record.started
     helped = "after a look at the solution" if record.looked else f"hints: {record.hints}"
     record.solve(seconds, drill.minutes)
-    return [f"solved in {clock(seconds)} ({drill.minutes} minutes are suggested), {helped}; your best is "
-            f"{clock(record.best)}; due again {record.due}", *aloud]
+    best = f"; your best is {clock(record.best)}" if record.best is not None else ""
+    took = clock(record.solved[-1]["seconds"])
+    return [f"solved in {took} ({drill.minutes} minutes are suggested), {helped}{best}; due again {record.due}", *aloud]
 
 
 def hint(name: str | None) -> None:
@@ -151,8 +155,10 @@ def add(file: Path) -> None:
     if not file.is_file():
         raise Told(f"there is no file {file}")
     name = file.stem
-    if not name.isidentifier() or any(name in names for names in PATHS.values()):
-        raise Told(f"a drill's file has the drill's name, a name of Python's that is not taken: not {file.name}")
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_") or len(name) > 50:
+        raise Told(f"name the file like a variable, with letters, digits and _, which {file.name!r} is not")
+    if any(name in names for names in PATHS.values()):
+        raise Told(f"there is a drill {name} already: give the file another name")
     if found := [*faults(catalog.from_file(file))]:
         raise Told(f"{file} cannot be taken:\n" + "\n".join(f"- {fault}" for fault in found))
     kept = catalog.own_folder() / "drills" / f"{name}.py"

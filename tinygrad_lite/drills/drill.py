@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from ..engine.trees import leaves
 from .words import written
 
 DIFFICULTIES = ("easy", "medium", "hard")
@@ -36,6 +39,12 @@ class Case:
     memory: int | None = None
     large: str = ""
     smooth: bool = True
+
+
+def narrow(case: Case) -> bool:
+    """Whether the case gives float32 and nothing wider, so that this is asked of the result."""
+    arrays = [x for x in leaves([*case.arguments.values()]) if isinstance(x, np.ndarray)]
+    return {x.dtype.name for x in arrays if x.dtype.kind == "f"} == {"float32"}
 
 
 @dataclass
@@ -74,6 +83,11 @@ class Drill:
     def __post_init__(self) -> None:
         if self.difficulty not in DIFFICULTIES:
             raise ValueError(f"Drill: difficulty is one of {', '.join(DIFFICULTIES)}, not {self.difficulty!r}")
+        if not isinstance(self.minutes, int) or not 0 < self.minutes < 1000:
+            raise ValueError(f"Drill: minutes is a whole number, not {self.minutes!r}")
+        for name, words in (("hints", self.hints), ("pitfalls", self.pitfalls), ("forbidden", self.forbidden)):
+            if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+                raise TypeError(f"Drill: {name} is a list of strings, not {words!r}")
         self.title, _, self.task = (part.strip() for part in inspect.cleandoc(self.prompt).partition("\n"))
 
     def reference(self, made: Any = None, *, differentiable: bool = False, constant: tuple[str, ...] = ()) -> Any:

@@ -1,12 +1,13 @@
 """Exams: three drills at random, one clock for all, and no hints."""
 
+import contextlib
 import random
 import time
 from pathlib import Path
 
 from . import catalog
 from .catalog import PATHS, Told
-from .practice import Exam, Practice, changing
+from .practice import Exam, Practice, changing, read
 from .progress import clock
 from .report import Report
 from .sandbox import check_file
@@ -20,15 +21,16 @@ def exam(report: bool, path: str | None) -> int:
     """Begin an exam, say how much time is left, or end it with a report; 1 where something in it does not pass."""
     with changing() as practice:
         going_on = practice.exam
-        if not report and not going_on:
-            _begin([*PATHS[path]] if path else catalog.names(), practice)
-    if not report:
-        if going_on:
-            print(f"an exam is going on: {', '.join(going_on.names)}; {left(going_on)}; {END} ends it")
-        return 0
-    if not going_on:
+        begun = [] if report or going_on else _begin(PATHS[path] if path else catalog.names(), practice)
+    if report and going_on is None:
         raise Told("there is no exam: tinygrad-lite drill exam begins one")
-    return _end(going_on)
+    if going_on is None:
+        print(*begun, sep="\n")
+    elif report:
+        return _end(going_on)
+    else:
+        print(f"an exam is going on: {', '.join(going_on.names)}; {left(going_on)}; {END} ends it")
+    return 0
 
 
 def left(exam: Exam) -> str:
@@ -42,31 +44,44 @@ def refuse(name: str, practice: Practice) -> None:
         raise Told(f"{name} is in the exam that is going on: no help before {END}")
 
 
-def _begin(names: list[str], practice: Practice) -> None:
-    drawn = random.sample(names, DRAWN)
-    files = [write_file(name, "numpy", practice) for name in drawn]
-    minutes = sum(catalog.load(name).minutes for name in drawn)
+def _begin(names: list[str], practice: Practice) -> list[str]:
+    """Draw the drills, write their files, and start the clock; what is to be said."""
+    drills = {}
+    for name in names:
+        with contextlib.suppress(Told):  # one of one's own that no longer loads
+            drills[name] = catalog.load(name)
+    drawn = random.sample(sorted(drills), DRAWN)
+    said = [line for name in drawn for line in write_file(name, "numpy", practice)]
+    minutes = sum(drills[name].minutes for name in drawn)
     practice.exam = Exam(drawn, time.time(), minutes)
-    print(f"{minutes} minutes for", *(f"    {file}" for file in files),
-          f"check with tinygrad-lite drill check NAME, as often as you like; {END} ends it", sep="\n")
+    return [*said, f"the clock runs: {minutes} minutes for all three",
+            f"check with tinygrad-lite drill check NAME, as often as you like; {END} ends it"]
 
 
 def _end(exam: Exam) -> int:
     """Try what has not passed yet, plan the next reviews, and say how it went."""
-    with changing() as practice:
-        files = {name: Path(practice.of(name).file) for name in exam.names}
-    reports = {name: check_file(name, file) if file.is_file() else Report(name, problems=[f"there is no file {file}"])
-               for name, file in files.items() if name not in exam.passed}
+    files = {name: Path(record.file) for name, record in read().drills.items()}
+    reports = {name: _tried(name, files[name]) for name in exam.names if name not in exam.passed}
     for name, found in reports.items():
         exam.note(name, found.passed)
+    minutes = {name: catalog.load(name).minutes for name in exam.names if name in catalog.names()}
     with changing() as practice:
-        practice.end(exam, {name: catalog.load(name).minutes for name in exam.names})
+        practice.end(exam, minutes)
     used = clock(60 * exam.minutes - max(0, exam.left))
     print(f"exam: {len(exam.passed)} of {len(exam.names)} pass, in {used} of {exam.minutes} minutes")
     for name in exam.names:
         done = f"passed in {clock(exam.passed[name])}" if name in exam.passed else "not passed, due again tomorrow"
-        print(f"    {name:24}{done} ({catalog.load(name).minutes} minutes are suggested)")
+        print(f"    {name:24}{done} ({minutes.get(name, '?')} minutes are suggested)")
     for name, found in reports.items():
         if name not in exam.passed:
             print(f"{found.text()}{' now, but the time was up' if found.passed else ''}")
     return 0 if len(exam.passed) == len(exam.names) else 1
+
+
+def _tried(name: str, file: Path) -> Report:
+    """A check of what is there."""
+    try:
+        catalog.load(name)
+    except Told as told:  # a drill of one's own that is gone
+        return Report(name, problems=[str(told)])
+    return check_file(name, file) if file.is_file() else Report(name, problems=[f"there is no file {file}"])

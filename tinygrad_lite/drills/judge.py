@@ -11,14 +11,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ..engine.trees import leaves
-from .drill import Case, Drill, Wrong
+from .drill import Case, Drill, Wrong, narrow
 from .running import Outcome, outcome
-from .words import difference
+from .words import difference, printable
 
 MEMORY, PRINTED = 2 << 30, 100_000  # bytes of address space and characters: what a solution in a file may use
+HABITS = {  # what one means who is used to PyTorch, or to matrices alone
+    r"keyword argument 'dim'": "numpy says axis", r"keyword argument 'keepdim'": "numpy says keepdims",
+    r"'numpy.ndarray' object has no attribute": "arrays are no tensors of PyTorch's: np.where, np.exp, x[:, None]",
+    r"axes don't match array": "np.swapaxes(x, -1, -2) swaps the last two axes",
+    r"matmul: Input operand": "x.T turns all axes round, np.swapaxes(x, -1, -2) swaps the last two"}
 
 
 class PrintedTooMuch(BaseException):
@@ -100,7 +102,7 @@ def failure(case: Case, expected: Outcome, actual: Outcome) -> Failure | None:
         return Failure("property", actual.value)
     if different := difference(expected.value, actual.value, case.rtol):
         return Failure("value", different)
-    if _narrow(case) and (different := difference(expected.value, actual.value, case.rtol, narrow=True)):
+    if narrow(case) and (different := difference(expected.value, actual.value, case.rtol, narrow=True)):
         return Failure("dtype", different)
     if actual.changed:
         return Failure("changed", f"changed its argument {actual.changed}: work on a copy, the caller goes on with it")
@@ -109,16 +111,10 @@ def failure(case: Case, expected: Outcome, actual: Outcome) -> Failure | None:
     return Failure("gradients", actual.gradients) if actual.gradients else None
 
 
-def _narrow(case: Case) -> bool:
-    """Whether the case gives float32 and nothing wider."""
-    arrays = [x for x in leaves([*case.arguments.values()]) if isinstance(x, np.ndarray)]
-    return {x.dtype.name for x in arrays if x.dtype.kind == "f"} == {"float32"}
-
-
 def raised(error: BaseException) -> str:
     """What a solution raised, as the end of a sentence."""
     try:
-        message = textwrap.shorten(str(error), 200)
+        message = printable(textwrap.shorten(str(error), 200))
     except Exception:  # an error of the solution's own, whose text fails
         message = ""
     if isinstance(error, SystemExit):
@@ -131,7 +127,8 @@ def raised(error: BaseException) -> str:
         return "waits for input(): everything it needs is in its arguments"
     if isinstance(error, PrintedTooMuch) or isinstance(error, OSError) and error.errno == errno.EFBIG:
         return f"prints or writes more than anybody reads ({PRINTED} characters)"
-    return f"raised {type(error).__name__}: {message}"
+    habit = next((f" ({meant})" for text, meant in HABITS.items() if re.search(text, message)), "")
+    return f"raised {type(error).__name__}: {message}".removesuffix(": ") + habit
 
 
 def own_line(error: BaseException | None, files: set[str]) -> tuple[int | None, str]:
@@ -159,16 +156,27 @@ def _files(functions: Mapping[str, Any], case: Case) -> set[str]:
 
 def _recognise(drill: Drill, tried: list[_Tried]) -> None:
     """Name in each failed case the wrong answer that does the same, and of several the one that is most like the
-    solution in the other cases; none that fails more of what the solution passes than it shares with it."""
+    solution in the other cases."""
     best = [0] * len(tried)
     for wrong in drill.wrongs:
         alike = [i for i, each in enumerate(tried) if each.failure and _alike(each, of_wrong(drill, wrong, each.case))]
-        apart = sum(1 for each in tried if alike and not each.failure
-                    and failure(each.case, each.expected, of_wrong(drill, wrong, each.case)))
+        likeness = len(alike) - _unlike(drill, wrong, tried, alike) if alike else 0
         for i in alike:
-            if len(alike) - apart > best[i]:
-                best[i] = len(alike) - apart
+            if likeness > best[i]:
+                best[i] = likeness
                 tried[i].result.mistake, tried[i].result.advice = wrong.name, wrong.why
+
+
+def _unlike(drill: Drill, wrong: Wrong, tried: list[_Tried], alike: list[int]) -> float:
+    """How much speaks against a wrong answer: what it fails and the solution passes, and by half what both fail in
+    different ways, since the solution may make a second mistake. Where only sentences about properties are alike, which
+    prove less than numbers, what the solution passes counts twice."""
+    properties = all(failed.kind == "property" for i in alike if (failed := tried[i].failure))
+    against = 0.0
+    for i, each in enumerate(tried):
+        if i not in alike and failure(each.case, each.expected, of_wrong(drill, wrong, each.case)):
+            against += 0.5 if each.failure else 1 + properties
+    return against
 
 
 def of_wrong(drill: Drill, wrong: Wrong, case: Case) -> Outcome:

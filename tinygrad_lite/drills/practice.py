@@ -15,6 +15,7 @@ from typing import Any
 from .catalog import PATHS, Told, own_folder
 
 IN_TIME, LATE = 3, 2  # how many times as long one waits after a success without hints
+DAY = 86_400.0  # seconds, the longest time that is noted
 NEW = 3  # drills that a review proposes at least
 
 
@@ -45,14 +46,13 @@ class Record:
         return helped.index(True) if True in helped else len(helped)
 
     def begin(self, file: Path, on: str) -> None:
-        """Start the clock."""
+        """Start the clock; hints and a look at the solution count until it is solved."""
         self.file, self.on, self.started = str(file.resolve()), on, time.time()
-        self.hints, self.looked = 0, False
 
     def solve(self, seconds: float, minutes: float) -> None:
         """Note a success, and when to practise again: later after a success without help, sooner after one with."""
-        self.solved.append({"at": time.time(), "seconds": max(0.0, seconds), "hints": self.hints,
-                            "looked": self.looked})
+        seconds = seconds if 0 <= seconds <= DAY else DAY  # over night, or the clock was changed
+        self.solved.append({"at": time.time(), "seconds": seconds, "hints": self.hints, "looked": self.looked})
         early = self.due > str(date.today())
         if self.looked:
             self.interval = 1
@@ -112,7 +112,7 @@ class Practice:
         """Keep how an exam went; minutes: what is suggested for its drills."""
         for name in exam.names:
             if name in exam.passed:
-                self.of(name).solve(exam.passed[name], minutes[name])
+                self.of(name).solve(exam.passed[name], minutes.get(name, 0))
             else:
                 self.of(name).wait(1)
         self.exams.append({"at": exam.started, "names": exam.names, "passed": exam.passed})
@@ -121,7 +121,7 @@ class Practice:
     def new(self) -> list[str]:
         """What comes next in the paths, that of the last drill first, as many as make a session with what is due."""
         ordered = sorted(PATHS.values(), key=lambda path: self.last not in path)
-        unsolved = [name for path in ordered for name in path if not self.of(name).solved]
+        unsolved = [name for path in ordered for name in path if not (self.of(name).solved or self.of(name).due)]
         return list(dict.fromkeys(unsolved))[: max(0, NEW - len(self.due()))]
 
     def days(self) -> int:
@@ -138,37 +138,49 @@ def read() -> Practice:
     """The practice as it is kept; where the file is broken it is put aside, and one is told."""
     path = own_folder() / "practice.json"
     try:
-        return _practice(json.loads(path.read_text(encoding="utf-8")))
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if not _fits(data, FORM):
+            raise ValueError("it is not of the form that it is written in")
     except FileNotFoundError:
         return Practice()
-    except (ValueError, TypeError, KeyError) as error:
-        aside = path.with_name(f"practice-broken-{time.strftime('%Y%m%d-%H%M%S')}.json")
+    except (ValueError, RecursionError) as error:
+        aside = path.with_name(f"practice-broken-{time.time_ns()}.json")
         path.replace(aside)
         print(f"tinygrad-lite: {path} could not be read ({error}); it is kept as {aside}, and a new one begins",
               file=sys.stderr)
         return Practice()
-
-
-def _practice(data: Any) -> Practice:
-    practice = _checked(Practice, data)
-    practice.drills = {name: _checked(Record, record) for name, record in practice.drills.items()}
-    practice.exam = _checked(Exam, practice.exam, Exam([], 0.0, 0)) if practice.exam else None
-    for each in [solved for record in practice.drills.values() for solved in record.solved]:
-        for key, kind in (("at", (int, float)), ("seconds", (int, float)), ("hints", int), ("looked", bool)):
-            if not isinstance(each[key], kind):
-                raise TypeError(f"{key} is {each[key]!r}")
+    practice = _made(Practice, data)
+    practice.drills = {name: _made(Record, record) for name, record in practice.drills.items()}
+    practice.exam = _made(Exam, practice.exam) if practice.exam else None
     return practice
 
 
-def _checked(kind: Any, data: Any, like: Any = None) -> Any:
-    """A dataclass of what was read; TypeError where a field is of another type than its default."""
-    like, made = like or kind(), kind(**data)
-    for each in dataclasses.fields(kind):
-        value, default = getattr(made, each.name), getattr(like, each.name)
-        right = (int, float) if isinstance(default, float) else dict if default is None else type(default)
-        if not isinstance(value, right) and not (default is None and value is None):
-            raise TypeError(f"{each.name} is {value!r}")
-    return made
+def _made(kind: Any, data: dict) -> Any:
+    return kind(**{each.name: data[each.name] for each in dataclasses.fields(kind)})
+
+
+SOLVED = {"at": 0.0, "seconds": 0.0, "hints": 0, "looked": False}
+RECORD = {"file": "", "on": "", "started": 0.0, "hints": 0, "looked": False, "solved": [SOLVED], "interval": 0,
+          "due": ""}
+EXAM = {"names": [""], "started": 0.0, "minutes": 0, "passed": {"": 0.0}}
+FORM = {"drills": {"": RECORD}, "last": "", "exam": EXAM, "mistakes": {"": 0},
+        "exams": [{"at": 0.0, "names": [""], "passed": {"": 0.0}}]}
+
+
+def _fits(value: Any, form: Any) -> bool:
+    """Whether what was read has a form: its keys and the types of its values; each element of a list, and of a dict
+    with names as keys, is like the one; numbers are finite, and could be times."""
+    if isinstance(form, list):
+        return isinstance(value, list) and all(_fits(part, form[0]) for part in value)
+    if isinstance(form, dict) and "" in form:
+        return isinstance(value, dict) and all(_fits(part, form[""]) for part in value.values())
+    if form is EXAM and value is None:
+        return True
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(key in value and _fits(value[key], form[key]) for key in form)
+    if isinstance(form, (bool, str)):
+        return isinstance(value, type(form))
+    return isinstance(value, (int, float)) and 0 <= value <= 1e10
 
 
 @contextlib.contextmanager

@@ -13,8 +13,11 @@ from .practice import Practice, Record, read
 
 
 def clock(seconds: float | None) -> str:
-    """Minutes and seconds."""
-    return "-" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+    """Minutes and seconds, from an hour on hours too."""
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def _rows(names: Iterable[str], practice: Practice) -> Iterator[tuple[str, Drill, Record]]:
@@ -29,7 +32,7 @@ def _table(title: str, names: Iterable[str], practice: Practice) -> None:
     print(f"{title:28}{'difficulty':12}{'minutes':>7}{'best':>8}{'streak':>8}  due")
     for name, drill, record in _rows(names, practice):
         best = clock(record.best)
-        print(f"    {name:24}{drill.difficulty:12}{drill.minutes:7}{best:>8}{record.streak:8}  {record.due}")
+        print(f"    {name:24}{drill.difficulty:12}{drill.minutes:7}{best:>8}{record.streak:8}  {record.due}".rstrip())
 
 
 def _print_json(value: Any) -> None:
@@ -87,8 +90,8 @@ def show_stats(json: bool) -> None:
     if json:
         _print_json(found)
         return
-    print(f"{len(times)} of {found['drills']} drills solved, {found['successes']} successes in "
-          f"{clock(found['seconds'])}, days in a row: {found['days']}")
+    print(f"{len(times)} of {found['drills']} drills solved; successes: {found['successes']}, in "
+          f"{clock(found['seconds'])}; days in a row: {found['days']}")
     for title, names in PATHS.items():
         print(f"    {title:12}{sum(name in times for name in names):3} of {len(names)}")
     for name, count in counts[:5]:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from .judge import Result
+from .words import printable
 
 SHOWN = 3  # kinds of failures that are told at once
 
@@ -13,7 +14,8 @@ class Report:
     """What a check has found.
 
     problems: what keeps the solution from being tried; results: a case each; ended: why the process ended before its
-    time, with the solution's own line; printed: what the solution has printed; asked: how many cases there are
+    time, with the solution's own line; printed: what the solution has printed; asked: how many cases there are; doing:
+    the case that was last begun; done: whether all was tried
     """
 
     drill: str
@@ -23,6 +25,8 @@ class Report:
     results: list[Result] = dataclasses.field(default_factory=list)
     ended: str = ""
     printed: str = ""
+    doing: str = ""
+    done: bool = False
 
     @property
     def passed(self) -> bool:
@@ -35,8 +39,11 @@ class Report:
         """The names of the mistakes that were recognised, each once."""
         return list(dict.fromkeys(result.mistake for result in self.results if result.mistake))
 
-    def as_dict(self) -> dict[str, Any]:
-        """For editors: all of it, as what JSON can hold."""
+    def as_dict(self, taught: bool = True) -> dict[str, Any]:
+        """For editors: all of it, as what JSON can hold. taught: with mistakes and advice."""
+        if not taught:
+            plain = [dataclasses.replace(result, mistake="", advice="") for result in self.results]
+            return dataclasses.replace(self, results=plain).as_dict()
         return {"passed": self.passed, "mistakes": self.mistakes, **dataclasses.asdict(self)}
 
     def text(self, taught: bool = True) -> str:
@@ -50,14 +57,16 @@ class Report:
         for group in [*groups.values()][:SHOWN]:
             lines += _told(group, taught)
         if len(groups) > SHOWN:
-            lines.append(f"- and {sum(map(len, [*groups.values()][SHOWN:]))} more checks fail")
+            more = sum(map(len, [*groups.values()][SHOWN:]))
+            lines.append(f"- and {more} more check{'s fail' if more > 1 else ' fails'}")
         if self.ended:
             lines.append(f"- {self.ended}")
         if self.printed:
             head = self.printed[:500].rstrip().splitlines()[:10]
-            lines += ["it printed:", *(f"    {line[:100]}" for line in head)]
+            lines += ["it printed:", *(f"    {printable(line[:100])}" for line in head)]
         done = sum(result.passed for result in self.results)
-        return "\n".join([f"{self.drill}: {done} of {self.asked} checks pass{'' if self.passed else ', but:'}", *lines])
+        how = f"{done} of {self.asked} checks pass" if self.results else "nothing could be checked"
+        return "\n".join([f"{self.drill}: {how}{'' if self.passed else ', but:' if self.results else ':'}", *lines])
 
     __repr__ = text
 

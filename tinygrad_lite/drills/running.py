@@ -2,7 +2,11 @@
 
 import contextlib
 import copy
+import os
 import sys
+import sysconfig
+import threading
+import traceback
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +20,7 @@ from ..engine.trees import mapped
 from ..engine.values import Value, unbox
 from .drill import Case
 from .gradients import wrong_gradients
-from .words import difference
+from .words import a, difference
 
 
 @dataclass
@@ -39,7 +43,11 @@ class Odd:
         self.kind = kind
 
     def __repr__(self) -> str:
-        return f"a {self.kind}"
+        return a(self.kind)
+
+
+LIBRARIES = (os.path.dirname(np.__file__), sysconfig.get_path("stdlib"), os.path.dirname(os.path.dirname(__file__)))
+EXERCISES = os.path.join("drills", "exercises")
 
 
 class _Slow(BaseException):
@@ -55,7 +63,7 @@ def outcome(case: Case, functions: Mapping[str, Any], on: str = "numpy", referen
         values = [mapped(_tensor, value) for value in values]
         given = given if values else [_of_tensors(function) for function in given]
     try:
-        with _quietly(), _measured(case, given[0], found, case.memory is not None and on == "numpy"):
+        with _quietly(), _measured(case, found, case.memory is not None and on == "numpy"):
             made = case.run(*given, *values)
         with _quietly():
             found.value = mapped(_plain, made)
@@ -69,6 +77,7 @@ def outcome(case: Case, functions: Mapping[str, Any], on: str = "numpy", referen
         pass
     except BaseException as error:  # whatever a solution raises, exit() too
         found.error = error
+        traceback.clear_frames(error.__traceback__)  # which may hold all the memory there is
     return found
 
 
@@ -80,13 +89,16 @@ def _quietly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _measured(case: Case, function: Any, found: Outcome, memory: bool) -> Iterator[None]:
-    """Count the lines of the function's file that run, where the case asks for it, and the bytes that are held: unlike
+def _measured(case: Case, found: Outcome, memory: bool) -> Iterator[None]:
+    """Count the lines of Python that run, where the case asks for it, and the bytes that are held: unlike
     seconds, these are the same on every machine."""
     with contextlib.ExitStack() as ended:
         if case.lines is not None:
             ended.callback(sys.settrace, sys.gettrace())
-            sys.settrace(_counter(function, found, 20 * case.lines))
+            ended.callback(threading.settrace, threading.gettrace())
+            count = _counter(found, 20 * case.lines)
+            threading.settrace(count)
+            sys.settrace(count)
         if memory:
             if not tracemalloc.is_tracing():
                 tracemalloc.start()
@@ -98,12 +110,10 @@ def _measured(case: Case, function: Any, found: Outcome, memory: bool) -> Iterat
             found.memory = tracemalloc.get_traced_memory()[1] - before
 
 
-def _counter(function: Any, found: Outcome, most: int) -> Callable:
-    code = getattr(function, "__code__", None)
-    file = code.co_filename if code else ""
-
+def _counter(found: Outcome, most: int) -> Callable:
+    """A trace function that counts the lines that run, but for those of numpy, Python's library and this one."""
     def count(frame: Any, event: str, _: Any) -> Callable | None:
-        if frame.f_code.co_filename != file:
+        if frame.f_code.co_filename.startswith(LIBRARIES) and EXERCISES not in frame.f_code.co_filename:
             return None
         found.lines += 1
         if found.lines > most:

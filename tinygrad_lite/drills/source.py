@@ -7,10 +7,12 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .drill import Drill
+from .drill import Drill, narrow
 
 LIBRARY = "tinygrad_lite"
 ANSWERS = ("nn", "func", "models", "estimators", "optim", "drills", "compat", "ops", "distributions")  # rooms of it
+
+ASIDE = ("importlib", "sys.modules", "runpy")  # ways to them that are no import
 
 
 def stub(drill: Drill, name: str, on: str) -> str:
@@ -18,7 +20,8 @@ def stub(drill: Drill, name: str, on: str) -> str:
     asked = {key: made for key, made in drill.references.items() if on == "numpy" or key in drill.differentiable}
     imports = "import numpy as np" if on == "numpy" else f"import {LIBRARY} as tl"
     given = "arrays" if on == "numpy" else "Tensors, and gradients are checked too"
-    parts = [f'"""{drill.title}\n\n{drill.task}\n\n{drill.difficulty}, {drill.minutes} minutes, on {given}'
+    dtype = "\n\nResults keep the dtype of the arrays: float32 gives float32." if any(map(narrow, drill.cases)) else ""
+    parts = [f'"""{drill.title}\n\n{drill.task}{dtype}\n\n{drill.difficulty}, {drill.minutes} minutes, on {given}'
              f'\n\n    tinygrad-lite drill check {name}\n    tinygrad-lite drill hint {name}\n"""\n\n{imports}\n']
     for made in asked.values():
         parts.append(f"\n\n{ast.unparse(_emptied(_definition(made)))}\n")
@@ -59,10 +62,13 @@ def _private(name: str) -> bool:
 
 # ---- without running it
 
-def problems(text: str, drill: Drill, on: str) -> tuple[list[str], dict[str, str]]:
-    """What is wrong with a solution before it runs: what the prompt forbids, and by name what is still empty."""
+def problems(text: str, drill: Drill, on: str,
+             known: dict[str, str] | None = None) -> tuple[list[str], dict[str, str]]:
+    """What is wrong with a solution before it runs: what the prompt forbids, and by name what is still empty. known:
+    what names stand for that are not in the text, as those of other cells of a notebook."""
     tree = ast.parse(text)
-    return list(dict.fromkeys(_forbidden(tree, drill, on))), dict(_empty(tree, drill.references))
+    used = [*_used(tree, known or {})]
+    return list(dict.fromkeys(_forbidden(used, drill, on))), dict(_empty(tree, drill.references))
 
 
 def _empty(tree: ast.Module, names: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -84,10 +90,10 @@ def _is_empty(function: ast.FunctionDef) -> bool:
                for line in body)
 
 
-def _forbidden(tree: ast.Module, drill: Drill, on: str) -> Iterator[str]:
+def _forbidden(used: list[tuple[str, int]], drill: Drill, on: str) -> Iterator[str]:
     allowed = {"numpy", *sys.stdlib_module_names, *([LIBRARY] if on == "tensor" else [])}
-    banned = {*drill.forbidden, *(drill.references if on == "tensor" else ())}
-    for name, line in _used(tree):
+    banned = {*drill.forbidden, *ASIDE, *(drill.references if on == "tensor" else ())}
+    for name, line in used:
         root, room, *_ = *name.split("."), ""
         whole = {".".join(name.split(".")[:i]) for i in range(1, 10)}
         if root == LIBRARY and on == "numpy":
@@ -95,15 +101,15 @@ def _forbidden(tree: ast.Module, drill: Drill, on: str) -> Iterator[str]:
         elif root == LIBRARY and room in ANSWERS:
             yield f"line {line} uses {name}, which has the answer: write it with operators and functions such as exp"
         elif root and root not in allowed:
-            yield f"line {line} uses {name}, a library that has the answer: write it with numpy"
+            yield f"line {line} uses {name}: a solution uses numpy and Python's own modules, and no other library"
         elif banned & {*whole, name.split(".")[-1]}:
             yield f"line {line} uses {name.lstrip('.')}, which the prompt forbids: write out what it does"
 
 
-def _used(tree: ast.Module) -> Iterator[tuple[str, int]]:
+def _used(tree: ast.Module, known: dict[str, str]) -> Iterator[tuple[str, int]]:
     """The dotted names of what is imported and of the attributes that are read, with their lines; the name of an
     attribute of something computed begins with a dot."""
-    called: dict[str, str] = {}
+    called = dict(known)
     inner: set[ast.expr] = set()
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -114,6 +120,8 @@ def _used(tree: ast.Module) -> Iterator[tuple[str, int]]:
                 called[own] = name if alias.asname or module else own
                 yield name, node.lineno
     for each in ast.walk(tree):  # from the outside in
+        if isinstance(each, ast.Name) and each.id in known:
+            yield known[each.id], each.lineno
         if isinstance(each, ast.Attribute) and each not in inner:
             base: ast.expr = each
             names: list[str] = []

@@ -94,6 +94,9 @@ drill.case(encode, "abcd", [("a", "b"), ("b", "c"), ("bc", "d")],
 drill.case(encode, "abc", [("b", "c"), ("a", "bc"), ("a", "b")],
            why="merges build upon earlier ones: a, bc becomes abc")
 drill.case(encode, "abxab", [("a", "b")], why="a merge is applied at all its places")
+drill.case(encode, "abc", [("ab", "c"), ("a", "b")],
+           why="a merge is done when its turn comes and not again: ab did not exist when (ab, c) was tried")
+drill.case(encode, "abc", [], why="without merges the symbols are the characters, in a list")
 drill.case(encode, "xyz", [("a", "b")], why="without a pair that is known the characters stay")
 
 
@@ -275,6 +278,17 @@ def _(word, merges):
         if found:
             return [*encode(before, merges), symbol, *encode(after, merges)]
     return list(word)
+
+
+@drill.wrong(encode, "repeated until nothing changes", "each merge has its turn once, as in training; a later "
+             "merge does not wake an earlier one")
+def _(word, merges):
+    symbols, before = list(word), None
+    while symbols != before:
+        before = symbols
+        for pair in merges:
+            symbols = merge(symbols, pair)
+    return symbols
 
 
 @drill.wrong(encode, "the last merge first", "later merges build upon earlier ones: apply them in the order in which "

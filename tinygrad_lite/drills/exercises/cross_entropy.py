@@ -54,6 +54,7 @@ large = np.array([[1000.0, 0.0, -1000.0], [-1000.0, -1001.0, -1000.0]])
 drill.case(cross_entropy, small, np.array([1, 0]), why="the labels have the probabilities 1/2 and 1/4: (log(2) + "
            "log(4)) / 2")
 drill.case(cross_entropy, logits, labels, why="-log of the probability of each row's label, and the mean over the rows")
+drill.case(cross_entropy, logits[:1], labels[:1], why="the mean of one row is its loss")
 drill.case(cross_entropy, logits[:4], labels[:4], why="where N = C, rows and columns are easily confused")
 drill.case(cross_entropy, large, np.array([1, 2]),
            why="the probability underflows to 0, and log(0) is -inf: subtract the log-sum-exp from the logits")

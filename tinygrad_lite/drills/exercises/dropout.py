@@ -143,6 +143,10 @@ def _(backward):
 
 drill.case(backward, np.array([10.0, 20.0, 30.0, 40.0]), np.array([True, False, True, False]), 0.75, True,
            why="0 where a number was dropped, and divided by 1 - p where it was kept, as in forward")
+drill.case(backward, np.array([10.0, 20.0]), np.array([True, False]), 0.2, True,
+           why="divided by 1 - p, of the p that is given")
+drill.case(forward, np.zeros(3), 0.0, np.random.default_rng(0), True,
+           why="a number that is 0 is kept as well: the mask says what was drawn, not what is left")
 drill.case(backward, np.array([10.0, 20.0]), np.array([False, False]), 1.0, True,
            why="with p = 1 nothing gets a gradient, and 0 / (1 - p) is 0 / 0")
 drill.case(backward, np.array([[10.0, 20.0], [30.0, 40.0]]), np.ones((2, 2), bool), 0.2, False,

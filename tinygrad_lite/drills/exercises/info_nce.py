@@ -62,6 +62,8 @@ drill.case(info_nce, queries, queries, 0.001,
            why="a cosine of 1 over 0.001 is 1000, and exp overflows: subtract each row's maximum first")
 drill.case(info_nce, queries, -queries, 0.001,
            why="the probability of the positive underflows to 0: subtract its logit from the log-sum-exp")
+drill.case(info_nce, np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [0.0, -1.0]]), 0.001,
+           why="the second row's logits are far below those of the first: each row has a maximum of its own")
 drill.case(clip_loss, np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [1.0, 0.0]]), 0.5,
            why="the rows are images that choose a text, and the columns texts that choose an image: the mean of both")
 drill.case(clip_loss, queries, keys, 0.2, why="the mean of the losses in both directions, with the same temperature")
@@ -72,6 +74,16 @@ drill.case(clip_loss, queries, keys, 0.2, why="the mean of the losses in both di
 def _(queries, keys, temperature=0.1):
     logits = queries @ keys.T / temperature
     logits = logits - logits.max(axis=1, keepdims=True)
+    return np.mean(np.log(np.exp(logits).sum(axis=1)) - np.diagonal(logits))
+
+
+@drill.wrong(info_nce, "one maximum for all rows", "the powers of a row far below it are all 0: subtract each row's "
+             "own maximum, axis=1 with keepdims=True")
+def _(queries, keys, temperature=0.1):
+    queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    keys = keys / np.linalg.norm(keys, axis=1, keepdims=True)
+    logits = queries @ keys.T / temperature
+    logits = logits - logits.max()
     return np.mean(np.log(np.exp(logits).sum(axis=1)) - np.diagonal(logits))
 
 

@@ -5,8 +5,9 @@ update(points, labels, centroids)      (N, D), (N,), (K, D) -> the mean of the p
 kmeans(points, k, rng, max_iter=100)   -> labels (N,), centroids (K, D), when neither changes any more
 
 Points that are as near to two centroids go to the first. A centroid without points moves to a point of the data, and
-is never NaN. kmeans starts from k different points, which it draws with rng, a numpy Generator. k may be N, and points
-may occur more than once. assign is to be fast: no Python loop over points.
+is never NaN. kmeans starts from the points of k different rows, which it draws with rng, a numpy Generator; with
+max_iter = 0 these are the centroids of the result. k may be N, points may occur more than once, they may be whole
+numbers, and coordinates may be as large as 1e9. assign is to be fast: no Python loop over points.
 """
 
 import numpy as np
@@ -86,6 +87,10 @@ def _(update):
         return "the centroid of the empty cluster is NaN"
     if not np.allclose(new[0], [3, 2]):
         return "the centroid of the cluster that has points is not their mean"
+    if (new[1] == 50).all():
+        return "the centroid of the empty cluster stays where it was, far from all points"
+    if (new[1] == 0).all():
+        return "the centroid of the empty cluster is 0, which is no point"
     if not (points == new[1]).all(axis=1).any():
         return "the centroid of the empty cluster is not one of the points"
 
@@ -117,6 +122,30 @@ def _(kmeans):
         best = min(best, ((blobs - centroids[labels]) ** 2).sum())
     if best > 15:
         return "no start finds the three groups"
+
+
+@drill.program(why="the start is drawn with rng from all rows, without replacement")
+def _(kmeans):
+    """the centroids that kmeans starts from, max_iter = 0, for ten generators"""
+    starts = []
+    for seed in range(10):
+        _, start = kmeans(blobs.copy(), 30, np.random.default_rng(seed), max_iter=0)
+        rows = [np.flatnonzero((blobs == centroid).all(axis=1)) for centroid in np.asarray(start)]
+        if not all(map(len, rows)):
+            return "a centroid is no point of the data"
+        starts.append([int(row[0]) for row in rows])
+        if len({*starts[-1]}) < 30:
+            return "two centroids start on one point"
+    if starts[0] == starts[1] == starts[2]:
+        return "the start is the same for every generator"
+    again = kmeans(blobs.copy(), 30, np.random.default_rng(0), max_iter=0)[1]
+    return None if np.array_equal(again, blobs[starts[0]]) else "the start is not drawn with rng"
+
+
+@drill.program(why="the mean of whole numbers need not be one")
+def _(kmeans):
+    """the centroids of kmeans with k = 1 of the whole numbers [[0], [1]]"""
+    return np.asarray(kmeans(np.array([[0], [1]]), 1, np.random.default_rng(0))[1], float)
 
 
 @drill.program(why="with k = N each point is a cluster of its own; draw the start without replacement")
@@ -183,6 +212,15 @@ def _(points, labels, centroids):
     return new
 
 
+@drill.wrong(update, "empty cluster left where it was", "nothing may ever come near it; move the centroid to a point")
+def _(points, labels, centroids):
+    new = centroids.copy()
+    for c in range(len(centroids)):
+        if (labels == c).any():
+            new[c] = points[labels == c].mean(axis=0)
+    return new
+
+
 @drill.wrong(update, "one mean for all features", "mean(axis=0) is a mean a feature; mean() alone is one number")
 def _(points, labels, centroids):
     new = centroids.copy()
@@ -198,9 +236,25 @@ def _(points, k, rng, max_iter=100):
     return labels, update(points, labels, centroids)
 
 
+@drill.wrong(kmeans, "the first points as the start", "data are often sorted, so that they are all of one group: draw "
+             "them with rng.choice(n, k, replace=False)")
+def _(points, k, rng, max_iter=100):
+    centroids = points[:k].astype(float)
+    for _ in range(max_iter):
+        centroids = update(points, assign(points, centroids), centroids)
+    return assign(points, centroids), centroids
+
+
+@drill.wrong(kmeans, "another generator than rng", "what is drawn with np.random cannot be repeated: use rng")
+def _(points, k, rng, max_iter=100):
+    centroids = points[np.random.default_rng().choice(len(points), k, replace=False)].astype(float)
+    for _ in range(max_iter):
+        centroids = update(points, assign(points, centroids), centroids)
+    return assign(points, centroids), centroids
+
+
 @drill.wrong(kmeans, "the start drawn with replacement",
-             "two centroids start on one point, and one of them stays empty; "
-             "rng.choice(n, k, replace=False)")
+             "two centroids start on one point, and one of them stays empty; rng.choice(n, k, replace=False)")
 def _(points, k, rng, max_iter=100):
     centroids = points[rng.choice(len(points), k)]
     for _ in range(max_iter):

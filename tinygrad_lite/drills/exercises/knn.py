@@ -61,6 +61,9 @@ drill.case(predict, np.array([[1.0], [1.0], [1.0], [3.0], [6.0]]), np.array([2, 
            why="points that occur more than once vote more than once, and a training point votes on itself")
 drill.case(predict, blobs, labels, rng.standard_normal((5, 2)) + [[1.5, 2.0]], 7,
            why="each of the 5 points is labelled by its 7 nearest")
+corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+drill.case(predict, rng.integers(0, 2, (300, 2)).astype(float), rng.integers(0, 9, 300), corners, 1,
+           why="many points are equally near: those that come first in X_train count, which a stable sort keeps")
 drill.case(predict, rng.standard_normal((400, 3)), rng.integers(0, 3, 400), rng.standard_normal((300, 3)), 5, lines=150,
            slow="a Python loop over points; broadcast, and count votes by comparing with all classes",
            why="each point is labelled by its 5 nearest")

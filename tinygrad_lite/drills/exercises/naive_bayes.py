@@ -73,6 +73,9 @@ drill.case(predict_log_proba, wide, priors, rng.standard_normal((3, 700)), rng.u
 drill.case(predict_log_proba, np.array([[300.0, 0.0, 0.0, -200.0]]), priors, means, variances,
            why="far from all means every density underflows: subtract the row's maximum before exp, and take no "
                "logarithm of a probability")
+drill.case(predict_log_proba, np.array([[0.0], [1e4]]), np.array([0.5, 0.5]), np.array([[0.0], [1.0]]),
+           np.array([[1.0], [1.0]]), smooth=False,
+           why="a row far away has log-densities far below those of the others: each row has a maximum of its own")
 drill.case(predict_log_proba, *(a.astype("float32") for a in (X, priors, means, variances)), rtol=1e-2,
            why="float32 stays float32")
 
@@ -171,6 +174,14 @@ def _(X, priors, means, variances):
 def _(X, priors, means, variances):
     joint = log_joint(X, priors, means, variances)
     return joint - np.log(np.exp(joint).sum(axis=1, keepdims=True))
+
+
+@drill.wrong(predict_log_proba, "one maximum for all rows", "the powers of a row far below it are all 0: subtract each "
+             "row's own maximum, axis=1 with keepdims=True")
+def _(X, priors, means, variances):
+    joint = log_joint(X, priors, means, variances)
+    shifted = joint - joint.max()
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 @drill.wrong(predict_log_proba, "the logarithm of a probability", "a probability that underflows to 0 has the "

@@ -41,6 +41,8 @@ drill.case(sgd_step, np.array([1.0, 2.0]), np.array([10.0, -10.0]), np.array([0.
            why="without momentum the step is lr times the gradient, downhill, and the velocity is the gradient")
 drill.case(sgd_step, np.array([1.0, 2.0]), np.array([10.0, -10.0]), np.array([1.0, 1.0]), 0.1, 0.5,
            why="the new velocity is momentum * velocity + g, with the whole of g, and lr multiplies it afterwards")
+drill.case(sgd_step, np.array([1.0]), np.array([10.0]), np.array([4.0]), 0.1,
+           why="momentum is 0 where it is not given, so that the old velocity does not count")
 drill.case(sgd_step, p, g, velocity, 0.1, 0.9, why="the velocity takes the gradient as it is, and the step is lr times "
            "it")
 drill.case(sgd_step, p, g, velocity, 0.1, 0.9, 0.3, why="weight_decay * p is part of the gradient, and enters the "

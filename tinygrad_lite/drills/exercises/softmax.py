@@ -44,7 +44,9 @@ drill.case(softmax, rows, why="each row is a distribution of its own: reduce ove
 drill.case(softmax, rng.standard_normal((2, 3, 4)), why="there may be any number of axes before the last")
 drill.case(softmax, np.array([1000.0, 0.0]), why="exp(1000) overflows; subtract the row's maximum first")
 drill.case(softmax, np.array([[1000.0, 1000.0], [-1000.0, -1001.0]]),
-           why="each row has a maximum of its own: with one for all, the powers of the other rows are 0")
+           why="exp(1000) overflows, and exp(-1000) is 0: subtract from each row its own maximum")
+drill.case(softmax, rng.standard_normal((500, 3)), why="each row is a distribution of its own", lines=50,
+           slow="a Python loop over rows; reduce over the last axis with keepdims=True")
 drill.case(softmax, np.array([0.0, -np.inf, 1.0]), smooth=False,
            why="-inf stands for what is masked: its probability is 0")
 drill.case(softmax, rows.astype("float32"), why="float32 stays float32")
@@ -53,6 +55,8 @@ drill.case(log_softmax, rows, why="each row is a distribution of its own")
 drill.case(log_softmax, np.array([1000.0, 0.0]), why="the probability underflows to 0, and log(0) is -inf: subtract "
            "the logarithm of the sum from the shifted scores")
 drill.case(log_softmax, np.array([-1000.0, -1000.0]), why="all powers underflow: subtract the row's maximum first")
+drill.case(log_softmax, np.array([[1000.0, 1000.0], [-1000.0, -1001.0]]),
+           why="exp(1000) overflows, and exp(-1000) is 0: subtract from each row its own maximum")
 
 
 @drill.wrong(softmax, "no maximum subtracted", "exp(1000) overflows; subtract the row's maximum first")
@@ -81,13 +85,21 @@ def _(x):
     return powers / powers.sum()
 
 
+@drill.wrong(softmax, "a Python loop over rows", "numpy reduces all rows at once: axis=-1 with keepdims=True")
+def _(x):
+    if x.ndim > 1:
+        return np.stack([softmax(row) for row in x])
+    powers = np.exp(x - x.max())
+    return powers / powers.sum()
+
+
 @drill.wrong(softmax, "not divided by the sum", "powers are no probabilities before they are divided by their sum")
 def _(x):
     return np.exp(x - x.max(axis=-1, keepdims=True))
 
 
 @drill.wrong(softmax, "keepdims forgotten", "(N, C) / (N,) divides columns, not rows, where it broadcasts at all; "
-             "sum with keepdims=True")
+             "max and sum with keepdims=True")
 def _(x):
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1)
@@ -104,6 +116,18 @@ def _(x):
 def _(x):
     powers = np.exp(x)
     return np.log(powers / powers.sum(axis=-1, keepdims=True))
+
+
+@drill.wrong(log_softmax, "the logarithm of the softmax", "a small number added to the probability hides that it "
+             "underflowed, and the result is wrong; subtract log(sum(exp(x - m))) from x - m")
+def _(x):
+    return np.log(softmax(x) + 1e-9)
+
+
+@drill.wrong(log_softmax, "one maximum for all rows", "a row whose scores are far below the maximum of all has "
+             "powers of 0; x.max(axis=-1, keepdims=True) is a maximum a row")
+def _(x):
+    return x - x.max() - np.log(np.exp(x - x.max()).sum(axis=-1, keepdims=True))
 
 
 @drill.wrong(log_softmax, "no maximum subtracted", "exp(1000) overflows; subtract the row's maximum first")

@@ -58,13 +58,18 @@ drill.case(top_p_probabilities, many, 1e-3, why="the most probable token is alwa
 drill.case(top_p_probabilities, np.array([1000.0, 998.0, 999.0, 0.0]), 0.95,
            why="exp(1000) overflows; subtract the largest logit first")
 drill.case(top_p_probabilities, np.array([1.0, -np.inf, 2.0, 0.5]), 1.0, why="p = 1 keeps all, and -inf stays at 0")
-drill.case(top_p_probabilities, many.astype("float32"), 0.8, why="float32 stays float32")
 
 
 @drill.program(why="tokens that are equally probable are still counted: three of 1/8 are the first to reach 0.3")
 def _(top_p_probabilities):
     """top_p_probabilities of eight equal logits with p = 0.3, sorted"""
     return np.sort(top_p_probabilities(np.zeros(8), 0.3))
+
+
+@drill.program(why="two of 1/4 reach 0.5, and the nucleus is the smallest set that does: no third one")
+def _(top_p_probabilities):
+    """top_p_probabilities of four equal logits with p = 0.5, sorted"""
+    return np.sort(top_p_probabilities(np.zeros(4), 0.5))
 
 
 @drill.program(why="the running sum may end below 1, so that no token reaches p = 1: argmax of False everywhere is 0")
@@ -108,6 +113,15 @@ def nucleus(probabilities, kept):
     inside = np.zeros_like(probabilities)
     inside[kept] = probabilities[kept]
     return inside / inside.sum()
+
+
+@drill.wrong(top_p_probabilities, "one token too many", "where the sum has reached p exactly the nucleus is complete: "
+             "keep a token where the sum of those before is below p, not where it is p")
+def _(logits, p):
+    probabilities = softmax(logits)
+    order = np.argsort(-probabilities)
+    before = np.cumsum(probabilities[order]) - probabilities[order]
+    return nucleus(probabilities, order[before <= p])
 
 
 @drill.wrong(top_p_probabilities, "the token that crosses p left out", "the nucleus reaches p only with the token that "

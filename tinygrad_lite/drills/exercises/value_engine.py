@@ -5,7 +5,8 @@ a + b, a * b    give new Values; b may be a plain number, and so may a
 a.relu()        max(a, 0)
 out.backward()  adds d out / d v to v.grad of every Value v that out was computed from
 
-A Value may be used many times, and a graph may be thousands of operations deep.
+A Value may be used many times, and a graph may be thousands of operations deep. backward() is called once for each
+result; the gradients of several results add up.
 """
 
 from tinygrad_lite.drills import Drill
@@ -111,9 +112,9 @@ def _(Value):
 
 @drill.program(why="the derivative of relu is 0 where its input is negative")
 def _(Value):
-    """(a * 2).relu() for a = -1 and for a = 1; the values and the gradients"""
+    """(a * 2).relu() for a = -1 and for a = 0.25; the values and the gradients"""
     found = []
-    for start in (-1.0, 1.0):
+    for start in (-1.0, 0.25):
         a = Value(start)
         out = (a * 2.0).relu()
         out.backward()
