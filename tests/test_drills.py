@@ -1,5 +1,6 @@
 """Drills: each knows its mistakes; a file cannot hurt; clocks, reviews and exams."""
 
+import functools
 import json
 import os
 import re
@@ -221,6 +222,9 @@ STATIC = {  # what is said before anything runs
     "": "there is no softmax in the file",
     "softmax = 3": "softmax is no function, but of type int",
     "from nowhere import x\n" + RIGHT: "line 1 uses nowhere",
+    "# coding: rot13\n": "Python cannot read the file",
+    "# coding: none\n": "Python cannot read the file",
+    "x = " + "-" * 100_000 + "1": "Python cannot read the file",
     "x = 1 / 0\n": "line 1: x = 1 / 0: running the file raised ZeroDivisionError",
 }
 
@@ -386,6 +390,13 @@ HOSTILE = {
     "return lambda: x": "gave a function, expected",
     "raise KeyboardInterrupt": "raised KeyboardInterrupt, which ends the checks",
     "__builtins__['len'] = None": "broke the checks",
+    "os.closerange(3, 99)": "broke the checks",
+    "[os.write(fd, b'[1]\\n{}\\n\\xff') for fd in (3, 4)]": "gave None",
+    "raise ValueError('\\ud800\\x1b[2J')": r"raised ValueError: \ud800\x1b[2J",
+    "import ctypes; ctypes.pythonapi.system(b'sleep 99 &')": "starts no processes",
+    "import multiprocessing as m; m.get_context('spawn').Process(target=print).start()": "starts no processes",
+    "import sqlite3; sqlite3.connect('../../x.db')": "writes no files",
+    "import tempfile; tempfile.NamedTemporaryFile(); tempfile.TemporaryFile(); return x": "gave [1, 2, 3], expected",
 }
 
 
@@ -423,6 +434,20 @@ def test_ctrl_c_ends_a_check_and_its_process(tmp_path):
     assert process.returncode == 130 and b"Traceback" not in printed
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_a_closed_terminal_leaves_nothing_behind(number, tmp_path):
+    written("while True: pass\n")
+    (tmp_path / "temporary").mkdir()
+    environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
+    process = subprocess.Popen([sys.executable, "-m", "tinygrad_lite", "drill", "check", "softmax", "--file", "softmax.py"],
+                               env=environment)
+    while not [*(tmp_path / "temporary").glob("drill-*/trace")]:
+        time.sleep(0.1)
+    process.send_signal(getattr(signal, number))
+    assert process.wait(20) == 128 + getattr(signal, number) and not [*(tmp_path / "temporary").iterdir()]
+
+
 # ---- notebooks
 
 def test_functions_are_checked_where_they_are(capsys):
@@ -430,6 +455,32 @@ def test_functions_are_checked_where_they_are(capsys):
     assert not report.passed and "the mistake: no maximum subtracted" in repr(report)
     assert drills.check("softmax", log_softmax=lambda x: x - np.logaddexp.reduce(x, axis=-1, keepdims=True)).passed
     assert not drills.check("softmax", lambda x: None).passed
+
+
+def test_a_librarys_function_is_found_where_it_was_imported_elsewhere():
+    functional, library = tl.nn.functional, tl
+
+    def by_module(x):
+        return library.softmax(library.tensor(x), -1).numpy()
+
+    def by_room(x):
+        return functional.softmax(x, -1)
+
+    for softmax in (by_module, by_room, lambda x: functional.softmax(x, -1)):
+        assert "which has the answer" in repr(drills.check("softmax", softmax))
+
+
+def test_loops_are_found_however_they_are_hidden():
+    def loop(points, centroids):
+        return np.array([((point - centroids) ** 2).sum(1).argmin() for point in points])
+
+    class Called:
+        def __call__(self, points, centroids):
+            return loop(points, centroids)
+
+    vectorized = np.vectorize(lambda x, c: ((x - c) ** 2).sum(1).argmin(), signature="(d),(k,d)->()")
+    for assign in (functools.partial(loop), Called(), Called().__call__, vectorized):
+        assert "a Python loop over points" in repr(drills.check("kmeans", assign=assign))
 
 
 BAD_CALLS = [(("nosuch", len), {}, ValueError, "no drill 'nosuch'"), (("softmx", len), {}, ValueError, "softmax"),
@@ -522,7 +573,7 @@ def test_what_is_due_longest_comes_first():
     assert kept.new() == [PATHS["llm"][0]]
 
 
-BROKEN = ["{", "[]", '{"drills": 3}', '{"drills": {"softmax": {"hints": "two"}}}', '{"unknown": 1}', '{"drills": {"a": 1}}',
+BROKEN = ["[" * 100_000, '{"mistakes": {"a": "b"}}', '{"exams": [3]}', '{"drills": {"a": {"started": NaN}}}', "{", "[]", '{"drills": 3}', '{"drills": {"softmax": {"hints": "two"}}}', '{"unknown": 1}', '{"drills": {"a": 1}}',
           '{"drills": {"softmax": {"solved": [{"at": 1}]}}}', '{"exam": {"names": []}}', "\x00", '{"exam": [1]}']
 
 
@@ -555,6 +606,32 @@ def test_a_failure_while_it_is_written_loses_nothing(home, capsys, monkeypatch):
     assert (home / "practice.json").read_text() == before
 
 
+def test_hints_and_the_solution_are_not_forgotten_by_a_new_start(capsys):
+    said(capsys, "start", "softmax")
+    said(capsys, "hint")
+    said(capsys, "solution")
+    said(capsys, "start", "softmax")
+    Path("drills/softmax.py").write_text(RIGHT)
+    assert "after a look at the solution; due again" in said(capsys, "check")
+    said(capsys, "start", "softmax")
+    Path("drills/softmax.py").write_text(RIGHT)
+    assert "hints: 0; your best is 0:0" in said(capsys, "check")
+
+
+def test_a_clock_that_was_changed_gives_no_best_time(capsys):
+    for shift in (9_999, -300_000):
+        said(capsys, "start", "softmax")
+        with practice.changing() as kept:
+            kept.of("softmax").started += shift
+        Path("drills/softmax.py").write_text(RIGHT)
+        assert "solved in 24:00:00" in said(capsys, "check")
+
+
+def test_what_is_in_the_way_is_said(capsys):
+    Path("drills").write_text("")
+    assert "drills is in the way" in said(capsys, "start", "softmax", code=1)
+
+
 # ---- exams
 
 @pytest.fixture
@@ -579,6 +656,22 @@ def test_an_exam_has_a_clock_no_help_and_a_report(exam, capsys):
     assert re.search(r"kmeans +not passed, due again tomorrow", report) and "assign is still empty" in report
     assert "there is no exam" in said(capsys, "exam", "--report", code=1)
     assert "1 of 3 passed" in said(capsys, "stats") and "hint 1" in said(capsys, "hint", "kmeans")
+
+
+def test_an_exams_json_does_not_teach_and_its_files_stay(exam, capsys):
+    assert "is in the exam that is going on" in said(capsys, "start", "kmeans", code=1)
+    Path("drills/softmax.py").write_text(NAIVE)
+    found = json.loads(said(capsys, "check", "softmax", "--json", code=1))
+    assert not found["mistakes"] and not any(result["advice"] or result["mistake"] for result in found["results"])
+
+
+def test_an_exam_whose_drill_is_gone_can_be_ended(capsys, monkeypatch, home):
+    said(capsys, "add", str(written(OWN, "double")))
+    monkeypatch.setattr("random.sample", lambda names, count: ["double", "softmax", "kmeans"])
+    said(capsys, "exam")
+    (home / "drills" / "double.py").unlink()
+    assert "there is no drill 'double'" in said(capsys, "exam", "--report", code=1)
+    assert "there is no exam" in said(capsys, "exam", "--report", code=1)
 
 
 def test_what_passes_after_the_time_does_not_count(exam, capsys):
@@ -659,7 +752,11 @@ def test_a_drill_of_ones_own_is_taken_and_works(capsys):
     assert drills.check("double", lambda x: 2 * x).passed
 
 
-REFUSED = {OWN.replace("x + x", "x * x"): "'squared' passes", OWN.replace("return x\n", "return x * x\n"): "is taken for 'squared'",
+REFUSED = {OWN + "import sys; sys.exit(3)": "SystemExit", OWN.replace("minutes=1", "minutes=None"): "minutes is a whole number",
+           OWN.replace('hints=["Add it to itself."]', 'hints="Add"'): "hints is a list of strings",
+           OWN + "@drill.program(why='')\ndef _(other): return 1": "parameters are named after references",
+           OWN.replace('    """x: number -> number"""\n', ""): "has no docstring",
+           OWN.replace("x + x", "x * x"): "'squared' passes", OWN.replace("return x\n", "return x * x\n"): "is taken for 'squared'",
            OWN.replace("return x // 1 * 2", "return 2 * x"): "passes: a case",
            OWN.replace("drill = ", "mine = ").replace("@drill", "@mine").replace("drill.case", "mine.case"): "no variable `drill`",
            OWN + "1 / 0": "ZeroDivisionError", "def f(": "is no drill", OWN.replace('"easy"', '"simple"'): "difficulty is one of",

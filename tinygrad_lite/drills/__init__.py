@@ -42,20 +42,28 @@ def check(name: str, *functions: Any, on: str = "numpy", **named: Any) -> Report
             raise TypeError(f"check: {key} is of type {type(function).__name__}, and no function")
     report = Report(name, on, len(asked(drill, given, on)))
     for function in given.values():
-        try:
-            text = textwrap.dedent(inspect.getsource(function))
-            forbidden, empty = source.problems(text, drill, on, _known(function))
-        except (OSError, TypeError, SyntaxError):  # typed where no source is kept, or part of a longer line
-            continue
+        forbidden, empty = _problems(function, drill, on)
         report.problems += [*forbidden, *empty.values()]
     if not report.problems:
         report.results = [*examine(drill, given, on)]
     return report
 
 
+def _problems(function: Any, drill: Drill, on: str) -> tuple[list[str], dict[str, str]]:
+    """What is to be said of a function's text; where there is none, or it is part of a longer line, of what it uses."""
+    known = _known(function)
+    try:
+        return source.problems(textwrap.dedent(inspect.getsource(function)), drill, on, known)
+    except (OSError, TypeError, SyntaxError):
+        return source.problems("\n".join(known), drill, on, known)
+
+
 def _known(function: Any) -> dict[str, str]:
     """What the names stand for that a function has from elsewhere, where they were imported."""
-    outside, known = inspect.getclosurevars(function), {}
+    known: dict[str, str] = {}
+    if not inspect.isfunction(function):
+        return known
+    outside = inspect.getclosurevars(function)
     for name, value in {**outside.globals, **outside.nonlocals}.items():
         module = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
         if isinstance(module, str) and module not in (function.__module__, "__main__"):

@@ -157,10 +157,10 @@ def _files(functions: Mapping[str, Any], case: Case) -> set[str]:
 def _recognise(drill: Drill, tried: list[_Tried]) -> None:
     """Name in each failed case the wrong answer that does the same, and of several the one that is most like the
     solution in the other cases."""
-    best = [0] * len(tried)
+    best = [0.0] * len(tried)
     for wrong in drill.wrongs:
         alike = [i for i, each in enumerate(tried) if each.failure and _alike(each, of_wrong(drill, wrong, each.case))]
-        likeness = len(alike) - _unlike(drill, wrong, tried, alike) if alike else 0
+        likeness = len(alike) - _unlike(drill, wrong, tried, alike)
         for i in alike:
             if likeness > best[i]:
                 best[i] = likeness
