@@ -29,10 +29,10 @@ def _rows(names: Iterable[str], practice: Practice) -> Iterator[tuple[str, Drill
 
 
 def _table(title: str, names: Iterable[str], practice: Practice) -> None:
-    print(f"{title:28}{'difficulty':12}{'minutes':>7}{'best':>8}{'streak':>8}  due")
+    print(f"{title:28}{'difficulty':12}{'minutes':>7}{'best':>8}{'streak':>8}")
     for name, drill, record in _rows(names, practice):
         best = clock(record.best)
-        print(f"    {name:24}{drill.difficulty:12}{drill.minutes:7}{best:>8}{record.streak:8}  {record.due}".rstrip())
+        print(f"    {name:24}{drill.difficulty:12}{drill.minutes:7}{best:>8}{record.streak:8}  {drill.title}")
 
 
 def _print_json(value: Any) -> None:
