@@ -160,7 +160,7 @@ def _recognise(drill: Drill, tried: list[_Tried]) -> None:
     best = [0.0] * len(tried)
     for wrong in drill.wrongs:
         alike = [i for i, each in enumerate(tried) if each.failure and _alike(each, of_wrong(drill, wrong, each.case))]
-        likeness = len(alike) - _unlike(drill, wrong, tried, alike)
+        likeness = len(alike) - _unlike(drill, wrong, tried, alike) if alike else 0.0
         for i in alike:
             if likeness > best[i]:
                 best[i] = likeness
