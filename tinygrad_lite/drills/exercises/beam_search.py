@@ -120,6 +120,8 @@ for seed, size, width, length, alpha in ((851, 6, 4, 5, 1.0), (867, 6, 2, 6, 0.7
     drill.case(beam_search, random_model(seed, size), 0, 1, width, length, alpha,
                why="extend all, keep the best of all by their sums, set aside what is finished, compare scores last")
 drill.case(beam_search, random_model(748, 3), 0, 1, 20, 4, 1.0, why="width may be more than there are extensions")
+drill.case(beam_search, lambda tokens: np.log([0.001, 0.0005, 0.9, 0.0985]) - 20, 0, 1, 2, 45, 1.0,
+           why="the product of these probabilities underflows to 0 after 37 tokens: add logarithms")
 
 
 @drill.program(why="a beam that is wide enough for all hypotheses finds the best of all")
@@ -305,6 +307,21 @@ def _(log_probabilities, start, eos, width, max_length, alpha):
 @drill.wrong(beam_search, "max_length counts start", "max_length steps are taken, and none of them adds start")
 def _(log_probabilities, start, eos, width, max_length, alpha):
     return best(searched(log_probabilities, start, eos, width, max_length - 1), alpha)
+
+
+@drill.wrong(beam_search, "a product of probabilities", "it underflows to 0, where all hypotheses are alike: add "
+             "logarithms")
+def _(log_probabilities, start, eos, width, max_length, alpha):
+    beam, finished = [([start], 1.0)], []
+    for _ in range(max_length):
+        extended = [(tokens + [token], total * float(np.exp(value)))
+                    for tokens, total in beam for token, value in enumerate(log_probabilities(tokens))]
+        extended.sort(key=lambda hypothesis: hypothesis[1], reverse=True)
+        finished += [each for each in extended[:width] if each[0][-1] == eos]
+        beam = [each for each in extended[:width] if each[0][-1] != eos]
+    scored = [(np.log(total) / (len(tokens) - 1) ** alpha, tokens) for tokens, total in finished + beam]
+    score, tokens = max(scored)
+    return tokens, score
 
 
 @drill.wrong(beam_search, "log-probabilities not added up", "here the last token alone decides; add its "
