@@ -323,7 +323,7 @@ def _(x, p, rng, training):
 @drill.wrong(backward, "a new mask in backward", "the gradient belongs to the numbers that forward kept: use the mask "
              "that is given")
 def _(dy, mask, p, training):
-    return inverted(dy, np.random.random(dy.shape) >= p, p) if training else dy
+    return inverted(dy, np.random.default_rng(1).random(dy.shape) >= p, p) if training else dy
 
 
 @drill.wrong(backward, "mask ignored in backward", "what was dropped has no part in the loss: its gradient is 0")
