@@ -120,8 +120,8 @@ for seed, size, width, length, alpha in ((851, 6, 4, 5, 1.0), (867, 6, 2, 6, 0.7
     drill.case(beam_search, random_model(seed, size), 0, 1, width, length, alpha,
                why="extend all, keep the best of all by their sums, set aside what is finished, compare scores last")
 drill.case(beam_search, random_model(748, 3), 0, 1, 20, 4, 1.0, why="width may be more than there are extensions")
-drill.case(beam_search, lambda tokens: np.log([0.001, 0.0005, 0.9, 0.0985]) - 20, 0, 1, 2, 45, 1.0,
-           why="the product of these probabilities underflows to 0 after 37 tokens: add logarithms")
+drill.case(beam_search, lambda tokens: np.log([0.001, 0.0005, 0.9, 0.0985]) - 200, 0, 1, 2, 5, 1.0,
+           why="the product of these probabilities underflows to 0 after four tokens: add logarithms")
 
 
 @drill.program(why="a beam that is wide enough for all hypotheses finds the best of all")
