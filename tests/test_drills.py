@@ -182,9 +182,7 @@ def running(q, k, v, mask=None):
 
 @pytest.mark.parametrize("attention", [looped, scaled_queries, added_bias, by_log_sum_exp, running])
 def test_attention_that_is_right_in_an_unusual_way_passes(attention):
-    report = drills.check("attention", attention)
-    failed = [result for result in report.results if not result.passed and "runs more than" not in result.sentence]
-    assert not failed, report
+    assert (report := drills.check("attention", attention)).passed, report
 
 
 # ---- what is said of a solution
@@ -277,12 +275,14 @@ DIFFERENCES = [  # expected, actual, what is said
     ((1.0, 2.0), 1.0, "gave 1, expected a tuple of 2"),
     ((1.0, 2.0), (1.0, 2.0, 3.0), "of length 3, expected (1, 2), of length 2"),
     ((np.zeros(2), np.ones(3)), (np.zeros(2), np.zeros(3)), "at [1] gave [0, 0, 0], expected [1, 1, 1]"),
+    (True, np.array([True]), "gave [True], expected True"),
+    (np.True_, False, "gave False, expected True"),
     ({"a": 1.0}, {"b": 1.0}, "expected {'a': 1}"),
     ("abc", "abd", "gave 'abd', expected 'abc'"),
     (True, 1, "gave 1, expected True"),
     (np.array([np.nan]), np.array([0.0]), "gave [0], expected [nan]"),
 ]
-SAME = [(1.5, np.float64(1.5)), (2, 2.0), (1.0, np.array(1.0)), ([1, 2], (1, 2)), ([1, 2], np.array([1, 2])), (True, np.True_),
+SAME = [(1.5, np.float64(1.5)), (2, 2.0), (1.0, np.array(1.0)), ([1, 2], (1, 2)), ([1, 2], np.array([1, 2])), (True, np.True_), (np.True_, True), (False, np.array(False)),
         (np.array([np.nan, np.inf]), np.array([np.nan, np.inf])), (np.array([1, 2]), np.array([1, 2], "int32")),
         (np.array([1.0]), np.array([1 + 1e-9])), ({"a": np.ones(2)}, {"a": np.ones(2)}), (None, None), ("a", "a")]
 
@@ -376,7 +376,7 @@ HOSTILE = {
     "os.abort()": "ended the whole process (SIGABRT",
     "return softmax(x)": "called itself too many times",
     "return np.ones(10 ** 12)": "asked for more memory than a drill has",
-    "a = []\n    while True: a.append(bytearray(10 ** 8))": "asked for more memory than a drill has",
+    "a = []\n    while True: a.append(bytearray(10 ** 9))": "asked for more memory than a drill has",
     "subprocess.run(['sleep', '99'])": "starts no processes",
     "os.system('sleep 99')": "starts no processes",
     "os.fork()": "starts no processes",
@@ -402,7 +402,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
 def test_whatever_a_file_does_is_said_in_a_sentence(body, monkeypatch, tmp_path):
-    monkeypatch.setattr("tinygrad_lite.drills.sandbox.SECONDS", 3)
+    if body == "while True: pass":
+        monkeypatch.setattr("tinygrad_lite.drills.sandbox.SECONDS", 3)
     before = sorted(tmp_path.rglob("*"))
     report = drills.check_file("softmax", written(BEGIN + "    " + body))
     assert not report.passed and HOSTILE[body] in report.text(), report
@@ -422,30 +423,19 @@ def test_threads_that_are_left_behind_do_not_hold_the_check():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_ctrl_c_ends_a_check_and_its_process(tmp_path):
-    written("import os\nopen('/dev/stdout', 'r')\nwhile True: pass\n")
-    marker = f"drills-{os.getpid()}"
-    command = [sys.executable, "-m", "tinygrad_lite", "drill", "check", "softmax", "--file", "softmax.py"]
-    environment = os.environ | {"XDG_DATA_HOME": str(tmp_path / marker)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=20)
-    assert process.returncode == 130 and b"Traceback" not in printed
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals")
-@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
-def test_a_closed_terminal_leaves_nothing_behind(number, tmp_path):
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ctrl_c_and_a_closed_terminal_leave_nothing_behind(number, tmp_path):
     written("while True: pass\n")
     (tmp_path / "temporary").mkdir()
     environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
     process = subprocess.Popen([sys.executable, "-m", "tinygrad_lite", "drill", "check", "softmax", "--file", "softmax.py"],
-                               env=environment)
+                               env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     while not [*(tmp_path / "temporary").glob("drill-*/trace")]:
         time.sleep(0.1)
     process.send_signal(getattr(signal, number))
-    assert process.wait(20) == 128 + getattr(signal, number) and not [*(tmp_path / "temporary").iterdir()]
+    printed, _ = process.communicate(timeout=20)
+    assert process.returncode == 128 + getattr(signal, number) and b"Traceback" not in printed
+    assert not [*(tmp_path / "temporary").iterdir()]
 
 
 # ---- notebooks
@@ -538,8 +528,14 @@ def test_watch_checks_whenever_the_file_is_saved_until_it_passes(capsys):
     said(capsys, "start", "softmax")
     path = Path("drills/softmax.py")
     path.write_text(NAIVE)
+
+    def mend():
+        while not practice.read().mistakes:  # until the first check is done
+            time.sleep(0.1)
+        path.write_text(RIGHT)
+
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: (time.sleep(4), path.write_text(RIGHT)))
+        pool.submit(mend)
         printed = said(capsys, "check", "--watch")
     assert "no maximum subtracted" in printed and "softmax: 13 of 13 checks pass" in printed
 
@@ -563,6 +559,12 @@ def test_intervals_grow_with_success_and_shrink_with_help(successes, intervals):
     assert record.interval == intervals[-1], "what is repeated early is not known for longer"
 
 
+def test_nothing_is_put_off_for_more_than_a_year():
+    record = practice.Record(interval=300)
+    record.solve(60, 10)
+    assert record.interval == 365
+
+
 def test_what_is_due_longest_comes_first():
     kept = practice.Practice(last="bpe")
     for name, days in (("softmax", -1), ("auc", -5), ("adam", 3), ("pca", 0)):
@@ -573,7 +575,7 @@ def test_what_is_due_longest_comes_first():
     assert kept.new() == [PATHS["llm"][0]]
 
 
-BROKEN = ["[" * 100_000, '{"mistakes": {"a": "b"}}', '{"exams": [3]}', '{"drills": {"a": {"started": NaN}}}', "{", "[]", '{"drills": 3}', '{"drills": {"softmax": {"hints": "two"}}}', '{"unknown": 1}', '{"drills": {"a": 1}}',
+BROKEN = ['{"drills": {"a": {"interval": 1.5}}}', "[" * 100_000, '{"mistakes": {"a": "b"}}', '{"exams": [3]}', '{"drills": {"a": {"started": NaN}}}', "{", "[]", '{"drills": 3}', '{"drills": {"softmax": {"hints": "two"}}}', '{"unknown": 1}', '{"drills": {"a": 1}}',
           '{"drills": {"softmax": {"solved": [{"at": 1}]}}}', '{"exam": {"names": []}}', "\x00", '{"exam": [1]}']
 
 
@@ -665,12 +667,14 @@ def test_an_exams_json_does_not_teach_and_its_files_stay(exam, capsys):
     assert not found["mistakes"] and not any(result["advice"] or result["mistake"] for result in found["results"])
 
 
-def test_an_exam_whose_drill_is_gone_can_be_ended(capsys, monkeypatch, home):
+@pytest.mark.parametrize("what, told", [(Path.unlink, "there is no drill 'double'"),
+                                        (lambda path: path.write_text("1 / 0"), "ZeroDivisionError")])
+def test_an_exam_whose_drill_is_gone_or_broken_can_be_ended(what, told, capsys, monkeypatch, home):
     said(capsys, "add", str(written(OWN, "double")))
     monkeypatch.setattr("random.sample", lambda names, count: ["double", "softmax", "kmeans"])
     said(capsys, "exam")
-    (home / "drills" / "double.py").unlink()
-    assert "there is no drill 'double'" in said(capsys, "exam", "--report", code=1)
+    what(home / "drills" / "double.py")
+    assert told in said(capsys, "exam", "--report", code=1)
     assert "there is no exam" in said(capsys, "exam", "--report", code=1)
 
 

@@ -21,9 +21,8 @@ from . import autograd, models, nn, optim, saving
 from .creation import tensor
 from .data import load_digits, split
 from .drills import command as drill
-from .drills.catalog import Told
 from .engine.mode import no_grad
-from .engine.refusals import nearest
+from .engine.refusals import Told, nearest
 from .engine.tape import box
 from .engine.values import Value
 from .engine.watch import observing
@@ -182,7 +181,7 @@ def explore_program(program: Path, arguments: list[str], out: Path, call: int, s
         sys.argv, sys.path[:] = before
     if not written:
         raise Told(f"{program} ended after {next(calls) - 1} calls of backward() in its main thread, "
-                    f"before call {call}")
+                   f"before call {call}")
     print(f"written: {out}, {written[0][1]}")
     if shown:
         webbrowser.open(page.as_uri())

@@ -50,7 +50,7 @@ def save(state: Mapping[str, Any], path: str | Path | BinaryIO) -> None:
         if target.exists() and not target.is_file():
             target.write_bytes(content)  # a device or a pipe is written to, a directory is an error
         else:
-            _replace(target, content)
+            replace_file(target, content)
     except OSError as error:  # of a full disk it names no path, else perhaps that of the file beside
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
@@ -110,7 +110,7 @@ def _array(key: Any, value: Any) -> np.ndarray:
     return np.asarray(array, dtype, order="C")
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Write beside the file, then put the whole in its place."""
     beside = path.with_name(f".saving-{secrets.token_hex(8)}")  # short: path.name may be as long as names can be
     try:

@@ -10,8 +10,9 @@ import inspect
 import textwrap
 from typing import Any
 
+from ..engine.refusals import Told
 from . import catalog, source
-from .catalog import Told, names
+from .catalog import names
 from .drill import Case, Drill, Wrong
 from .judge import asked, examine
 from .report import Report

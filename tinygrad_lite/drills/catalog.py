@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from ..engine.refusals import nearest
+from ..engine.refusals import Told, nearest
 from .drill import Drill
 
 PATHS = {
@@ -19,10 +19,6 @@ PATHS = {
     "classical": ["topological_order", "tensor_engine", "sgd_momentum", "max_pool", "batch_norm", "knn", "naive_bayes",
                   "decision_stump", "pca"],
 }
-
-
-class Told(Exception):
-    """What the user is told in one line."""
 
 
 def own_folder() -> Path:
@@ -49,11 +45,20 @@ def names() -> list[str]:
 
 def load(name: str) -> Drill:
     """A drill by its name; Told where there is none, or its file is no drill."""
-    if name in own():
-        return from_file(own()[name])
+    if path := own().get(name):
+        return from_file(path)
     if name not in names():
         raise Told(f"there is no drill {name!r}{nearest(name, names())}; tinygrad-lite drill lists them")
     return importlib.import_module(f"{__package__}.exercises.{name}").drill
+
+
+def loadable(names: list[str]) -> dict[str, Drill]:
+    """Those drills that are there, without those of one's own that no longer load."""
+    found = {}
+    for name in names:
+        with contextlib.suppress(Told):
+            found[name] = load(name)
+    return found
 
 
 def need_tensors(name: str, on: str) -> None:

@@ -2,21 +2,22 @@
 
 import json
 import keyword
-import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from ..engine.refusals import Told
+from ..saving import replace_file
 from . import catalog, exams, progress, source
-from .catalog import PATHS, Told
+from .catalog import PATHS
 from .exams import left
 from .practice import Practice, changing, read
 from .progress import clock
 from .report import Report
 from .sandbox import check_file
 from .validate import faults
-from .writing import write_file
+from .writing import FOLDER, write_file
 
 POLL = 0.3  # seconds
 HELP = {
@@ -81,7 +82,7 @@ def check(name: str | None, on: str | None, file: Path | None, watch: bool, json
     """Try the solution, with watch whenever it is saved, until it passes; 1 where it does not pass."""
     practice = read()
     name = _named(name, practice)
-    record, here = practice.of(name), Path("drills", f"{name}.py")
+    record, here = practice.of(name), FOLDER / f"{name}.py"
     path = file or (here if here.exists() or not record.file else Path(record.file))
     on, seen = on or record.on, None
     catalog.need_tensors(name, on)
@@ -163,7 +164,5 @@ def add(file: Path) -> None:
         raise Told(f"{file} cannot be taken:\n" + "\n".join(f"- {fault}" for fault in found))
     kept = catalog.own_folder() / "drills" / f"{name}.py"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    beside = kept.with_suffix(".new")
-    beside.write_bytes(file.read_bytes())
-    os.replace(beside, kept)
+    replace_file(kept, file.read_bytes())
     print(f"added: {kept}", f"then: tinygrad-lite drill start {name}", sep="\n")

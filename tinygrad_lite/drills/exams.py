@@ -1,12 +1,12 @@
 """Exams: three drills at random, one clock for all, and no hints."""
 
-import contextlib
 import random
 import time
 from pathlib import Path
 
+from ..engine.refusals import Told
 from . import catalog
-from .catalog import PATHS, Told
+from .catalog import PATHS
 from .practice import Exam, Practice, changing, read
 from .progress import clock
 from .report import Report
@@ -46,10 +46,7 @@ def refuse(name: str, practice: Practice) -> None:
 
 def _begin(names: list[str], practice: Practice) -> list[str]:
     """Draw the drills, write their files, and start the clock; what is to be said."""
-    drills = {}
-    for name in names:
-        with contextlib.suppress(Told):  # one of one's own that no longer loads
-            drills[name] = catalog.load(name)
+    drills = catalog.loadable(names)
     drawn = random.sample(sorted(drills), DRAWN)
     said = [line for name in drawn for line in write_file(name, "numpy", practice)]
     minutes = sum(drills[name].minutes for name in drawn)
@@ -60,11 +57,11 @@ def _begin(names: list[str], practice: Practice) -> list[str]:
 
 def _end(exam: Exam) -> int:
     """Try what has not passed yet, plan the next reviews, and say how it went."""
-    files = {name: Path(record.file) for name, record in read().drills.items()}
-    reports = {name: _tried(name, files[name]) for name in exam.names if name not in exam.passed}
+    practice = read()
+    reports = {name: _tried(name, Path(practice.of(name).file)) for name in exam.names if name not in exam.passed}
     for name, found in reports.items():
         exam.note(name, found.passed)
-    minutes = {name: catalog.load(name).minutes for name in exam.names if name in catalog.names()}
+    minutes = {name: drill.minutes for name, drill in catalog.loadable(exam.names).items()}
     with changing() as practice:
         practice.end(exam, minutes)
     used = clock(60 * exam.minutes - max(0, exam.left))

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,8 +11,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from .catalog import PATHS, Told, own_folder
+from ..engine.refusals import Told
+from ..saving import replace_file
+from .catalog import PATHS, own_folder
 
+YEAR = 365  # days, the longest that one waits
 IN_TIME, LATE = 3, 2  # how many times as long one waits after a success without hints
 DAY = 86_400.0  # seconds, the longest time that is noted
 NEW = 3  # drills that a review proposes at least
@@ -64,7 +66,8 @@ class Record:
 
     def wait(self, days: int) -> None:
         """End the attempt, and make the drill due in so many days."""
-        self.interval, self.due = days, str(date.today() + timedelta(days))
+        self.interval = min(days, YEAR)
+        self.due = str(date.today() + timedelta(self.interval))
         self.started, self.hints, self.looked = 0.0, 0, False
 
 
@@ -160,8 +163,7 @@ def _made(kind: Any, data: dict) -> Any:
 
 
 SOLVED = {"at": 0.0, "seconds": 0.0, "hints": 0, "looked": False}
-RECORD = {"file": "", "on": "", "started": 0.0, "hints": 0, "looked": False, "solved": [SOLVED], "interval": 0,
-          "due": ""}
+RECORD = {**dataclasses.asdict(Record()), "solved": [SOLVED]}
 EXAM = {"names": [""], "started": 0.0, "minutes": 0, "passed": {"": 0.0}}
 FORM = {"drills": {"": RECORD}, "last": "", "exam": EXAM, "mistakes": {"": 0},
         "exams": [{"at": 0.0, "names": [""], "passed": {"": 0.0}}]}
@@ -180,7 +182,7 @@ def _fits(value: Any, form: Any) -> bool:
         return isinstance(value, dict) and all(key in value and _fits(value[key], form[key]) for key in form)
     if isinstance(form, (bool, str)):
         return isinstance(value, type(form))
-    return isinstance(value, (int, float)) and 0 <= value <= 1e10
+    return isinstance(value, int if isinstance(form, int) else (int, float)) and 0 <= value <= 1e10
 
 
 @contextlib.contextmanager
@@ -195,6 +197,4 @@ def changing() -> Iterator[Practice]:
     with FileLock(folder / "practice.lock"):
         practice = read()
         yield practice
-        beside = folder / "practice.json.new"
-        beside.write_text(json.dumps(dataclasses.asdict(practice), indent=1), encoding="utf-8")
-        os.replace(beside, folder / "practice.json")
+        replace_file(folder / "practice.json", json.dumps(dataclasses.asdict(practice), indent=1).encode())

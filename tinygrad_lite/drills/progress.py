@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..engine.refusals import Told
 from . import catalog
-from .catalog import PATHS, Told
+from .catalog import PATHS
 from .drill import Drill
 from .practice import Practice, Record, read
 

@@ -60,8 +60,11 @@ def difference(expected: Any, actual: Any, rtol: float | None = None, narrow: bo
         return f"gave None, expected {shown(expected)}: is the `return` missing?"
     if isinstance(expected, (tuple, list, dict)):
         return _of_parts(expected, actual, rtol, narrow)
-    if isinstance(expected, (str, bool, type(None))) or not isinstance(expected, (int, float, np.number, np.ndarray)):
-        same = type(actual) in (type(expected), np.bool_) and bool(actual == expected)
+    if isinstance(expected, (bool, np.bool_)):
+        same = np.ndim(actual) == 0 and np.asarray(actual).dtype.kind == "b" and bool(actual) == expected
+        return None if same else f"gave {shown(actual)}, expected {shown(expected)}"
+    if not isinstance(expected, (int, float, np.number, np.ndarray)):
+        same = type(actual) is type(expected) and bool(actual == expected)
         return None if same else f"gave {shown(actual)}, expected {shown(expected)}"
     return _of_numbers(expected, actual, rtol, narrow)
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from ..engine.refusals import Told
 from . import catalog, source
-from .catalog import Told
 from .practice import Practice
 
 FOLDER = Path("drills")

@@ -22,6 +22,10 @@ WORDS = {  # the least clear of their words: what is meant by them
         "an index is made of whole numbers, slices, None, ... and tensors of whole numbers or bools"}
 
 
+class Told(Exception):
+    """What the user of a command is told in one line."""
+
+
 def told(value: Any) -> str:
     """A value in a few words: strings and numbers as they are written, all else by the type."""
     if value is None or isinstance(value, (str, int, float)):
