@@ -133,7 +133,7 @@ def test_what_is_wrong_is_told_in_a_line_and_nothing_is_lost(text, tmp_path, cap
     def full(*args):
         raise OSError(errno.ENOSPC, "No space left on device", "checkpoint.safetensors")
 
-    monkeypatch.setattr("tinygrad_lite.saving._replace", full)
+    monkeypatch.setattr("tinygrad_lite.saving.replace_file", full)
     assert "No space left on device" in told(train(text, run, "--resume", steps=20), capsys)
     assert contents(run)[0] == before[0]
     monkeypatch.undo()
