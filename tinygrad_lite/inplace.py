@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -145,9 +146,7 @@ def reshaping(op: Callable) -> Callable:
             self.array, self.view_of = after.array, after.view_of
         return self
 
-    method.__name__ = op.__name__ + "_"
-    method.__doc__ = f"{op.__name__} in place: the tensor has another shape from now on, and the same memory."
-    return method
+    return _named_after(op, method, "in place: the tensor has another shape from now on, and the same memory.")
 
 
 def in_place(op: Callable) -> Callable:
@@ -155,8 +154,17 @@ def in_place(op: Callable) -> Callable:
     def method(self, *args, **settings):
         return rebind(self, op, *args, **settings)
 
-    method.__name__ = op.__name__ + "_"
-    method.__doc__ = f"{op.__name__} in place; an error where that would make a recorded gradient wrong."
+    return _named_after(op, method, "in place; an error where that would make a recorded gradient wrong.")
+
+
+def _named_after(op: Callable, method: Any, does: str) -> Callable:
+    """The method with the operation's name, signature and example: `tl.exp(x)` becomes `x.exp_()`."""
+    name = op.__name__ + "_"
+    _, _, examples = inspect.cleandoc(op.__doc__ or "").partition(">>>")
+    examples = re.sub(rf"tl\.{op.__name__}\((\w+)(, )?", rf"\1.{name}(", ">>>" + examples)
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"{op.__name__} {does}\n\n{examples}"
+    method.__wrapped__ = op
     return method
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from ..engine import tape
 from ..engine.spellings import spelt
 from . import (
+    described,
     elementwise,
     index,
     join,
@@ -48,6 +49,10 @@ for _module in MODULES:
             _op.__module__ = _module.__name__
         if not _name.startswith("_") and getattr(_op, "__module__", "") == _module.__name__ != tape.__name__:
             VOCABULARY[_name] = _op if hasattr(_op, "rules") else spelt(_op)  # an operation reads its arguments itself
+for _name, _described in vars(described).items():
+    if _name in VOCABULARY:
+        VOCABULARY[_name].__doc__ = _described.__doc__
+        VOCABULARY[_name].__wrapped__ = _described  # type: ignore[attr-defined]  # help() shows its signature
 globals().update(VOCABULARY)
 
 ALIASES = {  # PyTorch's and numpy's second names, what they mean the same in both

@@ -1,0 +1,161 @@
+"""Runs the code of the documentation: what a page says it prints is what it prints, what it quotes is what is there.
+
+    python docs/pages.py                            # says what differs, page by page
+    python docs/pages.py --write docs/stability.md  # puts right what differs, and keeps the pictures that the code makes
+
+The blocks of a page run in their order and share their names. A fence says what a block is:
+
+    ```python                   runs
+    ```text                     what the python block before it prints; ... stands for anything
+    ```pycon                    a session with >>>, as in docstrings; an error is its last line
+    ```python title="FILE: NAME"    quoted from the source; NAME may be a method, Tensor.backward
+    ```python title="PyTorch"   runs with `import torch` finding this library, and in `make conformance` with PyTorch
+    ```sh                       commands, each on a line of its own
+"""
+
+import ast
+import contextlib
+import doctest
+import io
+import linecache
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
+FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]*)\")?[^\n]*\n(?P<text>.*?)^ *```$",
+                   re.M | re.S)
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+MADE = ("pictures", "explorers")  # folders that code may write into
+
+
+class Block(NamedTuple):
+    """A fenced block: its kind and title, its text without the indentation, and where it begins in the page."""
+
+    kind: str
+    title: str
+    text: str
+    indent: str
+    start: int
+    line: int
+
+    @property
+    def quotes(self) -> bool:
+        """Whether it is a quotation from the source."""
+        return ": " in self.title and self.title.partition(": ")[0].endswith(".py")
+
+
+def blocks(page: str) -> Iterator[Block]:
+    """The fenced blocks of a page, in their order."""
+    for match in FENCE.finditer(page):
+        text = re.sub(rf"^{match['indent']}", "", match["text"], flags=re.M)
+        yield Block(match["kind"], match["title"] or "", text, match["indent"], match.start("text"),
+                    page.count("\n", 0, match.start("text")))
+
+
+def quoted(title: str) -> str:
+    """The source of what a title such as "tinygrad_lite/engine/tape.py: tape_of" names."""
+    file, _, name = title.partition(": ")
+    source = (ROOT / file).read_text(encoding="utf-8")
+    node: Any = ast.parse(source)
+    for part in name.split("."):
+        node = next(child for child in node.body if part in _names(child))
+    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+    lines = source.splitlines(keepends=True)[first - 1: node.end_lineno]
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    return "".join(line[indent:] or "\n" for line in lines)
+
+
+def _names(node: Any) -> list[str]:
+    targets = getattr(node, "targets", [getattr(node, "target", node)])
+    return [getattr(target, "name", None) or getattr(target, "id", "") for target in targets]
+
+
+class Run:
+    """The blocks of a page, run one after the other in the current folder; `told` is what came out."""
+
+    def __init__(self, page: str, name: str, torch: bool = False) -> None:
+        self.page, self.name, self.torch = page, name, torch
+        self.names: dict[str, Any] = {"__name__": "__main__"}
+        self.printed = ""
+        self.source = ""
+        self.new: list[tuple[Block, str]] = []  # blocks that say something else, with what is right
+
+    def all(self) -> "Run":
+        """Run them."""
+        for block in blocks(self.page):
+            if block.quotes:
+                self._told(block, quoted(block.title))
+            elif block.kind == "python" and block.title in ("", "PyTorch"):
+                self._execute(block)
+            elif block.kind == "pycon":
+                self._session(block)
+            elif block.kind == "text" and self.source:
+                self._told(block, self.printed)
+            self.source = block.text if block.kind == "python" and not block.quotes else ""
+        return self
+
+    def _execute(self, block: Block) -> None:
+        source = "\n" * block.line + block.text
+        linecache.cache[self.name] = (len(source), None, source.splitlines(keepends=True), self.name)
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            exec(compile(source, self.name, "exec"), self.names)
+        self.printed = out.getvalue()
+
+    def _session(self, block: Block) -> None:
+        test = doctest.DocTestParser().get_doctest(block.text, self.names, self.name, self.name, block.line)
+        said: list[str] = []
+        doctest.DocTestRunner(optionflags=FLAGS).run(test, out=said.append, clear_globs=False)
+        self.names.update(test.globs)
+        if said:
+            raise AssertionError("".join(said))
+
+    def _told(self, block: Block, right: str) -> None:
+        alike = block.text == right if block.quotes else doctest.OutputChecker().check_output(right, block.text, FLAGS)
+        if not alike:
+            self.new.append((block, right))
+
+    def mended(self) -> str:
+        """The page with what is right in place of what differs."""
+        page = self.page
+        for block, right in reversed(self.new):
+            end = page.index("```", block.start)
+            end = page.rindex("\n", 0, end) + 1
+            page = page[:block.start] + re.sub(r"^(?=.)", block.indent, right, flags=re.M) + page[end:]
+        return page
+
+
+@contextlib.contextmanager
+def elsewhere() -> Iterator[Path]:
+    """In an empty folder, where code may write pictures and explorers."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for name in MADE:
+            os.mkdir(name)
+        yield Path(folder)
+
+
+def main(arguments: list[str]) -> int:
+    """Say what differs in the pages, or put it right."""
+    write = "--write" in arguments
+    different = 0
+    for path in [Path(a).resolve() for a in arguments if a != "--write"] or PAGES:
+        with elsewhere() as folder:
+            run = Run(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT))).all()
+            if write:
+                path.write_text(run.mended(), encoding="utf-8")
+                for name in MADE:
+                    shutil.copytree(folder / name, ROOT / "docs" / name, dirs_exist_ok=True)
+        for block, right in run.new:
+            different += not write
+            print(f"{run.name}:{block.line}: {'was' if write else 'is'}\n{block.text}right is\n{right}")
+    return different
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
