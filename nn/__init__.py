@@ -1,5 +1,7 @@
 """Layers and functions of neural networks."""
 
+import typing as _typing
+
 from tinygrad_lite.engine.spellings import hinting as _hinting
 
 from . import batching, by_hand, functional, generation, init, parallel, utils
@@ -26,4 +28,5 @@ from .transformer import (
     TransformerEncoderLayer,
 )
 
-__getattr__ = _hinting(globals())
+if not _typing.TYPE_CHECKING:  # to whom all names are known
+    __getattr__ = _hinting(globals())

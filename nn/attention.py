@@ -16,11 +16,19 @@ from .module import Module, Parameter
 
 
 class MultiheadAttention(Module):
-    """Attention with several heads (Vaswani et al., 2017), self or cross: PyTorch's names and arguments.
+    """A layer of attention with several heads: every query gives a weighted mean of the values (Vaswani et al., 2017).
 
-    Query (L, B, D), key (S, B, kdim), value (S, B, vdim), or batch first; masks as in PyTorch: True hides, floats are
-    added to the scores. What one of key_padding_mask, attn_mask and is_causal hides is hidden.
-    A query that may look nowhere gives the output's bias alone, with weights of 0.
+    query (L, B, D), key (S, B, kdim) and value (S, B, vdim), or (B, L, D) … with batch_first, or (L, D) … without a
+    batch, give (output, weights): the shape of the query, and (B, L, S). D is embed_dim; kdim and vdim are D unless
+    given. Masks are key_padding_mask (B, S) and attn_mask (L, S) or (B * num_heads, L, S): True hides, unlike in
+    `scaled_dot_product_attention`, and floats are added to the scores; other dtypes and shapes are a RuntimeError. What
+    one of them or is_causal hides is hidden; a query that may look nowhere gives the output's bias, with weights of 0.
+
+    >>> attention = nn.MultiheadAttention(4, num_heads=2, batch_first=True)
+    >>> x = tl.ones(1, 3, 4)
+    >>> out, weights = attention(x, x, x, key_padding_mask=tl.tensor([[False, False, True]]))
+    >>> out.shape, weights[0, 0].detach()
+    ((1, 3, 4), tensor([0.5, 0.5, 0. ]))
     """
 
     in_proj_bias: Parameter | None

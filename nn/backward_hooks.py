@@ -19,13 +19,13 @@ class _Passing(Function):
 
     @staticmethod
     def forward(ctx: Any, look: Callable, *tensors: Any) -> tuple:
-        """The tensors themselves."""
+        """Give the tensors on as they are."""
         ctx.look = look
         return tensors
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple:
-        """What `look` gives for their gradients."""
+        """Give the gradients to `look`, and on what it makes of them."""
         return None, *ctx.look(grads)
 
 

@@ -12,10 +12,18 @@ from .functional.attention import zero_one_mask
 
 
 def pad_batch(sequences: Sequence[Any], pad_value: float = 0, side: str = "right") -> np.ndarray:
-    """Sequences (L_i,) or (L_i, …) filled up with pad_value to the longest: (B, L, …).
+    """Sequences of different lengths as one array: each is filled up with pad_value to the longest.
 
-    side: where the padding goes, "right" or "left". No sequences give shape (0, 0); an empty one is all padding. The
-    dtype holds the sequences and pad_value, as numpy's rules have it.
+    Sequences (L_i,) or (L_i, …) give (B, L, …). side: where the padding goes, "right" or "left". No sequences give
+    shape (0, 0); an empty one is all padding. The dtype holds the sequences and pad_value, as numpy's rules have it.
+    Shapes that differ in more than length are a ValueError.
+
+    >>> nn.batching.pad_batch([[1, 2, 3], [4]])
+    array([[1, 2, 3],
+           [4, 0, 0]])
+    >>> nn.batching.pad_batch([[1, 2, 3], [4]], pad_value=9, side="left")
+    array([[1, 2, 3],
+           [9, 9, 4]])
     """
     _known("pad_batch", side)
     pad_value = unbox(pad_value)
@@ -46,9 +54,14 @@ def _where(length: int, longest: int, side: str) -> slice:
 
 
 def attention_mask(sequences: Any, pad_id: int = 0, side: str = "right") -> np.ndarray:
-    """(B, L) of 1 where a token differs from pad_id, else 0: of sequences (L_i,), or of a batch (B, L) padded already.
+    """The mask (B, L) of a padded batch: 1 where a token differs from pad_id, else 0, as int64.
 
-    Sequences of different lengths are filled up as `pad_batch` does, with side "right" or "left".
+    It takes sequences (L_i,), or a batch (B, L) that is padded already. Sequences of different lengths are filled up as
+    `pad_batch` does, with side "right" or "left". A token inside that is equal to pad_id counts as padding.
+
+    >>> nn.batching.attention_mask([[5, 6, 7], [8]])
+    array([[1, 1, 1],
+           [1, 0, 0]])
     """
     _known("attention_mask", side)
     if hasattr(sequences, "shape"):
@@ -63,10 +76,16 @@ def attention_mask(sequences: Any, pad_id: int = 0, side: str = "right") -> np.n
 
 
 def combined_mask(L: int, padding_mask: Any) -> np.ndarray:
-    """(B, L, L) bools: query i may look at key j if j <= i and padding_mask[b, j] (B, L) is True or 1.
+    """Causal mask and padding mask in one, (B, L, L) bools: query i may look at key j if j <= i and j is no padding.
 
-    Under left padding the queries at the padding may look nowhere; attention gives zeros for them. `attention` takes it
-    as it is; for `scaled_dot_product_attention` beside heads, (B, H, L, D), it is mask[:, None].
+    padding_mask (B, L) holds True or 1 for tokens. Under left padding the queries at the padding may look nowhere;
+    attention gives zeros for them. `attention` takes the mask as it is; for `scaled_dot_product_attention` beside
+    heads, (B, H, L, D), it is mask[:, None].
+
+    >>> nn.batching.combined_mask(3, [[1, 1, 0]]).astype(int)
+    array([[[1, 0, 0],
+            [1, 1, 0],
+            [1, 1, 0]]])
     """
     L, mask = whole("combined_mask: L is a whole number", L, 0), zero_one_mask("combined_mask", padding_mask)
     if mask.ndim != 2 or mask.shape[1] != L:

@@ -17,7 +17,14 @@ Arrays = tuple[np.ndarray, ...]
 
 
 def in_numpy(function: Callable) -> Callable:
-    """The function of plain arrays, which takes Tensors by their arrays."""
+    """Decorator that lets a function of plain arrays take Tensors too: it is given their arrays.
+
+    >>> @nn.by_hand.in_numpy
+    ... def double(x):
+    ...     return 2 * x
+    >>> double(tl.tensor([1.0, 2.0]))
+    array([2., 4.], dtype=float32)
+    """
     @wraps(function)
     def run(*args: Any, **settings: Any) -> Any:
         return function(*map(unbox, args), **{name: unbox(value) for name, value in settings.items()})
@@ -28,7 +35,15 @@ def in_numpy(function: Callable) -> Callable:
 # ---------------------------------------------------------------- one hidden layer: relu, then softmax cross-entropy
 @in_numpy
 def forward(X: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray) -> Arrays:
-    """z1, h1, z2 of the network: X (N, D), W1 (D, H), b1 (H,), W2 (H, C), b2 (C,)."""
+    """A network of one hidden layer: z1 = X @ W1 + b1 and h1 = relu(z1) (N, H), and logits z2 = h1 @ W2 + b2 (N, C).
+
+    X (N, D), W1 (D, H), b1 (H,), W2 (H, C), b2 (C,).
+
+    >>> X, W1, W2 = np.array([[1.0, 2.0]]), np.eye(2), np.array([[10.0], [1.0]])
+    >>> z1, h1, z2 = nn.by_hand.forward(X, W1, np.array([0.0, -5.0]), W2, np.zeros(1))
+    >>> z1, h1, z2
+    (array([[ 1., -3.]]), array([[1., 0.]]), array([[10.]]))
+    """
     z1 = X @ W1 + b1  # (N, H)
     h1 = np.maximum(z1, 0)  # (N, H)   relu
     z2 = h1 @ W2 + b2  # (N, C)   the logits
@@ -37,7 +52,12 @@ def forward(X: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: n
 
 @in_numpy
 def loss(z2: np.ndarray, y: np.ndarray) -> float:
-    """The mean of -log softmax(z2)[y] over rows: z2 (N, C), y (N,) of class indices."""
+    """The cross-entropy, which is the mean of -log softmax(z2)[y] over rows: logits z2 (N, C), classes y (N,).
+
+    >>> z2 = np.log([[0.25, 0.75], [0.5, 0.5]])
+    >>> round(nn.by_hand.loss(z2, np.array([1, 0])), 4)  # (-log 0.75 - log 0.5) / 2
+    0.4904
+    """
     shifted = z2 - z2.max(1, keepdims=True)  # (N, C)
     log_total = np.log(np.exp(shifted).sum(1))  # (N,)
     return float((log_total - shifted[np.arange(len(y)), y]).mean())
@@ -45,7 +65,16 @@ def loss(z2: np.ndarray, y: np.ndarray) -> float:
 
 @in_numpy
 def backward(X: np.ndarray, y: np.ndarray, z1: np.ndarray, h1: np.ndarray, z2: np.ndarray, W2: np.ndarray) -> Arrays:
-    """dW1, db1, dW2, db2 of `loss`, from what `forward` gave."""
+    """The gradients dW1, db1, dW2, db2 of `loss`, from what `forward` gave.
+
+    >>> X, y = tl.randn(4, 3), np.array([0, 1, 1, 0])
+    >>> W1, b1, W2, b2 = (tl.randn(*shape, requires_grad=True) for shape in [(3, 5), (5,), (5, 2), (2,)])
+    >>> z1, h1, z2 = nn.by_hand.forward(X, W1, b1, W2, b2)
+    >>> dW1, db1, dW2, db2 = nn.by_hand.backward(X, y, z1, h1, z2, W2)
+    >>> F.cross_entropy(tl.relu(X @ W1 + b1) @ W2 + b2, y).backward()  # as autograd has it
+    >>> np.allclose(dW1, W1.grad, atol=1e-5), np.allclose(db2, b2.grad, atol=1e-5)
+    (True, True)
+    """
     N = len(X)
     p = np.exp(z2 - z2.max(1, keepdims=True))  # (N, C)
     p /= p.sum(1, keepdims=True)  # (N, C)   softmax
@@ -63,7 +92,11 @@ def backward(X: np.ndarray, y: np.ndarray, z1: np.ndarray, h1: np.ndarray, z2: n
 
 # ---------------------------------------------------------------- logistic regression
 def sigmoid(z: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-z)), of any shape."""
+    """1 / (1 + exp(-z)) of an array of any shape, between 0 and 1.
+
+    >>> nn.by_hand.sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
     e = np.exp(-np.abs(z))  # at most 1, so nothing overflows
     return np.where(z >= 0, 1, e) / (1 + e)  # exp(-z) or, multiplied through by it, exp(z)
 
@@ -71,7 +104,14 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 @in_numpy
 def logistic_forward(X: np.ndarray, w: np.ndarray, b: float, y: np.ndarray,
                      l2: float = 0.0) -> tuple[float, np.ndarray]:
-    """The loss and p = sigmoid(X @ w + b): X (N, D), w (D,), y (N,) of 0 and 1; l2 adds l2 * sum(w**2)."""
+    """Logistic regression: the loss, the mean cross-entropy, and the probabilities p = sigmoid(X @ w + b) (N,).
+
+    X (N, D), w (D,), b a number, y (N,) of 0 and 1; l2 adds the penalty l2 * sum(w**2) to the loss.
+
+    >>> loss, p = nn.by_hand.logistic_forward(np.array([[1.0], [2.0]]), np.array([0.0]), 0.0, np.array([0, 1]))
+    >>> round(loss, 4), p  # log 2: it knows nothing yet
+    (0.6931, array([0.5, 0.5]))
+    """
     z = X @ w + b  # (N,)
     p = sigmoid(z)  # (N,)
     losses = np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))  # (N,)   -y log p - (1 - y) log(1 - p)
@@ -81,7 +121,13 @@ def logistic_forward(X: np.ndarray, w: np.ndarray, b: float, y: np.ndarray,
 @in_numpy
 def logistic_backward(X: np.ndarray, y: np.ndarray, p: np.ndarray, w: np.ndarray,
                       l2: float = 0.0) -> tuple[np.ndarray, float]:
-    """dw, db: everything cancels to p - y."""
+    """The gradients dw (D,) and db of logistic regression's loss, where all cancels to p - y.
+
+    >>> X, y, w = np.array([[1.0], [2.0]]), np.array([0, 1]), np.array([0.0])
+    >>> loss, p = nn.by_hand.logistic_forward(X, w, 0.0, y)
+    >>> nn.by_hand.logistic_backward(X, y, p, w)  # p - y is 0.5, -0.5; dw is (0.5 * 1 - 0.5 * 2) / 2
+    (array([-0.25]), 0.0)
+    """
     dz = (p - y) / len(X)  # (N,)   dloss/dp * dp/dz = (p - y) / (p (1 - p)) * p (1 - p), over N
     dw = X.T @ dz + 2 * l2 * w  # (D,)   z = X @ w + b, and the penalty
     return dw, float(dz.sum())
@@ -90,7 +136,15 @@ def logistic_backward(X: np.ndarray, y: np.ndarray, p: np.ndarray, w: np.ndarray
 # ---------------------------------------------------------------- layer norm
 @in_numpy
 def layer_norm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float = 1e-5) -> Arrays:
-    """out, xhat, rstd: x (N, D), gamma and beta (D,)."""
+    """Layer normalization: out = gamma * xhat + beta (N, D), and for the way back xhat (N, D) and rstd (N, 1).
+
+    x (N, D), gamma and beta (D,). In each row rstd = 1 / sqrt(variance + eps) and xhat = (x - mean) * rstd.
+
+    >>> x, gamma, beta = np.array([[0.0, 2.0]]), np.array([10.0, 10.0]), np.array([0.0, 1.0])
+    >>> out, xhat, rstd = nn.by_hand.layer_norm_forward(x, gamma, beta, eps=0.0)
+    >>> out, xhat, rstd
+    (array([[-10.,  11.]]), array([[-1.,  1.]]), array([[1.]]))
+    """
     centred = x - x.mean(1, keepdims=True)  # (N, D)
     rstd = 1 / np.sqrt((centred * centred).mean(1, keepdims=True) + eps)  # (N, 1)
     xhat = centred * rstd  # (N, D)
@@ -99,7 +153,15 @@ def layer_norm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: 
 
 @in_numpy
 def layer_norm_backward(dout: np.ndarray, xhat: np.ndarray, rstd: np.ndarray, gamma: np.ndarray) -> Arrays:
-    """dx, dgamma, dbeta."""
+    """The gradients dx (N, D), dgamma and dbeta (D,) of layer normalization, from dout (N, D).
+
+    >>> x, gamma, beta = tl.randn(4, 3, requires_grad=True), np.full(3, 2.0), np.zeros(3)
+    >>> out, xhat, rstd = nn.by_hand.layer_norm_forward(x, gamma, beta)
+    >>> dx, dgamma, dbeta = nn.by_hand.layer_norm_backward(out, xhat, rstd, gamma)  # of sum(out**2) / 2
+    >>> (F.layer_norm(x, (3,), tl.tensor(gamma), tl.tensor(beta)) ** 2 / 2).sum().backward()
+    >>> np.allclose(dx, x.grad, atol=1e-4)
+    True
+    """
     dbeta = dout.sum(0)  # (D,)     broadcast over rows
     dgamma = (dout * xhat).sum(0)  # (D,)
     dxhat = dout * gamma  # (N, D)
@@ -113,7 +175,14 @@ def layer_norm_backward(dout: np.ndarray, xhat: np.ndarray, rstd: np.ndarray, ga
 # ---------------------------------------------------------------- attention, one head
 @in_numpy
 def attention_forward(Q: np.ndarray, K: np.ndarray, V: np.ndarray) -> Arrays:
-    """out, P: Q (L, D), K (S, D), V (S, E); P (L, S) are the weights."""
+    """Attention of one head: out (L, E) and the weights P (L, S), softmax(Q @ K.T / sqrt(D)), whose rows add up to 1.
+
+    Q (L, D), K (S, D), V (S, E).
+
+    >>> Q, K, V = np.array([[0.0, 0.0]]), np.eye(2), np.array([[1.0], [3.0]])
+    >>> nn.by_hand.attention_forward(Q, K, V)  # the query is as near to one key as to the other
+    (array([[2.]]), array([[0.5, 0.5]]))
+    """
     scores = Q @ K.T / np.sqrt(Q.shape[-1])  # (L, S)
     P = np.exp(scores - scores.max(1, keepdims=True))  # (L, S)
     P /= P.sum(1, keepdims=True)  # (L, S)   softmax, row by row
@@ -122,7 +191,15 @@ def attention_forward(Q: np.ndarray, K: np.ndarray, V: np.ndarray) -> Arrays:
 
 @in_numpy
 def attention_backward(dout: np.ndarray, Q: np.ndarray, K: np.ndarray, V: np.ndarray, P: np.ndarray) -> Arrays:
-    """dQ, dK, dV."""
+    """The gradients dQ (L, D), dK (S, D) and dV (S, E) of attention, from dout (L, E) and the weights P (L, S).
+
+    >>> Q, K, V = (tl.randn(size, 2, requires_grad=True) for size in (3, 4, 4))
+    >>> out, P = nn.by_hand.attention_forward(Q, K, V)
+    >>> dQ, dK, dV = nn.by_hand.attention_backward(np.ones((3, 2)), Q, K, V, P)  # of sum(out)
+    >>> F.scaled_dot_product_attention(Q, K, V).sum().backward()
+    >>> np.allclose(dQ, Q.grad, atol=1e-5), np.allclose(dV, V.grad, atol=1e-5)
+    (True, True)
+    """
     dV = P.T @ dout  # (S, E)   out = P @ V
     dP = dout @ V.T  # (L, S)
     # softmax: dp_i/ds_j = p_i (1[i = j] - p_j), so ds = p * (dp - sum(p * dp))
@@ -150,7 +227,14 @@ def _activation(name: str) -> Any:
 @in_numpy
 def two_layer_forward(X: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray,
                       activation: str = "tanh") -> Arrays:
-    """z1, h1, out of act(X @ W1 + b1) @ W2 + b2: shapes as in `forward`."""
+    """Two layers with an activation: z1 = X @ W1 + b1 and h1 = act(z1) (N, H), and out = h1 @ W2 + b2 (N, C).
+
+    activation: "tanh", "relu", "sigmoid" or "identity", else a ValueError. Shapes as in `forward`.
+
+    >>> X, W1, W2 = np.array([[1.0, 2.0]]), np.eye(2), np.array([[10.0], [1.0]])
+    >>> nn.by_hand.two_layer_forward(X, W1, np.zeros(2), W2, np.zeros(1), activation="identity")
+    (array([[1., 2.]]), array([[1., 2.]]), array([[12.]]))
+    """
     act, _ = _activation(activation)
     z1 = X @ W1 + b1  # (N, H)
     h1 = act(z1)  # (N, H)
@@ -160,7 +244,15 @@ def two_layer_forward(X: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndar
 @in_numpy
 def two_layer_backward(dout: np.ndarray, X: np.ndarray, z1: np.ndarray, h1: np.ndarray, W1: np.ndarray,
                        W2: np.ndarray, activation: str = "tanh") -> Arrays:
-    """dX, dW1, db1, dW2, db2 for any loss whose derivative with respect to the output is dout (N, C)."""
+    """The gradients dX, dW1, db1, dW2, db2 of two layers, for any loss whose gradient at the output is dout (N, C).
+
+    >>> X, W1, b1, W2 = np.array([[1.0, 2.0]]), np.eye(2), np.zeros(2), np.array([[10.0], [1.0]])
+    >>> z1, h1, out = nn.by_hand.two_layer_forward(X, W1, b1, W2, np.zeros(1), activation="relu")
+    >>> dX, dW1, db1, dW2, db2 = nn.by_hand.two_layer_backward(np.ones((1, 1)), X, z1, h1, W1, W2, activation="relu")
+    >>> dX, dW2  # out = 10 * X[0, 0] + X[0, 1]
+    (array([[10.,  1.]]), array([[1.],
+           [2.]]))
+    """
     _, slope = _activation(activation)
     dW2, db2 = h1.T @ dout, dout.sum(0)  # (H, C), (C,)
     dz1 = (dout @ W2.T) * slope(z1, h1)  # (N, H)   dh1, times the activation's derivative

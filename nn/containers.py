@@ -59,7 +59,18 @@ class _Row(Module):
 
 
 class ModuleList(_Row):
-    """A list of modules."""
+    """A list of modules, which a Module can hold as an attribute so that their parameters are found.
+
+    It is indexed, looped over and extended like a Python list, and has no forward() of its own.
+
+    >>> blocks = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
+    >>> len(list(blocks.parameters()))
+    6
+    >>> blocks
+    ModuleList(
+      (0-2): 3 x Linear(in_features=4, out_features=4, bias=True)
+    )
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         self.extend(() if modules is None else modules)
@@ -84,7 +95,18 @@ class ModuleList(_Row):
 
 
 class Sequential(_Row):
-    """Modules applied one after the other; given one by one, or in a dict with their names."""
+    """Modules applied one after the other, each to what the one before it gives.
+
+    They are given one by one, or in a dict with their names. An index gives a module, a slice a Sequential of several.
+
+    >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> net(tl.ones(5, 2)).shape
+    (5, 1)
+    >>> net[1]
+    ReLU()
+    >>> [name for name, p in net.named_parameters()]
+    ['0.weight', '0.bias', '2.weight', '2.bias']
+    """
 
     def __init__(self, *modules: Any) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):
@@ -121,7 +143,16 @@ class Sequential(_Row):
 
 
 class ModuleDict(Module):
-    """A dict of modules by name."""
+    """A dict of modules by name, which a Module can hold as an attribute so that their parameters are found.
+
+    A name must not be that of a method, such as "keys": that is a KeyError.
+
+    >>> acts = nn.ModuleDict({"relu": nn.ReLU(), "tanh": nn.Tanh()})
+    >>> acts["relu"](tl.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    >>> "gelu" in acts
+    False
+    """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         self.update({} if modules is None else modules)
@@ -141,7 +172,7 @@ class ModuleDict(Module):
         self.pop(name)
 
     def pop(self, name: str) -> Module:
-        """Take a module out and give it."""
+        """Take the module of that name out and give it; KeyError where there is none."""
         module = self[name]
         delattr(self, name)
         return module
@@ -161,20 +192,29 @@ class ModuleDict(Module):
         return name in submodules(self)
 
     def keys(self) -> list[str]:
-        """The names."""
+        """The names, in the order in which they were added."""
         return list(submodules(self))
 
     def values(self) -> list[Module]:
-        """The modules."""
+        """The modules, in the order in which they were added."""
         return list(submodules(self).values())
 
     def items(self) -> list[tuple[str, Module]]:
-        """Names with their modules."""
+        """The names with their modules, in the order in which they were added."""
         return list(submodules(self).items())
 
 
 class ParameterList(Module):
-    """A list of parameters: Tensors become Parameters, anything else is held as it is."""
+    """A list of parameters, which a Module can hold as an attribute so that they are found.
+
+    Tensors become Parameters; anything else is held as it is. A slice is a ParameterList of the same parameters.
+
+    >>> weights = nn.ParameterList([tl.ones(2, 3), tl.zeros(3)])
+    >>> weights
+    ParameterList(0 [2, 3], 1 [3])
+    >>> weights[1]
+    tensor([0., 0., 0.], requires_grad=True)
+    """
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         self.extend(() if values is None else values)
@@ -207,7 +247,17 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module, MutableMapping):
-    """A dict of parameters by name: Tensors become Parameters, anything else is held as it is."""
+    """A dict of parameters by name, which a Module can hold as an attribute so that they are found.
+
+    Tensors become Parameters; anything else is held as it is. Those of a plain dict come in the order of their names.
+    A name must not be that of a method, such as "keys": that is a KeyError.
+
+    >>> weights = nn.ParameterDict({"left": tl.ones(2), "right": tl.zeros(3)})
+    >>> weights["left"]
+    tensor([1., 1.], requires_grad=True)
+    >>> list(weights)
+    ['left', 'right']
+    """
 
     __eq__, __hash__ = object.__eq__, object.__hash__
 
@@ -241,7 +291,7 @@ class ParameterDict(Module, MutableMapping):
         return iter(list(self._names))
 
     def setdefault(self, name: str, default: Any = None) -> Any:
-        """What is held by that name; a default that is held from now on where nothing is."""
+        """What is held by that name; where nothing is, the default, which is held from now on."""
         if name not in self:
             self[name] = default
         return self[name]

@@ -48,7 +48,7 @@ class _Conv(Module):
         return (value,) * self._dims if isinstance(value, int) else tuple(value)
 
     def reset_parameters(self) -> None:
-        """Uniform within 1 / sqrt(the inputs of each output)."""
+        """Draw weight and bias anew: uniform within 1 / sqrt(fan in), the numbers in one kernel (weight.shape[1:])."""
         init.within_fan_(self.weight, self.bias)
 
     def forward(self, input: Any) -> Any:
@@ -76,13 +76,36 @@ class _Conv(Module):
 
 
 class Conv1d(_Conv):
-    """`functional.conv1d` with its weight and bias: (N, in_channels, L) -> (N, out_channels, OL)."""
+    """A layer that slides kernels along sequences: each output is the sum of a window times a kernel, plus a bias.
+
+    x (N, in_channels, L), or one element without N, gives (N, out_channels, OL) with
+    OL = (L + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1. padding is a width for both ends, "valid"
+    (none) or "same" (OL = L; needs stride 1); padding_mode says what stands there: "zeros", "reflect", "replicate" or
+    "circular". With groups, each share of the outputs sees its share of the inputs only: weight (out_channels,
+    in_channels / groups, kernel_size). Weight and bias start uniform within 1 / sqrt(the numbers in one kernel).
+
+    >>> conv = nn.Conv1d(1, 1, kernel_size=2, bias=False)
+    >>> conv.weight.data = tl.tensor([[[-1.0, 1.0]]])  # each number less the one before
+    >>> conv(tl.tensor([[[1.0, 4.0, 9.0, 16.0]]])).tolist()
+    [[[3.0, 5.0, 7.0]]]
+    """
 
     _function, _dims = staticmethod(F.conv1d), 1
 
 
 class Conv2d(_Conv):
-    """`functional.conv2d` with its weight and bias: (N, in_channels, H, W) -> (N, out_channels, OH, OW)."""
+    """A layer that slides kernels over images: each output is the sum of a window times a kernel, plus a bias.
+
+    x (N, in_channels, H, W), or one image without N, gives (N, out_channels, OH, OW); weight (out_channels,
+    in_channels / groups, KH, KW). The arguments are those of `Conv1d`, for both dimensions or as a pair. It is a
+    RuntimeError where the channels do not fit, or the kernel is larger than the padded image.
+
+    >>> images = tl.ones(8, 3, 32, 32)
+    >>> nn.Conv2d(3, 16, kernel_size=3, padding=1)(images).shape
+    (8, 16, 32, 32)
+    >>> nn.Conv2d(3, 16, kernel_size=(3, 5), stride=2)(images).shape
+    (8, 16, 15, 14)
+    """
 
     _function, _dims = staticmethod(F.conv2d), 2
 
@@ -116,12 +139,33 @@ class _ConvTranspose(_Conv):
 
 
 class ConvTranspose1d(_ConvTranspose):
-    """`functional.conv_transpose1d` with its weight and bias: (N, in_channels, L) -> (N, out_channels, OL)."""
+    """A layer that makes sequences longer: each number adds a kernel, times itself, where `Conv1d` would look.
+
+    x (N, in_channels, L), or one element without N, gives (N, out_channels, OL) with
+    OL = (L - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1; a call with output_size
+    chooses the output_padding. weight (in_channels, out_channels / groups, kernel_size).
+
+    >>> conv = nn.ConvTranspose1d(1, 1, kernel_size=2, stride=2, bias=False)
+    >>> conv.weight.data = tl.tensor([[[1.0, 10.0]]])
+    >>> conv(tl.tensor([[[1.0, 2.0, 3.0]]])).tolist()
+    [[[1.0, 10.0, 2.0, 20.0, 3.0, 30.0]]]
+    """
 
     _function, _dims = staticmethod(F.conv_transpose1d), 1
 
 
 class ConvTranspose2d(_ConvTranspose):
-    """`functional.conv_transpose2d` with its weight and bias: (N, in_channels, H, W) -> (N, out_channels, OH, OW)."""
+    """A layer that makes images larger: each pixel adds a kernel, times itself, where `Conv2d` would look.
+
+    x (N, in_channels, H, W), or one image without N, gives (N, out_channels, OH, OW); weight (in_channels,
+    out_channels / groups, KH, KW). The arguments are those of `ConvTranspose1d`, for both dimensions or as a pair. An
+    output_size that no output_padding gives is a ValueError.
+
+    >>> conv = nn.ConvTranspose2d(16, 3, kernel_size=3, stride=2, padding=1)
+    >>> conv(tl.ones(8, 16, 10, 10)).shape
+    (8, 3, 19, 19)
+    >>> conv(tl.ones(8, 16, 10, 10), output_size=(20, 20)).shape
+    (8, 3, 20, 20)
+    """
 
     _function, _dims = staticmethod(F.conv_transpose2d), 2

@@ -38,7 +38,7 @@ class _Table(Module):
             self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Normal numbers; zeros in the row padding_idx."""
+        """Draw the table anew: standard normal numbers, and zeros in the row padding_idx."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             init.zeros_(self.weight.detach()[self.padding_idx])
@@ -57,9 +57,18 @@ class _Table(Module):
 
 
 class Embedding(_Table):
-    """The rows of `weight` (num_embeddings, embedding_dim) that whole numbers (…) name: (…, embedding_dim).
+    """A trainable table of vectors, one for each word or token, in which whole numbers are looked up.
 
-    Row padding_idx begins as zeros and gets no gradient; rows longer than max_norm are cut to it when they are named.
+    Numbers (…) from 0 to below num_embeddings give rows (…, embedding_dim) of `weight`; others are an IndexError.
+    weight (num_embeddings, embedding_dim) starts standard normal. Row padding_idx starts as zeros and gets no gradient.
+    Rows whose norm of order norm_type is above max_norm are scaled down to it, in place, when they are looked up.
+    scale_grad_by_freq divides a row's gradient by how often the input names it. sparse=True is a NotImplementedError.
+
+    >>> table = nn.Embedding(10, 3, padding_idx=0)
+    >>> table(tl.tensor([[4, 7, 0, 0]])).shape
+    (1, 4, 3)
+    >>> table(tl.tensor([0])).tolist()
+    [[0.0, 0.0, 0.0]]
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
@@ -75,7 +84,7 @@ class Embedding(_Table):
     def from_pretrained(cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None,
                         max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
                         sparse: bool = False) -> "Embedding":
-        """Of a table (num_embeddings, embedding_dim), which is not trained unless freeze=False."""
+        """An embedding made of a table (num_embeddings, embedding_dim), which is not trained unless freeze=False."""
         return cls._of(embeddings, freeze, padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type,
                        scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
 
@@ -84,7 +93,18 @@ class Embedding(_Table):
 
 
 class EmbeddingBag(_Table):
-    """The "sum", "mean" or "max" of each bag of rows, see `functional.embedding_bag`."""
+    """A trainable table of vectors that gives one for each bag of numbers: the "mean", "sum" or "max" of their rows.
+
+    The input has a bag a row (B, L), or all bags one after the other (M,) with offsets (B,), where each begins; with
+    include_last_offset their last entry is the end of the last bag. It gives (B, embedding_dim), zeros for an empty
+    bag. per_sample_weights, of the input's shape, are factors for mode="sum". Entries equal to padding_idx are left
+    out. The other settings are those of `Embedding`.
+
+    >>> bags = nn.EmbeddingBag.from_pretrained(tl.tensor([[0.0, 1.0], [10.0, 20.0], [30.0, 40.0]]), mode="sum")
+    >>> bags(tl.tensor([0, 1, 2, 2]), tl.tensor([0, 2]))  # rows 0 and 1, then twice row 2
+    tensor([[10., 21.],
+            [60., 80.]])
+    """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None, norm_type: float = 2.0,
                  scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, _weight: Any = None,
@@ -100,7 +120,7 @@ class EmbeddingBag(_Table):
                         norm_type: float = 2.0, scale_grad_by_freq: bool = False, mode: str = "mean",
                         sparse: bool = False, include_last_offset: bool = False,
                         padding_idx: int | None = None) -> "EmbeddingBag":
-        """Of a table (num_embeddings, embedding_dim), which is not trained unless freeze=False."""
+        """A bag embedding made of a table (num_embeddings, embedding_dim), not trained unless freeze=False."""
         return cls._of(embeddings, freeze, max_norm=max_norm, norm_type=norm_type, mode=mode, padding_idx=padding_idx,
                        scale_grad_by_freq=scale_grad_by_freq, sparse=sparse, include_last_offset=include_last_offset)
 

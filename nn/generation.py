@@ -33,7 +33,14 @@ def _rows(name: str, logits: Any) -> tuple[np.ndarray, bool]:
 
 
 def processed(name: str, logits: Any, processors: Sequence["Processor"]) -> tuple[np.ndarray, bool]:
-    """`_rows` after the processors, which may leave neither NaN nor a row without a token."""
+    """Logits as float64 rows (B, V) after the processors, and whether they were one row (V,).
+
+    It is for samplers of one's own, and `name` is theirs in errors: NaN, or a row of -inf alone, from the model or from
+    a processor, is a ValueError.
+
+    >>> nn.generation.processed("mine", [1.0, 3.0, 2.0], [nn.generation.top_k(2)])
+    (array([[-inf,   3.,   2.]]), True)
+    """
     rows, single = _rows(name, logits)
     need(isinstance(processors, Sequence) and all(map(callable, processors)),
          f"{name}: processors is a list of functions, such as [temperature(0.8), top_k(5)]", processors)
@@ -67,7 +74,15 @@ def _end_tokens(name: str, eos_token: Any) -> frozenset[int]:
 
 # ---------------------------------------------------------------- logits processors: (B, V) -> (B, V)
 def temperature(T: float) -> Processor:
-    """Logits divided by T: sharper below 1, flatter above; T = 0 leaves the largest, the first of equals."""
+    """Processor that divides logits by T: probabilities get sharper below 1 and flatter above it.
+
+    T = 0 leaves the largest logit only, the first of equals; T below 0 is a ValueError. The result is shifted so that
+    the largest is 0, which changes no probability.
+
+    >>> logits = np.array([[0.0, 1.0, 2.0]])
+    >>> nn.generation.temperature(0.5)(logits)  # as far apart as (0, 2, 4)
+    array([[-4., -2.,  0.]])
+    """
     T = number("temperature: T is 0 or a number above 0", T, 0)
     if T == 0:
         return top_k(1)
@@ -81,7 +96,14 @@ def temperature(T: float) -> Processor:
 
 
 def top_k(k: int) -> Processor:
-    """All but the k largest logits to -inf; of equal ones the first stay. k above the vocabulary keeps all."""
+    """Processor that keeps the k largest logits and sets all others to -inf; of equal ones the first stay.
+
+    A k above the number of tokens keeps all of them; below 1 it is a ValueError.
+
+    >>> logits = np.array([[0.0, 3.0, 1.0, 2.0]])
+    >>> nn.generation.top_k(2)(logits)
+    array([[-inf,   3., -inf,   2.]])
+    """
     k = whole("top_k: k is a whole number, at least 1", k, 1)
 
     def process(logits: np.ndarray) -> np.ndarray:
@@ -98,8 +120,15 @@ def _only(logits: np.ndarray, kept: np.ndarray) -> np.ndarray:
 
 
 def top_p(p: float) -> Processor:
-    """Only the smallest set of tokens whose probability reaches p (Holtzman et al., 2020), the one that crosses p
-    included; of equal ones the first come first."""
+    """Processor that keeps the smallest set of tokens whose probability reaches p, and sets all other logits to -inf.
+
+    The token that crosses p is in the set; of equal ones the first come first. p is in (0, 1], else a ValueError. Also
+    called nucleus sampling (Holtzman et al., 2020).
+
+    >>> logits = np.log([[0.5, 0.3, 0.15, 0.05]])
+    >>> np.exp(nn.generation.top_p(0.75)(logits)).round(2)  # 0.5 is too little, 0.5 + 0.3 is enough
+    array([[0.5, 0.3, 0. , 0. ]])
+    """
     p = number("top_p: p is in (0, 1]", p, most=1, above=0)
 
     def process(logits: np.ndarray) -> np.ndarray:
@@ -118,7 +147,15 @@ def top_p(p: float) -> Processor:
 
 
 def min_p(p: float) -> Processor:
-    """Only tokens at least p times as probable as the most probable one (Nguyen et al., 2024)."""
+    """Processor that keeps the tokens at least p times as probable as the most probable one, and sets others to -inf.
+
+    So many are left where the model is unsure, and few where it is sure. p is in [0, 1], else a ValueError. From Nguyen
+    et al., 2024.
+
+    >>> logits = np.log([[0.5, 0.3, 0.15, 0.05]])
+    >>> np.exp(nn.generation.min_p(0.2)(logits)).round(2)  # at least 0.2 * 0.5
+    array([[0.5 , 0.3 , 0.15, 0.  ]])
+    """
     p = number("min_p: p is in [0, 1]", p, 0, 1)
 
     def process(logits: np.ndarray) -> np.ndarray:
@@ -129,8 +166,16 @@ def min_p(p: float) -> Processor:
 
 
 def repetition_penalty(penalty: float, previous: Any) -> Processor:
-    """Tokens of `previous` (ids, or a list of them for each row) less likely (Keskar et al., 2019): their positive
-    logits divided by the penalty, their negative ones multiplied."""
+    """Processor that makes the tokens of `previous` less likely, by dividing their positive logits by the penalty.
+
+    Negative ones are multiplied by it; below 1 it makes them more likely. previous: ids, or a list of them for each
+    row; one that is no token is an IndexError. How often a token is there makes no difference. From Keskar
+    et al., 2019.
+
+    >>> logits = np.array([[4.0, 4.0, -1.0, -1.0]])
+    >>> nn.generation.repetition_penalty(2.0, previous=[0, 2])(logits)
+    array([[ 2.,  4., -2., -1.]])
+    """
     penalty = number("repetition_penalty: the penalty is a number above 0", penalty, above=0)
     need(previous.ndim > 0 if hasattr(previous, "ndim") else isinstance(previous, Sequence),
          "repetition_penalty: previous is a list of tokens, or such a list for each row", previous)
@@ -154,13 +199,28 @@ def repetition_penalty(penalty: float, previous: Any) -> Processor:
 
 # ---------------------------------------------------------------- samplers
 def greedy(logits: Any) -> Any:
-    """The token with the largest logit, the first of equals."""
+    """The token with the largest logit, the first of equals.
+
+    logits (V,) give an int, (B, V) ids (B,).
+
+    >>> nn.generation.greedy([0.0, 2.0, 1.0])
+    1
+    """
     rows, single = _rows("greedy", logits)
     return _answer(rows.argmax(-1), single)
 
 
 def sample(logits: Any, processors: Sequence[Processor] = (), generator: Any = None, rng: Any = None) -> Any:
-    """A token drawn from softmax(logits) after the processors, one after the other, have changed the logits."""
+    """A token drawn from softmax(logits), after the processors have changed the logits one after the other.
+
+    logits (V,) give an int, (B, V) ids (B,). A row of -inf alone, NaN, and inf beside other tokens are a ValueError.
+
+    >>> rows = np.log(np.tile([0.9, 0.1], (10_000, 1)))
+    >>> round(float(nn.generation.sample(rows).mean()), 1)  # a tenth of the tokens are 1
+    0.1
+    >>> nn.generation.sample([1.0, 3.0, 2.0], [nn.generation.temperature(0.7), nn.generation.top_k(1)])
+    1
+    """
     rows, single = processed("sample", logits, processors)
     decided = (rows > -math.inf).sum(-1, keepdims=True) == 1  # one token is left, and drawn whatever its logit is
     rows = np.where(decided & (rows == math.inf), 0.0, rows)
@@ -174,32 +234,61 @@ def sample(logits: Any, processors: Sequence[Processor] = (), generator: Any = N
 
 
 def temperature_sample(logits: Any, T: float = 1.0, generator: Any = None, rng: Any = None) -> Any:
-    """A token drawn from softmax(logits / T); T = 0 is greedy."""
+    """A token drawn from softmax(logits / T): the larger T, the more surprising; T = 0 is greedy.
+
+    >>> nn.generation.temperature_sample([1.0, 3.0, 2.0], T=0)
+    1
+    >>> nn.generation.temperature_sample(np.zeros((4, 10)), T=0.8).shape
+    (4,)
+    """
     return sample(logits, [temperature(T)], generator, rng)
 
 
 def top_k_sample(logits: Any, k: int, generator: Any = None, rng: Any = None) -> Any:
-    """A token drawn from the k most probable ones; k = 1 is greedy."""
+    """A token drawn from the k most probable ones; k = 1 is greedy.
+
+    >>> ids = nn.generation.top_k_sample(np.tile([1.0, 3.0, 2.0], (100, 1)), k=2)
+    >>> np.unique(ids)
+    array([1, 2])
+    """
     return sample(logits, [top_k(k)], generator, rng)
 
 
 def top_p_sample(logits: Any, p: float, generator: Any = None, rng: Any = None) -> Any:
-    """A token drawn from the smallest set whose probability reaches p; p = 1 is all of them."""
+    """A token drawn from the smallest set of tokens whose probability reaches p; p = 1 is all of them.
+
+    >>> ids = nn.generation.top_p_sample(np.log(np.tile([0.5, 0.3, 0.2], (100, 1))), p=0.75)
+    >>> np.unique(ids)
+    array([0, 1])
+    """
     return sample(logits, [top_p(p)], generator, rng)
 
 
 def min_p_sample(logits: Any, p: float, generator: Any = None, rng: Any = None) -> Any:
-    """A token drawn from those at least p times as probable as the most probable one."""
+    """A token drawn from those at least p times as probable as the most probable one.
+
+    >>> ids = nn.generation.min_p_sample(np.log(np.tile([0.6, 0.3, 0.1], (100, 1))), p=0.25)
+    >>> np.unique(ids)
+    array([0, 1])
+    """
     return sample(logits, [min_p(p)], generator, rng)
 
 
 def generate(model: Callable[[list], Any], start: Sequence[int], max_new_tokens: int,
              processors: Sequence[Processor] = (), eos_token: Any = None, do_sample: bool = True,
              generator: Any = None, rng: Any = None) -> list[int]:
-    """The tokens of `start` and after them up to max_new_tokens, each chosen from model(sequence) -> logits (V,).
+    """The tokens of `start` and up to max_new_tokens after them, each chosen from model(sequence) -> logits (V,).
 
-    eos_token: the token, or the tokens, after which nothing follows. Without do_sample the largest logit is taken,
-    after the processors, as it is by `temperature(0)`.
+    The model is called with the list of all tokens so far. eos_token: the token, or the tokens, after which nothing
+    follows. do_sample=False takes the largest logit after the processors, as `temperature(0)` does. Logits of another
+    shape are a ValueError.
+
+    >>> def model(sequence):  # of five tokens the next number is likely
+    ...     return 10.0 * (np.arange(5) == (sequence[-1] + 1) % 5)
+    >>> nn.generation.generate(model, [0], max_new_tokens=6, do_sample=False)
+    [0, 1, 2, 3, 4, 0, 1]
+    >>> nn.generation.generate(model, [0], max_new_tokens=6, do_sample=False, eos_token=3)
+    [0, 1, 2, 3]
     """
     max_new_tokens = whole("generate: max_new_tokens is a whole number, at least 0", max_new_tokens, 0)
     need(isinstance(start, Sequence) and not isinstance(start, str) or getattr(start, "ndim", 0) > 0,
@@ -223,14 +312,20 @@ def generate(model: Callable[[list], Any], start: Sequence[int], max_new_tokens:
 # ---------------------------------------------------------------- beam search
 def beam_search(model: Callable, start_token: int, beam_size: int = 5, max_len: int = 50, eos_token: Any = None,
                 alpha: float = 0.6, batched: bool = False, n_best: int | None = None, logits: bool = False) -> Any:
-    """The sequence (a list that starts with start_token) whose score, its log-probability / len(sequence)**alpha, is
-    the best that a beam of `beam_size` finds; with n_best a list of (sequence, score), best first.
+    """The most probable sequence that a beam of beam_size sequences finds: a list that starts with start_token.
 
-    model(sequence) -> log-probabilities (V,) of the next token, or with `batched` model(array (B, L)) -> (B, V); with
-    `logits` they are normalized first. A sequence is finished by eos_token (one token, or several) or when max_len
-    tokens follow the start token. One that is finished takes a place in the beam of its step and none in later ones.
-    The search ends early once no live beam can still reach the n best finished ones. Of equal scores the earlier beam
-    and the smaller token win.
+    model(sequence) gives log-probabilities (V,) of the next token, or with batched=True model(array (B, L)) gives
+    (B, V); with logits=True they are normalized first. A sequence's score is its
+    log-probability / len(sequence)**alpha; n_best asks for a list of (sequence, score), best first. It is finished by
+    eos_token (one, or several) or when max_len tokens follow start_token, and then has a place in the beam of its step
+    and none in later ones; the search ends once no other can reach the n best. Of equal scores the earlier beam and the
+    smaller token win.
+
+    >>> p = np.array([[0.1, 0.5, 0.4], [0.3, 0.4, 0.3], [0.05, 0.9, 0.05]])  # a row for each last token
+    >>> nn.generation.beam_search(lambda sequence: np.log(p[sequence[-1]]), 0, beam_size=1, max_len=2)  # 0.5 * 0.4
+    [0, 1, 1]
+    >>> nn.generation.beam_search(lambda sequence: np.log(p[sequence[-1]]), 0, beam_size=2, max_len=2)  # 0.4 * 0.9
+    [0, 2, 1]
     """
     wanted = 1 if n_best is None else n_best
     for name, value, least in (("beam_size", beam_size, 1), ("max_len", max_len, 0), ("n_best", wanted, 1)):

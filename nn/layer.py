@@ -1,6 +1,7 @@
 """Layer: a module that is said in one line, by the function that it calls."""
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
@@ -37,7 +38,8 @@ class Layer(Module):
         if function is None:
             return
         cls._function = staticmethod(function)
-        cls.__doc__ = cls.__doc__ or function.__doc__
+        cls.__doc__ = cls.__doc__ or re.sub(  # with the function's example, called through the module
+            rf"(F|tl)\.{function.__name__}\(", f"nn.{cls.__name__}()(", function.__doc__ or "")
         parameters = inspect.signature(function).parameters
         names = [*parameters][cls._inputs:]
         cls._passed = tuple(names if settings is None else settings.split())

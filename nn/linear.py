@@ -12,7 +12,11 @@ __all__ = ["Identity", "Linear", "Bilinear"]
 
 
 class Identity(Module):
-    """The input itself, whatever the arguments."""
+    """A layer that gives its input back, whatever arguments it is made with: it holds the place of another.
+
+    >>> nn.Identity(64, p=0.5)(tl.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
@@ -22,7 +26,17 @@ class Identity(Module):
 
 
 class Linear(Module):
-    """y = x @ weight.T + bias: x (…, in_features) -> (…, out_features)."""
+    """A layer y = x @ weight.T + bias, which PyTorch calls fully connected.
+
+    x (…, in_features) gives (…, out_features). weight (out_features, in_features) and bias (out_features,) start
+    uniform within 1 / sqrt(in_features); bias=False leaves the bias out.
+
+    >>> layer = nn.Linear(3, 2)
+    >>> layer(tl.ones(5, 3)).shape
+    (5, 2)
+    >>> layer.weight.shape
+    (2, 3)
+    """
 
     bias: Parameter | None
 
@@ -34,7 +48,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Uniform within 1 / sqrt(in_features)."""
+        """Draw weight and bias anew: uniform within 1 / sqrt(in_features)."""
         init.within_fan_(self.weight, self.bias)
 
     def forward(self, input: Any) -> Any:
@@ -45,7 +59,16 @@ class Linear(Module):
 
 
 class Bilinear(Module):
-    """x1 @ weight[k] @ x2 + bias[k]: x1 (…, in1_features), x2 (…, in2_features) -> (…, out_features)."""
+    """A layer that multiplies two inputs with each other: y[k] = x1 @ weight[k] @ x2 + bias[k].
+
+    x1 (…, in1_features) and x2 (…, in2_features) give (…, out_features). weight (out_features, in1_features,
+    in2_features) and bias (out_features,) start uniform within 1 / sqrt(in1_features); bias=False leaves the bias out.
+
+    >>> layer = nn.Bilinear(2, 2, 1, bias=False)
+    >>> layer.weight.data = tl.eye(2)[None]
+    >>> layer(tl.tensor([1.0, 2.0]), tl.tensor([3.0, 4.0])).tolist()  # now the dot product
+    [11.0]
+    """
 
     bias: Parameter | None
 
@@ -59,7 +82,7 @@ class Bilinear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Uniform within 1 / sqrt(in1_features)."""
+        """Draw weight and bias anew: uniform within 1 / sqrt(in1_features)."""
         bound = 1 / math.sqrt(self.in1_features)
         for p in self.parameters():
             init.uniform_(p, -bound, bound)

@@ -22,7 +22,16 @@ CALLS = itertools.count()  # numbers for the calls that somebody watches
 
 
 class Parameter(Tensor):
-    """A Tensor that a Module trains: a leaf that requires grad, and takes marks of one's own (`p.no_decay = True`)."""
+    """A Tensor that is trained: a Module that holds it as an attribute counts it among its parameters().
+
+    It shares the memory of data, a tensor or an array. It requires a gradient unless requires_grad=False; whole
+    numbers cannot, which is a RuntimeError. It takes attributes of your own, such as `p.no_decay = True`.
+
+    >>> p = nn.Parameter(tl.tensor([1.0, 2.0]))
+    >>> (p * p).sum().backward()
+    >>> p.grad
+    tensor([2., 4.])
+    """
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         Value.__init__(self, as_tensor(data).array)  # shares the memory, whatever the dtype
@@ -30,7 +39,7 @@ class Parameter(Tensor):
 
 
 class Keys(NamedTuple):
-    """What load_state_dict(strict=False) passed over."""
+    """The names that load_state_dict(strict=False) passed over."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
@@ -43,7 +52,23 @@ def _own(kind: str) -> property:
 
 
 class Module:
-    """Base of layers and models: define forward(), hold Parameters and Modules as attributes."""
+    """The base of all layers and models: subclass it, hold Parameters and Modules as attributes, define forward().
+
+    Call the model itself and not its forward(), or hooks do not run. PyTorch wants super().__init__() before the first
+    attribute; here it may be left out. Modules in a plain list are not found: hold them in a `ModuleList`.
+
+    >>> class Scaled(nn.Module):
+    ...     def __init__(self):
+    ...         self.scale = nn.Parameter(tl.tensor(3.0))
+    ...         self.linear = nn.Linear(2, 1)
+    ...     def forward(self, x):
+    ...         return self.scale * self.linear(x)
+    >>> model = Scaled()
+    >>> model(tl.ones(5, 2)).shape
+    (5, 1)
+    >>> [(name, p.shape) for name, p in model.named_parameters()]
+    [('scale', ()), ('linear.weight', (1, 2)), ('linear.bias', (1,))]
+    """
 
     training = True
     _persistent: dict[str, bool] = {}  # of each buffer: whether it is part of the state_dict
@@ -95,19 +120,20 @@ class Module:
             return _with_hooks(self, args, kwargs)
 
     def forward(self, *args: Any) -> Any:
-        """What the module computes; every subclass defines it."""
+        """Compute the output; every subclass defines it, and a call of the module calls it."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> Handle:
-        """Call hook(module, args) before forward(); what it returns replaces the arguments.
+        """Call hook(module, args) before forward(); what it returns, unless None, replaces the arguments.
 
         with_kwargs: hook(module, args, kwargs), which returns None or (args, kwargs); prepend: before other hooks.
+        As with all hooks, it gives a handle whose remove() takes the hook off again.
         """
         self._forward_pre_hooks = self._forward_pre_hooks or {}
         return _hooked(self._forward_pre_hooks, hook, prepend, with_kwargs)
 
     def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> Handle:
-        """Call hook(module, args, output) after forward(); what it returns replaces the output.
+        """Call hook(module, args, output) after forward(); what it returns, unless None, replaces the output.
 
         with_kwargs: hook(module, args, kwargs, output); prepend: before other hooks.
         """
@@ -115,30 +141,34 @@ class Module:
         return _hooked(self._forward_hooks, hook, prepend, with_kwargs)
 
     def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
-        """Call hook(module, grad_output), a tuple, before the backward pass; what it returns replaces it."""
+        """Call hook(module, grad_output) before the backward pass; a tuple that it returns replaces grad_output."""
         self._backward_hooks = self._backward_hooks or {}
         return _hooked(self._backward_hooks, Before(hook), prepend)
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> Handle:
-        """Call hook(module, grad_input, grad_output), tuples, when both are there; what it returns replaces grad_input.
+        """Call hook(module, grad_input, grad_output), two tuples, when both are there, in the backward pass.
 
-        grad_input has a gradient for each positional argument, None for what is no tensor, and where none needs one.
+        What it returns, unless None, replaces grad_input. That has a gradient for each positional argument: None for
+        what is no tensor, and for all where none needs one.
         """
         self._backward_hooks = self._backward_hooks or {}
         return _hooked(self._backward_hooks, hook, prepend)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Hold a Parameter as the attribute `name`, or None in its place."""
+        """Hold a Parameter as the attribute `name`, or None in its place; KeyError where the name is taken."""
         _register(self, name, param, "parameter", Parameter)
 
     def register_module(self, name: str, module: "Module | None") -> None:
-        """Hold a Module as the attribute `name`, or None in its place."""
+        """Hold a Module as the attribute `name`, or None in its place; KeyError where the name is taken."""
         _register(self, name, module, "module", Module)
 
     add_module = register_module
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Hold a Tensor that is not trained, such as a running mean, as the attribute `name`."""
+        """Hold a Tensor that is not trained, such as a running mean, as the attribute `name`.
+
+        It is part of the state_dict unless persistent=False, and to() changes its dtype.
+        """
         _check_new(self, name, tensor, "buffer", Tensor)
         if isinstance(tensor, Parameter):
             raise TypeError(f"{type(self).__name__}: the buffer '{name}' is a Parameter; use its .detach()")
@@ -147,16 +177,16 @@ class Module:
 
     # ---- what it holds
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """The direct submodules with their names, each once."""
+        """The direct submodules with their names, each of them once."""
         return _once(iter(submodules(self).items()))
 
     def children(self) -> Iterator["Module"]:
-        """The direct submodules, each once."""
+        """The direct submodules, each of them once."""
         return (m for _, m in self.named_children())
 
     def named_modules(self, memo: Any = None, prefix: str = "",
                       remove_duplicate: bool = True) -> Iterator[tuple[str, "Module"]]:
-        """This module and all below with its path such as `encoder.0`, each once unless remove_duplicate=False.
+        """This module and all below it with their paths such as `encoder.0`, once unless remove_duplicate=False.
 
         memo: a set of modules to leave out, to which those found are added.
         """
@@ -167,50 +197,52 @@ class Module:
                     memo.add(module)
 
     def modules(self) -> Iterator["Module"]:
-        """This module and all below, each once."""
+        """This module and all below it, each of them once."""
         return (m for _, m in self.named_modules())
 
     def named_parameters(self, prefix: str = "", recurse: bool = True,
                          remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter with its path such as `encoder.0.weight`, once unless remove_duplicate=False;
-        without `recurse` this module's own."""
+        """Every parameter with its path such as `encoder.0.weight`, once unless remove_duplicate=False.
+
+        recurse=False gives only this module's own. prefix stands before every path.
+        """
         return _once(_tensors(self, prefix, "parameter", recurse=recurse), remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """Every parameter once; without `recurse` this module's own."""
+        """Every parameter once, as an optimizer takes them; recurse=False gives only this module's own."""
         return (p for _, p in self.named_parameters(recurse=recurse))
 
     def named_buffers(self, prefix: str = "", recurse: bool = True,
                       remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """Every buffer with its path, as `named_parameters`."""
+        """Every buffer with its path; the arguments are those of named_parameters()."""
         return _once(_tensors(self, prefix, "buffer", recurse=recurse), remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """Every buffer once; without `recurse` this module's own."""
+        """Every buffer once; recurse=False gives only this module's own."""
         return (b for _, b in self.named_buffers(recurse=recurse))
 
     def get_submodule(self, target: str) -> "Module":
-        """The module at a path such as `encoder.0`; this one for ""."""
+        """The module at a path such as `encoder.0`, this one for ""; AttributeError where there is none."""
         return _at(dict(_walk(self, "")), target, "module")
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a path such as `encoder.0.weight`."""
+        """The parameter at a path such as `encoder.0.weight`; AttributeError where there is none."""
         return _at(dict(_tensors(self, "", "parameter")), target, "parameter")
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a path such as `encoder.0.running_mean`."""
+        """The buffer at a path such as `encoder.0.running_mean`; AttributeError where there is none."""
         return _at(dict(_tensors(self, "", "buffer")), target, "buffer")
 
     # ---- what can be done to it
     def apply(self, function: Callable[["Module"], Any]) -> "Module":
-        """Call function on every module below, then on this one; gives self."""
+        """Call a function on every module below, then on this one, such as one that initializes; gives self."""
         for child in self.children():
             child.apply(function)
         function(self)
         return self
 
     def train(self, mode: bool = True) -> "Module":
-        """Set training mode for this module and all below."""
+        """Set this module and all below to training, in which dropout drops and batch norm learns; gives self."""
         if not isinstance(mode, bool | np.bool_):
             raise ValueError(f"{type(self).__name__}.train: mode is True or False, not {mode!r}")
         for module in self.modules():
@@ -218,24 +250,25 @@ class Module:
         return self
 
     def eval(self) -> "Module":
-        """Set evaluation mode: train(False)."""
+        """Set this module and all below to evaluation, as train(False) does; gives self."""
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> "Module":
-        """Make every parameter require a gradient, or freeze them all."""
+        """Make every parameter require a gradient, or with False freeze them all; gives self."""
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget every parameter's gradient, or make it zeros."""
+        """Forget every parameter's gradient, or with set_to_none=False make it zeros."""
         for p in self.parameters():
             forget_gradient(p, set_to_none)
 
     def to(self, *targets: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
            memory_format: Any = None) -> "Module":
-        """Change the dtype of floating-point parameters, their gradients and buffers, in place; a device is the cpu.
+        """Change the dtype of floating-point parameters, their gradients and buffers, in place; gives self.
 
+        The device is always the CPU, another is a RuntimeError; a dtype that is not floating-point is a TypeError.
         non_blocking and memory_format change nothing here.
         """
         dtype = dtype_asked(targets, dtype, device)
@@ -250,42 +283,47 @@ class Module:
         return self
 
     def cpu(self) -> "Module":
-        """Itself: it is on the cpu."""
+        """The module itself, which is always on the CPU."""
         return self
 
     def float(self) -> "Module":
-        """to(float32)"""
+        """Make all floating-point parameters and buffers float32; gives self."""
         return self.to(np.float32)
 
     def double(self) -> "Module":
-        """to(float64)"""
+        """Make all floating-point parameters and buffers float64; gives self."""
         return self.to(np.float64)
 
     def half(self) -> "Module":
-        """to(float16)"""
+        """Make all floating-point parameters and buffers float16; gives self."""
         return self.to(np.float16)
 
     def type(self, dst_type: Any) -> "Module":
-        """to(dst_type)"""
+        """Make all floating-point parameters and buffers of a dtype, as to() does; gives self."""
         return self.to(dst_type)
 
     def set_submodule(self, target: str, module: "Module") -> None:
-        """Put a module at a path such as `encoder.0`."""
+        """Put a module at a path such as `encoder.0`, in place of the one that is there."""
         path, _, name = target.rpartition(".")
         setattr(self.get_submodule(path), name, module)
 
     def state_dict(self, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
-        """Parameters and persistent buffers by path, after a prefix; detached and sharing memory unless keep_vars."""
+        """All parameters and persistent buffers by path, as tl.save takes them and load_state_dict() reads them.
+
+        They are detached and share the memory of the module's; keep_vars=True gives the tensors themselves. They are
+        added to destination where it is given, and prefix stands before every path.
+        """
         found: dict[str, Tensor] = {} if destination is None else destination
         for name, t in _tensors(self, "", "parameter", "buffer", saved=True):
             found[prefix + name] = t if keep_vars else t.detach()
         return found
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Keys:
-        """Copy values in; with assign=True take over the arrays as they are, with their dtypes.
+        """Copy the values of a state_dict into the parameters and buffers; gives the names that did not match.
 
-        Mis-shaped entries, those that are no array or that the dtype does not hold, and unless strict=False missing
-        and unexpected ones are a RuntimeError that names them all, and then nothing is changed.
+        assign=True takes over the arrays as they are, with their dtypes. Entries of another shape, that are no array or
+        that the dtype does not hold, and, unless strict=False, missing and unexpected ones are a RuntimeError that
+        names them all; then nothing is changed.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError("load_state_dict: a state dict is a dict, as tl.load gives, not "
@@ -321,7 +359,7 @@ class Module:
         return keys
 
     def extra_repr(self) -> str:
-        """What the repr shows in the parentheses."""
+        """What the repr shows in the parentheses; subclasses give their own."""
         return ", ".join(f"{n} {list(p.shape)}" for n, p in vars(self).items() if isinstance(p, Parameter))
 
     def __repr__(self) -> str:

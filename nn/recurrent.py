@@ -59,12 +59,18 @@ class _Recurrent(Module):
 
 
 class RNNBase(_Recurrent):
-    """Layers of a cell (mode: "LSTM", "GRU", "RNN_TANH", "RNN_RELU"), in one direction or both.
+    """What `RNN`, `LSTM` and `GRU` have in common: layers of a cell that goes along sequences, one way or both ways.
 
-    Input (T, B, input_size), (B, T, …) with batch_first, (T, …) without a batch, or a PackedSequence; hx: initial
-    states (layers * directions, B, hidden_size), zeros unless given. Gives the hidden states of the last layer,
-    directions side by side, and h_n, the last ones of every layer and direction. Dropout is applied between layers.
-    ValueError and RuntimeError where sizes or dtypes do not fit.
+    mode is "LSTM", "GRU", "RNN_TANH" or "RNN_RELU". The input is (T, B, input_size), or (B, T, input_size) where
+    batch_first, or (T, input_size) without a batch, or a PackedSequence; hx are initial states (layers * directions, B,
+    hidden_size), zeros unless given. It gives the hidden states of the last layer (T, B, directions * hidden_size), and
+    h_n: those at the end, of every layer and direction. dropout acts between layers. Sizes or dtypes that do not fit
+    are a ValueError or a RuntimeError.
+
+    >>> rnn = nn.RNNBase("GRU", input_size=3, hidden_size=5, num_layers=2, bidirectional=True)
+    >>> out, h_n = rnn(tl.ones(7, 1, 3))
+    >>> out.shape, h_n.shape
+    ((7, 1, 10), (4, 1, 5))
     """
 
     def __init__(self, mode: str, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
@@ -104,12 +110,12 @@ class RNNBase(_Recurrent):
 
     @property
     def all_weights(self) -> list[list[Parameter]]:
-        """The parameters of each layer and direction."""
+        """The parameters of each layer and direction, as lists: one after the other, in the order of their names."""
         suffixes = [self._suffix(i, r) for i in range(self.num_layers) for r in range(1 + self.bidirectional)]
         return [[p for name, p in self.named_parameters() if name.endswith(suffix)] for suffix in suffixes]
 
     def flatten_parameters(self) -> None:
-        """Nothing: parameters have memory of their own."""
+        """Do nothing: it is for GPUs, and here parameters have memory of their own."""
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
         packed = isinstance(input, PackedSequence)
@@ -183,7 +189,17 @@ class RNNBase(_Recurrent):
 
 
 class RNN(RNNBase):
-    """h = tanh(W_ih @ x + b_ih + W_hh @ h + b_hh) (Elman, 1990), or with relu; see `RNNBase`."""
+    """A recurrent network: at every step h = tanh(W_ih @ x + b_ih + W_hh @ h + b_hh) (Elman, 1990).
+
+    nonlinearity="relu" takes relu instead of tanh. Shapes and the other arguments are those of `RNNBase`.
+
+    >>> rnn = nn.RNN(input_size=3, hidden_size=5)
+    >>> out, h_n = rnn(tl.ones(7, 2, 3))  # 7 steps of 2 sequences
+    >>> out.shape, h_n.shape
+    ((7, 2, 5), (1, 2, 5))
+    >>> (out[-1] == h_n[0]).all()
+    tensor(True)
+    """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh",
                  bias: bool = True, batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
@@ -194,9 +210,16 @@ class RNN(RNNBase):
 
 
 class LSTM(RNNBase):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997); see `RNNBase`.
+    """Long short-term memory: beside h a cell c, which gates write, keep and read (Hochreiter and Schmidhuber, 1997).
 
-    hx and what it gives beside the output are a pair (h, c); with proj_size h is projected to that width.
+    At every step c = f * c + i * g and h = o * tanh(c), with i, f and o a sigmoid, and g the tanh, of what `RNN` takes
+    the tanh of; each has weights of its own. hx, and what it gives beside the output, are a pair (h, c); with proj_size
+    h is projected to that width. Shapes and the other arguments are those of `RNNBase`.
+
+    >>> lstm = nn.LSTM(input_size=3, hidden_size=5, batch_first=True)
+    >>> out, (h_n, c_n) = lstm(tl.ones(2, 7, 3))
+    >>> out.shape, h_n.shape, c_n.shape
+    ((2, 7, 5), (1, 2, 5), (1, 2, 5))
     """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
@@ -207,7 +230,16 @@ class LSTM(RNNBase):
 
 
 class GRU(RNNBase):
-    """Gated recurrent units (Cho et al., 2014); see `RNNBase`."""
+    """Gated recurrent units: at every step h = (1 - z) * n + z * h, a mean of new and old (Cho et al., 2014).
+
+    z and r are sigmoids, as are the gates of `LSTM`, and n = tanh(W_in @ x + b_in + r * (W_hn @ h + b_hn)). Shapes and
+    arguments are those of `RNNBase`.
+
+    >>> gru = nn.GRU(input_size=3, hidden_size=5, num_layers=2)
+    >>> out, h_n = gru(tl.ones(7, 1, 3))
+    >>> out.shape, h_n.shape
+    ((7, 1, 5), (2, 1, 5))
+    """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
                  batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, device: Any = None,
@@ -218,7 +250,14 @@ class GRU(RNNBase):
 
 # ---------------------------------------------------------------- one step
 class RNNCellBase(_Recurrent):
-    """One step: input (B, input_size) and state (B, hidden_size), or both without a batch; zeros unless hx is given."""
+    """What `RNNCell`, `LSTMCell` and `GRUCell` have in common: one step of a recurrent layer, for loops of your own.
+
+    input (B, input_size) and the state hx (B, hidden_size), or both without a batch, give the new state; hx is zeros
+    unless given. Sizes or dtypes that do not fit are a ValueError or a RuntimeError.
+
+    >>> isinstance(nn.GRUCell(3, 5), nn.RNNCellBase)
+    True
+    """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, cell: str, device: Any, dtype: Any) -> None:
         self.input_size, self.hidden_size, self.bias, self._cell = input_size, hidden_size, bias, cell
@@ -256,7 +295,16 @@ class RNNCellBase(_Recurrent):
 
 
 class RNNCell(RNNCellBase):
-    """A step of `RNN`."""
+    """One step of `RNN`: an input (B, input_size) and a state (B, hidden_size) give the new state.
+
+    Both may be without a batch; the state is zeros unless given.
+
+    >>> cell = nn.RNNCell(input_size=3, hidden_size=5)
+    >>> h = cell(tl.ones(2, 3))
+    >>> h = cell(tl.ones(2, 3), h)  # and so on, step by step
+    >>> h.shape
+    (2, 5)
+    """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh",
                  device: Any = None, dtype: Any = None) -> None:
@@ -268,7 +316,15 @@ class RNNCell(RNNCellBase):
 
 
 class GRUCell(RNNCellBase):
-    """A step of `GRU`."""
+    """One step of `GRU`: an input (B, input_size) and a state (B, hidden_size) give the new state.
+
+    Both may be without a batch; the state is zeros unless given.
+
+    >>> cell = nn.GRUCell(input_size=3, hidden_size=5)
+    >>> h = tl.zeros(2, 5)
+    >>> cell(tl.ones(2, 3), h).shape
+    (2, 5)
+    """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None,
                  dtype: Any = None) -> None:
@@ -279,7 +335,16 @@ class GRUCell(RNNCellBase):
 
 
 class LSTMCell(RNNCellBase):
-    """A step of `LSTM`: the state, given and returned, is a pair (h, c)."""
+    """One step of `LSTM`: an input (B, input_size) and a pair (h, c), each (B, hidden_size), give the new pair.
+
+    All may be without a batch; h and c are zeros unless given.
+
+    >>> cell = nn.LSTMCell(input_size=3, hidden_size=5)
+    >>> h, c = cell(tl.ones(2, 3))
+    >>> h, c = cell(tl.ones(2, 3), (h, c))
+    >>> h.shape, c.shape
+    ((2, 5), (2, 5))
+    """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None,
                  dtype: Any = None) -> None:

@@ -19,7 +19,7 @@ from .linear import Linear
 from .module import Module
 from .normalization import LayerNorm
 
-ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
+ACTIVATIONS: dict[str, Callable] = {"relu": F.relu, "gelu": F.gelu}
 
 
 class _Layer(Module):
@@ -54,10 +54,15 @@ class _Layer(Module):
 
 
 class TransformerEncoderLayer(_Layer):
-    """Self-attention and a feed-forward network, with residual connections.
+    """A layer of an encoder: self-attention, then a network of two linear maps, each added to what went in.
 
-    src (S, B, D), or (B, S, D) with batch_first; activation: "relu", "gelu" or a function. Masks as in
-    `MultiheadAttention`.
+    src (S, B, d_model), or (B, S, d_model) with batch_first, or (S, d_model), gives the same shape. LayerNorm follows
+    each sum, as in the paper (Vaswani et al., 2017); norm_first=True puts it before each part instead. activation is
+    "relu", "gelu" or a function, another string a RuntimeError. Masks are those of `MultiheadAttention`: True hides.
+
+    >>> layer = nn.TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16, batch_first=True)
+    >>> layer(tl.ones(4, 5, 8)).shape
+    (4, 5, 8)
     """
 
     def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
@@ -73,7 +78,16 @@ class TransformerEncoderLayer(_Layer):
 
 
 class TransformerDecoderLayer(_Layer):
-    """Self-attention, attention to memory, a feed-forward network: tgt (T, B, D), memory (S, B, D), or batch first."""
+    """A layer of a decoder: self-attention, attention to the encoder's output, then a network of two linear maps.
+
+    tgt (T, B, d_model) and memory (S, B, d_model), or batch first with batch_first, or both without a batch, give the
+    shape of tgt. tgt_is_causal=True, or a tgt_mask, keeps places from looking ahead. The arguments are those of
+    `TransformerEncoderLayer`.
+
+    >>> layer = nn.TransformerDecoderLayer(d_model=8, nhead=2, dim_feedforward=16, batch_first=True)
+    >>> layer(tl.ones(4, 3, 8), tl.ones(4, 5, 8), tgt_is_causal=True).shape
+    (4, 3, 8)
+    """
 
     def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
                  activation: str | Callable = F.relu, layer_norm_eps: float = 1e-5, batch_first: bool = False,
@@ -92,7 +106,16 @@ class TransformerDecoderLayer(_Layer):
 
 
 class TransformerEncoder(Module):
-    """A layer copied num_layers times, one after the other, and a norm at the end if given."""
+    """An encoder: copies of a layer one after the other, and a norm at the end where it is given.
+
+    The copies start with the same weights. mask is (S, S), src_key_padding_mask (B, S): True hides.
+    enable_nested_tensor and mask_check change nothing here.
+
+    >>> layer = nn.TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16, batch_first=True)
+    >>> encoder = nn.TransformerEncoder(layer, num_layers=3, norm=nn.LayerNorm(8))
+    >>> encoder(tl.ones(4, 5, 8), is_causal=True).shape
+    (4, 5, 8)
+    """
 
     def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None,
                  enable_nested_tensor: bool = True, mask_check: bool = True) -> None:
@@ -107,7 +130,15 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """A layer copied num_layers times, one after the other, and a norm at the end if given."""
+    """A decoder: copies of a layer one after the other, and a norm at the end where it is given.
+
+    The copies start with the same weights; each looks at the same memory, the encoder's output.
+
+    >>> layer = nn.TransformerDecoderLayer(d_model=8, nhead=2, dim_feedforward=16, batch_first=True)
+    >>> decoder = nn.TransformerDecoder(layer, num_layers=2)
+    >>> decoder(tl.ones(4, 3, 8), tl.ones(4, 5, 8), tgt_is_causal=True).shape
+    (4, 3, 8)
+    """
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         self.layers = ModuleList(copy.deepcopy(decoder_layer) for _ in range(num_layers))
@@ -124,9 +155,17 @@ class TransformerDecoder(Module):
 
 
 class Transformer(Module):
-    """Encoder and decoder: src (S, B, D) and tgt (T, B, D), or batch first, give (T, B, D).
+    """An encoder and a decoder that looks at what it gives, as for translation (Vaswani et al., 2017).
 
-    RuntimeError where the batches differ or the features are not d_model.
+    src (S, B, d_model) and tgt (T, B, d_model), or batch first with batch_first, give the shape of tgt: embeddings,
+    positions and the last linear map are yours to add. custom_encoder and custom_decoder take the place of its own.
+    Other arguments are those of `TransformerEncoderLayer`. Weights of two dimensions start as xavier_uniform_ draws
+    them. Batches that differ, or features that are not d_model, are a RuntimeError.
+
+    >>> model = nn.Transformer(8, nhead=2, num_encoder_layers=1, num_decoder_layers=1, dim_feedforward=16)
+    >>> mask = model.generate_square_subsequent_mask(3)
+    >>> model(tl.ones(5, 4, 8), tl.ones(3, 4, 8), tgt_mask=mask).shape
+    (3, 4, 8)
     """
 
     def __init__(self, d_model: int = 512, nhead: int = 8, num_encoder_layers: int = 6, num_decoder_layers: int = 6,
@@ -163,5 +202,5 @@ class Transformer(Module):
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
-        """(sz, sz): 0 where a place may look, itself and before, -inf elsewhere."""
+        """A causal mask (sz, sz) to add to scores: 0 where a place may look, at itself and before, -inf elsewhere."""
         return box(np.where(np.tri(sz, dtype=bool), 0, -np.inf).astype(dtype or get_default_dtype()))

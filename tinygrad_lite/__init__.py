@@ -1,5 +1,7 @@
 """tinygrad_lite: one numpy Tensor with a reverse-mode tape, small enough to read in an evening."""
 
+import typing as _typing
+
 import numpy as _np
 
 from . import (
@@ -147,4 +149,7 @@ autograd.checkpoint = checkpoint  # type: ignore[attr-defined]  # it draws numbe
 tape = Tape  # tl.tape(loss); the engine is in tinygrad_lite.engine
 inf, nan, pi, e, newaxis = _np.inf, _np.nan, _np.pi, _np.e, None
 dtype = _np.dtype
-__getattr__ = _hinting(globals())
+if _typing.TYPE_CHECKING:
+    from .vocabulary import *  # what `update` adds above
+else:
+    __getattr__ = _hinting(globals())

@@ -15,7 +15,7 @@ from .engine.mode import mode as switches
 from .engine.tape import box, seeds_for
 from .engine.values import Value, as_array, unbox
 from .engine.watch import refuse_nan
-from .func import vmap
+from .func.vmap import vmap
 from .function import Context as Context
 from .function import Function as Function
 from .function import once_differentiable as once_differentiable
@@ -25,11 +25,19 @@ from .tensor import backward as backward
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
          create_graph: bool = False, allow_unused: bool | None = None, is_grads_batched: bool = False,
          materialize_grads: bool = False, *, only_inputs: bool = True) -> tuple:
-    """d outputs / d inputs as a tuple of Tensors, without touching any `.grad`.
+    """The gradients d outputs / d inputs, a tuple of Tensors in the inputs' shapes; no `.grad` is touched.
 
-    An input that the outputs do not depend on raises RuntimeError, or gives None with allow_unused, or zeros with
-    materialize_grads. is_grads_batched: dimension 0 of each of grad_outputs counts vectors, for all of which gradients
-    are computed at once (`func.vmap`). PyTorch's only_inputs is True.
+    grad_outputs: the gradient of each output, not needed for outputs of one element. create_graph records the
+    computation, so that the gradients can be differentiated again. An input that the outputs do not depend on is a
+    RuntimeError, or gives None with allow_unused, or zeros with materialize_grads. is_grads_batched: dimension 0 of
+    each of grad_outputs counts vectors, whose gradients are computed at once. PyTorch's only_inputs must be True.
+
+    >>> x = tl.tensor(3.0, requires_grad=True)
+    >>> (slope,) = tl.autograd.grad(x ** 3, x, create_graph=True)
+    >>> slope
+    tensor(27., grad_fn=<mul>)
+    >>> tl.autograd.grad(slope, x)
+    (tensor(18.),)
     """
     if not only_inputs:
         raise ValueError("grad: only_inputs=False is gone, as in PyTorch; call backward() to fill every .grad")
@@ -61,10 +69,17 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
 
 def gradcheck(fn: Callable, inputs: Any, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
               nondet_tol: float = 0.0, raise_exception: bool = True) -> bool:
-    """Whether fn's gradients equal central finite differences with step eps.
+    """Whether the gradients of fn equal central differences, (fn(x + eps) - fn(x - eps)) / (2 * eps).
 
-    Checks every element of every float64 input that requires grad; nondet_tol is how far two runs of
-    the backward pass may differ. False, or a RuntimeError that names the element, where they do not.
+    Checks every element of every input that requires grad, which is of float64 (else ValueError), within
+    atol + rtol * abs(difference). nondet_tol: how far two runs of the backward pass may differ. Where gradients are
+    wrong, a RuntimeError names the element, or with raise_exception=False the answer is False.
+
+    >>> x = tl.tensor([1.0, 2.0], dtype=tl.float64, requires_grad=True)
+    >>> tl.autograd.gradcheck(lambda x: x ** 3, x)
+    True
+    >>> tl.autograd.gradcheck(lambda x: x.detach() * x, x, raise_exception=False)
+    False
     """
     inputs = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
     try:
@@ -115,6 +130,15 @@ def _check(fn: Callable, inputs: Sequence, eps: float, atol: float, rtol: float,
 
 
 def central_difference(fn: Callable, inputs: Sequence, array: np.ndarray, index: tuple, eps: float) -> list:
+    """The derivative of each output of fn(*inputs) by array[index]: (fn at + eps - fn at - eps) / (2 * eps).
+
+    array is the memory of one of the inputs; it is changed in place for the two calls and then put back.
+
+    >>> x = tl.tensor([1.0, 2.0], dtype=tl.float64)
+    >>> (slopes,) = tl.autograd.central_difference(lambda x: x ** 2, [x], x.array, (1,), 1e-3)
+    >>> slopes.round(6).tolist()
+    [0.0, 4.0]
+    """
     before = array[index]
     with no_grad():
         try:
@@ -129,7 +153,12 @@ def central_difference(fn: Callable, inputs: Sequence, array: np.ndarray, index:
 
 def gradgradcheck(fn: Callable, inputs: Any, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
                   nondet_tol: float = 0.0, raise_exception: bool = True) -> bool:
-    """`gradcheck` of fn's gradients: whether its second derivatives are right."""
+    """`gradcheck` of the gradients of fn: whether its second derivatives are right. Arguments as of `gradcheck`.
+
+    >>> x = tl.tensor([1.0, 2.0], dtype=tl.float64, requires_grad=True)
+    >>> tl.autograd.gradgradcheck(lambda x: x ** 3, x)
+    True
+    """
     inputs = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
     rng = np.random.default_rng(0)
     weights = [rng.standard_normal(o.array.shape) for o in _outputs(fn, inputs)]
@@ -168,14 +197,30 @@ class _Anomaly:
 
 @contextlib.contextmanager
 def detect_anomaly(check_nan: bool = True, check_forward: bool = False) -> Any:
-    """Inside, a backward pass (with check_forward a forward operation too) that gives NaN or infinity is a
-    RuntimeError that names the operation and the line of the program that recorded it."""
+    """Inside, a backward pass that gives NaN or infinity is a RuntimeError that names the operation and its line.
+
+    The line is the one that recorded the operation, also inside. check_forward: results of operations that record are
+    looked at too. check_nan=False looks for nothing. It costs time, so is for finding mistakes.
+
+    >>> x = tl.tensor(0.0, requires_grad=True)
+    >>> with tl.autograd.detect_anomaly():
+    ...     (tl.sqrt(x) * 0).backward()
+    Traceback (most recent call last):
+    RuntimeError: the backward of sqrt gave NaN (recorded at ...)
+    """
     with set_detect_anomaly(True, check_nan, check_forward):
         yield
 
 
 class set_detect_anomaly:
-    """Turn detect_anomaly on or off at once; as a context manager, put it back after."""
+    """Turn `detect_anomaly` on or off at once; as a context manager, put it back afterwards.
+
+    >>> x = tl.tensor(-1.0, requires_grad=True)
+    >>> with tl.autograd.set_detect_anomaly(True, check_forward=True):
+    ...     y = tl.log(x)
+    Traceback (most recent call last):
+    RuntimeError: the forward of log gave NaN (recorded at ...)
+    """
 
     def __init__(self, mode: bool, check_nan: bool = True, check_forward: bool = False) -> None:
         self.outside = switches.watching, switches.observing
@@ -199,7 +244,13 @@ class set_detect_anomaly:
 
 
 def source_line() -> str:
-    """file:line of the caller outside this library; below the working directory as seen from there."""
+    """The line outside this library that is running, as "file:line"; "" where there is none.
+
+    A file below the working directory is named as seen from there.
+
+    >>> tl.autograd.source_line()
+    '...:1'
+    """
     frame = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("tinygrad_lite"):
         frame = frame.f_back  # type: ignore[assignment]

@@ -17,13 +17,19 @@ from .tensor import Tensor
 
 def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True,
                **kwargs: Any) -> Any:
-    """function(*args, **kwargs), of whose tape nothing is kept: the backward pass runs it again (Chen et al., 2016).
+    """function(*args, **kwargs) without keeping what it computes inside: the backward pass runs it again.
 
-    It takes less memory and more time: the forward pass runs twice. Random numbers, such as dropout's, are the same in
-    the second run unless preserve_rng_state=False. Tensors that require grad are its arguments, or leaves such as a
-    module's parameters. A RuntimeError is: one that was computed outside and is no argument, create_graph, a change of
-    what it reads before the backward pass, and a second run that gives something else. What else the function changes,
-    as running statistics, is changed twice. PyTorch's use_reentrant makes no difference.
+    That takes less memory and more time (Chen et al., 2016, Training Deep Nets with Sublinear Memory Cost). Tensors
+    that require grad are its arguments, or leaves such as a module's parameters; one that was computed outside and is
+    no argument is a RuntimeError. So are create_graph, a change of what it reads before the backward pass, and a second
+    run that gives something else. Random numbers, such as dropout's, are the same in both runs unless
+    preserve_rng_state=False; running statistics are updated twice. PyTorch's use_reentrant makes no difference.
+
+    >>> block = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+    >>> y = tl.checkpoint(block, tl.ones(4, 2))
+    >>> y.sum().backward()
+    >>> block[0].weight.grad.shape
+    (3, 2)
     """
     if not is_grad_enabled() or mode.tracing is not None:
         return function(*args, **kwargs)
@@ -101,7 +107,14 @@ def _numbers() -> Any:
 
 
 def replayed(fun: Callable) -> Callable:
-    """HIPS autograd's `checkpoint` (see func.hips), which draws the same random numbers each time it runs."""
+    """HIPS autograd's `checkpoint`: the function, whose insides are not kept but computed again in the backward pass.
+
+    It draws the same random numbers each time it runs. All tensors that it differentiates by are its arguments.
+
+    >>> wave = tl.func.checkpoint(lambda x: tl.sin(x) * x)
+    >>> tl.func.grad(wave)(tl.tensor(0.0))
+    tensor(0.)
+    """
     @functools.wraps(fun)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         numbers, runs = _numbers(), itertools.count()

@@ -9,7 +9,7 @@ from .ops.arguments import device
 
 
 class Namespace(types.ModuleType):
-    """Names under one name, as torch.cuda is; another than there are is an AttributeError with the nearest."""
+    """Names under one name, as torch.cuda is; one that is not there is an AttributeError that tells the nearest."""
 
     def __init__(self, name: str, **members: Any) -> None:
         super().__init__(name)
@@ -22,10 +22,23 @@ class Namespace(types.ModuleType):
 
 
 def _nothing(*args: Any, **kwargs: Any) -> None:
-    """Accepted, and of no effect: there is one device, and its results are the same in every run."""
+    """Accepted, and of no effect: there is one device, the CPU, and what it computes is the same in every run.
+
+    Threads are the matrix library's: their number is set by OMP_NUM_THREADS in the environment, before Python starts.
+
+    >>> tl.set_float32_matmul_precision("high")
+    >>> tl.use_deterministic_algorithms(True)
+    >>> tl.set_num_threads(4)
+    >>> tl.cuda.manual_seed_all(0)
+    """
 
 
 def _no(*args: Any, **kwargs: Any) -> bool:
+    """False: what is asked about is not there, or not in use.
+
+    >>> tl.cuda.is_available(), tl.is_autocast_enabled()
+    (False, False)
+    """
     return False
 
 
@@ -45,7 +58,13 @@ def _accelerator(name: str, **members: Any) -> Namespace:
 
 
 class autocast(contextlib.ContextDecorator):
-    """Nothing: every operation computes in the dtype of its tensors. A context, or a decorator."""
+    """A context or decorator that changes nothing: each operation computes in the dtype of its tensors.
+
+    >>> with tl.autocast("cuda", dtype=tl.float16):
+    ...     y = tl.ones(2, 3) @ tl.ones(3)
+    >>> y.dtype
+    dtype('float32')
+    """
 
     def __init__(self, device_type: Any = "cpu", dtype: Any = None, enabled: bool = True,
                  cache_enabled: Any = None) -> None:
@@ -59,7 +78,12 @@ class autocast(contextlib.ContextDecorator):
 
 
 class GradScaler:
-    """A scale of 1: gradients of float32 need none."""
+    """PyTorch's scaling of losses that are computed in float16, always by 1: gradients in float32 need none.
+
+    >>> scaler = tl.amp.GradScaler()
+    >>> scaler.scale(tl.tensor(2.0)), scaler.get_scale()
+    (tensor(2.), 1.0)
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
@@ -69,18 +93,18 @@ class GradScaler:
         return loss
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-        """The optimizer's step."""
+        """Take the optimizer's step; as nothing is scaled, gradients are as they are."""
         return optimizer.step(*args, **kwargs)
 
     unscale_ = update = load_state_dict = _nothing
     is_enabled = _no
 
     def get_scale(self) -> float:
-        """1"""
+        """The scale, which is always 1."""
         return 1.0
 
     def state_dict(self) -> dict:
-        """Nothing is kept."""
+        """An empty dict, as there is nothing to keep."""
         return {}
 
 
@@ -106,20 +130,35 @@ is_autocast_enabled = _no
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """True: the same program gives the same numbers."""
+    """True: on one machine the same program gives the same numbers in every run.
+
+    >>> tl.are_deterministic_algorithms_enabled()
+    True
+    """
     return True
 
 
 def get_float32_matmul_precision() -> str:
-    """"highest": float32 is multiplied as float32."""
+    """The precision in which matrices of float32 are multiplied: always "highest", which is float32.
+
+    >>> tl.get_float32_matmul_precision()
+    'highest'
+    """
     return "highest"
 
 
 def get_default_device() -> device:
-    """The CPU."""
+    """The device that new tensors are on: always the CPU.
+
+    >>> tl.get_default_device()
+    'cpu'
+    """
     return device("cpu")
 
 
 def set_default_device(device_: Any) -> None:
-    """Accepts the CPU; another device is a RuntimeError."""
+    """Accepts the CPU, where tensors are anyway; another device is a RuntimeError.
+
+    >>> tl.set_default_device("cpu")
+    """
     device(device_)

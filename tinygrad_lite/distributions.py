@@ -23,7 +23,16 @@ from .tensor import Tensor
 
 # ---------------------------------------------------------------- what parameters and values may be
 class Constraint:
-    """What numbers may be: `check(x)` says of each, or of each vector (event_dim 1), whether it is so."""
+    """What numbers may be: `check(x)` says of each number, or of each vector (event_dim=1), whether it is so.
+
+    `bounds` are for its repr. `arg_constraints` of a distribution has one for each parameter.
+
+    >>> even = tl.distributions.Constraint("Even", lambda x: x % 2 == 0)
+    >>> even.check(tl.tensor([1.0, 2.0]))
+    tensor([False,  True])
+    >>> tl.distributions.Normal.arg_constraints["scale"]
+    GreaterThan(lower_bound=0.0)
+    """
 
     def __init__(self, name: str, check: Callable[[Tensor], Tensor], event_dim: int = 0, **bounds: Any) -> None:
         self.name, self.check, self.event_dim, self.bounds = name, check, event_dim, bounds
@@ -33,12 +42,20 @@ class Constraint:
 
 
 def interval(low: Any, high: Any) -> Constraint:
-    """From low to high, both included."""
+    """The constraint that numbers are from low to high, both included.
+
+    >>> tl.distributions.interval(0.0, 1.0).check(tl.tensor([0.0, 0.5, 1.5]))
+    tensor([ True,  True, False])
+    """
     return Constraint("Interval", lambda x: (x >= low) & (x <= high), lower_bound=low, upper_bound=high)
 
 
 def integer_interval(low: int, high: int) -> Constraint:
-    """Whole numbers from low to high, both included."""
+    """The constraint that numbers are whole and from low to high, both included.
+
+    >>> tl.distributions.integer_interval(0, 2).check(tl.tensor([0.0, 0.5, 2.0, 3.0]))
+    tensor([ True, False,  True, False])
+    """
     return Constraint("IntegerInterval", lambda x: (x % 1 == 0) & (x >= low) & (x <= high),
                       lower_bound=low, upper_bound=high)
 
@@ -100,9 +117,17 @@ class _derived:
 
 # ---------------------------------------------------------------- distributions
 class Distribution:
-    """A batch of distributions (`batch_shape`) of values of shape `event_shape`.
+    """The base of distributions: a batch of them, of shape `batch_shape`, whose values have the shape `event_shape`.
 
+    A subclass defines what it can of sample or rsample, log_prob, entropy, mean …; the rest is a NotImplementedError.
     Parameters and values are checked unless validate_args=False: a ValueError names what is wrong.
+
+    >>> normals = tl.distributions.Normal(tl.zeros(3), 1.0)
+    >>> normals.batch_shape, normals.sample((2,)).shape
+    ((3,), (2, 3))
+    >>> tl.distributions.Normal(0.0, -1.0)
+    Traceback (most recent call last):
+    ValueError: Expected parameter scale ...
     """
 
     arg_constraints: dict[str, Constraint] = {}
@@ -112,7 +137,7 @@ class Distribution:
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
-        """Whether distributions check parameters and values unless they are told."""
+        """Say whether distributions check parameters and values where validate_args is not given."""
         Distribution._validate_args = bool(value)
 
     def __init__(self, batch_shape: tuple = (), event_shape: tuple = (), validate_args: bool | None = None) -> None:
@@ -135,7 +160,7 @@ class Distribution:
         return new
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Values drawn at random, (*sample_shape, *batch_shape, *event_shape); nothing is recorded."""
+        """Values drawn at random, (*sample_shape, *batch_shape, *event_shape); no gradient flows through them."""
         with no_grad():
             return self.rsample(sample_shape)
 
@@ -152,19 +177,19 @@ class Distribution:
         raise self._has_no("entropy")
 
     def cdf(self, value: Tensor) -> Tensor:
-        """The probability of what is at most `value`."""
+        """The probability of a value that is at most `value`."""
         raise self._has_no("cdf")
 
     def icdf(self, value: Tensor) -> Tensor:
-        """Where cdf is `value`."""
+        """The inverse of cdf: where cdf is `value`."""
         raise self._has_no("icdf")
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        """All values, along a new first dimension; with expand=False the batch's dimensions have size 1."""
+        """All possible values, along a new first dimension; with expand=False the batch's dimensions have size 1."""
         raise self._has_no("enumerate_support")
 
     def perplexity(self) -> Tensor:
-        """exp of the entropy."""
+        """exp(entropy): how many equally probable values would be as uncertain."""
         return exp(self.entropy())
 
     mean = property(lambda self: self._lacks("mean"), doc="The mean, of batch_shape.")
@@ -207,7 +232,18 @@ def _require(constraint: Constraint, value: Tensor, what: str, wish: str) -> Non
 
 
 class Normal(Distribution):
-    """The normal distribution of mean `loc` and standard deviation `scale`."""
+    """The normal distribution of mean `loc` and standard deviation `scale`, which broadcast.
+
+    A scale that is not above 0 is a ValueError. Gradients flow to loc and scale through rsample, and through log_prob.
+
+    >>> normal = tl.distributions.Normal(tl.tensor([0.0, 5.0]), 2.0)
+    >>> normal.sample((4,)).shape
+    (4, 2)
+    >>> normal.log_prob(tl.tensor([0.0, 5.0])).exp()  # the density at the mean: 1 / (scale * sqrt(2 pi))
+    tensor([0.1995, 0.1995])
+    >>> normal.cdf(tl.tensor([0.0, 5.0]))
+    tensor([0.5, 0.5])
+    """
 
     arg_constraints = {"loc": real, "scale": positive}
     support, has_rsample = real, True
@@ -239,12 +275,21 @@ class Normal(Distribution):
         return 0.5 * erfc((self.loc - value) / (self.scale * math.sqrt(2)))
 
     def icdf(self, value: Tensor) -> Tensor:
-        """Where cdf is `value`."""
+        """The inverse of cdf: where cdf is `value`, -inf for 0 and inf for 1."""
         return self.loc + self.scale * ndtri(value)
 
 
 class Uniform(Distribution):
-    """Evenly from low up to below high."""
+    """The uniform distribution: every number from low up to below high has the density 1 / (high - low).
+
+    low and high broadcast; where low is not below high it is a ValueError.
+
+    >>> uniform = tl.distributions.Uniform(0.0, 4.0)
+    >>> uniform.mean, uniform.cdf(tl.tensor(1.0))
+    (tensor(2.), tensor(0.25))
+    >>> uniform.log_prob(tl.tensor(1.0)).exp()
+    tensor(0.25)
+    """
 
     arg_constraints = {"low": real, "high": real}
     has_rsample = True
@@ -292,7 +337,17 @@ def _one_of(probs: Any, logits: Any) -> str:
 
 
 class Bernoulli(Distribution):
-    """1 with probability `probs`, else 0; or with the log-odds `logits` of it."""
+    """The distribution of a yes or no: 1 with probability `probs`, else 0.
+
+    In place of probs it takes `logits`, the log-odds log(p / (1 - p)); both or neither is a ValueError, and so is a
+    probability outside [0, 1].
+
+    >>> coin = tl.distributions.Bernoulli(probs=tl.tensor(0.25))
+    >>> coin.mean, coin.variance
+    (tensor(0.25), tensor(0.1875))
+    >>> coin.log_prob(tl.tensor([0.0, 1.0])).exp()
+    tensor([0.75, 0.25])
+    """
 
     arg_constraints = {"probs": unit_interval, "logits": real}
     support, has_enumerate_support = boolean, True
@@ -349,13 +404,25 @@ class Bernoulli(Distribution):
         return -one - zero
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        """0 and 1, (2, *batch_shape)."""
+        """The values 0 and 1, (2, *batch_shape)."""
         values = arange(2, dtype=self._given().popitem()[1].dtype).reshape(2, *[1] * len(self.batch_shape))
         return _expanded(values, (2, *self.batch_shape)) if expand else values
 
 
 class Categorical(Distribution):
-    """A whole number below C, in proportion to `probs` (*batch_shape, C), or to exp(logits)."""
+    """The distribution of a whole number from 0 to C - 1, in proportion to the probabilities `probs`, or to exp(logits).
+
+    probs or logits (*batch_shape, C); both or neither is a ValueError. In reinforcement learning a policy is one, whose
+    log_prob(action) is weighed by the return.
+
+    >>> policy = tl.distributions.Categorical(probs=tl.tensor([1.0, 1.0, 2.0]))
+    >>> policy.probs
+    tensor([0.25, 0.25, 0.5 ])
+    >>> policy.log_prob(tl.tensor(2)).exp()
+    tensor(0.5)
+    >>> policy.sample((5,)).dtype
+    dtype('int64')
+    """
 
     arg_constraints = {"probs": simplex, "logits": real_vector}
     has_enumerate_support = True
@@ -386,14 +453,14 @@ class Categorical(Distribution):
     mode = property(lambda self: argmax(self._given().popitem()[1], -1), doc="The most probable one.")
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Whole numbers, int64."""
+        """Numbers drawn in proportion to the probabilities, int64."""
         with no_grad():
             rows = self.probs.reshape(math.prod(self.batch_shape), self._count)
             drawn = multinomial(rows, math.prod(sample_shape), replacement=True)  # (rows, samples)
             return drawn.T.reshape(self._shape(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The logarithm of the probability of a number."""
+        """The logarithm of the probability of a number from 0 to C - 1."""
         self._validate_sample(value)
         shape = np.broadcast_shapes(value.shape, self.batch_shape)
         index = _expanded(value.long(), shape).unsqueeze(-1)
@@ -404,7 +471,7 @@ class Categorical(Distribution):
         return -(self.probs * _finite(self.logits)).sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        """0 to C - 1, (C, *batch_shape)."""
+        """The numbers from 0 to C - 1, (C, *batch_shape)."""
         values = arange(self._count).reshape(self._count, *[1] * len(self.batch_shape))
         return _expanded(values, (self._count, *self.batch_shape)) if expand else values
 
@@ -414,7 +481,18 @@ _KL: dict[tuple[type, type], Callable] = {}
 
 
 def register_kl(type_p: type, type_q: type) -> Callable[[Callable], Callable]:
-    """Decorator: a function of p and q that computes kl_divergence of these two kinds of distributions."""
+    """Decorator: the function of p and q computes kl_divergence of these two kinds of distributions and their subclasses.
+
+    >>> class Exponential(tl.distributions.Distribution):
+    ...     def __init__(self, rate):
+    ...         self.rate = rate
+    ...         super().__init__(rate.shape)
+    >>> @tl.distributions.register_kl(Exponential, Exponential)
+    ... def of_exponentials(p, q):
+    ...     return tl.log(p.rate / q.rate) + q.rate / p.rate - 1
+    >>> tl.distributions.kl_divergence(Exponential(tl.tensor(2.0)), Exponential(tl.tensor(1.0)))
+    tensor(0.1931)
+    """
     def register(function: Callable) -> Callable:
         _KL[type_p, type_q] = function
         return function
@@ -423,7 +501,15 @@ def register_kl(type_p: type, type_q: type) -> Callable[[Callable], Callable]:
 
 
 def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
-    """The mean of log p(x) - log q(x) for x of p, of the batch_shape that both broadcast to."""
+    """The Kullback-Leibler divergence of p from q: the mean of log p(x) - log q(x) for x drawn from p.
+
+    It has the batch_shape that both broadcast to; it is 0 where they are the same, and inf where q excludes what p does
+    not. Two kinds of distributions that nobody gave to `register_kl` are a NotImplementedError.
+
+    >>> p, q = tl.distributions.Normal(1.0, 1.0), tl.distributions.Normal(0.0, 1.0)
+    >>> tl.distributions.kl_divergence(p, q)  # half the squared distance of the means
+    tensor(0.5)
+    """
     for kind_p in type(p).__mro__:
         for kind_q in type(q).__mro__:
             if (kind_p, kind_q) in _KL:

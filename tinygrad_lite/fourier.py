@@ -14,7 +14,17 @@ from .engine.values import Value
 
 # ---------------------------------------------------------------- complex numbers
 class Complex:
-    """Complex numbers: a Tensor of their real parts and one of their imaginary parts."""
+    """Complex numbers, as a Tensor of their real parts and one of their imaginary parts.
+
+    They add, multiply and divide, with each other and with numbers. Gradients flow through that, and through abs(z),
+    z.real and z.imag, which are Tensors.
+
+    >>> z = tl.fourier.Complex(tl.tensor([3.0]), tl.tensor([4.0]))
+    >>> abs(z)
+    tensor([5.])
+    >>> z * 1j
+    Complex(real=tensor([-4.]), imag=tensor([3.]))
+    """
 
     def __init__(self, real: Any, imag: Any) -> None:
         self.real, self.imag = real, imag
@@ -84,12 +94,24 @@ class Complex:
 
 
 def parts_of(x: Any) -> tuple:
-    """The real and the imaginary parts of numbers, an array, a Tensor or Complex numbers."""
+    """The pair of the real and the imaginary parts of a number, an array, a Tensor or a `Complex`.
+
+    The imaginary part of what is real is the number 0.0.
+
+    >>> tl.fourier.parts_of(3 + 4j)
+    (3.0, 4.0)
+    >>> tl.fourier.parts_of(tl.tensor([1.0, 2.0]))
+    (tensor([1., 2.]), 0.0)
+    """
     return (x.real, x.imag) if isinstance(x, (Complex, complex)) or np.iscomplexobj(x) else (x, 0.0)
 
 
 def as_complex(x: Any) -> Complex:
-    """Numbers of any kind as Complex ones."""
+    """Numbers of any kind (an array, a Tensor, a number) as a `Complex`, which is given back as it is.
+
+    >>> tl.fourier.as_complex(tl.tensor([1.0, 2.0]))
+    Complex(real=tensor([1., 2.]), imag=0.0)
+    """
     return x if isinstance(x, Complex) else Complex(*parts_of(x))
 
 
@@ -138,9 +160,15 @@ def _of_size(x: Any, n: int, dim: int) -> Any:
 
 
 def rfft(x: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Complex:
-    """The discrete Fourier transform of n real numbers along an axis: the n // 2 + 1 frequencies that are not mirrored.
+    """The discrete Fourier transform of real numbers along an axis: sum(x[t] * exp(-2j * pi * k * t / n)) for each k.
 
-    norm: "backward" (no factor, unless given), "ortho" (1 / sqrt(n)) or "forward" (1 / n).
+    The result is a `Complex` of the n // 2 + 1 frequencies k that are not mirrors of others. n, the size along the axis
+    unless given: x is cut off, or zeros are put behind it. norm: "backward" (no factor, unless given), "ortho"
+    (1 / sqrt(n)) or "forward" (1 / n); another is a ValueError.
+
+    >>> x = tl.tensor([1.0, 0.0, -1.0, 0.0])  # one wave in 4 steps
+    >>> tl.fourier.rfft(x).real
+    tensor([0., 2., 0.])
     """
     dim = axis % x.ndim
     n = x.shape[dim] if n is None else n
@@ -149,7 +177,14 @@ def rfft(x: Any, n: int | None = None, axis: int = -1, norm: str | None = None) 
 
 
 def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
-    """The inverse of `rfft`: n real numbers, 2 * (m - 1) unless given, from m frequencies along an axis."""
+    """The inverse of `rfft`: n real numbers from the m frequencies along an axis.
+
+    n is 2 * (m - 1) unless given: say it where it is odd. norm must be the one that `rfft` was given.
+
+    >>> x = tl.tensor([1.0, 2.0, 3.0])
+    >>> tl.fourier.irfft(tl.fourier.rfft(x), n=3).round(decimals=3)
+    tensor([1., 2., 3.])
+    """
     a = as_complex(a)
     real: Any = a.real if isinstance(a.real, Value) else np.asarray(a.real)
     z = ops.stack([real, a.imag + real * 0.0], -1)

@@ -20,7 +20,15 @@ from .inplace import rebind
 
 
 class Context:
-    """What a Function's forward leaves for its backward: saved tensors, and any attribute."""
+    """What a Function's forward leaves for its backward: saved tensors, and any attribute that it sets.
+
+    needs_input_grad says of each argument of forward whether it requires grad.
+
+    >>> ctx = tl.autograd.Context()
+    >>> ctx.save_for_backward(tl.ones(2))
+    >>> ctx.saved_tensors
+    (tensor([1., 1.]),)
+    """
 
     needs_input_grad: tuple[bool, ...] = ()
     materialize = True
@@ -31,12 +39,12 @@ class Context:
     _dirty: tuple = ()
 
     def save_for_backward(self, *tensors: Any) -> None:
-        """Keep tensors for backward, as `saved_tensors`."""
+        """Keep tensors for backward, which finds them as `saved_tensors`."""
         self._saved, self._since = tensors, next_place()
 
     @property
     def saved_tensors(self) -> tuple:
-        """What was saved; RuntimeError where one of them has been changed in place since."""
+        """The tensors that were saved; RuntimeError where one of them has been changed in place since."""
         for t in self._saved:
             if isinstance(t, Value) and changed_since(t.array, self._since):
                 raise RuntimeError(f"saved_tensors: one of shape {t.array.shape} was changed in place after it was "
@@ -71,7 +79,7 @@ class Context:
         return copy
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether an output without gradient has zeros of it in backward, rather than None."""
+        """Say whether backward gets zeros (True, as at first) or None for an output that no gradient reaches."""
         self.materialize = value
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
@@ -83,7 +91,7 @@ class Context:
         self._dirty = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
-        """Keep tensors for jvp, as `saved_tensors` there; what is kept for backward unless called."""
+        """Keep tensors for jvp, which finds them as `saved_tensors`; without it, those kept for backward."""
         self._saved_forward, self._since = tensors, next_place()
 
     def _for_jvp(self) -> "Context":
@@ -94,26 +102,36 @@ class Context:
 
 
 class Function:
-    """An operation with its own backward, as in PyTorch: static methods forward(ctx, *args) and backward(ctx, *grads),
-    called by `apply`; or forward(*args) and setup_context(ctx, inputs, output) apart.
+    """An operation with a backward of its own: a subclass defines forward and backward, and is called by `apply`.
 
     backward gets the gradient of each output (zeros where there is none) and gives one for each argument, or None. It
-    computes with Tensors, so that create_graph differentiates it again. jvp(ctx, *tangents), of each argument, gives
-    the tangent of each output; without it forward mode uses backward. vmap(info, in_dims, *args) gives (outputs,
-    out_dims) of all examples, of which info.batch_size are; without it forward and backward are given what stands for
-    all of them.
+    computes with Tensors, so that create_graph differentiates it again. A class with setup_context has a forward that
+    takes no ctx. jvp is for forward mode, which else uses backward; vmap is for `func.vmap`, which else runs forward
+    and backward on what stands for all examples.
+
+    >>> class Cube(tl.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x ** 3
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         return 3 * ctx.saved_tensors[0] ** 2 * g
+    >>> x = tl.tensor(2.0, requires_grad=True)
+    >>> tl.autograd.grad(Cube.apply(x), x)
+    (tensor(12.),)
     """
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(*args: Any) -> Any:
-        """The outputs, Tensors; nothing is recorded inside."""
+        """forward(ctx, *args), or forward(*args) beside setup_context: the outputs, Tensors; nothing is recorded."""
         raise NotImplementedError("a Function defines forward(ctx, *args)")
 
     @staticmethod
     def setup_context(ctx: Context, inputs: tuple, output: Any) -> None:
-        """What backward needs of inputs and outputs, where forward does not take ctx."""
+        """Keep in ctx what backward needs of inputs and outputs, where forward does not take ctx."""
         raise NotImplementedError("a Function whose forward takes no ctx defines setup_context(ctx, inputs, output)")
 
     @staticmethod
@@ -123,12 +141,12 @@ class Function:
 
     @staticmethod
     def jvp(ctx: Context, *tangents: Any) -> Any:
-        """The tangent of each output."""
+        """The tangent of each output, of those of the arguments."""
         raise NotImplementedError("a Function defines jvp(ctx, *tangents), or none")
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, *args: Any) -> tuple:
-        """The outputs for all examples, and along which dimensions they lie."""
+        """(outputs, out_dims) for all info.batch_size examples, which lie along in_dims (None: one for all)."""
         raise NotImplementedError("a Function defines vmap(info, in_dims, *args), or none")
 
     @classmethod
@@ -296,7 +314,20 @@ class _Applied:
 
 
 def once_differentiable(backward: Callable) -> Callable:
-    """Above a Function's backward that is not to be differentiated again: create_graph is then a RuntimeError."""
+    """Decorator for a Function's backward that is not to be differentiated again: create_graph is a RuntimeError.
+
+    >>> class Round(tl.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         return x.round()
+    ...     @staticmethod
+    ...     @tl.autograd.once_differentiable
+    ...     def backward(ctx, g):
+    ...         return g
+    >>> x = tl.tensor(1.7, requires_grad=True)
+    >>> tl.autograd.grad(Round.apply(x), x)
+    (tensor(1.),)
+    """
     @functools.wraps(backward)
     def once(ctx: Context, *grads: Any) -> Any:
         if is_grad_enabled():

@@ -27,7 +27,15 @@ LOW = SEEDS - 1  # the lower half of 128 bits
 
 
 class Generator:
-    """A source of random numbers of its own, for the `generator` argument; of a seed of its own too unless given."""
+    """A source of random numbers apart from the library's, for the argument `generator` of what draws them.
+
+    seed: a whole number; one that nobody can know unless given. PyTorch's Generator takes a device alone: "cpu".
+
+    >>> generator = tl.Generator(7)
+    >>> first = tl.rand(3, generator=generator)
+    >>> tl.equal(first, tl.rand(3, generator=tl.Generator(7)))
+    True
+    """
 
     device = checked_device("cpu")
 
@@ -41,7 +49,7 @@ class Generator:
         return self
 
     def seed(self) -> int:
-        """Start again from a seed that nobody can know; gives it."""
+        """Start again from a seed that nobody can know; gives that seed."""
         self.numpy = _started(secrets.randbits(63))
         return self.initial_seed()
 
@@ -104,33 +112,76 @@ default_generator: Generator = _Default()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Seed the generator that is used where none is given."""
+    """Start the library's random numbers from a seed: a program that does draws the same ones in every run.
+
+    seed: a whole number from -2**63 to 2**64 - 1, else RuntimeError. The numbers are numpy's (PCG64), not PyTorch's.
+    Gives the library's generator.
+
+    >>> generator = tl.manual_seed(42)
+    >>> first = tl.randn(3)
+    >>> generator = tl.manual_seed(42)
+    >>> tl.equal(first, tl.randn(3))
+    True
+    """
     return default_generator.manual_seed(seed)
 
 
 def seed() -> int:
-    """Seed the library's generator with a number that nobody can know; gives it."""
+    """Start the library's random numbers from a seed that nobody can know; gives that seed, to repeat the run with.
+
+    >>> number = tl.seed()
+    >>> number == tl.initial_seed()
+    True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The seed that the library's generator was started from."""
+    """The seed that the library's generator was started from.
+
+    >>> generator = tl.manual_seed(42)
+    >>> tl.initial_seed()
+    42
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> Tensor:
-    """Where the library's generator is in its sequence: a tensor of bytes."""
+    """Where the library's generator is in its sequence: a tensor of 48 bytes, which `tl.save` can keep.
+
+    >>> state = tl.get_rng_state()
+    >>> first = tl.rand(3)
+    >>> tl.set_rng_state(state)
+    >>> tl.equal(first, tl.rand(3))
+    True
+    """
     return default_generator.get_state()
 
 
 def set_rng_state(new_state: Tensor) -> None:
-    """Let the library's generator go on from where `get_rng_state` was called."""
+    """Let the library's generator go on from where it was when `get_rng_state` gave this state.
+
+    TypeError for anything else than such a tensor.
+
+    >>> state = tl.get_rng_state()
+    >>> first = tl.randperm(10)
+    >>> tl.set_rng_state(state)
+    >>> tl.equal(first, tl.randperm(10))
+    True
+    """
     default_generator.set_state(new_state)
 
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[Generator]:
-    """Inside, the library's generator is seeded, for this thread; afterwards it goes on as if nothing had been."""
+    """Inside, this thread draws from the given seed; afterwards the library's generator goes on as if nothing had been.
+
+    >>> with tl.random.seeded(1):
+    ...     first = tl.rand(3)
+    >>> with tl.random.seeded(1):
+    ...     print(tl.equal(first, tl.rand(3)))
+    True
+    """
     before, _thread.numpy = _thread.numpy, _started(seed)
     try:
         yield default_generator
@@ -140,7 +191,15 @@ def seeded(seed: int) -> Iterator[Generator]:
 
 @contextlib.contextmanager
 def fork_rng(devices: Iterable = (), enabled: bool = True) -> Iterator[None]:
-    """Afterwards the library's generator goes on from where it was."""
+    """Afterwards the library's generator goes on from where it was before, whatever was drawn inside.
+
+    enabled=False leaves it where it is. PyTorch's `devices` makes no difference.
+
+    >>> with tl.random.fork_rng():
+    ...     inside = tl.rand(3)
+    >>> tl.equal(inside, tl.rand(3))
+    True
+    """
     before = get_rng_state()
     try:
         yield
@@ -150,7 +209,13 @@ def fork_rng(devices: Iterable = (), enabled: bool = True) -> Iterator[None]:
 
 
 def rng(own: Generator | None = None) -> np.random.Generator:
-    """numpy's generator of `own`, or else of the library; while compiling, one whose draws the program repeats."""
+    """The numpy generator inside `own`, a tl.Generator, or inside the library's unless given.
+
+    While a program is being compiled it is one whose draws the program repeats. TypeError for what is no tl.Generator.
+
+    >>> tl.random.rng().random(3).shape
+    (3,)
+    """
     source = default_generator if own is None else own
     if not isinstance(source, Generator):
         raise TypeError(f"generator: a tl.Generator, not {type(own).__name__}; write tl.Generator().manual_seed(seed)")
@@ -180,7 +245,15 @@ def _below(array: Any, bound: Any, dtype: Any) -> Any:
 
 @makes
 def rand(*size: Any, dtype: Any = None, generator: Any = None) -> Tensor:
-    """Uniform random numbers in [0, 1)."""
+    """Random numbers that are uniform in [0, 1), in a tensor of the sizes given.
+
+    dtype: a floating-point one (else RuntimeError), the default dtype unless given. generator: what draws, a
+    tl.Generator; the library's unless given.
+
+    >>> x = tl.rand(2, 3)
+    >>> x.shape, 0 <= x.min().item() <= x.max().item() < 1
+    ((2, 3), True)
+    """
     dtype = _floats("rand", dtype)
     drawn = rng(generator).random(sizes_of(size))
     return box(as_array(drawn) if dtype == np.float64 else _below(drawn, 1, dtype))
@@ -188,26 +261,51 @@ def rand(*size: Any, dtype: Any = None, generator: Any = None) -> Tensor:
 
 @makes
 def randn(*size: Any, dtype: Any = None, generator: Any = None) -> Tensor:
-    """Random numbers of the standard normal distribution."""
+    """Random numbers of the standard normal distribution (mean 0, variance 1), in a tensor of the sizes given.
+
+    dtype and generator as of `rand`.
+
+    >>> x = tl.randn(1000, 10)
+    >>> x.shape, x.std().round()
+    ((1000, 10), tensor(1.))
+    """
     dtype = _floats("randn", dtype)
     return box(as_array(rng(generator).standard_normal(sizes_of(size))).astype(dtype, copy=False))
 
 
 @makes
 def rand_like(x: Tensor, dtype: Any = None, generator: Any = None) -> Tensor:
-    """`rand` in x's shape and dtype."""
+    """Random numbers that are uniform in [0, 1), in the shape and, unless given, the dtype of x.
+
+    >>> x = tl.zeros(2, 3, dtype=tl.float64)
+    >>> tl.rand_like(x).shape, tl.rand_like(x).dtype
+    ((2, 3), dtype('float64'))
+    """
     return rand(x.shape, dtype=dtype or x.dtype, generator=generator)
 
 
 @makes
 def randn_like(x: Tensor, dtype: Any = None, generator: Any = None) -> Tensor:
-    """`randn` in x's shape and dtype."""
+    """Random numbers of the standard normal distribution, in the shape and, unless given, the dtype of x.
+
+    >>> x = tl.zeros(2, 3)
+    >>> noisy = x + 0.1 * tl.randn_like(x)
+    >>> noisy.shape
+    (2, 3)
+    """
     return randn(x.shape, dtype=dtype or x.dtype, generator=generator)
 
 
 @makes
 def randint(low: Any = None, high: Any = None, size: Any = None, dtype: Any = None, generator: Any = None) -> Tensor:
-    """Random whole numbers in [low, high): randint(low, high, size) or randint(high, size)."""
+    """Random whole numbers from low up to below high: randint(low, high, size), or randint(high, size) from 0.
+
+    size: a tuple. dtype: int64 unless given; one that cannot hold the numbers is a RuntimeError, as is high <= low.
+
+    >>> dice = tl.randint(1, 7, (1000,))
+    >>> dice.unique()
+    tensor([1, 2, 3, 4, 5, 6])
+    """
     if low is None and high is None or high is None and size is None:
         raise TypeError("randint: takes the number to stay below and the size: randint(high, size)")
     low = 0 if low is None else low
@@ -224,13 +322,25 @@ def randint(low: Any = None, high: Any = None, size: Any = None, dtype: Any = No
 
 @makes
 def randint_like(x: Tensor, low: int, high: int | None = None, dtype: Any = None, generator: Any = None) -> Tensor:
-    """`randint` in x's shape and dtype: randint_like(x, high) or randint_like(x, low, high)."""
+    """`randint` in x's shape and dtype: randint_like(x, low, high), or randint_like(x, high) from 0.
+
+    >>> x = tl.zeros(1000)
+    >>> tl.randint_like(x, 3).unique()
+    tensor([0., 1., 2.])
+    """
     return randint(low, high, x.shape, dtype=dtype or x.dtype, generator=generator)
 
 
 @makes
 def randperm(n: int, dtype: Any = None, generator: Any = None) -> Tensor:
-    """A random permutation of 0 … n-1."""
+    """The whole numbers 0 … n-1 in random order, as int64 unless a dtype is given: an order to shuffle by.
+
+    >>> places = tl.randperm(4)
+    >>> places.sort().values
+    tensor([0, 1, 2, 3])
+    >>> tl.tensor([10, 20, 30, 40])[places].sum()
+    tensor(100)
+    """
     if n < 0:
         raise RuntimeError(f"randperm: n is at least 0, not {n}")
     return _whole("randperm", rng(generator).permutation(n), 0, n - 1, dtype)
@@ -238,7 +348,17 @@ def randperm(n: int, dtype: Any = None, generator: Any = None) -> Tensor:
 
 @makes
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, generator: Any = None) -> Tensor:
-    """Normal random numbers: mean and std are numbers (with a size) or tensors that broadcast."""
+    """Random numbers of normal distributions with the given means and standard deviations.
+
+    mean and std are tensors, or a tensor and a number, which broadcast to the shape of the result; or two numbers, and
+    the size is given. A std below 0, or a dtype that is not floating-point, is a RuntimeError.
+
+    >>> mean = tl.tensor([0.0, 100.0])
+    >>> tl.normal(mean, 1.0) > 50
+    tensor([False,  True])
+    >>> tl.normal(0.0, 0.02, size=(2, 3)).shape
+    (2, 3)
+    """
     if size is None and not isinstance(mean, Value) and not isinstance(std, Value):
         raise TypeError("normal: of numbers needs a size")
     mean, std = unbox(mean), unbox(std)
@@ -262,7 +382,15 @@ def _probability(name: str, p: Any) -> Any:
 
 
 def bernoulli(x: Tensor, p: Any = None, generator: Any = None) -> Tensor:
-    """1 with probability x (or p, where it is given), element by element, else 0; of x's shape and dtype."""
+    """1 with probability x (or p, where it is given), else 0, drawn for each element; in x's shape and dtype.
+
+    RuntimeError where a probability is outside [0, 1], or x is not floating-point. No gradient flows through the draw.
+
+    >>> x = tl.tensor([0.0, 0.5, 1.0])
+    >>> drawn = tl.bernoulli(x)
+    >>> drawn[0], drawn[2]
+    (tensor(0.), tensor(1.))
+    """
     dtype = _floats("bernoulli", x.dtype)
     drawn = rng(generator).random(x.shape) < _probability("bernoulli", x if p is None else p)
     return box(as_array(drawn).astype(dtype))
@@ -270,7 +398,18 @@ def bernoulli(x: Tensor, p: Any = None, generator: Any = None) -> Tensor:
 
 @quiet
 def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, generator: Any = None) -> Tensor:
-    """Places drawn in proportion to weights (C,) or (N, C): (num_samples,) or (N, num_samples)."""
+    """Indices drawn at random, each in proportion to its weight.
+
+    weights (C,) gives (num_samples,), of dtype int64; (N, C) draws from each row and gives (N, num_samples). Weights
+    are floating-point, at least 0, and need not add up to 1. Without replacement no index comes twice. RuntimeError for
+    other weights, or fewer above 0 than samples without replacement.
+
+    >>> weights = tl.tensor([0.0, 3.0, 1.0])
+    >>> tl.multinomial(weights, 2).sort().values
+    tensor([1, 2])
+    >>> tl.multinomial(weights, 8, replacement=True).shape
+    (8,)
+    """
     values = as_array(weights)
     if values.dtype.kind != "f":
         raise RuntimeError(f"multinomial: the weights are floating-point numbers, not {values.dtype}")
@@ -294,7 +433,14 @@ def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, ge
 
 
 def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill x with uniform numbers in [a, b), in place."""
+    """Fill x with random numbers that are uniform in [a, b), in place; gives x.
+
+    RuntimeError for a dtype that is not floating-point, for a > b, and outside no_grad() for a leaf that requires grad.
+
+    >>> x = tl.empty(1000).uniform_(-1, 1)
+    >>> -1 <= x.min().item() < -0.9, 0.9 < x.max().item() < 1
+    (True, True)
+    """
     dtype = _floats("uniform_", x.dtype)
     if not a <= b:
         raise RuntimeError(f"uniform_: from {a} up to below {b} there is no number")
@@ -303,17 +449,40 @@ def uniform_(x: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -
 
 
 def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill x with normal numbers, in place."""
+    """Fill x with random numbers of a normal distribution, in place; gives x.
+
+    RuntimeError for a dtype that is not floating-point, for std < 0, and outside no_grad() for a leaf that requires
+    grad.
+
+    >>> x = tl.empty(10000).normal_(5.0, 0.1)
+    >>> x.mean().round(), x.std().round(decimals=1)
+    (tensor(5.), tensor(0.1))
+    """
     return x.copy_(_normal("normal_", mean, std, x.shape, x.dtype, generator))
 
 
 def bernoulli_(x: Tensor, p: Any = 0.5, generator: Any = None) -> Tensor:
-    """Fill x with 1 with probability p, a number or a tensor, else 0, in place."""
+    """Fill x with ones with probability p, a number or a tensor, and zeros, in place; gives x, of any dtype.
+
+    RuntimeError where a probability is outside [0, 1].
+
+    >>> x = tl.empty(3)
+    >>> x.bernoulli_(tl.tensor([1.0, 0.0, 1.0]))
+    tensor([1., 0., 1.])
+    """
     return x.copy_(as_array(rng(generator).random(x.shape) < _probability("bernoulli_", p)).astype(x.dtype))
 
 
 def random_(x: Tensor, low: int = 0, high: int | None = None, generator: Any = None) -> Tensor:
-    """Fill x with whole numbers in [low, high), in place: random_(low, high), random_(high), or all that x can hold."""
+    """Fill x with random whole numbers from low up to below high, in place: random_(low, high), or random_(high).
+
+    random_() draws from 0 up to below the largest number of x's dtype; of float32 up to below 2**24, and of other
+    floating-point dtypes too as far as they hold every whole number. Gives x.
+
+    >>> x = tl.empty(1000).random_(3)
+    >>> x.unique()
+    tensor([0., 1., 2.])
+    """
     if high is None and low > 0:
         low, high = 0, low
     if high is None:
@@ -323,7 +492,14 @@ def random_(x: Tensor, low: int = 0, high: int | None = None, generator: Any = N
 
 
 def exponential_(x: Tensor, lambd: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill x with numbers of the exponential distribution of mean 1 / lambd, in place; none is 0."""
+    """Fill x with random numbers of the exponential distribution of mean 1 / lambd, in place; gives x.
+
+    All are above 0. RuntimeError for a dtype that is not floating-point, and for lambd <= 0.
+
+    >>> x = tl.empty(10000).exponential_(2.0)
+    >>> x.mean().round(decimals=1), x.min().item() > 0
+    (tensor(0.5), True)
+    """
     dtype = _floats("exponential_", x.dtype)
     if not lambd > 0:
         raise RuntimeError(f"exponential_: lambd is above 0, not {lambd}")

@@ -29,11 +29,17 @@ HEADER = "tinygrad_lite"
 
 
 def save(state: Mapping[str, Any], path: str | Path | BinaryIO) -> None:
-    """Write a state dict to a path, or to an open binary file; an interrupted save leaves the old file whole.
+    """Write a state dict as safetensors to a path, or to an open binary file.
 
-    It holds Tensors and arrays, numbers, strings, None, and lists, tuples and dicts of them, such as an optimizer's
-    state; anything else is a TypeError that names its key. A file that is there keeps its mode, and a link goes on
-    pointing to it.
+    An interrupted save leaves the old file whole. The dict holds Tensors and arrays, numbers, strings, None, and lists,
+    tuples and dicts of them, such as an optimizer's state; anything else is a TypeError that names its key. A file that
+    is there keeps its mode, and a link goes on pointing to it.
+
+    >>> model = nn.Linear(2, 1)
+    >>> tl.save({"model": model.state_dict(), "epoch": 3}, "checkpoint.safetensors")
+    >>> state = tl.load("checkpoint.safetensors")
+    >>> state["epoch"], list(state["model"])
+    (3, ['weight', 'bias'])
     """
     from safetensors.numpy import save as to_bytes  # an extra: pip install "tinygrad-lite[demo]"
     if not isinstance(state, Mapping):
@@ -139,11 +145,15 @@ def _nameless(folder: Path) -> BinaryIO | None:
 
 
 def load(path: str | Path | BinaryIO, map_location: Any = None, weights_only: bool = True) -> dict[Any, Any]:
-    """Read a state dict from a path or an open binary file: arrays as Tensors, everything else as it was saved.
+    """Read a state dict from a path or an open binary file, which is safetensors: arrays as Tensors, all else as saved.
 
-    bfloat16 becomes float32, exactly. A pickle, a truncated or damaged file, and a dtype that no Tensor has are
-    RuntimeErrors that say so. PyTorch's map_location is the CPU; weights_only changes nothing, for a file holds data
-    alone.
+    Loading never runs code from the file, so weights_only changes nothing; map_location can only be the CPU. bfloat16
+    becomes float32, exactly. A pickle, a truncated or damaged file, and a dtype that no Tensor has are RuntimeErrors
+    that say so.
+
+    >>> tl.save({"weight": tl.ones(2), "sizes": (2, 3)}, "model.safetensors")
+    >>> tl.load("model.safetensors")
+    {'weight': tensor([1., 1.]), 'sizes': (2, 3)}
     """
     from safetensors import SafetensorError, deserialize
     if isinstance(map_location, str):

@@ -9,39 +9,78 @@ from .engine.dtypes import RANK, SCALARS, default_float, result_type
 
 
 def get_default_dtype() -> np.dtype:
-    """The dtype of Python floats, of what is created without one, and of whole numbers divided."""
+    """The dtype of Python floats in tensors, of what is created without one, and of whole numbers divided.
+
+    >>> tl.get_default_dtype()
+    dtype('float32')
+    """
     return default_float()
 
 
 def set_default_dtype(d: Any) -> None:
-    """Make float16, float32 (as it is at first) or float64 the default dtype, in all threads."""
+    """Make float16, float32 (as it is at first) or float64 the default dtype, in all threads.
+
+    Tensors that are there keep theirs. TypeError for a dtype that is not floating-point.
+
+    >>> tl.set_default_dtype(tl.float64)
+    >>> tl.tensor([1.0]).dtype
+    dtype('float64')
+    >>> tl.set_default_dtype(tl.float32)
+    """
     if np.dtype(d) not in (np.float16, np.float32, np.float64):
         raise TypeError(f"set_default_dtype: only floating-point dtypes can be the default, not {np.dtype(d)}")
     SCALARS[float] = np.dtype(d)
 
 
 def promote_types(type1: Any, type2: Any) -> np.dtype:
-    """The dtype of a result of tensors of two dtypes."""
+    """The dtype of what is computed from tensors of two dtypes.
+
+    Whole numbers never widen a floating-point dtype, as they do in numpy.
+
+    >>> tl.promote_types(tl.int64, tl.float32)
+    dtype('float32')
+    >>> tl.promote_types(tl.uint8, tl.int8)
+    dtype('int16')
+    """
     return result_type(np.empty(1, type1), np.empty(1, type2))
 
 
 def can_cast(from_: Any, to: Any) -> bool:
-    """Whether results of a dtype go into another in place: bools into all, whole numbers not into bools, and so on."""
+    """Whether results of one dtype may be written in place into a tensor of another.
+
+    Up from bools to whole numbers to floating point, and from each to larger or smaller dtypes of the same kind.
+
+    >>> tl.can_cast(tl.float64, tl.float32), tl.can_cast(tl.float32, tl.int64)
+    (True, False)
+    """
     return RANK[np.dtype(from_).kind] <= RANK[np.dtype(to).kind]
 
 
 class Size(tuple):
-    """The sizes of a tensor, which can be multiplied."""
+    """A tuple of sizes that also says how many elements a tensor of that shape has.
+
+    >>> tl.Size((2, 3)).numel()
+    6
+    """
 
     __slots__ = ()
 
     def numel(self) -> int:
-        """How many elements: the product of the sizes."""
+        """The number of elements: the product of the sizes."""
         return math.prod(self)
 
 
 class finfo:
-    """The limits of a floating-point dtype, as Python numbers; of the default dtype unless given."""
+    """The limits of a floating-point dtype, as Python numbers; of the default dtype unless given.
+
+    eps is the step from 1 to the next number, tiny the smallest number above 0 of full precision; min is -max.
+    TypeError for other dtypes, which have `iinfo`.
+
+    >>> tl.finfo(tl.float16).max
+    65504.0
+    >>> tl.finfo(tl.float32).eps == 2**-23
+    True
+    """
 
     def __init__(self, type: Any = None) -> None:
         dtype = get_default_dtype() if type is None else np.dtype(type)
@@ -58,7 +97,11 @@ class finfo:
 
 
 class iinfo:
-    """The limits of a dtype of whole numbers."""
+    """The limits of a dtype of whole numbers, as Python numbers; TypeError for other dtypes, which have `finfo`.
+
+    >>> tl.iinfo(tl.int8).min, tl.iinfo(tl.int8).max, tl.iinfo(tl.int8).bits
+    (-128, 127, 8)
+    """
 
     def __init__(self, type: Any) -> None:
         dtype = np.dtype(type)
@@ -78,8 +121,16 @@ _printing = dict(DEFAULT)
 
 def set_printoptions(precision: int | None = None, threshold: float | None = None, edgeitems: int | None = None,
                      linewidth: int | None = None, profile: str | None = None, sci_mode: bool | None = None) -> None:
-    """How tensors are printed: digits after the point, from how many elements on only the outer ones, how many of
-    those, the width of a line, and always or never with an exponent. profile: "default", "short" or "full" first.
+    """Set how tensors are printed from now on.
+
+    precision: digits after the point. threshold: with more elements only the first and last `edgeitems` of each
+    dimension are shown. linewidth: columns of a line. sci_mode: exponents always (True) or never (False). profile sets
+    all at once, before the others: "default", "short" (2 digits, 2 edgeitems) or "full" (all elements).
+
+    >>> tl.set_printoptions(precision=2)
+    >>> tl.tensor([1 / 3])
+    tensor([0.33])
+    >>> tl.set_printoptions(profile="default")
     """
     if profile is not None:
         if profile not in PROFILES:

@@ -15,9 +15,14 @@ __all__ = ["FloatTensor", "addmm", "log_softmax", "mm", "softmax", "sparse_coo_t
 
 def sparse_coo_tensor(indices: Any, values: Any, size: Any = None, dtype: Any = None,
                       requires_grad: bool = False) -> Tensor:
-    """The dense tensor of that size that holds values (n, …) at indices (d, n), summed where one is named twice.
+    """A dense tensor with the given values at the given places and 0 elsewhere; values at one place add up.
 
-    size: as small as holds them unless given. A place outside is an IndexError.
+    indices (d, n): a column for each of the values (n, …), its place in d dimensions. size: the smallest that holds
+    them, unless given; a place outside of it is an IndexError. ValueError where indices and values are not as many.
+
+    >>> tl.sparse_coo_tensor([[0, 1, 1], [2, 0, 0]], [5.0, 1.0, 2.0], (2, 3))
+    tensor([[0., 0., 5.],
+            [3., 0., 0.]])
     """
     places = as_array(indices)
     values = values if isinstance(values, Tensor) else tensor(values)
@@ -34,15 +39,31 @@ def sparse_coo_tensor(indices: Any, values: Any, size: Any = None, dtype: Any = 
 
 
 def softmax(x: Any, dim: int) -> Any:
-    """exp(x) / sum(exp(x)) along dim over what is not 0; 0 elsewhere."""
+    """exp(x) / sum(exp(x)) along dim over the elements that are not 0; those that are stay 0.
+
+    >>> x = tl.tensor([[1.0, 0.0, 1.0], [0.0, 2.0, 0.0]])
+    >>> tl.sparse.softmax(x, dim=1)
+    tensor([[0.5, 0. , 0.5],
+            [0. , 1. , 0. ]])
+    """
     return ops.where(x == 0, 0.0, ops.softmax(ops.where(x == 0, -np.inf, x), dim))
 
 
 def log_softmax(x: Any, dim: int) -> Any:
-    """x - log(sum(exp(x))) along dim over what is not 0; 0 elsewhere."""
+    """x - log(sum(exp(x))) along dim over the elements that are not 0; those that are stay 0.
+
+    >>> x = tl.tensor([[1.0, 0.0, 1.0]])
+    >>> tl.sparse.log_softmax(x, dim=1)
+    tensor([[-0.6931,  0.    , -0.6931]])
+    """
     return ops.where(x == 0, 0.0, ops.log_softmax(ops.where(x == 0, -np.inf, x), dim))
 
 
 def FloatTensor(indices: Any, values: Any, size: Any = None) -> Tensor:
-    """sparse_coo_tensor of float32, as older programs call it."""
+    """`sparse_coo_tensor` with values of dtype float32, under the name that older programs call.
+
+    >>> tl.sparse.FloatTensor([[0, 1], [2, 0]], [3, 4], (2, 3))
+    tensor([[0., 0., 3.],
+            [4., 0., 0.]])
+    """
     return sparse_coo_tensor(indices, values, size, dtype=np.float32)

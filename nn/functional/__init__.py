@@ -1,5 +1,7 @@
 """Functions of neural networks: PyTorch's torch.nn.functional."""
 
+import typing as _typing
+
 from tinygrad_lite import ops
 from tinygrad_lite.engine import spellings
 from tinygrad_lite.ops import logsumexp, one_hot, pad, sigmoid, tanh
@@ -26,4 +28,5 @@ from .similarity import cosine_sim_matrix, cosine_top_k
 
 spellings.spell(globals())
 stable_softmax = ops.softmax  # numpy-style: stable_softmax(x, axis=-1)
-__getattr__ = spellings.hinting(globals())
+if not _typing.TYPE_CHECKING:  # to whom all names are known
+    __getattr__ = spellings.hinting(globals())

@@ -211,14 +211,22 @@ def _for_every_head(query, x):
 
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None,
                                  enable_gqa=False):
-    """Attention (Vaswani et al., 2017): query (…, L, D), key (…, S, D), value (…, S, E) -> (…, L, E).
+    """softmax(query @ key.T * scale) @ value: for each query a mean of the values, weighted by how well their keys fit.
 
-    attn_mask: bools (True: may look) or numbers to add to the scores; is_causal: only at itself and before. Given both,
-    a query looks where both let it. Without a value (None) the weights (…, L, S) are given.
-    A row that may look nowhere gives 0, and gradients of 0; what is masked out reaches neither the output nor a
-    gradient, not even as NaN. scale is 1 / sqrt(D) unless given. From 2,048 x 2,048 scores on, they are formed
-    block by block and never held whole. enable_gqa: keys and values of fewer heads (dimension -3) serve several query
-    heads each (Ainslie et al., 2023).
+    query (…, L, D), key (…, S, D), value (…, S, E) give (…, L, E) (Vaswani et al., 2017); without a value (None) the
+    weights (…, L, S) are given. scale is 1 / sqrt(D) unless given. attn_mask broadcasts to (…, L, S): bools
+    (True: may look) or floats to add to the scores. is_causal: query i looks at the keys up to i; given both, where
+    both let it. A row that may look nowhere gives 0 and gradients of 0; what is masked out reaches neither the output
+    nor a gradient, not even as NaN. dropout_p of the weights are left out at random. enable_gqa: key and value have
+    fewer heads (dimension -3), each for several of the query's (Ainslie et al., 2023). From 2,048 x 2,048 scores on,
+    they are formed block by block and never held whole (Dao et al., 2022). Shapes that do not fit are a RuntimeError.
+
+    >>> query, key = tl.zeros(3, 2), tl.zeros(3, 2)  # all keys fit alike
+    >>> value = tl.tensor([[1.0], [2.0], [6.0]])
+    >>> F.scaled_dot_product_attention(query, key, value, is_causal=True)
+    tensor([[1. ],
+            [1.5],
+            [3. ]])
     """
     if enable_gqa:
         key, value = (t if t is None else _for_every_head(query, t) for t in (key, value))
@@ -246,7 +254,13 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
 
 
 def causal_mask(L):
-    """(L, L) bools: each position may look at itself and what comes before."""
+    """An array (L, L) of bools that lets each position look at itself and at what comes before.
+
+    >>> F.causal_mask(3)
+    array([[ True, False, False],
+           [ True,  True, False],
+           [ True,  True,  True]])
+    """
     return np.tri(whole("causal_mask: L is a whole number", L, 0), dtype=bool)
 
 
@@ -260,10 +274,17 @@ def zero_one_mask(name, mask):
 
 
 def attention(Q, K, V, mask=None):
-    """`scaled_dot_product_attention` of Q (…, L, D), K (…, S, D), V (…, S, E); mask True or 1: visible.
+    """`scaled_dot_product_attention` with a mask that may also hold 0 and 1: True or 1 where a query may look.
 
-    A mask is (L, S), or as many dimensions as Q has; beside heads, Q (B, H, L, D), also (B, L, S) as `combined_mask`
-    gives it, the same in every head (one for each head is mask[None]).
+    Q (…, L, D), K (…, S, D), V (…, S, E) give (…, L, E). The mask is (L, S), or of as many dimensions as Q; beside
+    heads, Q (B, H, L, D), it may be (B, L, S) as `nn.batching.combined_mask` gives it, the same in every head (one for
+    each head is mask[None]). Other numbers in it are a ValueError.
+
+    >>> Q, K = tl.zeros(2, 4), tl.zeros(3, 4)
+    >>> V = tl.tensor([[1.0], [2.0], [6.0]])
+    >>> F.attention(Q, K, V, mask=tl.tensor([[1, 1, 0], [0, 0, 1]]))
+    tensor([[1.5],
+            [6. ]])
     """
     mask = None if mask is None else zero_one_mask("attention", mask)
     if mask is not None and mask.ndim == 3 and Q.ndim == 4:
@@ -290,10 +311,19 @@ def _join_heads(x):
 
 
 def multi_head_attention(x, W_q, W_k, W_v, W_o, n_heads, mask=None):
-    """Self-attention of x (B, L, D) with weights (D, D) that multiply from the right: (B, L, D).
+    """Self-attention with several heads (Vaswani et al., 2017): each works with D / n_heads features of its own.
 
-    It is causal unless mask says where to look (True or 1: visible): (L, L), or (B, L, L) as `combined_mask` gives it,
-    or (B or 1, H or 1, L or 1, L). A mask of ones looks everywhere.
+    x (B, L, D) gives (B, L, D): the heads of x @ W_q, x @ W_k and x @ W_v, side by side, times W_o. The weights (D, D)
+    multiply from the right, unlike those of `nn.Linear`. It is causal unless a mask says where to look (True or 1):
+    (L, L), or (B, L, L) as `nn.batching.combined_mask` gives it, or (B or 1, H or 1, L or 1, L); a mask of ones looks
+    everywhere. A D that does not fall into n_heads is a ValueError.
+
+    >>> x, W = tl.randn(2, 5, 8), tl.eye(8)
+    >>> out = F.multi_head_attention(x, W, W, W, W, n_heads=4)
+    >>> out.shape
+    (2, 5, 8)
+    >>> tl.allclose(out[:, 0], x[:, 0])  # the first position sees itself alone
+    True
     """
     if x.ndim != 3:
         raise ValueError(f"multi_head_attention: x is (B, L, D), not of shape {x.shape}")
@@ -312,8 +342,16 @@ def multi_head_attention_forward(query, key, value, in_weights, in_biases, out_w
                                  dropout_p=0.0, need_weights=False, bias_k=None, bias_v=None, add_zero_attn=False):
     """What `nn.MultiheadAttention` computes, batch first: the output (B, L, D) and the weights (B, H, L, S) or None.
 
-    The weights (D, features) multiply as in `linear`; mask: as in `scaled_dot_product_attention`. bias_k and bias_v
-    (1, 1, D) are one more key and value, which all may see, and with add_zero_attn zeros are another.
+    query (B, L, features), key and value (B, S, features) go through three weights (D, features) and biases (D,) or
+    None, as in `linear`, then through attention in n_heads heads, then through out_weight (D, D). mask and dropout_p
+    are those of `scaled_dot_product_attention`. bias_k and bias_v (1, 1, D) are one more key and value that all may
+    see, and with add_zero_attn zeros are another.
+
+    >>> x, w = tl.randn(2, 5, 8), tl.eye(8)
+    >>> out, weights = F.multi_head_attention_forward(
+    ...     x, x, x, (w, w, w), (None, None, None), w, None, n_heads=4, need_weights=True)
+    >>> out.shape, weights.shape
+    ((2, 5, 8), (2, 4, 5, 5))
     """
     q, k, v = (linear(t, w, b) for t, w, b in zip((query, key, value), in_weights, in_biases))
     more = [] if bias_k is None else [(bias_k, bias_v)]

@@ -170,9 +170,20 @@ def _convolution(x, weight, bias, stride, dilation, groups):
 @batched(4)
 @in_float32
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Cross-correlation: x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) -> (N, O, OH, OW).
+    """The weighted sums of all windows of an image, one for each kernel: what deep learning calls a convolution.
 
-    padding: zeros at the border, or "same" (stride 1) or "valid".
+    x (N, C, H, W) or (C, H, W), weight (O, C / groups, KH, KW) and bias (O,) give (N, O, OH, OW), each element of it
+    bias[o] + the sum over c, k, l of weight[o, c, k, l] * x[n, c, i + k, j + l]: the kernel is not flipped, so strictly
+    this is a cross-correlation. OH = (H + 2 * padding - dilation * (KH - 1) - 1) // stride + 1. Settings are numbers or
+    pairs for rows and columns. padding: so many zeros on every side, or "valid" for none, or "same" for OH = H (with a
+    stride of 1, else ValueError). dilation: how far the elements of a window are apart. groups: so many convolutions
+    side by side, each of its share of the channels. RuntimeError: channels or dtypes that do not fit, or a kernel
+    larger than the padded image. The windows become columns of a matrix (Chellapilla et al., 2006).
+
+    >>> x = tl.arange(9.0).reshape(1, 1, 3, 3)
+    >>> F.conv2d(x, tl.ones(1, 1, 2, 2))
+    tensor([[[[ 8., 12.],
+              [20., 24.]]]])
     """
     kernel, stride, dilation = weight.shape[2:], pair(stride), pair(dilation)
     check_positive("conv2d", kernel_size=kernel, stride=stride, dilation=dilation, groups=(groups,))
@@ -190,7 +201,18 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 @batched(4)
 @in_float32
 def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
-    """The adjoint of `conv2d`: x (N, C, H, W), weight (C, O / groups, KH, KW), bias (O,) -> (N, O, OH, OW)."""
+    """The adjoint of `conv2d`: each pixel lays down the kernel times itself in a larger image, and overlaps are added.
+
+    x (N, C, H, W) or (C, H, W), weight (C, O / groups, KH, KW) and bias (O,) give (N, O, OH, OW), where OH =
+    (H - 1) * stride - 2 * padding + dilation * (KH - 1) + output_padding + 1 (Dumoulin and Visin, 2016). It takes a
+    gradient through `conv2d` of these settings, and is not its inverse. padding cuts off the border; output_padding,
+    smaller than stride or dilation, adds at the end. RuntimeError: channels or dtypes that do not fit.
+
+    >>> x = tl.tensor([[[[1.0, 2.0]]]])
+    >>> F.conv_transpose2d(x, tl.ones(1, 1, 2, 3), stride=2)
+    tensor([[[[1., 1., 3., 2., 2.],
+              [1., 1., 3., 2., 2.]]]])
+    """
     kernel, stride, dilation = weight.shape[2:], pair(stride), pair(dilation)
     check_positive("conv_transpose2d", kernel_size=kernel, stride=stride, dilation=dilation, groups=(groups,))
     padding, output_padding = pair(padding), pair(output_padding)
@@ -212,7 +234,15 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
 
 @batched(3)
 def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """`conv2d` along one dimension: x (N, C, L), weight (O, C / groups, K) -> (N, O, OL)."""
+    """The weighted sums of all windows of a signal: `conv2d` along one dimension.
+
+    x (N, C, L) or (C, L), weight (O, C / groups, K) and bias (O,) give (N, O, OL), where OL =
+    (L + 2 * padding - dilation * (K - 1) - 1) // stride + 1. padding may be "same" or "valid" too.
+
+    >>> x = tl.tensor([[[1.0, 4.0, 9.0, 16.0]]])
+    >>> F.conv1d(x, tl.tensor([[[-1.0, 1.0]]]))  # the kernel is not flipped
+    tensor([[[3., 5., 7.]]])
+    """
     if weight.ndim != 3:
         raise RuntimeError(f"conv1d: needs a weight of 3 dimensions, not of shape {weight.shape}")
     flat = padding if isinstance(padding, str) else (0, one(padding))
@@ -222,7 +252,15 @@ def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 @batched(3)
 def conv_transpose1d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
-    """`conv_transpose2d` along one dimension: x (N, C, L), weight (C, O / groups, K) -> (N, O, OL)."""
+    """The adjoint of `conv1d`: each element lays down the kernel times itself in a longer signal; overlaps are added.
+
+    x (N, C, L) or (C, L), weight (C, O / groups, K) and bias (O,) give (N, O, OL), where OL =
+    (L - 1) * stride - 2 * padding + dilation * (K - 1) + output_padding + 1.
+
+    >>> x = tl.tensor([[[1.0, 10.0, 100.0]]])
+    >>> F.conv_transpose1d(x, tl.tensor([[[1.0, 2.0]]]))
+    tensor([[[  1.,  12., 120., 200.]]])
+    """
     if weight.ndim != 3:
         raise RuntimeError(f"conv_transpose1d: needs a weight of 3 dimensions, not of shape {weight.shape}")
     return squeeze(conv_transpose2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, (1, one(stride)), (0, one(padding)),
@@ -235,7 +273,18 @@ def one(value):
 
 @batched(4)
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
-    """The windows of x (N, C, H, W) as columns: (N, C * KH * KW, OH * OW)."""
+    """The windows of an image as columns of a matrix, by which a convolution becomes a product of matrices.
+
+    x (N, C, H, W) or (C, H, W) gives (N, C * KH * KW, OH * OW), with OH and OW as in `conv2d`; the settings are numbers
+    or pairs. A kernel that is larger than the padded image is a RuntimeError.
+
+    >>> x = tl.arange(9.0).reshape(1, 1, 3, 3)
+    >>> F.unfold(x, kernel_size=2)
+    tensor([[[0., 1., 3., 4.],
+             [1., 2., 4., 5.],
+             [3., 4., 6., 7.],
+             [4., 5., 7., 8.]]])
+    """
     kernel, dilation, stride = pair(kernel_size), pair(dilation), pair(stride)
     check_positive("unfold", kernel_size=kernel, dilation=dilation, stride=stride)
     x = padded("unfold", x, kernel, pair(padding), dilation)
@@ -245,7 +294,17 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
 @batched(3)
 @in_float32
 def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
-    """The adjoint of `unfold`: columns added where their windows lie, (N, C, H, W)."""
+    """The adjoint of `unfold`: columns laid back as windows of an image, and added where these overlap.
+
+    x (N, C * KH * KW, windows), or without N, gives (N, C, H, W), where (H, W) is output_size. Another number of
+    windows than `unfold` makes of such an image with these settings is a RuntimeError.
+
+    >>> columns = F.unfold(tl.ones(1, 1, 3, 3), kernel_size=2)
+    >>> F.fold(columns, output_size=3, kernel_size=2)  # in how many windows each pixel is
+    tensor([[[[1., 2., 1.],
+              [2., 4., 2.],
+              [1., 2., 1.]]]])
+    """
     kernel, dilation, stride, (ph, pw) = pair(kernel_size), pair(dilation), pair(stride), pair(padding)
     check_positive("fold", kernel_size=kernel, dilation=dilation, stride=stride)
     h, w = (size + 2 * p for size, p in zip(pair(output_size), (ph, pw)))

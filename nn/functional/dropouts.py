@@ -39,7 +39,15 @@ def _dropout(while_training):
 
 @_dropout(True)
 def dropout(x, p):
-    """Each element 0 with probability p, else divided by 1 - p; the input itself unless training."""
+    """x with each element set to 0 with probability p, and the others divided by 1 - p (Srivastava et al., 2014).
+
+    So the expected values stay, and without training there is nothing to do: x itself is given back. A p outside [0, 1]
+    is a ValueError.
+
+    >>> x = tl.ones(100)
+    >>> F.dropout(x).unique()
+    tensor([0., 2.])
+    """
     return x * dropout_factor(x.shape, p, x.dtype)
 
 
@@ -53,7 +61,15 @@ def _channels(name, x, batched, least):
 
 @_dropout(True)
 def dropout1d(x, p):
-    """Whole channels of x (N, C, L) or (C, L) 0 with probability p (Tompson et al., 2015), see `dropout`."""
+    """x with whole channels set to 0 with probability p, and the others divided by 1 - p (Tompson et al., 2015).
+
+    x is (N, C, L) or (C, L), else a RuntimeError; without training x itself is given back. Neighbours are alike, so one
+    that is left out alone would hide little.
+
+    >>> x = tl.ones(100, 1, 4)
+    >>> F.dropout1d(x).sum(dim=(1, 2)).unique()
+    tensor([0., 8.])
+    """
     if x.ndim > 3:
         raise RuntimeError(f"dropout1d: needs an input (N, C, L) or (C, L), not of shape {x.shape}")
     return x * dropout_factor(_channels("dropout1d", x, 3, 2), p, x.dtype)
@@ -61,7 +77,15 @@ def dropout1d(x, p):
 
 @_dropout(True)
 def dropout2d(x, p):
-    """Whole channels of x (N, C, H, W) 0 with probability p; of three dimensions the first is the batch."""
+    """x with whole channels set to 0 with probability p, and the others divided by 1 - p (Tompson et al., 2015).
+
+    x is (N, C, H, W); of three dimensions the first is the batch, as in PyTorch. Without training x itself is given
+    back.
+
+    >>> x = tl.ones(100, 1, 2, 2)
+    >>> F.dropout2d(x).sum(dim=(1, 2, 3)).unique()
+    tensor([0., 8.])
+    """
     return x * dropout_factor(_channels("dropout2d", x, 2, 2), p, x.dtype)
 
 
@@ -77,11 +101,27 @@ def _alpha(x, p, shape):
 
 @_dropout(False)
 def alpha_dropout(x, p):
-    """Dropout for `selu`: mean and variance stay (Klambauer et al., 2017)."""
+    """Dropout for layers with `selu`: numbers of mean 0 and variance 1 stay so (Klambauer et al., 2017).
+
+    With probability p an element becomes the least value of selu, -1.7581; then all are scaled and shifted. Without
+    training, as by default, x itself is given back. A p outside [0, 1] is a ValueError.
+
+    >>> x = tl.randn(10000)
+    >>> F.alpha_dropout(x, p=0.5, training=True).var().round(decimals=1)
+    tensor(1.)
+    """
     return _alpha(x, p, x.shape)
 
 
 @_dropout(False)
 def feature_alpha_dropout(x, p):
-    """`alpha_dropout` of whole channels of x (N, C, …)."""
+    """`alpha_dropout` of whole channels of x (N, C, …), each left out with probability p.
+
+    Without training, as by default, x itself is given back. An x of one dimension is a RuntimeError.
+
+    >>> x = tl.zeros(2, 3, 4)
+    >>> y = F.feature_alpha_dropout(x, training=True)
+    >>> (y == y[:, :, :1]).all()  # all of a channel alike
+    tensor(True)
+    """
     return _alpha(x, p, _channels("feature_alpha_dropout", x, 2, 2))

@@ -66,10 +66,20 @@ def _sizes_decide(mode, n, out, spatial):
 
 def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None,
                 antialias=False):
-    """x (N, C, …) resized to `size` or by scale_factor, numbers or one a dimension.
+    """x resized to `size`, or by scale_factor: signals (N, C, L), images (N, C, H, W) or volumes (N, C, D, H, W).
 
-    mode: nearest, nearest-exact, linear, bilinear, trilinear, bicubic or area. align_corners: the first and the last
-    elements stay where they are. recompute_scale_factor: the factor is that of the sizes, which are whole.
+    Both are a number for all dimensions or one for each. mode: "nearest" or "nearest-exact" repeat elements; "linear",
+    "bilinear" and "trilinear", by the number of dimensions, and "bicubic" (Keys, 1981) are weighted means of
+    neighbours; "area" takes means as `adaptive_avg_pool2d`. With align_corners=True the first and the last elements
+    stay what they are; otherwise elements have a width, and the outer borders stay. recompute_scale_factor: the factor
+    is that of the sizes, which are rounded down. ValueError: another mode, or not just one of size and scale_factor;
+    NotImplementedError: a mode for other dimensions, or antialias.
+
+    >>> x = tl.tensor([[[0.0, 8.0]]])
+    >>> F.interpolate(x, scale_factor=2)
+    tensor([[[0., 0., 8., 8.]]])
+    >>> F.interpolate(x, size=5, mode="linear", align_corners=True)
+    tensor([[[0., 2., 4., 6., 8.]]])
     """
     if mode not in MODES:
         raise ValueError(f"interpolate: mode is {', '.join(MODES)}, not {mode!r}")

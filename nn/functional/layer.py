@@ -23,7 +23,14 @@ def _linear_weight(g, out, x, weight, bias):
 @by_hand(lambda g, out, x, weight, bias: g @ weight, _linear_weight, lambda g, out, x, weight, bias: g,
          keeps_whole_numbers=True)
 def linear(x, weight, bias=None):
-    """x @ weight.T + bias: x (…, in), weight (out, in), bias (out,) -> (…, out)."""
+    """x @ weight.T + bias: each output is a weighted sum of the inputs.
+
+    x (…, in), weight (out, in) and bias (out,) give (…, out). Sizes that do not fit are a RuntimeError.
+
+    >>> x = tl.tensor([[1.0, 2.0]])
+    >>> F.linear(x, tl.tensor([[1.0, 1.0], [0.0, 10.0]]), tl.tensor([0.5, 0.0]))
+    tensor([[ 3.5, 20. ]])
+    """
     if bias is None:
         return x @ weight.mT
     if bias.shape[-1:] not in ((), (1,), weight.shape[:1]) or bias.ndim > x.ndim:
@@ -32,7 +39,15 @@ def linear(x, weight, bias=None):
 
 
 def bilinear(input1, input2, weight, bias=None):
-    """input1 @ weight[k] @ input2 + bias: (…, N), (…, M), weight (K, N, M), bias (K,) -> (…, K)."""
+    """input1 @ weight[k] @ input2 + bias[k]: a weighted sum of the products of each of input1 with each of input2.
+
+    input1 (…, N), input2 (…, M), weight (K, N, M) and bias (K,) give (…, K). Inputs whose other dimensions differ are a
+    RuntimeError.
+
+    >>> x, y = tl.tensor([1.0, 2.0]), tl.tensor([3.0, 4.0])
+    >>> F.bilinear(x, y, tl.tensor([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 0.0]]]))  # 1 * 3 + 2 * 4, and 1 * 4
+    tensor([11.,  4.])
+    """
     if input1.shape[:-1] != input2.shape[:-1]:
         raise RuntimeError(f"bilinear: inputs of shapes {input1.shape} and {input2.shape} differ in more than features")
     need_shape("bilinear", weight.shape[:1], bias=bias)
@@ -48,10 +63,18 @@ def _embedding(index, weight, share):
 
 
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
-    """The rows of weight (V, D) that whole numbers (…) name: (…, D); row padding_idx gets no gradient.
+    """The rows of a table that whole numbers name: of each word, say, its vector.
 
-    max_norm: rows that are named and longer are first cut to that length, in place. scale_grad_by_freq: a row's
-    gradient is divided by how often it is named. sparse changes nothing: gradients are dense.
+    input (…) of whole numbers and weight (V, D) give (…, D). Row padding_idx gets no gradient. max_norm: rows that are
+    named and longer are first cut to that length, in place, by the norm_type-norm. scale_grad_by_freq: a row's gradient
+    is divided by how often it is named. sparse changes nothing: gradients are dense. An index outside the table is an
+    IndexError, an input of floats a TypeError.
+
+    >>> weight = tl.tensor([[0.0, 0.0], [1.0, 10.0], [2.0, 20.0]])
+    >>> F.embedding(tl.tensor([2, 1, 2]), weight)
+    tensor([[ 2., 20.],
+            [ 1., 10.],
+            [ 2., 20.]])
     """
     index = as_array(input)
     if weight.ndim != 2:
@@ -82,11 +105,17 @@ def _cut(weight, rows, longest, p):
 
 def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, mode="mean",
                   sparse=False, per_sample_weights=None, include_last_offset=False, padding_idx=None):
-    """The "sum", "mean" or "max" of each bag of rows of weight (V, D): (B, D), zeros for an empty bag.
+    """The mean, sum or maximum of each bag of rows of a table: `embedding`, and then a reduction.
 
-    input: a bag a row (B, L), or all in a row (M,) with offsets (B,), where each bag begins; with include_last_offset
-    the last of them is the end. per_sample_weights, of input's shape, are for "sum" only. Entries padding_idx count as
-    not there.
+    input (B, L), a bag a row, and weight (V, D) give (B, D); or input (M,) with offsets (B,), where each bag begins;
+    with include_last_offset the last offset is the end. An empty bag gives zeros. mode is "mean", "sum" or "max", else
+    a ValueError. per_sample_weights, of input's shape, multiply the rows and are for "sum" only. Entries equal to
+    padding_idx count as not there. The other settings are those of `embedding`.
+
+    >>> weight = tl.tensor([[0.0, 0.0], [1.0, 10.0], [3.0, 30.0]])
+    >>> F.embedding_bag(tl.tensor([1, 2, 0]), weight, offsets=tl.tensor([0, 2]))  # the bags [1, 2] and [0]
+    tensor([[ 2., 20.],
+            [ 0.,  0.]])
     """
     index, starts = as_array(input), None if offsets is None else as_array(offsets)
     if mode not in ("sum", "mean", "max"):

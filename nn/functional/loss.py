@@ -131,7 +131,17 @@ def _nll(rows, target, counted, shape, weight, reduction):
 
 @in_float32
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
-    """-input[target] of log-probabilities (N, C, …) and class indices (N, …); see `cross_entropy`."""
+    """The negative log-likelihood: the mean of -input[target], where input holds log-probabilities (see `log_softmax`).
+
+    input (N, C, …) or (C,), target (N, …) or () of class indices. weight (C,) counts classes more or less; targets
+    equal to ignore_index do not count. reduction: "mean", over the weights of those that count, "sum", or "none" for
+    the losses (N, …). An index outside [0, C) is an IndexError, a target of another shape a ValueError, one of floats a
+    TypeError.
+
+    >>> probabilities = tl.tensor([[0.5, 0.5], [1.0, 0.0]])
+    >>> F.nll_loss(probabilities.log(), tl.tensor([0, 0]))  # the mean of log(2) and 0
+    tensor(0.3466)
+    """
     rows, flat, counted = _rows("nll_loss", input, target, ignore_index)
     if counted is None and 0 <= ignore_index < rows.shape[1]:
         counted = flat != ignore_index
@@ -141,12 +151,22 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
 @in_float32
 def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean",
                   label_smoothing=0.0):
-    """-log softmax(input)[target]: logits (N, C, …) or (C,), target (N, …) of class indices, or probabilities
-    (one-hot ones, say) of the logits' shape.
+    """How improbable the right classes are by logits, numbers of any size: the mean of -log(softmax(input)[target]).
 
-    weight (C,) counts classes more or less; rows whose target is ignore_index do not count, and the mean is over the
-    weights of those that do. label_smoothing moves that share of the target to all classes alike. An index outside
-    [0, C) is an IndexError, a target of another shape a ValueError, one of other numbers a TypeError.
+    input (N, C, …) or (C,); target (N, …) or () of class indices, or probabilities of the input's shape. weight (C,)
+    counts classes more or less; targets equal to ignore_index do not count. label_smoothing spreads that share of each
+    target over all classes alike. reduction: "mean", over the weights of the targets that count
+    (of probabilities over all), "sum", or "none" for the losses (N, …). An index outside [0, C) is an IndexError, a
+    target of another shape a ValueError, one of other numbers a TypeError.
+
+    >>> logits = tl.zeros(2, 4, requires_grad=True)
+    >>> loss = F.cross_entropy(logits, tl.tensor([0, 3]))
+    >>> loss  # log(4)
+    tensor(1.3863, grad_fn=<cross_entropy>)
+    >>> loss.backward()
+    >>> logits.grad  # (softmax(logits) - one-hot target) / N
+    tensor([[-0.375,  0.125,  0.125,  0.125],
+            [ 0.125,  0.125,  0.125, -0.375]])
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is in [0, 1], not {label_smoothing}")
@@ -211,7 +231,16 @@ def _bernoulli(p, y):
 
 @in_float32
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
-    """-(target * log(input) + (1 - target) * log(1 - input)) of probabilities; the logs are at least -100."""
+    """How improbable targets of 0 or 1 are: the mean of -(target * log(input) + (1 - target) * log(1 - input)).
+
+    input and target hold probabilities and are of one shape, else a ValueError; a number outside [0, 1] is a
+    RuntimeError. The logarithms count as at least -100. weight, which may broadcast, multiplies the losses. reduction:
+    "mean", "sum", or "none" for the losses one by one. For logits there is `binary_cross_entropy_with_logits`.
+
+    >>> probabilities = tl.tensor([0.5, 1.0])
+    >>> F.binary_cross_entropy(probabilities, tl.tensor([1.0, 1.0]))  # the mean of log(2) and 0
+    tensor(0.3466)
+    """
     same_shape("binary_cross_entropy", input, target)
     for word, x in (("input", unbox(input)), ("target", unbox(target))):
         if ((x < 0) | (x > 1)).any():
@@ -233,7 +262,17 @@ def _logistic(z, y):
 @in_float32
 def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction="mean",
                                      pos_weight=None):
-    """`binary_cross_entropy` of sigmoid(input), right for large logits; pos_weight scales the positive part."""
+    """`binary_cross_entropy` of sigmoid(input), right for logits of any size.
+
+    It is the mean of max(input, 0) - input * target + log(1 + exp(-|input|)); the gradient of one is sigmoid(input) -
+    target. input and target are of one shape, else a ValueError. weight multiplies the losses; pos_weight multiplies
+    the part of the positive targets only, so that a rare class counts more. Both may broadcast. reduction: "mean",
+    "sum", or "none" for the losses one by one.
+
+    >>> logits = tl.tensor([0.0, 1000.0])
+    >>> F.binary_cross_entropy_with_logits(logits, tl.tensor([1.0, 0.0]))  # the mean of log(2) and 1000
+    tensor(500.3466)
+    """
     same_shape("binary_cross_entropy_with_logits", input, target)
     if pos_weight is None:
         loss = _logistic(input, target)
@@ -245,7 +284,16 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
 
 @in_float32
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
-    """target * (log(target) - input) of log-probabilities; "batchmean" divides the sum by the first size."""
+    """How far probabilities are from those of the target: target * (log(target) - input), where input holds their logs.
+
+    input and target are of one shape; with log_target the target holds logs too. A target of 0 gives 0. reduction:
+    "mean", the default, is over all elements; "batchmean" is the sum divided by the first size, and so the divergence
+    as it is defined (Kullback and Leibler, 1951); "sum"; or "none" for the elements.
+
+    >>> probabilities = tl.tensor([[0.5, 0.5], [0.25, 0.75]])
+    >>> F.kl_div(probabilities.log(), tl.tensor([[1.0, 0.0], [0.25, 0.75]]))  # log(2) / 4
+    tensor(0.1733)
+    """
     if log_target:
         empty = (unbox(target) == -math.inf) & ~np.isnan(unbox(input))
         loss = weighted(where(empty, 0.0, target - input), exp(target))
@@ -266,13 +314,31 @@ def _errors(name, input, target):
 
 @in_float32
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
-    """(input - target)**2, each times its weight; the mean is then over the weights."""
+    """The mean squared error: the mean of (input - target) ** 2.
+
+    input and target are of one shape, else a ValueError: nothing broadcasts. reduction: "mean", "sum", or "none" for
+    the squares one by one. The function, not the layer, also takes a weight of that shape; the mean is then over the
+    weights.
+
+    >>> prediction = tl.tensor([1.0, 2.0, 6.0])
+    >>> F.mse_loss(prediction, tl.tensor([1.0, 3.0, 3.0]))  # the mean of 0, 1 and 9
+    tensor(3.3333)
+    """
     return reduced(_errors("mse_loss", input, target) ** 2, reduction, size_average, reduce, weight)
 
 
 @in_float32
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
-    """|input - target|, each times its weight; the mean is then over the weights."""
+    """The mean absolute error: the mean of |input - target|.
+
+    input and target are of one shape, else a ValueError: nothing broadcasts. reduction: "mean", "sum", or "none" for
+    the errors one by one. The function, not the layer, also takes a weight of that shape; the mean is then over the
+    weights.
+
+    >>> prediction = tl.tensor([1.0, 2.0, 6.0])
+    >>> F.l1_loss(prediction, tl.tensor([1.0, 3.0, 1.0]))  # the mean of 0, 1 and 5
+    tensor(2.)
+    """
     return reduced(abs(_errors("l1_loss", input, target)), reduction, size_average, reduce, weight)
 
 
@@ -283,7 +349,16 @@ def _huber(error, delta):
 
 @in_float32
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
-    """Half the square of errors below delta, delta * (|error| - delta / 2) of larger ones, each times its weight."""
+    """The mean of error ** 2 / 2 for errors up to delta, and of delta * (|error| - delta / 2) beyond it (Huber, 1964).
+
+    So a few large errors, input - target, do not outweigh all others. input and target are of one shape, and delta is
+    above 0, else a ValueError. reduction: "mean", "sum", or "none" for the losses one by one. The function, not the
+    layer, also takes a weight, which multiplies the losses.
+
+    >>> prediction = tl.tensor([0.0, 1.0, 10.0])
+    >>> F.huber_loss(prediction, tl.zeros(3))  # the mean of 0, 0.5 and 9.5
+    tensor(3.3333)
+    """
     if not delta > 0:
         raise ValueError(f"huber_loss: delta is above 0, not {delta}")
     loss = _huber(_errors("huber_loss", input, cast(target, input.dtype)), delta)
@@ -292,7 +367,15 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
 
 @in_float32
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
-    """`huber_loss` divided by beta; `l1_loss` for beta = 0."""
+    """The mean of error ** 2 / (2 * beta) for errors up to beta, and of |error| - beta / 2 beyond it (Girshick, 2015).
+
+    The error is input - target. It is `huber_loss` / beta, and for beta = 0 `l1_loss`. input and target are of one
+    shape, and beta is not negative, else a ValueError. reduction: "mean", "sum", or "none" for the losses one by one.
+
+    >>> prediction = tl.tensor([0.0, 1.0, 10.0])
+    >>> F.smooth_l1_loss(prediction, tl.zeros(3))  # the mean of 0, 0.5 and 9.5
+    tensor(3.3333)
+    """
     if beta == 0:
         return l1_loss(input, target, size_average, reduce, reduction)
     if not beta > 0:

@@ -91,13 +91,32 @@ def _last_dims(name, x, normalized_shape, weight, bias=None):
 
 
 def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
-    """Mean 0 and variance 1 over the last dimensions, then weight and bias (Ba et al., 2016)."""
+    """x brought to mean 0 and variance 1 over its last dimensions, then scaled and shifted (Ba et al., 2016).
+
+    (x - mean) / sqrt(variance + eps) * weight + bias, with the variance over n, not n - 1. x (…, *normalized_shape)
+    gives the same shape; weight and bias are of normalized_shape, which may be a number. Each example is treated for
+    itself, alike in training and afterwards. Another shape is a RuntimeError.
+
+    >>> x = tl.tensor([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
+    >>> F.layer_norm(x, (3,))
+    tensor([[-1.2247,  0.    ,  1.2247],
+            [-1.2247,  0.    ,  1.2247]])
+    """
     return _layer_norm(x, weight, bias, _last_dims("layer_norm", x, normalized_shape, weight, bias), eps, True)
 
 
 @in_float32
 def rms_norm(x, normalized_shape, weight=None, eps=None):
-    """Root mean square 1 over the last dimensions, then weight (Zhang and Sennrich, 2019)."""
+    """x divided by its root mean square over the last dimensions, then scaled (Zhang and Sennrich, 2019).
+
+    x / sqrt(mean(x ** 2) + eps) * weight: `layer_norm` that takes off no mean and adds no bias. x
+    (…, *normalized_shape) gives the same shape; weight is of normalized_shape, which may be a number. eps is that of
+    the dtype unless given. Another shape is a RuntimeError.
+
+    >>> x = tl.tensor([[1.0, 7.0]])
+    >>> F.rms_norm(x, (2,))  # the root of (1 + 49) / 2 is 5
+    tensor([[0.2, 1.4]])
+    """
     dims = _last_dims("rms_norm", x, normalized_shape, weight)
     return _rms_norm(x, weight, None, dims, float(np.finfo(result_type(x, 1.0)).eps) if eps is None else eps, False)
 
@@ -108,7 +127,15 @@ def _channels(v, ndim, at=1):
 
 
 def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
-    """Mean 0 and variance 1 over each group of channels of x (N, C, …) (Wu and He, 2018)."""
+    """x brought to mean 0 and variance 1 over each group of channels, then scaled and shifted (Wu and He, 2018).
+
+    x (N, C, …) gives the same shape; weight and bias (C,) scale and shift each channel. Each example is treated for
+    itself, alike in training and afterwards. Channels that do not fall into num_groups are a RuntimeError.
+
+    >>> x = tl.tensor([[1.0, 3.0, 10.0, 30.0]])
+    >>> F.group_norm(x, num_groups=2)
+    tensor([[-1.,  1., -1.,  1.]])
+    """
     x, weight, bias = in_one_dtype((x, weight, bias), (True, True, True))
     channels = x.shape[1]
     if num_groups < 1 or channels % num_groups:
@@ -137,10 +164,20 @@ def _move(running, now, momentum):
 
 @quiet
 def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
-    """Mean 0 and variance 1 of each channel of x (N, C, …) over the batch (Ioffe and Szegedy, 2015).
+    """x brought to mean 0 and variance 1 of each channel over the batch, then scaled and shifted (Ioffe and Szegedy, 2015).
 
-    In training the batch's statistics are used, and moved into the running ones by `momentum` (in place);
-    otherwise the running ones.
+    x (N, C, …) gives the same shape; running_mean, running_var, weight and bias are (C,). In training the statistics
+    are the batch's, and the running ones, where given, become (1 - momentum) * running + momentum * the batch's in
+    place, with the variance over n - 1. Without training the running ones are used, and have to be given, else a
+    RuntimeError. A single value a channel in training is a ValueError.
+
+    >>> x = tl.tensor([[1.0, 10.0], [3.0, 30.0]])
+    >>> running_mean, running_var = tl.zeros(2), tl.ones(2)
+    >>> F.batch_norm(x, running_mean, running_var, training=True)
+    tensor([[-1., -1.],
+            [ 1.,  1.]])
+    >>> running_mean  # a tenth of the way to [2, 20]
+    tensor([0.2, 2. ])
     """
     if not eps > 0:
         raise ValueError(f"batch_norm: eps is above 0, not {eps}")
@@ -170,10 +207,16 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
 @quiet
 def instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1,
                   eps=1e-5):
-    """Mean 0 and variance 1 of each channel of each element of x (N, C, …) (Ulyanov et al., 2016).
+    """x brought to mean 0 and variance 1 of each channel of each example, then scaled and shifted (Ulyanov et al., 2016).
 
-    With use_input_stats the input's own statistics are used, and their means over the batch moved into the running ones
-    by `momentum` (in place); otherwise the running ones.
+    x (N, C, …) gives the same shape; running_mean, running_var, weight and bias are (C,). With use_input_stats the
+    statistics are the input's own, and the running ones, where given, move towards their means over the batch as in
+    `batch_norm`; otherwise the running ones are used. A single value a channel is a ValueError.
+
+    >>> x = tl.tensor([[[1.0, 3.0], [10.0, 30.0]]])
+    >>> F.instance_norm(x)
+    tensor([[[-1.,  1.],
+             [-1.,  1.]]])
     """
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
@@ -191,7 +234,15 @@ def instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None
 
 @in_float32
 def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
-    """x / (k + alpha * the mean of squares over `size` neighbouring channels) ** beta, of x (N, C, …)."""
+    """x divided by a power of the squares in neighbouring channels: a strong channel quiets those beside it.
+
+    x / (k + alpha * m) ** beta for x (N, C, …), where m is the mean of the squares over `size` channels around each;
+    beyond the first and the last they count as 0 (Krizhevsky et al., 2012). Less than 3 dimensions are a ValueError.
+
+    >>> x = tl.ones(1, 3, 1)
+    >>> F.local_response_norm(x, size=2, alpha=1.0, beta=1.0).flatten()  # 1 / 1.5, 1 / 2, 1 / 2
+    tensor([0.6667, 0.5   , 0.5   ])
+    """
     if x.ndim < 3:
         raise ValueError(f"local_response_norm: needs an input of at least 3 dimensions, not of shape {x.shape}")
     if 0 in x.shape:

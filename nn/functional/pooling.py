@@ -53,9 +53,18 @@ def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
 
 @batched(4)
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-    """The largest element of each window, each channel for itself; the stride is the kernel's size unless given.
+    """The largest element of each window of an image, each channel for itself.
 
-    return_indices: the pair of them and where each is in its flat image.
+    x (N, C, H, W) or (C, H, W) gives (N, C, OH, OW), where OH =
+    (H + 2 * padding - dilation * (KH - 1) - 1) // stride + 1; ceil_mode rounds up instead. Settings are numbers or
+    pairs for rows and columns; the stride is the kernel's size unless given. The border never is the largest.
+    return_indices: the result is a pair, the second the place of each in its flat image, which `max_unpool2d` takes. A
+    padding of more than half a kernel is a RuntimeError.
+
+    >>> x = tl.arange(16.0).reshape(1, 1, 4, 4)
+    >>> F.max_pool2d(x, kernel_size=2)
+    tensor([[[[ 5.,  7.],
+              [13., 15.]]]])
     """
     least = -math.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)  # of the border, which is never read
     how = kernel_size, stride, padding, dilation, ceil_mode
@@ -77,8 +86,18 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
 @batched(4)
 @in_float32
 def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
-    """The mean of each window; with count_include_pad=False over the elements that are not border; or the sum divided
-    by divisor_override."""
+    """The mean of each window of an image, each channel for itself.
+
+    x (N, C, H, W) or (C, H, W) gives (N, C, OH, OW), where OH = (H + 2 * padding - KH) // stride + 1; ceil_mode rounds
+    up instead. Settings are numbers or pairs for rows and columns; the stride is the kernel's size unless given. The
+    border counts as zeros, or with count_include_pad=False not at all. divisor_override is what sums are divided by
+    instead. A padding of more than half a kernel is a RuntimeError.
+
+    >>> x = tl.arange(16.0).reshape(1, 1, 4, 4)
+    >>> F.avg_pool2d(x, kernel_size=2)
+    tensor([[[[ 2.5,  4.5],
+              [10.5, 12.5]]]])
+    """
     windows, extra = _pooled("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode, 0.0)
     out = sum(windows, 2)
     if divisor_override is not None:
@@ -108,14 +127,28 @@ def _flat_pool(pool, x, kernel_size, stride, padding, **settings):
 
 @batched(3)
 def max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-    """`max_pool2d` along one dimension of x (N, C, L)."""
+    """The largest element of each window of a signal: `max_pool2d` along one dimension.
+
+    x (N, C, L) or (C, L) gives (N, C, OL), where OL = (L + 2 * padding - dilation * (K - 1) - 1) // stride + 1.
+
+    >>> x = tl.tensor([[[1.0, 5.0, 2.0, 3.0]]])
+    >>> F.max_pool1d(x, kernel_size=2)
+    tensor([[[5., 3.]]])
+    """
     return _flat_pool(max_pool2d, x, kernel_size, stride, padding, dilation=(1, one(dilation)), ceil_mode=ceil_mode,
                       return_indices=return_indices)
 
 
 @batched(3)
 def avg_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
-    """`avg_pool2d` along one dimension of x (N, C, L)."""
+    """The mean of each window of a signal: `avg_pool2d` along one dimension.
+
+    x (N, C, L) or (C, L) gives (N, C, OL), where OL = (L + 2 * padding - K) // stride + 1.
+
+    >>> x = tl.tensor([[[1.0, 5.0, 2.0, 3.0]]])
+    >>> F.avg_pool1d(x, kernel_size=2)
+    tensor([[[3. , 2.5]]])
+    """
     return _flat_pool(avg_pool2d, x, kernel_size, stride, padding, ceil_mode=ceil_mode,
                       count_include_pad=count_include_pad)
 
@@ -131,7 +164,15 @@ def averages(n, out, dtype):
 
 @in_float32
 def adaptive_avg_pool2d(x, output_size):
-    """Means of as many windows as output_size asks for: x (…, H, W) -> (…, OH, OW); None keeps a size."""
+    """The means of as many windows of an image as output_size asks for, whatever the image's size.
+
+    x (N, C, H, W) or (C, H, W) gives (…, OH, OW) for an output_size (OH, OW), or one number for both; None keeps a
+    size. Window i of n is from floor(i * H / n) to ceil((i + 1) * H / n). Another number of dimensions is a ValueError.
+
+    >>> x = tl.arange(12.0).reshape(1, 3, 4)
+    >>> F.adaptive_avg_pool2d(x, output_size=(1, 2))
+    tensor([[[4.5, 6.5]]])
+    """
     if x.ndim < 3:
         raise ValueError(f"adaptive_avg_pool2d: needs an input of 3 or 4 dimensions, not of shape {x.shape}")
     oh, ow = (n if o is None else o for n, o in zip(x.shape[-2:], pair(output_size)))
@@ -139,7 +180,14 @@ def adaptive_avg_pool2d(x, output_size):
 
 
 def adaptive_avg_pool1d(x, output_size):
-    """`adaptive_avg_pool2d` along one dimension of x (…, L)."""
+    """The means of as many windows of a signal as output_size asks for: x (N, C, L) or (C, L) gives (…, output_size).
+
+    Another number of dimensions is a ValueError.
+
+    >>> x = tl.tensor([[1.0, 2.0, 3.0, 4.0]])
+    >>> F.adaptive_avg_pool1d(x, output_size=2)
+    tensor([[1.5, 3.5]])
+    """
     if x.ndim not in (2, 3):
         raise ValueError(f"adaptive_avg_pool1d: needs an input of 2 or 3 dimensions, not of shape {x.shape}")
     return squeeze(adaptive_avg_pool2d(unsqueeze(x, -2), (1, one(output_size))), -2)
@@ -153,9 +201,15 @@ def _stretches(n, out):
 
 
 def adaptive_max_pool2d(x, output_size, return_indices=False):
-    """The largest elements of as many windows as output_size asks for: x (…, H, W) -> (…, OH, OW); None keeps a size.
+    """The largest elements of as many windows of an image as output_size asks for, whatever the image's size.
 
-    return_indices: the pair of them and where each is in its flat image.
+    x (N, C, H, W) or (C, H, W) gives (…, OH, OW) for an output_size (OH, OW), or one number for both; None keeps a
+    size. return_indices: the result is a pair, the second the place of each in its flat image. An image without
+    elements, or another number of dimensions, is a RuntimeError.
+
+    >>> x = tl.arange(12.0).reshape(1, 3, 4)
+    >>> F.adaptive_max_pool2d(x, output_size=(1, 2))
+    tensor([[[ 9., 11.]]])
     """
     if x.ndim not in (3, 4) or 0 in x.shape[-3:]:
         raise RuntimeError(f"adaptive_max_pool2d: needs images (…, C, H, W) that have elements, not shape {x.shape}")
@@ -170,7 +224,15 @@ def adaptive_max_pool2d(x, output_size, return_indices=False):
 
 
 def adaptive_max_pool1d(x, output_size, return_indices=False):
-    """`adaptive_max_pool2d` along one dimension of x (…, L)."""
+    """The largest elements of as many windows of a signal as output_size asks for.
+
+    x (N, C, L) or (C, L) gives (…, output_size). return_indices: the result is a pair, the second the place of each in
+    its signal. Another number of dimensions is a RuntimeError.
+
+    >>> x = tl.tensor([[1.0, 5.0, 2.0, 3.0]])
+    >>> F.adaptive_max_pool1d(x, output_size=2)
+    tensor([[5., 3.]])
+    """
     if x.ndim not in (2, 3):
         raise RuntimeError(f"adaptive_max_pool1d: needs an input of 2 or 3 dimensions, not of shape {x.shape}")
     largest, at = adaptive_max_pool2d(unsqueeze(x, -2), (1, one(output_size)), True)
@@ -185,21 +247,45 @@ def _norm_pool(pool, x, norm_type, size, *settings):
 
 @in_float32
 def lp_pool2d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """The norm of each window, (the sum of x ** norm_type) ** (1 / norm_type)."""
+    """The norm of each window of an image, (sum of x ** norm_type) ** (1 / norm_type).
+
+    x (N, C, H, W) or (C, H, W) gives (N, C, OH, OW) as `avg_pool2d` does; the stride is the kernel's size unless given.
+    norm_type=1 sums, and the larger it is, the nearer to the maximum. Elements are not made positive first.
+
+    >>> x = tl.tensor([[[[3.0, 4.0, 0.0, 1.0]]]])
+    >>> F.lp_pool2d(x, norm_type=2, kernel_size=(1, 2))
+    tensor([[[[5., 1.]]]])
+    """
     return _norm_pool(avg_pool2d, x, norm_type, math.prod(pair(kernel_size)), kernel_size, stride, 0, ceil_mode)
 
 
 @in_float32
 def lp_pool1d(x, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """`lp_pool2d` along one dimension of x (N, C, L)."""
+    """The norm of each window of a signal, (sum of x ** norm_type) ** (1 / norm_type): `lp_pool2d` along one dimension.
+
+    x (N, C, L) or (C, L) gives (N, C, OL) as `avg_pool1d` does; the stride is the kernel's size unless given.
+
+    >>> x = tl.tensor([[[3.0, 4.0, 0.0, 1.0]]])
+    >>> F.lp_pool1d(x, norm_type=2, kernel_size=2)
+    tensor([[[5., 1.]]])
+    """
     return _norm_pool(avg_pool1d, x, norm_type, one(kernel_size), kernel_size, stride, 0, ceil_mode)
 
 
 @batched(4)
 def max_unpool2d(x, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """The inverse of `max_pool2d` with return_indices: its elements where they were, 0 elsewhere.
+    """An image in which the results of `max_pool2d` are back where they were, with 0 elsewhere.
 
-    output_size: that of the images, where several give the same when pooled.
+    x and indices (N, C, H, W), or both without N, as return_indices gives them; kernel_size, stride and padding are
+    those of the pooling. output_size is that of the image, where images of several sizes give the same when pooled:
+    within a stride of (H - 1) * stride - 2 * padding + KH, else a ValueError. An index outside is a RuntimeError.
+
+    >>> pooled, indices = F.max_pool2d(tl.arange(16.0).reshape(1, 4, 4), 2, return_indices=True)
+    >>> F.max_unpool2d(pooled, indices, kernel_size=2)
+    tensor([[[ 0.,  0.,  0.,  0.],
+             [ 0.,  5.,  0.,  7.],
+             [ 0.,  0.,  0.,  0.],
+             [ 0., 13.,  0., 15.]]])
     """
     kernel, padding = pair(kernel_size), pair(padding)
     stride = kernel if stride in (None, ()) else pair(stride)
@@ -216,7 +302,15 @@ def max_unpool2d(x, indices, kernel_size, stride=None, padding=0, output_size=No
 
 @batched(3)
 def max_unpool1d(x, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """`max_unpool2d` along one dimension of x (N, C, L)."""
+    """A signal in which the results of `max_pool1d` are back where they were, with 0 elsewhere.
+
+    x and indices (N, C, L), or both without N, as return_indices gives them; the settings are those of the pooling, and
+    output_size as in `max_unpool2d`.
+
+    >>> pooled, indices = F.max_pool1d(tl.tensor([[1.0, 5.0, 2.0, 3.0]]), 2, return_indices=True)
+    >>> F.max_unpool1d(pooled, indices, kernel_size=2)
+    tensor([[0., 5., 0., 3.]])
+    """
     size = None if output_size is None else (1, output_size[-1])
     return _flat_pool(lambda flat, *settings: max_unpool2d(flat, indices, *settings, size), x, kernel_size, stride,
                       padding)

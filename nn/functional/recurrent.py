@@ -260,26 +260,58 @@ def recurrence(cell, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch_sizes, reverse
 
 
 def lstm(x, h, c, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, batch_sizes=None, reverse=False):
-    """A layer of long short-term memory (Hochreiter and Schmidhuber, 1997) in one direction: (out, h_n, c_n).
+    """One layer of long short-term memory in one direction (Hochreiter and Schmidhuber, 1997): (out, h_n, c_n).
 
-    x (T, B, F), or rows (N, F) of which step t has batch_sizes[t]; states h (B, P) and c (B, H); out (T, B, P) or
-    (N, P). The weights w_ih (4H, F), w_hh (4H, P), b_ih and b_hh (4H,) are those of the gates i, f, g and o; w_hr
-    (P, H) projects the hidden state.
+    A step is c = sigmoid(f) * c + sigmoid(i) * tanh(g); h = sigmoid(o) * tanh(c), where i, f, g and o are the quarters
+    of x[t] @ w_ih.T + b_ih + h @ w_hh.T + b_hh (f: Gers et al., 2000). x (T, B, F) gives out (T, B, P), the h of all
+    steps; or packed rows x (N, F), of which step t has batch_sizes[t], give (N, P). States h (B, P) and c (B, H); w_ih
+    (4 * H, F), w_hh (4 * H, P), b_ih and b_hh (4 * H,). w_hr (P, H) projects each h; without it P = H. reverse: from
+    the last step to the first. Shapes of x that do not fit are a RuntimeError.
+
+    >>> h, c, w = tl.zeros(1, 1), tl.ones(1, 1), tl.zeros(4, 1)
+    >>> out, h_n, c_n = F.lstm(tl.zeros(3, 1, 1), h, c, w, w)
+    >>> c_n  # each step halves it, as sigmoid(0) is 0.5
+    tensor([[0.125]])
     """
     return recurrence("lstm", x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch_sizes, reverse)
 
 
 def gru(x, h, w_ih, w_hh, b_ih=None, b_hh=None, batch_sizes=None, reverse=False):
-    """A layer of gated recurrent units (Cho et al., 2014) in one direction: (out, h_n); arguments as for `lstm`, the
-    weights are those of r, z and n."""
+    """One layer of gated recurrent units in one direction (Cho et al., 2014): (out, h_n).
+
+    A step is h = (1 - z) * n + z * h with r, z = sigmoid(xr + hr), sigmoid(xz + hz) and n = tanh(xn + r * hn), where
+    xr, xz and xn are the thirds of x[t] @ w_ih.T + b_ih, and hr, hz and hn those of h @ w_hh.T + b_hh. x (T, B, F)
+    gives out (T, B, H), the h of all steps; h (B, H), w_ih (3 * H, F), w_hh (3 * H, H), b_ih and b_hh (3 * H,).
+    batch_sizes and reverse as in `lstm`.
+
+    >>> h, w = tl.ones(1, 1), tl.zeros(3, 1)
+    >>> out, h_n = F.gru(tl.zeros(3, 1, 1), h, w, w)
+    >>> out.flatten()  # each step halves it, as z is sigmoid(0) = 0.5
+    tensor([0.5  , 0.25 , 0.125])
+    """
     return recurrence("gru", x, h, None, w_ih, w_hh, b_ih, b_hh, None, batch_sizes, reverse)[:2]
 
 
 def rnn_tanh(x, h, w_ih, w_hh, b_ih=None, b_hh=None, batch_sizes=None, reverse=False):
-    """h = tanh(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh), step by step (Elman, 1990): (out, h_n) as `gru`."""
+    """One layer of h = tanh(x[t] @ w_ih.T + b_ih + h @ w_hh.T + b_hh), step by step (Elman, 1990): (out, h_n).
+
+    x (T, B, F) gives out (T, B, H), the h of all steps; h (B, H), w_ih (H, F), w_hh (H, H), b_ih and b_hh (H,).
+    batch_sizes and reverse as in `lstm`.
+
+    >>> h, w = tl.zeros(1, 1), tl.ones(1, 1)
+    >>> out, h_n = F.rnn_tanh(tl.ones(3, 1, 1), h, w, w)
+    >>> out.flatten()
+    tensor([0.7616, 0.9427, 0.9597])
+    """
     return recurrence("rnn_tanh", x, h, None, w_ih, w_hh, b_ih, b_hh, None, batch_sizes, reverse)[:2]
 
 
 def rnn_relu(x, h, w_ih, w_hh, b_ih=None, b_hh=None, batch_sizes=None, reverse=False):
-    """The same with relu."""
+    """One layer of h = relu(x[t] @ w_ih.T + b_ih + h @ w_hh.T + b_hh), step by step: (out, h_n), as `rnn_tanh`.
+
+    >>> h, w = tl.zeros(1, 1), tl.ones(1, 1)
+    >>> out, h_n = F.rnn_relu(tl.ones(3, 1, 1), h, w, w)
+    >>> out.flatten()  # with weights of 1 it adds up
+    tensor([1., 2., 3.])
+    """
     return recurrence("rnn_relu", x, h, None, w_ih, w_hh, b_ih, b_hh, None, batch_sizes, reverse)[:2]

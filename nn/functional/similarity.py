@@ -51,17 +51,28 @@ def _dense_products(q, k):
 
 
 def cosine_sim_matrix(Q, K, eps=1e-8):
-    """Cosine similarities of Q (B, D) with K (N, D), each row divided by its length + eps: (B, N); 0 for rows of zeros.
+    """The cosine of the angle between each row of Q and each row of K: 1 for the same direction, -1 for the opposite one.
 
-    scipy.sparse matrices are taken as they are, without gradients and without making them dense.
+    Q (B, D) and K (N, D) give (B, N). Rows are divided by their length + eps, and those of zeros give 0. scipy.sparse
+    matrices are taken as they are, without gradients and without making them dense. Other shapes are a ValueError.
+
+    >>> Q, K = tl.tensor([[2.0, 0.0]]), tl.tensor([[5.0, 0.0], [0.0, 1.0], [-3.0, -4.0]])
+    >>> F.cosine_sim_matrix(Q, K)
+    tensor([[ 1. ,  0. , -0.6]])
     """
     return _products(*_units(Q, K, eps))
 
 
 def cosine_top_k(Q, K, k, eps=1e-8):
-    """The k keys most similar to each query, best first, ties by position: similarities (B, k), indices (B, k).
+    """The k keys that are most similar to each query, best first: arrays (B, k) of the cosines and of the rows' numbers.
 
-    Never more than 4 million similarities are held at a time.
+    Q (B, D) and K (N, D) as in `cosine_sim_matrix`, without gradients; of equals the first comes first. Never more than
+    4 million similarities are held at a time. A k outside [1, N] is a ValueError.
+
+    >>> Q, K = tl.tensor([[2.0, 0.0]]), tl.tensor([[0.0, 1.0], [3.0, 4.0], [5.0, 0.0]])
+    >>> cosines, rows = F.cosine_top_k(Q, K, k=2)
+    >>> rows, cosines.round(2)
+    (array([[2, 1]]), array([[1. , 0.6]], dtype=float32))
     """
     q, keys = _units(unbox(Q), unbox(K), eps)
     n = keys.shape[0]

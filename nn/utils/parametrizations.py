@@ -87,21 +87,53 @@ def _first_dim(module: Module, dim: int | None) -> int:
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
-    """Let a weight be g * v / |v| (Salimans and Kingma, 2016), a length each entry of `dim`, or one for None."""
+    """Let a weight be g * v / |v|, so that its length and its direction are trained apart (Salimans and Kingma, 2016).
+
+    There is a length for each entry of `dim`, or for None one of the whole. g is
+    `module.parametrizations.weight.original0`, v `original1`. Gives the module; ValueError where it has no tensor of
+    that name.
+
+    >>> layer = nn.Linear(2, 1, bias=False)
+    >>> layer.weight.data = tl.tensor([[3.0, 4.0]])
+    >>> layer = nn.utils.parametrizations.weight_norm(layer)
+    >>> layer.parametrizations.weight.original0
+    tensor([[5.]], requires_grad=True)
+    """
     _tensor(module, name)
     return register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
 
 
 def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12,
                   dim: int | None = None) -> Module:
-    """Let a weight be divided by its largest singular value (Miyato et al., 2018)."""
+    """Let a weight be divided by its largest singular value, so that the layer stretches nothing (Miyato et al., 2018).
+
+    That value is found by a power method: n_power_iterations more of them at each read in training, none in
+    evaluation. Dimensions other than `dim` are taken as one; it is 0 unless given, 1 for ConvTranspose layers. Gives
+    the module; ValueError where it has no tensor of that name.
+
+    >>> layer = nn.Linear(2, 2, bias=False)
+    >>> layer.weight.data = tl.tensor([[3.0, 0.0], [0.0, 6.0]])
+    >>> nn.utils.parametrizations.spectral_norm(layer).weight.detach().round(decimals=3)
+    tensor([[0.5, 0. ],
+            [0. , 1. ]])
+    """
     norm = _SpectralNorm(_tensor(module, name), n_power_iterations, _first_dim(module, dim), eps)
     return register_parametrization(module, name, norm)
 
 
 # ---------------------------------------------------------------- the older names: weight_g, weight_v; weight_orig …
 def weight_norm_by_name(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
-    """`parametrizations.weight_norm` with the parameters `weight_g` and `weight_v` of the module itself."""
+    """Let a weight be g * v / |v|, with g and v held by the module itself as `weight_g` and `weight_v`.
+
+    It is the older form of `parametrizations.weight_norm`, for state_dicts with these names. Gives the module;
+    `remove_weight_norm` takes it back.
+
+    >>> layer = nn.Linear(2, 1, bias=False)
+    >>> layer.weight.data = tl.tensor([[3.0, 4.0]])
+    >>> layer = nn.utils.weight_norm(layer)
+    >>> layer.weight_g, layer.weight_v
+    (tensor([[5.]], requires_grad=True), tensor([[3., 4.]], requires_grad=True))
+    """
     norm = _WeightNorm(dim)
     g, v = norm.right_inverse(_tensor(module, name).detach())
     delattr(module, name)
@@ -113,7 +145,15 @@ def weight_norm_by_name(module: Module, name: str = "weight", dim: int | None = 
 
 def spectral_norm_by_name(module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12,
                           dim: int | None = None) -> Module:
-    """`parametrizations.spectral_norm` with `weight_orig`, and the buffers `weight_u` and `weight_v`, of the module."""
+    """Let a weight be `weight_orig` divided by its largest singular value, found with `weight_u` and `weight_v`.
+
+    It is the older form of `parametrizations.spectral_norm`, for state_dicts with these names: the parameter and the
+    two buffers are the module's own. Gives the module; `remove_spectral_norm` takes it back.
+
+    >>> layer = nn.utils.spectral_norm(nn.Linear(2, 2))
+    >>> sorted(layer.state_dict())
+    ['bias', 'weight_orig', 'weight_u', 'weight_v']
+    """
     weight, dim = _tensor(module, name), _first_dim(module, dim)
     delattr(module, name)
     setattr(module, f"{name}_orig", weight)
@@ -131,7 +171,15 @@ def spectral_norm_by_name(module: Module, name: str = "weight", n_power_iteratio
 
 
 def remove_norm(module: Module, name: str = "weight") -> Module:
-    """Let a weight that one of these two made be a parameter again, as it is computed now."""
+    """Let a weight that `weight_norm` or `spectral_norm` of nn.utils made be a parameter again, with the value it has.
+
+    ValueError where there is none. What `parametrizations` made, `remove_parametrizations` takes back.
+
+    >>> layer = nn.utils.spectral_norm(nn.Linear(2, 2))
+    >>> layer = nn.utils.remove_spectral_norm(layer)
+    >>> [name for name, p in layer.named_parameters()]
+    ['bias', 'weight']
+    """
     parts = [part for part in (f"{name}_{end}" for end in ("g", "orig", "u", "v")) if part in vars(module)]
     if not parts or name in vars(module):
         raise ValueError(f"'{name}' of {type(module).__name__} is not normalized")

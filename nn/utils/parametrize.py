@@ -11,7 +11,16 @@ from ..module import Module, Parameter
 
 
 def computed(module: Module, name: str, read: Callable | None, write: Callable | None = None) -> None:
-    """Let the attribute `name` be what read(module) gives; None takes that back. The module gets a class of its own."""
+    """Let the attribute `name` of a module be what read(module) gives, whenever it is read.
+
+    Where it is set, write(module, value) is called; without write that is an AttributeError. read=None takes it back.
+    For that the module gets a class of its own, a subclass of the one that it had.
+
+    >>> layer = nn.Linear(3, 2)
+    >>> nn.utils.parametrize.computed(layer, "size", lambda self: self.weight.numel())
+    >>> layer.size
+    6
+    """
     base = type_before_parametrizations(module)
     names = {k: v for k, v in getattr(type(module), "_computed", {}).items() if k != name}
     if read is not None:
@@ -21,12 +30,28 @@ def computed(module: Module, name: str, read: Callable | None, write: Callable |
 
 
 def type_before_parametrizations(module: Module) -> type:
-    """The class that the module had at first."""
+    """The class that a module had before a tensor of it was parametrized.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+    >>> type(layer).__name__, nn.utils.parametrize.type_before_parametrizations(layer).__name__
+    ('ParametrizedLinear', 'Linear')
+    """
     return getattr(type(module), "_base", type(module))
 
 
 class ParametrizationList(ModuleList):
-    """What a tensor is computed by, one module after the other, from `original` or `original0`, `original1`, …"""
+    """The modules that a tensor is computed by, one after the other, from `original`, or `original0`, `original1`, …
+
+    `register_parametrization` makes it, and keeps it in `module.parametrizations`; called, it gives the tensor.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> _ = nn.utils.parametrize.register_parametrization(layer, "weight", nn.Tanh())
+    >>> layer.parametrizations.weight
+    ParametrizationList(
+      original [2, 2]
+      (0): Tanh()
+    )
+    """
 
     def __init__(self, modules: list[Module], original: Tensor, unsafe: bool = False) -> None:
         super().__init__(modules)
@@ -54,7 +79,7 @@ class ParametrizationList(ModuleList):
         return value
 
     def check(self, like: Tensor) -> None:
-        """ValueError if what is computed has another shape or dtype, unless `unsafe`."""
+        """Raise a ValueError if what is computed has another shape or dtype than `like`, unless `unsafe`."""
         if self.unsafe:
             return
         found = self()
@@ -84,10 +109,17 @@ class ParametrizationList(ModuleList):
 
 def register_parametrization(module: Module, tensor_name: str, parametrization: Module, *,
                              unsafe: bool = False) -> Module:
-    """Compute the parameter or buffer `tensor_name` by a module of what it was; gives `module`.
+    """Compute the parameter or buffer `tensor_name` by another module, whenever it is read; gives `module`.
 
-    The parametrization's right_inverse(), if it has one, says what to start from; several tensors become `original0`,
-    `original1`, … in `module.parametrizations[tensor_name]`. ValueError where shape or dtype change, unless `unsafe`.
+    What it was is trained from then on, as `module.parametrizations.weight.original`, say. The parametrization's
+    right_inverse(), if it has one, says what to start from; several tensors become `original0`, `original1`, …
+    ValueError where there is no such tensor, or its shape or dtype would change, unless `unsafe`.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> layer.weight.data = tl.tensor([[-1.0, 2.0]])
+    >>> layer = nn.utils.parametrize.register_parametrization(layer, "weight", nn.ReLU())
+    >>> layer.weight.tolist(), layer.parametrizations.weight.original.tolist()
+    ([[0.0, 2.0]], [[-1.0, 2.0]])
     """
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
@@ -119,13 +151,27 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
 
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
-    """Whether the tensor of that name, or any, is computed by a parametrization."""
+    """Whether the tensor of that name, or any of the module's own, is computed by a parametrization.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+    >>> nn.utils.parametrize.is_parametrized(layer), nn.utils.parametrize.is_parametrized(layer, "bias")
+    (True, False)
+    """
     held = vars(module).get("parametrizations")
     return isinstance(held, ModuleDict) and (len(held) > 0 if tensor_name is None else tensor_name in held)
 
 
 def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized: bool = True) -> Module:
-    """Let the tensor be a parameter again: as it is computed now, or as it was before; gives `module`."""
+    """Let a parametrized tensor be a parameter or buffer again, with the value that it has now; gives `module`.
+
+    leave_parametrized=False gives it the value of `original` instead, which must be one tensor. ValueError where the
+    tensor has no parametrization.
+
+    >>> layer = nn.utils.parametrize.register_parametrization(nn.Linear(2, 2), "weight", nn.ReLU())
+    >>> layer = nn.utils.parametrize.remove_parametrizations(layer, "weight")
+    >>> layer, (layer.weight >= 0).all()
+    (Linear(in_features=2, out_features=2, bias=True), tensor(True))
+    """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"remove_parametrizations: '{tensor_name}' of {type(module).__name__} has no parametrization")
     held = module.parametrizations[tensor_name]

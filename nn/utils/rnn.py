@@ -19,9 +19,15 @@ class _Packed(NamedTuple):
 
 
 class PackedSequence(_Packed):
-    """The rows of the first step of all sequences, then those of the second, …: data (rows, …).
+    """Sequences of several lengths without padding: all their first steps, then all their second ones, and so on.
 
-    batch_sizes: how many sequences each step has; sorted_indices: which sequence of the batch is longest, the next …
+    data (rows, …) has these steps; batch_sizes says how many sequences reach each step. sorted_indices are the places
+    in the batch of the longest sequence, the next and so on, unsorted_indices the way back; both are None where the
+    batch came sorted. `pack_sequence` and `pack_padded_sequence` make it; `RNN`, `LSTM` and `GRU` take it.
+
+    >>> packed = nn.utils.rnn.pack_sequence([tl.tensor([1, 2, 3]), tl.tensor([4])])
+    >>> packed.data, packed.batch_sizes
+    (tensor([1, 4, 2, 3]), tensor([2, 1, 1]))
     """
 
     __slots__ = ()
@@ -33,20 +39,29 @@ class PackedSequence(_Packed):
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
     def to(self, *targets: Any, **settings: Any) -> "PackedSequence":
-        """In another dtype."""
+        """The same sequences with data in another dtype."""
         return PackedSequence(self.data.to(*targets, **settings), *self[1:])
 
 
 def invert_permutation(permutation: Any) -> Any:
-    """Where each place went; None for None."""
+    """The permutation that undoes another (N,): where each place went. It is None for None.
+
+    >>> nn.utils.rnn.invert_permutation(tl.tensor([2, 0, 1]))
+    tensor([1, 2, 0])
+    """
     return None if permutation is None else box(np.argsort(unbox(permutation)))
 
 
 def pack_padded_sequence(input: Any, lengths: Any, batch_first: bool = False,
                          enforce_sorted: bool = True) -> PackedSequence:
-    """Without the padding: input (T, B, …), or (B, T, …) with batch_first; lengths (B,), the longest first.
+    """Take the padding out of sequences (T, B, …), or (B, T, …) with batch_first, of which lengths (B,) are given.
 
-    Unless enforce_sorted, they come in any order. A RuntimeError where they do not fit.
+    The longest comes first; with enforce_sorted=False they come in any order. Lengths that do not decrease, that are
+    not from 1 to T, or not as many as sequences, are a RuntimeError.
+
+    >>> x = tl.tensor([[1, 2, 3], [4, 0, 0]])
+    >>> nn.utils.rnn.pack_padded_sequence(x, [3, 1], batch_first=True).data
+    tensor([1, 4, 2, 3])
     """
     lengths = np.asarray(unbox(lengths)).astype(np.int64)
     batch, steps = input.shape[:2] if batch_first else input.shape[1::-1]
@@ -69,7 +84,16 @@ def pack_padded_sequence(input: Any, lengths: Any, batch_first: bool = False,
 
 def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0,
                         total_length: int | None = None) -> tuple[Any, Tensor]:
-    """What was packed, padded (T, B, …) and in its first order, and the lengths (B,); total_length: how many steps."""
+    """Pad what was packed: gives the sequences (T, B, …), in the order that they had at first, and the lengths (B,).
+
+    With batch_first they are (B, T, …). T is the longest length, or total_length, which must not be less: that is a
+    ValueError.
+
+    >>> packed = nn.utils.rnn.pack_sequence([tl.tensor([4]), tl.tensor([1, 2, 3])], enforce_sorted=False)
+    >>> x, lengths = nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+    >>> x.tolist(), lengths
+    ([[4, 0, 0], [1, 2, 3]], tensor([1, 3]))
+    """
     sizes = unbox(sequence.batch_sizes)
     steps, batch = len(sizes), int(sizes[0])
     if total_length is not None and total_length < steps:
@@ -87,7 +111,15 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, pad
 
 def pad_sequence(sequences: Iterable[Any], batch_first: bool = False, padding_value: float = 0.0,
                  padding_side: str = "right") -> Any:
-    """Sequences (L, …) as (T, B, …) with T the longest L, or (B, T, …) with batch_first; padded at a side."""
+    """Put sequences (L, …) of several lengths into one tensor (T, B, …), where T is the longest L.
+
+    With batch_first it is (B, T, …). The shorter ones are filled up with padding_value at the padding_side, "right" or
+    "left"; another is a RuntimeError.
+
+    >>> nn.utils.rnn.pad_sequence([tl.tensor([1, 2, 3]), tl.tensor([4])], batch_first=True)
+    tensor([[1, 2, 3],
+            [4, 0, 0]])
+    """
     if padding_side not in ("right", "left"):
         raise RuntimeError(f"pad_sequence: padding_side is 'right' or 'left', not {padding_side!r}")
     sequences = list(sequences)
@@ -99,17 +131,36 @@ def pad_sequence(sequences: Iterable[Any], batch_first: bool = False, padding_va
 
 
 def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list[Any]:
-    """The sequences (L, …) of a padded tensor (T, B, …), or (B, T, …) with batch_first."""
+    """Cut a padded tensor (T, B, …), or (B, T, …) with batch_first, into a list of its sequences (L, …).
+
+    lengths (B,) is a tensor.
+
+    >>> x = tl.tensor([[1, 2, 3], [4, 0, 0]])
+    >>> nn.utils.rnn.unpad_sequence(x, tl.tensor([3, 1]), batch_first=True)
+    [tensor([1, 2, 3]), tensor([4])]
+    """
     padded = padded_sequences if batch_first else transpose(padded_sequences, 0, 1)
     return [padded[i, :n] for i, n in enumerate(unbox(lengths).tolist())]
 
 
 def pack_sequence(sequences: Iterable[Any], enforce_sorted: bool = True) -> PackedSequence:
-    """Sequences (L, …), the longest first unless enforce_sorted=False, as one PackedSequence."""
+    """Pack a list of sequences (L, …) of several lengths into one PackedSequence.
+
+    The longest comes first, else it is a RuntimeError; with enforce_sorted=False they come in any order.
+
+    >>> packed = nn.utils.rnn.pack_sequence([tl.ones(4, 3), tl.ones(2, 3)])
+    >>> packed.data.shape, packed.batch_sizes
+    ((6, 3), tensor([2, 2, 1, 1]))
+    """
     sequences = list(sequences)
     return pack_padded_sequence(pad_sequence(sequences), [s.shape[0] for s in sequences], enforce_sorted=enforce_sorted)
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Any]:
-    """The sequences (L, …) of a PackedSequence."""
+    """Give the sequences (L, …) of a PackedSequence as a list, in the order that they had at first.
+
+    >>> packed = nn.utils.rnn.pack_sequence([tl.tensor([4]), tl.tensor([1, 2, 3])], enforce_sorted=False)
+    >>> nn.utils.rnn.unpack_sequence(packed)
+    [tensor([4]), tensor([1, 2, 3])]
+    """
     return unpad_sequence(*pad_packed_sequence(packed_sequences, batch_first=True), batch_first=True)

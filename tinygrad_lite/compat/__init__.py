@@ -15,7 +15,15 @@ from . import names
 
 
 class Room(types.ModuleType):
-    """A module of PyTorch's: looks its names up where this library has them."""
+    """A module under PyTorch's name, such as torch.linalg, that looks its names up in modules of this library.
+
+    sources: where they are looked up, in this order. A name that none of them has is an AttributeError, which gives
+    the reason or the nearest name.
+
+    >>> linalg = tl.compat.Room("torch.linalg", (tl.linalg,))
+    >>> linalg.norm is tl.linalg.norm
+    True
+    """
 
     def __init__(self, name: str, sources: tuple[Any, ...], reason: str = "") -> None:
         super().__init__(name, sources[0].__doc__ if sources else reason)
@@ -78,6 +86,12 @@ def install(force: bool = False) -> None:
     """From now on `import torch`, and torch.nn and the others, find this library in this process.
 
     Where PyTorch is loaded already it is a RuntimeError; with force its modules are put aside until uninstall().
+
+    >>> tl.compat.install(force=True)
+    >>> import torch
+    >>> torch.nn.Linear is nn.Linear
+    True
+    >>> tl.compat.uninstall()
     """
     loaded = _loaded()
     if loaded and isinstance(sys.modules.get("torch"), Room):
@@ -91,7 +105,14 @@ def install(force: bool = False) -> None:
 
 
 def uninstall() -> None:
-    """`import torch` finds again what it found before install()."""
+    """From now on `import torch` finds again what it found before install(); without that it changes nothing.
+
+    >>> tl.compat.install(force=True)
+    >>> import torch
+    >>> tl.compat.uninstall()
+    >>> torch.ones(2)
+    tensor([1., 1.])
+    """
     if isinstance(sys.modules.get("torch"), Room):
         for name in _loaded():
             del sys.modules[name]

@@ -64,7 +64,19 @@ class Case:
 
 
 class Compiled:
-    """What `compile` makes of a function: call it as the function."""
+    """What `compile` makes of a function: it is called as the function is, and has the programs that were made of it.
+
+    `source` is the text of the one that ran last, `explain()` says what was made of the calls, `export(path)` writes it
+    as a file that needs numpy alone; RuntimeError where there is none yet, before the second call.
+
+    >>> total = tl.compile(lambda x: (x * x).sum())
+    >>> losses = [total(tl.tensor([1.0, 2.0])) for call in range(3)]
+    >>> print(total.explain())
+    The call was recorded as 2 numpy calls; the program makes 2.
+    ...
+    >>> "np.multiply(x, x" in total.source
+    True
+    """
 
     def __init__(self, function: Callable, state: Any, strict: bool, max_retraces: int) -> None:
         functools.update_wrapper(self, function)
@@ -380,9 +392,11 @@ def compile(function: Callable | None = None, *, state: Any = None, strict: bool
     other Python runs only while a call is recorded: the 3rd, 10th, 100th, … call are recorded anew and compared, and a
     Fallback warning names the line of what differs. What cannot be a program (a value looked at, a list appended to)
     runs as it is, with a warning; with strict=True it raises CompileError, and everything is as before the call.
+    max_retraces: how many programs are made at most. The result is a `Compiled`.
 
-    `.source` is the program's text, `.explain()` what was made of it, `.export(path)` writes it as a file that needs
-    numpy alone. max_retraces: how many programs are made at most.
+    >>> total = tl.compile(lambda x: (x * x).sum())
+    >>> [total(tl.tensor([1.0, 2.0])).item() for call in range(3)]
+    [5.0, 5.0, 5.0]
     """
     def decorate(function: Callable) -> Compiled:
         function = function.function if isinstance(function, Compiled) else function

@@ -29,8 +29,18 @@ def _same(like: Any, parts: Any) -> Any:
 
 
 def default_collate(batch: Sequence) -> Any:
-    """The rows of a batch as one: tensors, arrays and numbers stacked to a tensor, text as a list, and of tuples,
-    lists and dicts one of them that holds batches. Python's floats give float64, as in PyTorch."""
+    """Make one batch of a list of rows, as DataLoader does unless it is given a collate_fn.
+
+    Tensors, arrays and numbers are stacked to a tensor, and text becomes a list; rows that are tuples, lists or dicts
+    give one of them that holds batches. Python's floats give float64, as in PyTorch. Rows of different lengths are a
+    RuntimeError, other kinds of things a TypeError.
+
+    >>> tl.data.default_collate([(tl.ones(2), 0), (tl.zeros(2), 1)])
+    [tensor([[1., 1.],
+           [0., 0.]]), tensor([0, 1])]
+    >>> tl.data.default_collate([{"word": "yes", "count": 3}, {"word": "no", "count": 5}])
+    {'word': ['yes', 'no'], 'count': tensor([3, 5])}
+    """
     first = batch[0]
     if isinstance(first, TEXT):
         return batch
@@ -53,7 +63,13 @@ def default_collate(batch: Sequence) -> Any:
 
 
 def default_convert(row: Any) -> Any:
-    """A row without a batch: arrays become tensors, in tuples, lists and dicts too; all else stays."""
+    """Make tensors of the arrays in a row that is in no batch: in tuples, lists and dicts too; all else stays.
+
+    DataLoader does this with batch_size=None unless it is given a collate_fn. The tensors share the arrays' memory.
+
+    >>> tl.data.default_convert({"x": np.array([1.0, 2.0]), "name": "first"})
+    {'x': tensor([1., 2.], dtype=float64), 'name': 'first'}
+    """
     if isinstance(row, (np.ndarray, np.generic)) and row.dtype.kind in "biuf":
         return as_tensor(row)
     if isinstance(row, Mapping):

@@ -16,9 +16,18 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Dataset(Generic[T_co]):
-    """What has rows: `dataset[i]` is one, `len(dataset)` their number. A subclass says how.
+    """The base of datasets that have rows by number: `dataset[i]` is one, `len(dataset)` how many there are.
 
-    `__getitems__(indices)`, where there is one, gives a list of rows at once; DataLoader reads by it.
+    A subclass defines __getitem__ and __len__. `__getitems__(indices)`, where there is one, gives a list of rows at
+    once; DataLoader reads by it. The sum of two datasets is a ConcatDataset.
+
+    >>> class Squares(tl.data.Dataset):
+    ...     def __getitem__(self, i):
+    ...         return i, i * i
+    ...     def __len__(self):
+    ...         return 4
+    >>> list(tl.data.DataLoader(Squares(), batch_size=2))
+    [[tensor([0, 1]), tensor([0, 1])], [tensor([2, 3]), tensor([4, 9])]]
     """
 
     def __getitem__(self, index: Any) -> T_co:
@@ -29,15 +38,31 @@ class Dataset(Generic[T_co]):
 
 
 class IterableDataset(Dataset[T_co], Iterable[T_co]):
-    """What gives rows one after another, by `__iter__`. Each worker of a DataLoader iterates over a copy of it: share
-    the rows out by `get_worker_info()`."""
+    """The base of datasets that give rows one after another, by `__iter__`: streams, files too large to index.
+
+    Each worker of a DataLoader iterates over a copy of it: share the rows out by `get_worker_info()`. The sum of two is
+    a ChainDataset.
+
+    >>> class Countdown(tl.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter([3, 2, 1])
+    >>> list(tl.data.DataLoader(Countdown(), batch_size=2))
+    [tensor([3, 2]), tensor([1])]
+    """
 
     def __add__(self, other: Dataset) -> "ChainDataset":  # type: ignore[override]
         return ChainDataset([self, other])
 
 
 class TensorDataset(Dataset[tuple]):
-    """The rows of tensors (or arrays) of the same first size, as tuples."""
+    """The rows of tensors or arrays that have the same first size: dataset[i] is the tuple of their rows i.
+
+    Different first sizes are an AssertionError.
+
+    >>> dataset = tl.data.TensorDataset(tl.tensor([[1.0, 2.0], [3.0, 4.0]]), tl.tensor([0, 1]))
+    >>> dataset[1]
+    (tensor([3., 4.]), tensor(1))
+    """
 
     def __init__(self, *tensors: Any) -> None:
         self.tensors = tuple(map(as_tensor, tensors))
@@ -54,7 +79,14 @@ class TensorDataset(Dataset[tuple]):
 
 
 class StackDataset(Dataset):
-    """Several datasets side by side: rows are tuples of theirs, or dicts where they are given by name."""
+    """Several datasets of one length side by side: rows are tuples of theirs, or dicts where they are given by name.
+
+    Different lengths are a ValueError.
+
+    >>> dataset = tl.data.StackDataset(image=["cat.png", "dog.png"], label=[0, 1])
+    >>> dataset[1]
+    {'image': 'dog.png', 'label': 1}
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if bool(args) == bool(kwargs):
@@ -74,7 +106,12 @@ class StackDataset(Dataset):
 
 
 class Subset(Dataset[T_co]):
-    """Some rows of a dataset: row i is its row `indices[i]`."""
+    """Some rows of a dataset: row i is its row `indices[i]`.
+
+    >>> subset = tl.data.Subset(["a", "b", "c", "d"], [3, 1])
+    >>> list(subset)
+    ['d', 'b']
+    """
 
     def __init__(self, dataset: Any, indices: Sequence) -> None:
         self.dataset, self.indices = dataset, indices
@@ -92,7 +129,14 @@ class Subset(Dataset[T_co]):
 
 
 class ConcatDataset(Dataset[T_co]):
-    """The rows of several datasets, one dataset after the other."""
+    """The rows of several datasets by number, one dataset after the other.
+
+    An IterableDataset among them is an AssertionError: ChainDataset takes those.
+
+    >>> dataset = tl.data.ConcatDataset([["a", "b"], ["c"]])
+    >>> len(dataset), dataset[2], dataset[-3]
+    (3, 'c', 'a')
+    """
 
     def __init__(self, datasets: Iterable) -> None:
         self.datasets = list(datasets)
@@ -114,7 +158,16 @@ class ConcatDataset(Dataset[T_co]):
 
 
 class ChainDataset(IterableDataset):
-    """What several IterableDatasets give, one after the other."""
+    """The rows of several IterableDatasets, one dataset after the other.
+
+    >>> class Upto(tl.data.IterableDataset):
+    ...     def __init__(self, n):
+    ...         self.n = n
+    ...     def __iter__(self):
+    ...         return iter(range(self.n))
+    >>> list(tl.data.ChainDataset([Upto(2), Upto(3)]))
+    [0, 1, 0, 1, 2]
+    """
 
     def __init__(self, datasets: Iterable) -> None:
         self.datasets = datasets
@@ -127,8 +180,15 @@ class ChainDataset(IterableDataset):
 
 
 def random_split(dataset: Any, lengths: Sequence, generator: Generator | None = None) -> list[Subset]:
-    """The rows in a random order, in parts of these lengths; fractions of 1 are of all rows, what is left over goes
-    to the first parts, a row each."""
+    """Cut a dataset into parts of these lengths, rows in a random order: a list of Subsets.
+
+    Fractions that add up to 1 are of all rows; what is left over goes to the first parts, a row each. Lengths that do
+    not add up to the dataset's are a ValueError. generator: where the order comes from, else the library's.
+
+    >>> train, test = tl.data.random_split(range(10), [0.7, 0.3])
+    >>> len(train), len(test), sorted([*train, *test])
+    (7, 3, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    """
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         for i, share in enumerate(lengths):
             if not 0 <= share <= 1:

@@ -36,7 +36,15 @@ _here = threading.local()
 
 
 def get_worker_info() -> Any:
-    """In a worker of a DataLoader: its id, num_workers, seed, and dataset, a copy of its own; elsewhere None."""
+    """In a worker of a DataLoader its `id`, `num_workers`, `seed`, and `dataset`, a copy of its own; elsewhere None.
+
+    >>> class Count(tl.data.IterableDataset):
+    ...     def __iter__(self):  # each worker counts in steps of its own
+    ...         worker = tl.data.get_worker_info()
+    ...         return iter(range(worker.id, 6, worker.num_workers))
+    >>> list(tl.data.DataLoader(Count(), batch_size=None, num_workers=2))
+    [0, 1, 2, 3, 4, 5]
+    """
     return getattr(_here, "info", None)
 
 
@@ -181,10 +189,18 @@ class DataLoader(Generic[T_co]):
     """Batches of a dataset: `for x, y in DataLoader(dataset, batch_size=32, shuffle=True)`.
 
     `sampler` gives the rows' numbers in order, `batch_sampler` lists of them; batch_size=None gives rows one by one.
-    `collate_fn` makes a batch of a list of rows (default_collate). The order comes from `generator`, or the library's:
-    the same seed gives the same order, however many workers there are. `num_workers` threads read `prefetch_factor`
-    (2) batches each ahead; `worker_init_fn(number)` is called as each begins; a batch that takes longer than `timeout`
-    seconds is a RuntimeError. pin_memory, multiprocessing_context and in_order change nothing here.
+    drop_last leaves out a last batch that is smaller. `collate_fn` makes a batch of a list of rows (default_collate).
+    The order comes from `generator`, or the library's: the same seed gives the same order, however many workers there
+    are. `num_workers` threads read `prefetch_factor` (2) batches each ahead; `worker_init_fn(number)` is called as each
+    begins; a batch that takes longer than `timeout` seconds is a RuntimeError. pin_memory, multiprocessing_context and
+    in_order change nothing here. Settings that contradict each other are a ValueError.
+
+    >>> dataset = tl.data.TensorDataset(tl.arange(5), tl.arange(5) * 10)
+    >>> for x, y in tl.data.DataLoader(dataset, batch_size=2):
+    ...     print(x, y)
+    tensor([0, 1]) tensor([ 0, 10])
+    tensor([2, 3]) tensor([20, 30])
+    tensor([4]) tensor([40])
     """
 
     def __init__(self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None,

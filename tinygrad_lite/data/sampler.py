@@ -32,14 +32,27 @@ def draw_seed(generator: Generator | None) -> int:
 
 
 class Sampler(Generic[T_co]):
-    """An order of rows: what `__iter__` gives is what the dataset is asked for. A subclass says how."""
+    """The base of samplers: what `__iter__` gives are the rows' numbers, in the order in which DataLoader reads them.
+
+    A subclass defines __iter__, and __len__ where len(loader) is asked for.
+
+    >>> class Backwards(tl.data.Sampler):
+    ...     def __iter__(self):
+    ...         return iter([2, 1, 0])
+    >>> list(tl.data.DataLoader(["a", "b", "c"], sampler=Backwards()))
+    [['c'], ['b'], ['a']]
+    """
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError(f"{type(self).__name__} is a Sampler without __iter__(): give the rows there")
 
 
 class SequentialSampler(Sampler[int]):
-    """0, 1, 2, …"""
+    """All rows' numbers in order: 0, 1, 2, … up to the dataset's length.
+
+    >>> list(tl.data.SequentialSampler(["a", "b", "c"]))
+    [0, 1, 2]
+    """
 
     def __init__(self, data_source: Any) -> None:
         self.data_source = data_source
@@ -52,7 +65,17 @@ class SequentialSampler(Sampler[int]):
 
 
 class RandomSampler(Sampler[int]):
-    """All rows in a random order, anew each time; or `num_samples`, with replacement or shuffle after shuffle."""
+    """All rows' numbers in a random order, anew each time: what shuffle=True takes.
+
+    num_samples asks for more or fewer of them: with replacement=True each is drawn from all, else shuffle follows
+    shuffle. generator: where the order comes from, else the library's. num_samples below 1 is a ValueError.
+
+    >>> sampler = tl.data.RandomSampler(range(5))
+    >>> sorted(sampler)
+    [0, 1, 2, 3, 4]
+    >>> len(list(tl.data.RandomSampler(range(5), replacement=True, num_samples=12)))
+    12
+    """
 
     def __init__(self, data_source: Any, replacement: bool = False, num_samples: int | None = None,
                  generator: Generator | None = None) -> None:
@@ -78,7 +101,12 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler):
-    """Some rows' numbers in a random order, anew each time."""
+    """The numbers in `indices` in a random order, anew each time: some of a dataset's rows.
+
+    >>> sampler = tl.data.SubsetRandomSampler([1, 3, 5])
+    >>> sorted(sampler)
+    [1, 3, 5]
+    """
 
     def __init__(self, indices: Sequence, generator: Generator | None = None) -> None:
         self.indices, self.generator = indices, generator
@@ -91,7 +119,14 @@ class SubsetRandomSampler(Sampler):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """`num_samples` rows in proportion to their weights."""
+    """Draws num_samples rows' numbers in proportion to weights that need not add up to 1: for rare classes, say.
+
+    Without replacement no row comes twice. weights (N,), else a ValueError.
+
+    >>> sampler = tl.data.WeightedRandomSampler([0.0, 1.0, 0.0, 3.0], num_samples=100)  # rows 1 and 3, and 3 more often
+    >>> sorted(set(sampler))
+    [1, 3]
+    """
 
     def __init__(self, weights: Any, num_samples: int, replacement: bool = True,
                  generator: Generator | None = None) -> None:
@@ -110,7 +145,12 @@ class WeightedRandomSampler(Sampler[int]):
 
 
 class BatchSampler(Sampler[list]):
-    """Lists of `batch_size` of what another sampler gives; drop_last leaves out a last one that is shorter."""
+    """Lists of batch_size of what another sampler gives; drop_last=True leaves out a last one that is shorter.
+
+    >>> sampler = tl.data.SequentialSampler(range(5))
+    >>> list(tl.data.BatchSampler(sampler, batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
 
     def __init__(self, sampler: Iterable, batch_size: int, drop_last: bool) -> None:
         positive("batch_size", batch_size)

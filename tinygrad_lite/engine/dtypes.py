@@ -25,8 +25,16 @@ def _wider(a: np.dtype, b: np.dtype) -> np.dtype:
 
 
 def result_type(*operands) -> np.dtype:
-    """PyTorch's promotion: tensors with dimensions decide, then 0-d tensors, then Python scalars;
-    a later group counts only where it is of a higher category (bool < integer < float)."""
+    """The dtype of what is computed from these operands, by PyTorch's promotion.
+
+    Tensors with dimensions decide, then 0-d tensors, then Python scalars; a later group counts only where it is of a
+    higher category (bool < integer < float). TypeError for anything else, such as complex numbers.
+
+    >>> tl.result_type(tl.tensor([1, 2]), 1.5)
+    dtype('float32')
+    >>> tl.result_type(tl.tensor([1.0]), tl.tensor(1.0, dtype=tl.float64))
+    dtype('float32')
+    """
     groups: tuple[list, list, list] = ([], [], [])
     for x in map(unbox, operands):
         if x.__class__ in SCALARS:

@@ -156,27 +156,68 @@ def _switch(field: str, value: bool, function: Callable | None) -> Any:
 
 
 def no_grad(function: Callable | None = None) -> Any:
-    """Record nothing inside: `with no_grad():`, `@no_grad()` or `@no_grad`."""
+    """Record nothing inside, so that results do not require grad: `with no_grad():`, or `@no_grad()` above a function.
+
+    It is quicker, and parameters may be changed in place there.
+
+    >>> w = tl.tensor(2.0, requires_grad=True)
+    >>> (w * w).backward()
+    >>> with tl.no_grad():
+    ...     w -= 0.1 * w.grad
+    >>> w
+    tensor(1.6, requires_grad=True)
+    """
     return _switch("recording", False, function)
 
 
 def enable_grad(function: Callable | None = None) -> Any:
-    """Record again, inside a `no_grad()`."""
+    """Record again, inside a `no_grad()`: `with enable_grad():`, or `@enable_grad()` above a function.
+
+    >>> x = tl.tensor(2.0, requires_grad=True)
+    >>> with tl.no_grad():
+    ...     with tl.enable_grad():
+    ...         y = x * 3
+    >>> y.requires_grad
+    True
+    """
     return _switch("recording", True, function)
 
 
 def inference_mode(mode: Any = True) -> Any:
-    """`no_grad`, or with False `enable_grad`, under PyTorch's name for programs that only compute."""
+    """`no_grad` under PyTorch's name for programs that only compute; with False `enable_grad`.
+
+    >>> model = nn.Linear(3, 2)
+    >>> with tl.inference_mode():
+    ...     y = model(tl.ones(3))
+    >>> y.requires_grad
+    False
+    """
     return no_grad(mode) if callable(mode) else _switch("recording", not mode, None)
 
 
 def expanded(function: Callable | None = None) -> Any:
-    """Run `by_hand` functions as the parts of their definition, one node a part."""
+    """Inside, `by_hand` functions are recorded as the operations that they are made of, a node for each.
+
+    >>> x = tl.tensor([0.0, 0.0], requires_grad=True)
+    >>> tl.softmax(x, dim=0)
+    tensor([0.5, 0.5], grad_fn=<softmax>)
+    >>> with tl.expanded():
+    ...     print(tl.softmax(x, dim=0))
+    tensor([0.5, 0.5], grad_fn=<div>)
+    """
     return _switch("expanded", True, function)
 
 
 class set_grad_enabled(Switch):
-    """Turn recording on or off at once; as a context manager or decorator, put it back after."""
+    """Turn recording on or off at once; as a context manager or decorator, put it back afterwards.
+
+    >>> x = tl.tensor(2.0, requires_grad=True)
+    >>> training = False
+    >>> with tl.set_grad_enabled(training):
+    ...     y = x * 3
+    >>> y.requires_grad
+    False
+    """
 
     def __init__(self, enabled: bool) -> None:
         super().__init__("recording", bool(enabled))
@@ -194,5 +235,9 @@ class set_grad_enabled(Switch):
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations of this thread are being recorded."""
+    """Whether this thread records operations for gradients: True unless inside a `no_grad()`.
+
+    >>> tl.is_grad_enabled()
+    True
+    """
     return mode.recording

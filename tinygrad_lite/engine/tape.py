@@ -54,12 +54,17 @@ def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None
               promote: Callable | None = None, name: str | None = None, elementwise: bool = False) -> Callable:
     """An operation: its numpy forward and, per argument, the rule for that argument's gradient.
 
-    A rule maps (g, out, *args) to the gradient of its argument, up to broadcasting and dtype, which
-    the engine undoes; None marks an argument without one. `joint` is a single rule that returns a
-    tuple, an entry an argument: a gradient, None, or a function that gives it where it is wanted.
-    `promote` brings arrays of different dtypes to a common one. `name` is what people call the operation,
-    the forward's own unless given. `elementwise`: its results have their dimensions in the order in memory that those
-    of its inputs have; so have those of all that promote, and of functions of one argument.
+    A rule maps (g, out, *args) to the gradient of its argument, where g is that of the result, out; broadcasting and
+    dtypes the engine undoes. None marks an argument without one. `joint` is a single rule for all arguments: it returns
+    a tuple of gradients, None, or functions that compute one where it is wanted. `promote` brings arrays of different
+    dtypes to a common one. `name` is the forward's own unless given. `elementwise`: results lie in memory in the order
+    of the inputs' dimensions, as they also do with `promote` and of one argument.
+
+    >>> cube = tl.primitive(lambda x: x ** 3, lambda g, out, x: g * 3 * x ** 2, name="cube")
+    >>> x = tl.tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> x.grad
+    tensor(12.)
     """
     spelt_out = None
     if len(rules) == 2 and isinstance(forward, np.ufunc):
@@ -72,10 +77,17 @@ def primitive(forward: Callable, *rules: Callable | None, joint: Callable | None
 
 def by_hand(*rules: Callable | None, joint: Callable | None = None, name: str | None = None,
             keeps_whole_numbers: bool = False) -> Callable[[Callable], Callable]:
-    """Give a function of the vocabulary a rule derived by hand: one node instead of its parts.
+    """Decorator: a function made of operations becomes one operation, with a rule derived by hand as of `primitive`.
 
-    The definition may return (out, *kept): what the rules want kept comes after their arguments. Tensors that have a
-    rule are first brought to one dtype, a floating-point one unless keeps_whole_numbers.
+    The definition, which is run on arrays, may return (out, *kept): what is kept for the rules comes after their
+    arguments. Tensors that have a rule are first brought to one dtype, floating-point unless keeps_whole_numbers.
+
+    >>> @tl.by_hand(lambda g, out, x: g * out * (1 - out))
+    ... def logistic(x):
+    ...     return 1 / (1 + tl.exp(-x))
+    >>> x = tl.tensor(0.0, requires_grad=True)
+    >>> logistic(x)
+    tensor(0.5, grad_fn=<logistic>)
     """
     def decorate(definition: Callable) -> Callable:
         op = _finish(_general(definition, rules, joint, expands=True), definition, rules, joint, name)
@@ -571,7 +583,16 @@ def _sum_to(x: ndarray, shape: tuple) -> ndarray:
 
 
 def _broadcast_to(x: ndarray, shape: tuple) -> ndarray:
-    """x repeated to `shape` without copying, as numpy broadcasts."""
+    """x repeated to `shape` without copying: a view, in which sizes of 1, and those missing in front, are stretched.
+
+    RuntimeError where x does not fit the shape.
+
+    >>> x = tl.tensor([1.0, 2.0])
+    >>> tl.broadcast_to(x, (3, 2))
+    tensor([[1., 2.],
+            [1., 2.],
+            [1., 2.]])
+    """
     return np.broadcast_to(x, shape) if x.shape != shape else x[...]
 
 

@@ -16,15 +16,15 @@ NUMBER = (int, float, np.integer, np.floating)
 
 
 class NotFittedError(ValueError, AttributeError):
-    """A method that needs what fit learns was called before it."""
+    """The error of a method that needs what fit learns and was called before it."""
 
 
 class ConvergenceWarning(UserWarning):
-    """The search ended before it found what it looked for."""
+    """A warning of an estimator whose search ended, at max_iter say, before it found what it looked for."""
 
 
 class DataConversionWarning(UserWarning):
-    """The data was given in another shape than it is taken for."""
+    """A warning that data was given in another shape than it is taken for, such as y as a column."""
 
 
 def known(ours: type) -> Any:

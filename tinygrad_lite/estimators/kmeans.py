@@ -113,6 +113,11 @@ class KMeans(Estimator):
     Learns cluster_centers_ (k, D), labels_ (N,), inertia_ (the weighted sum of squared distances), n_iter_, and
     inertias_ (one an iteration). A cluster that loses all its points is placed on the point farthest from its center.
     Warns where the centers still move after max_iter, and where there are fewer distinct points than clusters.
+
+    >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [5.0, 5.0], [5.0, 6.0]])
+    >>> model = tl.estimators.KMeans(2, random_state=0).fit(X)
+    >>> model.cluster_centers_[model.predict([[4.0, 4.0]])]
+    array([[5. , 5.5]])
     """
 
     kind = "clusterer"
@@ -182,7 +187,7 @@ class KMeans(Estimator):
         return _nearest(self._features(X), self.cluster_centers_)
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
-        """fit(X).labels_"""
+        """The cluster of each point (N,) that `fit` finds: fit(X).labels_."""
         return self.fit(X, sample_weight=sample_weight).labels_
 
     def transform(self, X: Any) -> np.ndarray:
@@ -192,7 +197,7 @@ class KMeans(Estimator):
         return np.sqrt(_distances(X, centers, centers.mean(0))).astype(X.dtype)
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
-        """fit(X).transform(X)"""
+        """The distance of each point to each center (N, k) that `fit` finds: fit(X).transform(X)."""
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -207,6 +212,11 @@ def _nearest(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
 
 
 def kmeans(X: Any, k: int, max_iter: int = 100, random_state: Any = None) -> tuple[np.ndarray, np.ndarray]:
-    """labels (N,) and centroids (k, D) of points X (N, D): `KMeans` in one call."""
+    """The labels (N,) and the centroids (k, D) of k clusters of points X (N, D): `KMeans` in one call.
+
+    >>> labels, centroids = tl.estimators.kmeans([[0.0], [1.0], [8.0], [9.0]], 2, random_state=0)
+    >>> centroids[labels].ravel()
+    array([0.5, 0.5, 8.5, 8.5])
+    """
     model = KMeans(k, max_iter=max_iter, random_state=random_state).fit(X)
     return model.labels_, model.cluster_centers_

@@ -14,9 +14,15 @@ from .checks import is_above_zero, numbers
 
 def logistic_regression(X: Any, y: Any, lr: float = 0.01, n_iter: int = 1000,
                         l2: float = 0.0) -> tuple[np.ndarray, float]:
-    """w (D,) and b by gradient descent from 0: X (N, D), y (N,) of 0 and 1.
+    """The weights w (D,) and the bias b of logistic regression, by n_iter steps of gradient descent from 0.
 
-    The gradient is X.T @ (p - y) / N + 2 * l2 * w, that of the mean loss plus l2 * sum(w**2).
+    X (N, D) are features and y (N,) labels of 0 and 1; the probability of 1 is p = sigmoid(X @ w + b). The gradient is
+    X.T @ (p - y) / N + 2 * l2 * w, that of the mean loss plus l2 * sum(w**2). ValueError for other labels or shapes.
+
+    >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 0, 1, 1])
+    >>> w, b = tl.estimators.logistic_regression(X, y, lr=0.5)
+    >>> (X @ w + b > 0).astype(int)
+    array([0, 0, 1, 1])
     """
     X, y = (numbers(a, f"logistic_regression: {what}").astype(np.float64) for a, what in ((X, "X"), (y, "y")))
     n_iter = whole("logistic_regression: n_iter is a whole number from 0 on", n_iter, 0)
@@ -99,6 +105,11 @@ class LogisticRegression(Classifier):
     Two classes give one row of coefficients.
     Learns classes_, coef_ (1 or C, D), intercept_ (1 or C,), n_iter_ (an array of one), loss_ (of the objective) and
     converged_; warns where it did not.
+
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+    >>> model = tl.estimators.LogisticRegression().fit(X, y)
+    >>> model.predict([[0.5], [2.5]]).tolist(), model.predict_proba([[1.5]]).round(3).tolist()
+    (['no', 'yes'], [[0.5, 0.5]])
     """
 
     def __init__(self, penalty: str | None = "l2", *, C: float = 1.0, tol: float = 1e-6, fit_intercept: bool = True,

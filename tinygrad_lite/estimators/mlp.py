@@ -155,9 +155,17 @@ class _MLP(Estimator):
 class MLPClassifier(_MLP, Classifier):
     """A classifier of hidden layers with cross-entropy: scikit-learn's parameters, trained by Adam.
 
+    activation: "relu", "tanh", "logistic" or "identity"; alpha: the L2 penalty, alpha / 2 times the sum of
+    squares of the weights over the batch's rows; batch_size: "auto" is 200. fit ends after max_iter epochs, or when
+    more than n_iter_no_change in a row did not improve the loss by tol; with early_stopping it looks at the accuracy on
+    the validation_fraction that is held out, and keeps the best parameters. With warm_start it goes on from what it has.
     Learns classes_, model_ (the nn.Sequential), loss_curve_, n_iter_, best_loss_ and, with early_stopping,
-    validation_scores_ (accuracies); then the parameters of the best score are kept. With warm_start, fit goes on from
-    the model that is there. Warns where it did not converge; diverging is a ValueError.
+    validation_scores_. Warns where it did not converge; diverging is a ValueError.
+
+    >>> X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], ["same", "other", "other", "same"]
+    >>> model = tl.estimators.MLPClassifier((16,), learning_rate_init=0.1, random_state=0).fit(X, y)
+    >>> model.predict(X).tolist()
+    ['same', 'other', 'other', 'same']
     """
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> "MLPClassifier":
@@ -187,8 +195,14 @@ class MLPClassifier(_MLP, Classifier):
 class MLPRegressor(_MLP):
     """A regressor of hidden layers with half the mean squared error: scikit-learn's parameters, trained by Adam.
 
-    Learns model_, loss_curve_, n_iter_, best_loss_ and, with early_stopping, validation_scores_ (R^2). With warm_start,
-    fit goes on from the model that is there. Warns where it did not converge; diverging is a ValueError.
+    The parameters are those of `MLPClassifier`; with early_stopping the score on what is held out is R^2.
+    Learns model_, loss_curve_, n_iter_, best_loss_ and, with early_stopping, validation_scores_. Warns where it did not
+    converge; diverging is a ValueError.
+
+    >>> X = np.linspace(-1, 1, 50)[:, None]
+    >>> model = tl.estimators.MLPRegressor((16,), learning_rate_init=0.02, random_state=0).fit(X, X[:, 0] ** 2)
+    >>> model.score(X, X[:, 0] ** 2) > 0.9
+    True
     """
 
     kind = "regressor"

@@ -46,10 +46,15 @@ def _jacobian(name: str, func: Callable, argnums: Any, has_aux: bool, rows: Call
 
 @spelt
 def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Callable:
-    """The function that gives the Jacobian of `func`, row by row of it at once: for few outputs and many inputs.
+    """The function that gives the Jacobian of `func`, all rows of it at once: for few outputs and many inputs.
 
     Of an output of shape (m, …) and an argument of shape (n, …) it has shape (m, …, n, …). Trees of outputs give trees
-    of trees of arguments. argnums and has_aux are those of `grad`. chunk_size: how many rows at a time.
+    of trees of arguments. argnums and has_aux are those of `grad`. chunk_size: how many rows at a time, all unless
+    given. `jacobian` is another name of `jacrev`.
+
+    >>> tl.func.jacobian(lambda x: x.sum() * x)(tl.tensor([1.0, 2.0]))
+    tensor([[4., 1.],
+            [2., 5.]])
     """
     def rows(call: Call, outputs: list) -> list:
         blocks = []
@@ -67,7 +72,13 @@ def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_siz
 @spelt
 def jacfwd(func: Callable, argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error",
            chunk_size: int | None = None) -> Callable:
-    """The same, column by column at once: for few inputs and many outputs."""
+    """The function that gives the Jacobian of `func`, all columns of it at once: for few inputs and many outputs.
+
+    It gives what `jacrev` gives, in forward mode. randomness and chunk_size are those of `vmap`, over the columns.
+
+    >>> tl.func.jacfwd(lambda t: tl.stack([t, t**2, t**3]))(tl.tensor(2.0))
+    tensor([ 1.,  4., 12.])
+    """
     def rows(call: Call, outputs: list) -> list:
         linear, fresh = Linear(call, outputs), call.inputs
         known = [x for x in fresh if x is not None]
@@ -94,8 +105,15 @@ jacobian = jacrev
 
 @spelt
 def hessian(func: Callable, argnums: Any = 0) -> Callable:
-    """The function that gives the matrix of second derivatives of `func`, of which each value counts for itself: of an
-    argument of shape (n, …) it has shape (…, n, …, n, …)."""
+    """The function that gives the matrix of second derivatives of `func`.
+
+    Where func gives one number, an argument of shape (n, …) gives (n, …, n, …); where it gives an array, each of its
+    values counts for itself, and its shape comes first. argnums is that of `grad`.
+
+    >>> tl.func.hessian(lambda x: x[0] ** 2 * x[1])(tl.tensor([3.0, 5.0]))
+    tensor([[10.,  6.],
+            [ 6.,  0.]])
+    """
     return jacfwd(jacrev(func, argnums), argnums)
 
 
@@ -104,6 +122,9 @@ def hvp(func: Callable, primals: Any, tangents: Any) -> Any:
 
     primals: an argument and a vector of its form, or tuples (x, y, …), (v, w, …) of the arguments and as many vectors:
     then a tuple of products, of one argument the product itself.
+
+    >>> tl.func.hvp(lambda x: x[0] ** 2 * x[1], tl.tensor([3.0, 5.0]), tl.tensor([1.0, 0.0]))
+    tensor([10.,  6.])
     """
     need_function("hvp", func)
     if not isinstance(primals, tuple):
@@ -116,5 +137,9 @@ def hvp(func: Callable, primals: Any, tangents: Any) -> Any:
 
 
 def vhp(func: Callable, primals: Any, cotangents: Any) -> Any:
-    """A vector times the Hessian, which is symmetric: `hvp`."""
+    """A vector times the Hessian of `func`, which is what `hvp` gives, since the Hessian is symmetric.
+
+    >>> tl.func.vhp(lambda x: x[0] ** 2 * x[1], tl.tensor([3.0, 5.0]), tl.tensor([0.0, 1.0]))
+    tensor([6., 0.])
+    """
     return hvp(func, primals, cotangents)

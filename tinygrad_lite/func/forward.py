@@ -106,8 +106,12 @@ def _filled(out: Any, call: Call, tensors: list) -> Any:
 def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux: bool = False) -> tuple:
     """func(*primals), and its derivative along tangents, of the form of the primals: J @ tangents, exactly.
 
-    With has_aux `func` gives (value, aux), and jvp (value, tangent, aux). strict: a result that does not depend on the
-    primals is a RuntimeError and not a derivative of zeros.
+    primals and tangents are tuples, also of one argument. With has_aux `func` gives (value, aux), and jvp (value,
+    tangent, aux). strict: a result that does not depend on the primals is a RuntimeError and not a derivative of zeros.
+
+    >>> x, v = tl.tensor([1.0, 2.0]), tl.tensor([1.0, 10.0])
+    >>> tl.func.jvp(lambda x: x**2, (x,), (v,))
+    (tensor([1., 4.]), tensor([ 2., 40.]))
     """
     call, out, aux, linear = _started("jvp", func, primals, has_aux)
     if strict and any(x.node is None for x in linear.outputs):
@@ -118,7 +122,12 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
 
 
 def linearize(func: Callable, *primals: Any) -> tuple:
-    """func(*primals), and the function that takes tangents, one a primal, to J @ tangents; func itself runs once."""
+    """func(*primals), and the function that takes tangents, one a primal, to J @ tangents; func itself runs once.
+
+    >>> value, pushforward = tl.func.linearize(lambda x, y: x * y, 2.0, 3.0)
+    >>> value, pushforward(1.0, 0.0), pushforward(0.0, 1.0)
+    (6.0, 3.0, 2.0)
+    """
     call, out, _, linear = _started("linearize", func, primals, False)
 
     def pushforward(*tangents: Any) -> Any:

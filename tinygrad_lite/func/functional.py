@@ -43,7 +43,12 @@ def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bo
              strategy: str = "reverse-mode") -> Any:
     """The Jacobian of func at inputs: a Tensor, or a tuple of tuples, an entry an output and in it one an input.
 
-    strategy: "reverse-mode" or "forward-mode". vectorize changes nothing: rows are always computed at once.
+    create_graph: the result can itself be differentiated. strict: RuntimeError where an output does not depend on an
+    input. strategy: "reverse-mode" or "forward-mode". vectorize changes nothing: rows are always computed at once.
+
+    >>> tl.autograd.functional.jacobian(lambda x: x.sum() * x, tl.tensor([1.0, 2.0]))
+    tensor([[4., 1.],
+            [2., 5.]])
     """
     if strategy not in ("reverse-mode", "forward-mode"):
         raise ValueError(f"jacobian: strategy is 'reverse-mode' or 'forward-mode', not {strategy!r}")
@@ -54,7 +59,14 @@ def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bo
 
 def hessian(func: Callable, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
             outer_jacobian_strategy: str = "reverse-mode") -> Any:
-    """The Hessian of func, which gives one number, at inputs: a Tensor, or a tuple of tuples."""
+    """The Hessian of func, which gives one number, at inputs: a Tensor, or for several inputs a tuple of tuples.
+
+    create_graph and strict are those of `jacobian`; the other two change nothing.
+
+    >>> tl.autograd.functional.hessian(lambda x: x[0] ** 2 * x[1], tl.tensor([3.0, 5.0]))
+    tensor([[10.,  6.],
+            [ 6.,  0.]])
+    """
     several, xs = _started("hessian", func, inputs, create_graph, strict)
     slots = tuple(range(len(xs))) if several else 0
     if strict:
@@ -72,7 +84,13 @@ def _vectors(name: str, v: Any, like: Any) -> Any:
 
 
 def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
-    """(func(inputs), v @ J); v has the form of the outputs."""
+    """The pair func(inputs) and v @ J, the vector v times the Jacobian; v has the form of the outputs.
+
+    v may be left out where func gives one number: then it is 1. create_graph and strict are those of `jacobian`.
+
+    >>> tl.autograd.functional.vjp(lambda x: x**2, tl.tensor([1.0, 2.0]), tl.tensor([1.0, 10.0]))
+    (tensor([1., 4.]), tensor([ 2., 40.]))
+    """
     several, xs = _started("vjp", func, inputs, create_graph, strict)
     out, pullback = _vjp(func, *xs)
     found = pullback(_vectors("vjp", v, out))
@@ -80,14 +98,26 @@ def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
 
 
 def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
-    """(func(inputs), J @ v); v has the form of the inputs."""
+    """The pair func(inputs) and J @ v, the Jacobian times the vector v; v has the form of the inputs.
+
+    v may be left out where the input is one number: then it is 1. create_graph and strict are those of `jacobian`.
+
+    >>> tl.autograd.functional.jvp(lambda x: x.sum() * x, tl.tensor([1.0, 2.0]), tl.tensor([1.0, 0.0]))
+    (tensor([3., 6.]), tensor([4., 2.]))
+    """
     several, xs = _started("jvp", func, inputs, create_graph, strict)
     v = _vectors("jvp", v, tuple(xs) if several else xs[0])
     return _ended(_jvp(func, xs, v if several else (v,)), create_graph)
 
 
 def vhp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
-    """(func(inputs), v @ H) of a function that gives one number; v has the form of the inputs."""
+    """The pair func(inputs) and v @ H, the vector v times the Hessian, of a function that gives one number.
+
+    v has the form of the inputs. create_graph and strict are those of `jacobian`. `hvp` is another name of it.
+
+    >>> tl.autograd.functional.vhp(lambda x: x[0] ** 2 * x[1], tl.tensor([3.0, 5.0]), tl.tensor([1.0, 0.0]))
+    (tensor(45.), tensor([10.,  6.]))
+    """
     several, xs = _started("vhp", func, inputs, create_graph, strict)
     v = _vectors("vhp", v, tuple(xs) if several else xs[0])
     slots = tuple(range(len(xs)))

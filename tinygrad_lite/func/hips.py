@@ -40,33 +40,60 @@ def _of_one(make: Callable) -> Callable:
 
 @_of_one
 def make_vjp(fun: Callable, x: Any) -> tuple:
-    """make_vjp(fun)(x): the function that takes v to v @ J, and fun(x)."""
+    """make_vjp(fun, argnum=0)(x) gives the function that takes v to v @ J, where J is the Jacobian, and fun(x).
+
+    >>> product, value = tl.func.make_vjp(lambda x: x**2)(np.array([1.0, 2.0]))
+    >>> value, product(np.array([1.0, 10.0]))
+    (array([1., 4.]), array([ 2., 40.]))
+    """
     value, pullback = vjp(fun, x)
     return (lambda v: pullback(v)[0]), value
 
 
 @_of_one
 def make_jvp(fun: Callable, x: Any) -> Callable:
-    """make_jvp(fun)(x): the function that takes v to (fun(x), J @ v)."""
+    """make_jvp(fun, argnum=0)(x) gives the function that takes v to (fun(x), J @ v), where J is the Jacobian.
+
+    >>> product = tl.func.make_jvp(lambda x: x**2)(np.array([1.0, 2.0]))
+    >>> product(np.array([1.0, 10.0]))
+    (array([1., 4.]), array([ 2., 40.]))
+    """
     return lambda v: jvp(fun, (x,), (v,))
 
 
 @_of_one
 def make_hvp(fun: Callable, x: Any) -> tuple:
-    """make_hvp(fun)(x): the function that takes v to H @ v, and the gradient."""
+    """make_hvp(fun, argnum=0)(x) gives the function that takes v to H @ v, where H is the Hessian, and the gradient.
+
+    >>> product, gradient = tl.func.make_hvp(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
+    >>> gradient, product(np.array([1.0, 0.0]))
+    (array([30.,  9.]), array([10.,  6.]))
+    """
     gradient, product = vjp(grad(fun), x)
     return (lambda v: product(v)[0]), gradient
 
 
 @_of_one
 def elementwise_grad(fun: Callable, x: Any) -> Any:
-    """The gradient of the sum of fun's elements: where each depends on one element of x, the derivative of each."""
+    """The function that gives the derivative of each element of fun(x), where that depends on one element of x alone.
+
+    It is the gradient of the sum of fun's elements. It is called as elementwise_grad(fun, argnum=0)(x).
+
+    >>> tl.func.elementwise_grad(lambda x: x**3)(np.array([1.0, 2.0]))
+    array([ 3., 12.])
+    """
     return grad(lambda x: sum(_tensor(fun(x))))(x)
 
 
 @_of_one
 def deriv(fun: Callable, x: Any) -> Any:
-    """The derivative by a number, of all that fun gives."""
+    """The function that gives the derivative, by an argument that is a number, of all that fun gives.
+
+    It is called as deriv(fun, argnum=0)(x).
+
+    >>> tl.func.deriv(lambda t: np.stack([t, t**2, t**3]))(2.0)
+    array([ 1.,  4., 12.])
+    """
     return jvp(fun, (x,), (np.ones_like(as_array(x)) if np.ndim(x) else 1.0,))[1]
 
 
@@ -75,7 +102,13 @@ def _tensor(x: Any) -> Any:
 
 
 def grad_named(fun: Callable, argname: str) -> Callable:
-    """`grad` by the argument of that name, which is given by place."""
+    """`grad` by the argument of that name; in the call, the argument is still given by its place.
+
+    ValueError where `fun` has no such argument.
+
+    >>> tl.func.grad_named(lambda x, y: x * y**2, "y")(2.0, 3.0)
+    12.0
+    """
     names = list(inspect.signature(fun).parameters)
     if argname not in names:
         raise ValueError(f"grad_named: {fun.__name__} has no argument {argname!r}: it has {', '.join(names)}")
@@ -83,12 +116,23 @@ def grad_named(fun: Callable, argname: str) -> Callable:
 
 
 def grad_and_aux(fun: Callable, argnum: int = 0) -> Callable:
-    """`grad` with has_aux."""
+    """`grad` of a function that gives (value, aux): the function that gives (gradient, aux).
+
+    >>> tl.func.grad_and_aux(lambda x: (x**2, "seen"))(3.0)
+    (6.0, 'seen')
+    """
     return grad(fun, argnum, has_aux=True)
 
 
 def hessian_tensor_product(fun: Callable, argnum: int = 0) -> Callable:
-    """The function of (*args, v) that gives the Hessian times v, a tensor of the argument's shape."""
+    """The function of (*args, v) that gives the Hessian of `fun` times v, a tensor of the argument's shape.
+
+    `hessian_vector_product` is another name of it.
+
+    >>> product = tl.func.hessian_tensor_product(lambda x: x[0] ** 2 * x[1])
+    >>> product(np.array([3.0, 5.0]), np.array([1.0, 0.0]))
+    array([10.,  6.])
+    """
     gradient = grad(fun, argnum)
 
     def along(*args: Any, **kwargs: Any) -> Any:
@@ -99,7 +143,14 @@ def hessian_tensor_product(fun: Callable, argnum: int = 0) -> Callable:
 
 
 def tensor_jacobian_product(fun: Callable, argnum: int = 0) -> Callable:
-    """The function of (*args, v) that gives v times the Jacobian, over all dimensions of v."""
+    """The function of (*args, v) that gives v, of the shape of fun(*args), times the Jacobian: a sum over all of v.
+
+    `vector_jacobian_product` is another name of it.
+
+    >>> product = tl.func.tensor_jacobian_product(lambda x: x**2)
+    >>> product(np.array([1.0, 2.0]), np.array([1.0, 10.0]))
+    array([ 2., 40.])
+    """
     def along(*args: Any, **kwargs: Any) -> Any:
         *args, v = args  # type: ignore[assignment]
         return tensordot(_tensor(v), _tensor(fun(*args, **kwargs)), np.ndim(unbox(v)))
@@ -111,7 +162,15 @@ hessian_vector_product, vector_jacobian_product = hessian_tensor_product, tensor
 
 
 def make_ggnvp(f: Callable, g: Callable = lambda x: sum(x * x, -1) / 2, f_argnum: int = 0) -> Callable:
-    """make_ggnvp(f, g)(x): the function that takes v to J' H J v, with H of g and J of f (Gauss and Newton)."""
+    """make_ggnvp(f, g)(x) gives the function that takes v to J.T @ H @ J @ v: the Gauss-Newton approximation of the
+    Hessian of g(f(x)), times v.
+
+    J is the Jacobian of f at x, H the Hessian of g at f(x): of half the sum of squares, whose H is 1, unless given.
+
+    >>> product = tl.func.make_ggnvp(lambda x: np.array([2.0, 3.0]) * x)(np.array([1.0, 1.0]))
+    >>> product(np.array([1.0, 10.0]))
+    array([ 4., 90.])
+    """
     @_of_one
     def make_product(f: Callable, x: Any) -> Callable:
         value, pullback = vjp(f, x)
@@ -189,7 +248,16 @@ class Primitive:
 
 
 def primitive(fun: Callable) -> Primitive:
-    """A function of arrays as one operation on the tape: its steps are not differentiated, `defvjp` says how it is."""
+    """Make a function of arrays one operation on the tape: it is differentiated by the rules that `defvjp` gives it.
+
+    The function is called with arrays and gives one. NotImplementedError where a gradient is asked for and no rule is
+    there.
+
+    >>> softplus = tl.func.primitive(lambda x: np.logaddexp(0, x))
+    >>> tl.func.defvjp(softplus, lambda out, x: lambda g: g / (1 + np.exp(-x)))
+    >>> tl.func.grad(softplus)(0.0)
+    0.5
+    """
     need_function("primitive", fun)
     return Primitive(fun)
 
@@ -202,12 +270,29 @@ def _rules(name: str, rules: tuple, argnums: Any) -> dict:
 
 
 def defvjp(fun: Primitive, *vjpmakers: Any, argnums: Any = None) -> None:
-    """Rules of a primitive: for each argument maker(out, *args), which gives g -> g @ J; None where that is 0."""
+    """Give a primitive its rules of reverse mode: for each argument maker(out, *args), which gives g -> g @ J.
+
+    A rule is None where the derivative is 0. argnums: which arguments the rules are of, 0, 1, … unless given.
+
+    >>> power = tl.func.primitive(lambda x, n: x**n)
+    >>> tl.func.defvjp(power, lambda out, x, n: lambda g: g * n * x ** (n - 1), None)
+    >>> tl.func.grad(power)(2.0, 3)
+    12.0
+    """
     fun.vjps |= _rules("defvjp", vjpmakers, argnums)
 
 
 def defjvp(fun: Primitive, *jvps: Any, argnums: Any = None) -> None:
-    """The same forward: for each argument rule(t, out, *args), which gives J @ t; "same" where fun is linear in it."""
+    """Give a primitive its rules of forward mode: for each argument rule(t, out, *args), which gives J @ t.
+
+    A rule is None where the derivative is 0, and "same" where fun is linear in the argument. argnums: which arguments
+    the rules are of, 0, 1, … unless given.
+
+    >>> power = tl.func.primitive(lambda x, n: x**n)
+    >>> tl.func.defjvp(power, lambda t, out, x, n: t * n * x ** (n - 1), None)
+    >>> tl.func.jvp(lambda x: power(x, 3), (2.0,), (1.0,))
+    (8.0, 12.0)
+    """
     fun.jvps |= _rules("defjvp", jvps, argnums)
 
 

@@ -19,6 +19,10 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Any, args: Any = ()
     tuple, or one argument. tie_weights: what stands for a parameter stands for all that are the same one. strict: all
     are given. What forward() writes into a buffer it writes into the Tensor given for that. KeyError for an unknown
     name.
+
+    >>> layer = nn.Linear(2, 1, bias=False)
+    >>> tl.func.functional_call(layer, {"weight": tl.tensor([[1.0, 2.0]])}, tl.tensor([3.0, 4.0]))
+    tensor([11.])
     """
     dicts = parameter_and_buffer_dicts
     given: dict[str, Any] = {}
@@ -70,7 +74,15 @@ def _of_kind(held: Any, value: Any) -> Any:
 def stack_module_state(models: Sequence) -> tuple[dict[str, Any], dict[str, Any]]:
     """The parameters and the buffers of modules of one kind, each stacked along a new dimension 0, for `vmap`.
 
-    vmap(lambda p, b, x: functional_call(models[0], (p, b), (x,)), (0, 0, None)) is all of them at once.
+    RuntimeError where the modules differ in class, mode, names or shapes. In the example all are computed at once:
+
+    >>> models = [nn.Linear(3, 2) for _ in range(4)]
+    >>> parameters, buffers = tl.func.stack_module_state(models)
+    >>> parameters["weight"].shape
+    (4, 2, 3)
+    >>> one = lambda p, b, x: tl.func.functional_call(models[0], (p, b), x)
+    >>> tl.func.vmap(one, in_dims=(0, 0, None))(parameters, buffers, tl.ones(5, 3)).shape
+    (4, 5, 2)
     """
     models = list(models)
     if not models or any(type(m) is not type(models[0]) for m in models):

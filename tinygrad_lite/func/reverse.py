@@ -41,6 +41,12 @@ def grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
     a number, an array, a Tensor, or a tuple, list, dict or dataclass of these; its gradient has the same form. With
     has_aux `func` gives (value, aux), and the new function (gradient, aux). It can itself be differentiated, mapped and
     compiled. TypeError for what has no derivative, RuntimeError where func gives more than a number.
+
+    >>> tl.func.grad(lambda x: x**3)(2.0)
+    12.0
+    >>> loss = lambda w, x: ((w["a"] * x + w["b"]) ** 2).sum()
+    >>> tl.func.grad(loss)({"a": 1.0, "b": 0.5}, np.array([1.0, 2.0]))
+    {'a': 13.0, 'b': 8.0}
     """
     need_function("grad", func)
 
@@ -54,7 +60,15 @@ def grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
 
 @spelt
 def value_and_grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
-    """As `grad`, of which the function gives (value, gradient); with has_aux ((value, aux), gradient)."""
+    """The function that gives the value of `func` and its gradient, as a pair, from one forward pass.
+
+    The arguments are those of `grad`; with has_aux the pair is ((value, aux), gradient).
+
+    >>> tl.func.value_and_grad(lambda x: x**2)(3.0)
+    (9.0, 6.0)
+    >>> tl.func.value_and_grad(lambda x: (x**2, "seen"), has_aux=True)(3.0)
+    ((9.0, 'seen'), 6.0)
+    """
     need_function("value_and_grad", func)
 
     @functools.wraps(func)
@@ -67,7 +81,13 @@ def value_and_grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
 
 @spelt
 def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
-    """`value_and_grad` in PyTorch's order: (gradient, value), with has_aux (gradient, (value, aux))."""
+    """The function that gives the gradient of `func` and its value: `value_and_grad` in PyTorch's order.
+
+    With has_aux it gives (gradient, (value, aux)).
+
+    >>> tl.func.grad_and_value(lambda x: x**2)(3.0)
+    (6.0, 9.0)
+    """
     both = value_and_grad(func, argnums, has_aux)
 
     @functools.wraps(func)
@@ -81,8 +101,15 @@ def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
 def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     """func(*primals), and the function that takes a vector v like it to v @ J, a tuple of products, one a primal.
 
-    J is the Jacobian by each primal. The function can be called any number of times, and differentiated. With has_aux
-    `func` gives (value, aux), and vjp (value, function, aux).
+    J is the Jacobian by each primal: this is the backward pass, from any v. The function can be called any number of
+    times, and differentiated. With has_aux `func` gives (value, aux), and vjp (value, function, aux). ValueError where
+    v has another form or shape than func(*primals).
+
+    >>> value, pullback = tl.func.vjp(lambda x: x**2, tl.tensor([1.0, 2.0, 3.0]))
+    >>> value
+    tensor([1., 4., 9.])
+    >>> pullback(tl.tensor([1.0, 0.0, 10.0]))
+    (tensor([ 2.,  0., 60.]),)
     """
     need_function("vjp", func)
     call = Call("vjp", primals, keeps=True)

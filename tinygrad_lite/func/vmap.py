@@ -176,6 +176,10 @@ def vmap(func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = 
     examples at a time, all unless given. Gradients pass through it, and inside: vmap(grad(loss), (None, 0)) gives
     per-example gradients. A truth test on values is refused where the examples disagree; arguments are not changed in
     place. What numpy computes in ways that are not known here is computed an example at a time.
+
+    >>> x = tl.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    >>> tl.func.vmap(tl.dot, in_dims=(0, None))(x, tl.tensor([1.0, 10.0]))
+    tensor([21., 43., 65.])
     """
     need_function("vmap", func)
     if randomness not in ("error", "same", "different"):

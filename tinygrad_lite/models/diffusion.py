@@ -19,7 +19,19 @@ WAVES = 5
 
 
 class Diffusion(nn.Module):
-    """Says which noise (B, 2) there is in points (B, 2) at a time (B,) from 0 on."""
+    """A model that says which noise (B, 2) there is in points (B, 2) at a time (B,), of 0 to times - 1.
+
+    hidden: the width of its three hidden layers; times: how many times there are, from little noise to nothing else
+    (Ho et al., 2020, with the cosine schedule of Nichol & Dhariwal, 2021). `steps` makes points out of noise.
+
+    >>> from tinygrad_lite.models import Diffusion
+    >>> model = Diffusion(hidden=16, times=10)
+    >>> model(tl.randn(5, 2), tl.full((5,), 9)).shape
+    (5, 2)
+    >>> steps = model.steps(5)
+    >>> len(steps), steps[-1].shape
+    (11, (5, 2))
+    """
 
     alphas: Tensor
     kept: Tensor
@@ -40,12 +52,12 @@ class Diffusion(nn.Module):
         return self.layers(cat([given, waves.sin(), waves.cos()], 1))
 
     def noised(self, x: Tensor, time: Tensor, noise: Tensor) -> Tensor:
-        """Points (B, 2) as they are at a time."""
+        """Points x (B, 2) as they are at a time (B,), with so much of the noise (B, 2) in them."""
         kept = self.kept[time][:, None]  # (B, 1)
         return kept.sqrt() * x + (1 - kept).sqrt() * noise
 
     def steps(self, count: int) -> list[np.ndarray]:
-        """count points (N, 2) at each time, from noise to the points."""
+        """Points (count, 2) at each time, a list of times + 1 arrays: noise first, then less of it, at last new points."""
         x = randn(count, 2)
         found = [x.array]
         for t in reversed(range(self.times)):

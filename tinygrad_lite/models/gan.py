@@ -31,14 +31,24 @@ class Discriminator(nn.Module):
 
 
 class GAN(nn.Module):
-    """Both of them."""
+    """A generator, which makes points (N, 2) out of noise, and a discriminator, which tells them from real ones.
+
+    Called with a count, it gives so many new points; `discriminator` gives the logits (N, 1) of points being real
+    (Goodfellow et al., 2014). hidden: the width of the hidden layers of both.
+
+    >>> from tinygrad_lite.models import GAN
+    >>> model = GAN(hidden=16)
+    >>> points = model(5)
+    >>> points.shape, model.discriminator(points).shape
+    ((5, 2), (5, 1))
+    """
 
     def __init__(self, hidden: int = 128) -> None:
         self.generator = MLP(NOISE, hidden, hidden, 2)
         self.discriminator = Discriminator(hidden)
 
     def forward(self, count: int) -> Tensor:
-        """count new points (N, 2)."""
+        """New points (count, 2)."""
         return self.generator(randn(count, NOISE))
 
 

@@ -27,7 +27,17 @@ from .language import LanguageModel, TextTask
 
 @dataclass(frozen=True)
 class GPTConfig:
-    """Sizes and kinds of a GPT."""
+    """The sizes of a `GPT`, and which of its kinds it is; ValueError for what does not fit together.
+
+    block_size: how many tokens it looks back on; n_embd: the width, of which each of n_head heads has its share; bias:
+    of linear layers and norms; positions: "learned" or "rotary"; norm: "layer" or "rms", with eps; tied: the last layer
+    has the weight of the embedding; gelu: "none", or GPT-2's approximation, "tanh".
+
+    >>> from tinygrad_lite.models import GPTConfig
+    >>> config = GPTConfig(vocab_size=65, n_embd=96, n_head=6)
+    >>> config.n_embd // config.n_head, config.positions
+    (16, 'learned')
+    """
 
     vocab_size: int
     block_size: int = 128  # T: how many tokens it looks back on
@@ -175,10 +185,17 @@ class Block(nn.Module):
 
 
 class GPT(LanguageModel):
-    """Logits of the next token, for each place of a sequence.
+    """A transformer that gives for each token of sequences (B, T) the logits of the one after it: (B, T, vocab_size).
 
     With rotary positions each token looks back on block_size tokens, itself among them, however long the sequence is.
-    With learned ones no sequence is longer than block_size; generation then goes on from the last half of it.
+    With learned ones no sequence is longer than block_size (ValueError); generation then goes on from the last half.
+
+    >>> from tinygrad_lite.models import GPT, GPTConfig
+    >>> model = GPT(GPTConfig(vocab_size=65, block_size=32, n_layer=2, n_head=2, n_embd=16))
+    >>> model(tl.randint(0, 65, (1, 8))).shape
+    (1, 8, 65)
+    >>> model.generate([[1, 2, 3]], max_new_tokens=5).shape
+    (1, 8)
     """
 
     def __init__(self, config: GPTConfig) -> None:
@@ -222,7 +239,7 @@ class GPT(LanguageModel):
         return Cache(self.config.block_size)
 
     def first_seen(self, count: int) -> int:
-        """With learned positions halves of block_size go."""
+        """Of so many tokens the first that is looked back on: with learned positions halves of block_size go."""
         half, beyond = max(self.config.block_size // 2, 1), count - self.config.block_size
         return 0 if self.config.positions == "rotary" or beyond <= 0 else -(-beyond // half) * half
 

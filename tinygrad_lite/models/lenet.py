@@ -11,7 +11,12 @@ from .digits import DigitsTask
 
 
 class LeNet(nn.Module):
-    """Images (B, 1, 28, 28) -> logits (B, 10)."""
+    """LeNet-5, a convolutional network: images (B, 1, 28, 28) give logits (B, classes) (LeCun et al., 1998).
+
+    >>> from tinygrad_lite.models import LeNet
+    >>> LeNet()(tl.zeros(2, 1, 28, 28)).shape
+    (2, 10)
+    """
 
     def __init__(self, classes: int = 10) -> None:
         self.conv1 = nn.Conv2d(1, 6, 5, padding=2)

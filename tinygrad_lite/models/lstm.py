@@ -11,7 +11,18 @@ from .language import LanguageModel, TextTask
 
 
 class CharLSTM(LanguageModel):
-    """Layers of LSTM over embedded characters, and a linear layer that gives the logits."""
+    """Layers of LSTM over embedded characters, and a linear layer that gives the logits of the next.
+
+    Tokens (B, T) give logits (B, T, vocab_size). n_embd: the width of the embedding; n_hidden: that of the state, in
+    each of n_layer layers; dropout: between the layers.
+
+    >>> from tinygrad_lite.models import CharLSTM
+    >>> model = CharLSTM(vocab_size=65, n_hidden=16)
+    >>> model(tl.randint(0, 65, (1, 8))).shape
+    (1, 8, 65)
+    >>> model.generate([[1, 2, 3]], max_new_tokens=5).shape
+    (1, 8)
+    """
 
     def __init__(self, vocab_size: int, n_embd: int = 64, n_hidden: int = 128, n_layer: int = 1,
                  dropout: float = 0.0) -> None:

@@ -8,7 +8,19 @@ from .digits import DigitsTask
 
 
 class MLP(nn.Sequential):
-    """Linear layers of these sizes, and an activation after each but the last."""
+    """A multi-layer perceptron: linear layers of these sizes, and an activation after each but the last.
+
+    x (…, sizes[0]) gives (…, sizes[-1]). activation: the class of the activations; dropout: the probability that a
+    `Dropout` after each of them leaves a number out, 0 for none.
+
+    >>> from tinygrad_lite.models import MLP
+    >>> MLP(64, 32, 10)
+    MLP(
+      (0): Linear(in_features=64, out_features=32, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=32, out_features=10, bias=True)
+    )
+    """
 
     def __init__(self, *sizes: int, activation: type[nn.Module] = nn.ReLU, dropout: float = 0.0) -> None:
         layers: list[nn.Module] = []

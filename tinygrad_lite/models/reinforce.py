@@ -21,15 +21,22 @@ FALLEN = np.array([2.4, np.inf, np.radians(12), np.inf])
 class CartPole:
     """Carts with a pole each (Barto, Sutton & Anderson, 1983), many at once.
 
-    A state is (place, velocity, angle, angular velocity); an action pushes to the left, 0, or to the right, 1. It is
-    over where the cart is 2.4 m away, or the pole leans by 12 degrees.
+    `state` (N, 4) is (place, velocity, angle, angular velocity) of each; an action pushes to the left, 0, or to the
+    right, 1. It is over where the cart is 2.4 m away, or the pole leans by 12 degrees. rng draws where they start.
+
+    >>> from tinygrad_lite.models import CartPole
+    >>> carts = CartPole(3, np.random.default_rng(0))
+    >>> carts.step(np.array([1, 1, 0]))
+    array([False, False, False])
+    >>> carts.state.shape
+    (3, 4)
     """
 
     def __init__(self, count: int, rng: np.random.Generator) -> None:
         self.state = rng.uniform(-0.05, 0.05, (count, 4))
 
     def step(self, action: np.ndarray) -> np.ndarray:
-        """Push each cart, (N,); gives which are over (N,)."""
+        """Push each cart by its action (N,), for a fiftieth of a second; gives which are over (N,)."""
         _, velocity, angle, turning = self.state.T
         force = np.where(action == 1, FORCE, -FORCE)
         sin, cos, mass = np.sin(angle), np.cos(angle), CART + POLE
@@ -41,7 +48,15 @@ class CartPole:
 
 
 class Reinforce(MLP):
-    """A policy: states (N, 4) -> logits (N, 2) of the actions."""
+    """A policy for `CartPole`: states (N, 4) give logits (N, 2) of the actions (Williams, 1992).
+
+    hidden: the width of its hidden layer. `act` chooses the actions.
+
+    >>> from tinygrad_lite.models import Reinforce
+    >>> policy = Reinforce()
+    >>> policy(tl.zeros(3, 4)).shape, policy.act(np.zeros((3, 4))).shape
+    ((3, 2), (3,))
+    """
 
     def __init__(self, hidden: int = 64) -> None:
         super().__init__(4, hidden, 2)

@@ -26,7 +26,14 @@ class ResidualBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Images (B, 1, 8, 8) -> logits (B, 10)."""
+    """A residual network for small images: (B, 1, 8, 8) give logits (B, classes) (He et al., 2016).
+
+    width: channels of the first of its three stages, which double in each of the next; blocks: residual blocks a stage.
+
+    >>> from tinygrad_lite.models import ResNet
+    >>> ResNet()(tl.zeros(2, 1, 8, 8)).shape
+    (2, 10)
+    """
 
     def __init__(self, width: int = 16, blocks: int = 1, classes: int = 10) -> None:
         self.stem = nn.Sequential(nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())

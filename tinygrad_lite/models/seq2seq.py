@@ -19,7 +19,19 @@ LONGEST = 8  # symbols to read, or to write
 
 
 class Seq2Seq(nn.Module):
-    """Logits of each next symbol that is written, of those that are read and those written so far."""
+    """A transformer that reads one sequence and writes another, of symbols "0123456789_<>+" (Vaswani et al., 2017).
+
+    source (B, S), which is read, and written (B, T), so far, give the logits (B, T, 14) of each next symbol, for up to
+    8 symbols. "_", 10, is padding, "<", 11, begins and ">", 12, ends what is written. width, heads, layers: of the
+    encoder and of the decoder.
+
+    >>> from tinygrad_lite.models import Seq2Seq
+    >>> model = Seq2Seq(width=16, heads=2, layers=1)
+    >>> model(tl.tensor([[3, 1, 2]]), tl.tensor([[11, 1]])).shape
+    (1, 2, 14)
+    >>> model.write(np.array([[3, 1, 2]])).shape
+    (1, 8)
+    """
 
     def __init__(self, width: int = 64, heads: int = 4, layers: int = 2) -> None:
         self.symbols = nn.Embedding(len(SIGNS), width)
@@ -29,11 +41,11 @@ class Seq2Seq(nn.Module):
         self.head = nn.Linear(width, len(SIGNS))
 
     def embedded(self, x: Tensor) -> Tensor:
-        """(B, T) -> (B, T, C)."""
+        """Symbols (B, T) as vectors (B, T, C), with their places in them."""
         return self.symbols(x) + self.places(arange(x.shape[1]))
 
     def forward(self, source: Tensor, written: Tensor) -> Tensor:
-        """source (B, S), written (B, T) -> (B, T, symbols)."""
+        """source (B, S) and written (B, T) give logits (B, T, symbols)."""
         T, empty = written.shape[1], source == PAD  # (B, S)
         h = self.transformer(self.embedded(source), self.embedded(written), src_key_padding_mask=empty,
                              memory_key_padding_mask=empty, tgt_mask=tensor(~np.tri(T, dtype=bool)))

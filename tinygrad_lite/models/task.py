@@ -83,27 +83,26 @@ def checked(name: str, value: Any, kind: type) -> Any:
 
 
 class Task:
-    """A model with its data. A subclass says what is written here; `train(ThatTask, "runs/line", lr=0.1)` trains it:
-
-        class Line(Task):
-            name, steps = "line", 300
-
-            def make_model(self):
-                return nn.Linear(3, 1)
-
-            def batch(self, rng):
-                x = rng.standard_normal((self.settings["batch_size"], 3), dtype="float32")
-                return x, x.sum(1, keepdims=True)
-
-            def loss(self, batch):
-                x, y = batch
-                return F.mse_loss(self.model(x), y)
-
-            def result(self):
-                return {"weight": self.model.weight.mean().item()}
+    """A model with its data. A subclass says what is written here; `train(ThatTask, "runs/line", lr=0.1)` trains it.
 
     settings: those of `defaults`, or others in their place. text: what is learnt from, where reads_text is True.
     kept: what `aside` gave in a run that goes on.
+
+    >>> from tinygrad_lite.models import Task
+    >>> class Line(Task):
+    ...     name, steps = "line", 300
+    ...     def make_model(self):
+    ...         return nn.Linear(3, 1)
+    ...     def batch(self, rng):
+    ...         x = rng.standard_normal((self.settings["batch_size"], 3), dtype="float32")
+    ...         return x, x.sum(1, keepdims=True)
+    ...     def loss(self, batch):
+    ...         return F.mse_loss(self.model(batch[0]), batch[1])
+    ...     def result(self):
+    ...         return {"weight": self.model.weight.mean().item()}
+    >>> task = Line(Line.defaults)
+    >>> task.loss(task.batch(np.random.default_rng(0))).shape
+    ()
     """
 
     name: ClassVar[str]
@@ -158,10 +157,20 @@ class Task:
 
 def train(kind: type[Task] | str, out: str | Path, resume: bool = False, text: str | Path | None = None,
           steps: int | None = None, every: int | None = None, **given: Any) -> dict[str, float]:
-    """Train, in the folder `out`, up to so many steps with a checkpoint after every so many; gives the result.
+    """Train a model of this library, or of a Task of one's own, and give its result, a dict of names with numbers.
 
-    kind: a Task, or the name of one of this library. given: settings in the place of the defaults. A run that is
-    resumed keeps its own; others are refused. Stopped says what is wrong.
+    kind: a Task, or the name of one in `models.TASKS`. out: the folder of the run, for the checkpoint, the log and the
+    pictures. It takes up to so many `steps` with a checkpoint after `every` so many. text: a file to learn from. given:
+    settings in the place of the task's `defaults`. A run that is resumed keeps its own; others are refused. Stopped
+    says what is wrong.
+
+    >>> from tinygrad_lite.models import TASKS, train
+    >>> TASKS["mlp"].steps, TASKS["mlp"].defaults["hidden"]
+    (3000, 128)
+    >>> train("mlp", "runs/mlp", hiden=32)
+    Traceback (most recent call last):
+        ...
+    tinygrad_lite.training.folder.Stopped: there is no setting hiden of mlp: ...; did you mean 'hidden'?
     """
     kind, out = task_called(kind) if isinstance(kind, str) else kind, Path(out)
     for name, value in given.items():

@@ -17,14 +17,24 @@ from .mlp import MLP
 
 
 class VAE(nn.Module):
-    """Images (B, 64) to a normal distribution of latent numbers (B, Z), and back."""
+    """A variational autoencoder: images (B, 64) to a normal distribution of latent numbers (B, Z), and back.
+
+    hidden: the width of the hidden layers; latent: Z. The forward pass gives logits of the pixels, and mean and
+    logarithm of the variance of the latent numbers (Kingma & Welling, 2014).
+
+    >>> from tinygrad_lite.models import VAE
+    >>> model = VAE(hidden=16)
+    >>> logits, mean, log_variance = model(tl.zeros(5, 64))
+    >>> logits.shape, mean.shape, log_variance.shape
+    ((5, 64), (5, 2), (5, 2))
+    """
 
     def __init__(self, hidden: int = 128, latent: int = 2) -> None:
         self.encoder = MLP(64, hidden, hidden, 2 * latent)
         self.decoder = MLP(latent, hidden, hidden, 64)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the variance, (B, Z) each."""
+        """Mean and logarithm of the variance of the latent numbers of images (B, 64), (B, Z) each."""
         mean, log_variance = self.encoder(x).chunk(2, 1)
         return mean, log_variance
 

@@ -17,7 +17,17 @@ from . import task
 
 
 class Word2Vec(nn.Module):
-    """Two vectors a word: of the word itself, and of it as a neighbour of others."""
+    """Two vectors a word: of the word itself, and of it as a neighbour of others (Mikolov et al., 2013).
+
+    word (B,) and others (B, K) give the logits (B, K) of their being near it. width: numbers a vector.
+
+    >>> from tinygrad_lite.models import Word2Vec
+    >>> model = Word2Vec(vocab_size=100, width=8)
+    >>> model(tl.tensor([1, 2]), tl.tensor([[3, 4, 5], [6, 7, 8]])).shape
+    (2, 3)
+    >>> model.nearest(0, 3).shape
+    (3,)
+    """
 
     def __init__(self, vocab_size: int, width: int = 48) -> None:
         self.words, self.neighbours = nn.Embedding(vocab_size, width), nn.Embedding(vocab_size, width)
@@ -25,11 +35,11 @@ class Word2Vec(nn.Module):
         nn.init.normal_(self.neighbours.weight, std=0.1)
 
     def forward(self, word: Tensor, others: Tensor) -> Tensor:
-        """word (B,), others (B, K) -> logits (B, K) of their being near it."""
+        """word (B,) and others (B, K) give the logits (B, K) of their being near it."""
         return (self.words(word)[:, None] * self.neighbours(others)).sum(2)  # (B, 1, D) * (B, K, D)
 
     def nearest(self, word: int, count: int = 6) -> np.ndarray:
-        """The words whose vectors have the smallest angle to a word's."""
+        """The numbers of the words (count,) whose vectors have the smallest angle to a word's."""
         vectors = self.words.weight.array
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.argsort(-(vectors @ vectors[word]))[1 : count + 1]

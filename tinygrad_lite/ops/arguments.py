@@ -33,7 +33,16 @@ def sizes_of(shape):
 
 
 class device(str):
-    """Where tensors are: on the cpu. Another name than "cpu" is a RuntimeError."""
+    """The place where tensors are, which is always the CPU; another name is a RuntimeError.
+
+    It is a string that equals "cpu"; programs that say `x.to(device)` run as they are.
+
+    >>> device = tl.device("cpu")
+    >>> device == "cpu", device.type
+    (True, 'cpu')
+    >>> tl.ones(2).to(device)
+    tensor([1., 1.])
+    """
 
     type, index = "cpu", None
 

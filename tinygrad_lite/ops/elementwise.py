@@ -18,7 +18,12 @@ def _zero(g, out, x):
 
 # ---------------------------------------------------------------- arithmetic
 def _reciprocal(x):
-    """1 / x"""
+    """1 / x, of each element; whole numbers become floats.
+
+    >>> x = tl.tensor([2.0, 4.0, 0.0])
+    >>> tl.reciprocal(x)
+    tensor([0.5 , 0.25,  inf])
+    """
     return 1 / x
 
 
@@ -54,7 +59,12 @@ def _pow_each(x, y):
 
 
 def _square(x):
-    """x * x"""
+    """x * x, of each element.
+
+    >>> x = tl.tensor([2.0, -3.0])
+    >>> tl.square(x)
+    tensor([4., 9.])
+    """
     return np.square(x) if x.dtype != bool else x.astype(np.int64)
 
 
@@ -67,7 +77,12 @@ def _no_bools(x, y):
 
 
 def _sign(x):
-    """-1, 0 or 1; of bools themselves."""
+    """-1, 0 or 1, as each element is below 0, 0 or above 0; bools stay as they are. The gradient is 0 everywhere.
+
+    >>> x = tl.tensor([-2.5, 0.0, 7.0])
+    >>> tl.sign(x)
+    tensor([-1.,  0.,  1.])
+    """
     return np.sign(x) if x.dtype != bool else x
 
 
@@ -82,19 +97,40 @@ def _refuse_zero(x, y):
 
 
 def _floor_divide(x, y):
-    """x / y rounded down."""
+    """x / y rounded down, which is what `x // y` gives; it passes no gradient on.
+
+    Whole numbers divided by 0 are a RuntimeError.
+
+    >>> x = tl.tensor([7.0, -7.0])
+    >>> tl.floor_divide(x, 2)
+    tensor([ 3., -4.])
+    """
     _refuse_zero(x, y)
     return np.floor_divide(x, y)
 
 
 def _remainder(x, y):
-    """What is left of x after floor_divide by y; it has y's sign."""
+    """x - y * floor(x / y), what is left of a division, which is what `x % y` gives; it has y's sign.
+
+    Whole numbers divided by 0 are a RuntimeError. The remainder with x's sign is `tl.fmod`.
+
+    >>> x = tl.tensor([7.0, -7.0])
+    >>> tl.remainder(x, 3)
+    tensor([1., 2.])
+    """
     _refuse_zero(x, y)
     return np.remainder(x, y)
 
 
 def _fmod(x, y):
-    """What is left of x after x / y cut off; it has x's sign."""
+    """x - y * trunc(x / y), what is left of a division; it has x's sign.
+
+    Whole numbers divided by 0 are a RuntimeError. The remainder with y's sign is `tl.remainder`, or %.
+
+    >>> x = tl.tensor([7.0, -7.0])
+    >>> tl.fmod(x, 3)
+    tensor([ 1., -1.])
+    """
     _refuse_zero(x, y)
     return np.fmod(x, y)
 
@@ -158,17 +194,42 @@ def _scaled(name, y, alpha, *beside, word="alpha"):
 
 
 def add(x, y, *, alpha=1):
-    """x + alpha * y"""
+    """x + alpha * y, element by element; `x + y` is the same with alpha = 1.
+
+    Shapes broadcast and dtypes are promoted. A float alpha with whole numbers is a RuntimeError.
+
+    >>> x, y = tl.tensor([1.0, 2.0]), tl.tensor([10.0, 20.0])
+    >>> tl.add(x, y, alpha=2)
+    tensor([21., 42.])
+    """
     return _add(x, _scaled("add", y, alpha, x))
 
 
 def sub(x, y, *, alpha=1):
-    """x - alpha * y"""
+    """x - alpha * y, element by element; `x - y` is the same with alpha = 1.
+
+    Shapes broadcast and dtypes are promoted. Bools are a TypeError (^ tells where they differ), and a float alpha with
+    whole numbers is a RuntimeError.
+
+    >>> x, y = tl.tensor([1.0, 2.0]), tl.tensor([10.0, 20.0])
+    >>> tl.sub(x, y, alpha=2)
+    tensor([-19., -38.])
+    """
     return _sub(x, _scaled("sub", y, alpha, x))
 
 
 def div(x, y, *, rounding_mode=None):
-    """x / y; rounding_mode "floor" rounds down, "trunc" towards 0, and then whole numbers stay whole."""
+    """x / y, element by element; whole numbers become floats unless the result is rounded.
+
+    rounding_mode "floor" rounds down, "trunc" towards 0; any other is a ValueError. A rounded result passes no gradient
+    on; whole numbers stay whole in it, and divided by 0 they are a RuntimeError.
+
+    >>> x, whole = tl.tensor([7.0, -7.0]), tl.tensor([7, -7])
+    >>> tl.div(x, 2)
+    tensor([ 3.5, -3.5])
+    >>> tl.div(whole, 2, rounding_mode="trunc")
+    tensor([ 3, -3])
+    """
     if rounding_mode is None:
         return _div(x, y)
     if rounding_mode == "floor":
@@ -182,7 +243,15 @@ def div(x, y, *, rounding_mode=None):
 
 
 def pow(x, exponent):
-    """x to the power of a number or a tensor; 0 to the 0 is 1, and has gradient 0."""
+    """x to the power of a number or a tensor, which is what `x ** exponent` gives; 0 to the 0 is 1, with gradient 0.
+
+    Where x is below 0, a power that is no whole number is NaN, and so is the gradient of a tensor `exponent`. Whole
+    numbers to the power of -1, -2, … are a RuntimeError, but to that of a tensor cut off, which mostly leaves 0.
+
+    >>> x = tl.tensor([1.0, 2.0, 4.0])
+    >>> tl.pow(x, tl.tensor([2.0, 3.0, -1.0]))
+    tensor([1.  , 8.  , 0.25])
+    """
     if isinstance(exponent, bool):
         exponent = np.asarray(exponent)
     if isinstance(exponent, (int, float)):
@@ -197,12 +266,22 @@ def _clamp(x, min, max):
 
 
 def _clamp_min(x, min):
-    """x, at least `min`, a number or a tensor; where they are equal the gradient is x's."""
+    """Each element of x, but at least `min`, a number or a tensor; where they are equal the gradient is x's.
+
+    >>> x = tl.tensor([-2.0, 0.5, 3.0])
+    >>> tl.clamp_min(x, 0)
+    tensor([0. , 0.5, 3. ])
+    """
     return np.maximum(x, min)
 
 
 def _clamp_max(x, max):
-    """x, at most `max`, a number or a tensor; where they are equal the gradient is x's."""
+    """Each element of x, but at most `max`, a number or a tensor; where they are equal the gradient is x's.
+
+    >>> x = tl.tensor([-2.0, 0.5, 3.0])
+    >>> tl.clamp_max(x, 1)
+    tensor([-2. ,  0.5,  1. ])
+    """
     return np.minimum(x, max)
 
 
@@ -219,7 +298,15 @@ _clamp_between = primitive(_clamp,
 
 
 def clamp(x, min=None, max=None):
-    """x, at least `min` and at most `max`, numbers or tensors; at a bound the gradient passes."""
+    """Each element of x, but at least `min` and at most `max`, which are numbers or tensors.
+
+    At a bound the gradient passes, beyond it is 0. A bound that is None does not hold, and both None are a ValueError;
+    where min is above max, max is what comes out.
+
+    >>> x = tl.tensor([-2.0, 0.5, 3.0])
+    >>> tl.clamp(x, 0, 1)
+    tensor([0. , 0.5, 1. ])
+    """
     if min is None and max is None:
         raise ValueError("clamp: at least one of min and max must be given")
     if max is None:
@@ -228,46 +315,94 @@ def clamp(x, min=None, max=None):
 
 
 def frac(x):
-    """x - trunc(x): what comes after the point, with x's sign."""
+    """x - trunc(x), which is what comes after the point, with x's sign.
+
+    >>> x = tl.tensor([1.25, -1.25])
+    >>> tl.frac(x)
+    tensor([ 0.25, -0.25])
+    """
     return x - trunc(x)
 
 
 @in_float32
 def lerp(start, end, weight):
-    """start + weight * (end - start)"""
+    """The point on the straight line from start (weight 0) to end (weight 1): start + weight * (end - start).
+
+    weight is a number or a tensor; where it is below 0 or above 1, the point lies beyond the ends.
+
+    >>> x = tl.tensor([0.0, 10.0])
+    >>> tl.lerp(x, tl.tensor([10.0, 20.0]), 0.25)
+    tensor([ 2.5, 12.5])
+    """
     return start + weight * (end - start)
 
 
 @in_float32
 def addcmul(x, tensor1, tensor2, *, value=1):
-    """x + value * tensor1 * tensor2"""
+    """x + value * tensor1 * tensor2, element by element.
+
+    >>> x = tl.tensor([1.0, 2.0])
+    >>> tl.addcmul(x, tl.tensor([2.0, 3.0]), tl.tensor([4.0, 5.0]), value=10)
+    tensor([ 81., 152.])
+    """
     return x + _scaled("addcmul", tensor1, value, x, tensor2, word="value") * tensor2
 
 
 @in_float32
 def addcdiv(x, tensor1, tensor2, *, value=1):
-    """x + value * tensor1 / tensor2"""
+    """x + value * tensor1 / tensor2, element by element: Adam's step, where value is minus the learning rate.
+
+    >>> x = tl.tensor([1.0, 2.0])
+    >>> tl.addcdiv(x, tl.tensor([2.0, 3.0]), tl.tensor([4.0, 2.0]), value=10)
+    tensor([ 6., 17.])
+    """
     return x + _scaled("addcdiv", tensor1, value, x, tensor2, word="value") / tensor2
 
 
 # ---------------------------------------------------------------- rounding, tests and logic
 def _round(x, decimals=0):
-    """To the nearest whole number, or `decimals` places; halves to even."""
+    """Each element to the nearest whole number, or to `decimals` places after the point; halves to the even neighbour.
+
+    decimals below 0 round before the point: -2 to hundreds. The gradient is 0 everywhere.
+
+    >>> x = tl.tensor([0.5, 1.5, 2.5, -0.7])
+    >>> tl.round(x)
+    tensor([ 0.,  2.,  2., -1.])
+    """
     return np.round(x, decimals)
 
 
 def _nan_to_num(x, nan=0.0, posinf=None, neginf=None):
-    """NaN and the infinities replaced; posinf and neginf are the largest and smallest number unless given."""
+    """x with NaN replaced by the number `nan` and the infinities by `posinf` and `neginf`; their gradient is 0.
+
+    posinf and neginf are the largest and the smallest number of x's dtype unless given.
+
+    >>> x = tl.tensor([1.0, tl.nan, tl.inf, -tl.inf])
+    >>> tl.nan_to_num(x, posinf=100, neginf=-100)
+    tensor([   1.,    0.,  100., -100.])
+    """
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
 def _signbit(x):
-    """Whether the sign is minus; of -0.0 it is."""
+    """Whether the sign of each element is minus, which it is of -0.0 too.
+
+    >>> x = tl.tensor([1.0, -1.0, 0.0, -0.0])
+    >>> tl.signbit(x)
+    tensor([False,  True, False,  True])
+    """
     return np.signbit(x) if x.dtype.kind == "f" else x < 0
 
 
 def _heaviside(x, values):
-    """0 below 0, 1 above, and at 0 what `values` holds there."""
+    """The step function: 0 where x is below 0, 1 where it is above, and at 0 what the tensor `values` holds there.
+
+    It passes no gradient on.
+
+    >>> x = tl.tensor([-1.5, 0.0, 2.0])
+    >>> tl.heaviside(x, tl.tensor([0.5]))
+    tensor([0. , 0.5, 1. ])
+    """
     return np.where(x == 0, values, x > 0)
 
 
@@ -300,10 +435,20 @@ bitwise_right_shift = primitive(np.right_shift, None, None, promote=promote, nam
 
 
 def isposinf(x):
-    """Which elements are inf."""
+    """Whether each element is inf.
+
+    >>> x = tl.tensor([tl.inf, -tl.inf, 1.0])
+    >>> tl.isposinf(x)
+    tensor([ True, False, False])
+    """
     return x == np.inf
 
 
 def isneginf(x):
-    """Which elements are -inf."""
+    """Whether each element is -inf.
+
+    >>> x = tl.tensor([tl.inf, -tl.inf, 1.0])
+    >>> tl.isneginf(x)
+    tensor([False,  True, False])
+    """
     return x == -np.inf

@@ -14,7 +14,14 @@ from .shape import clone, contiguous, movedim, reshape, unsqueeze
 
 
 def _getitem(x, index):
-    """x[index], for whatever index numpy takes: a view for numbers and slices, else a copy."""
+    """x[index] as a function, for whatever index numpy takes: a view for whole numbers and slices, else a copy.
+
+    >>> x = tl.tensor([[1, 2, 3], [4, 5, 6]])
+    >>> tl.getitem(x, (0, slice(1, 3)))
+    tensor([2, 3])
+    >>> tl.getitem(x, x > 4)
+    tensor([5, 6])
+    """
     if type(index) is int:
         return x[index, ...]
     if is_basic(index):  # the trailing ellipsis keeps a single element a view, not a scalar's copy
@@ -32,7 +39,14 @@ def _refuse_unlike(x, mask):
 
 
 def _place(g, index, shape, unique_indices=False):
-    """Zeros of `shape` with g added at an index: the adjoint of getitem. unique_indices: it names no element twice."""
+    """Zeros of a shape with g added at an index: what turns the gradient of x[index] into that of x.
+
+    An element that the index names twice gets the sum. unique_indices=True promises that there is none, and is faster.
+
+    >>> g = tl.tensor([1.0, 2.0, 3.0])
+    >>> tl.place(g, tl.tensor([0, 2, 2]), (4,))
+    tensor([1., 0., 5., 0.])
+    """
     if unique_indices:
         return _spread(g, index, shape)
     parts = index if isinstance(index, tuple) else (index,)
@@ -136,7 +150,18 @@ _gathered = primitive(_gather, lambda g, out, x, dim, index, unique_indices:
 
 
 def index_put(x, indices, values, accumulate=False):
-    """x with values written at what x[indices] would read, or added with `accumulate`; of repeats the last stays."""
+    """x with values written at what x[indices] would read; with accumulate=True they are added to what is there.
+
+    indices: a tuple of a tensor for each dimension, or a mask. values: a number, or a tensor that broadcasts to the
+    shape of x[indices] (else RuntimeError). Of several values for one element the last stays, or all are added.
+
+    >>> x = tl.zeros(3)
+    >>> tl.index_put(x, (tl.tensor([0, 2]),), tl.tensor([1.0, 5.0]))
+    tensor([1., 0., 5.])
+    >>> y = tl.zeros(3)
+    >>> tl.index_put(y, (tl.tensor([1, 1]),), tl.tensor([1.0, 5.0]), accumulate=True)
+    tensor([0., 6., 0.])
+    """
     indices = plain(indices)
     if accumulate:
         values = as_array(values) if isinstance(values, (int, float)) else values
@@ -173,7 +198,16 @@ def _checked(op, x, dim, index):
 
 
 def take_along_dim(x, indices, dim=None):
-    """x's elements at `indices` along `dim`, the other dimensions broadcast; flat without dim. -1 is the last."""
+    """The elements of x at `indices` along dim, as `argsort` gives them; without dim x counts as one flat vector.
+
+    x and indices have the same number of dimensions (else RuntimeError), and broadcast in all but dim. A negative index
+    counts from the back; out of range is an IndexError.
+
+    >>> x = tl.tensor([[3, 1, 2], [6, 5, 4]])
+    >>> tl.take_along_dim(x, tl.argsort(x, 1), 1)
+    tensor([[1, 2, 3],
+            [4, 5, 6]])
+    """
     if dim is None:
         return getitem(reshape(x, -1), reshape(unbox(indices), -1))
     indices = unbox(indices)
@@ -192,7 +226,16 @@ def _refuse_larger(op, x, dim, index):
 
 
 def gather(x, dim, index):
-    """out[i][j] = x[index[i][j]][j] for dim 0: the index may be smaller than x in the other dimensions."""
+    """For each number of the index one element of x along dim: out[i][j] = x[i][index[i][j]] for dim=1 of a matrix.
+
+    The index has as many dimensions as x and, but for dim, at most its sizes (else RuntimeError); the result has the
+    shape of the index. A number outside of 0 … size - 1 is an IndexError.
+
+    >>> x = tl.tensor([[0.1, 0.9], [0.8, 0.2]])
+    >>> tl.gather(x, 1, tl.tensor([[1], [0]]))
+    tensor([[0.9],
+            [0.8]])
+    """
     shape = np.shape(unbox(index))
     x, dim, index = _checked("gather", x, dim, index)
     _refuse_larger("gather", x, dim, index)
@@ -242,9 +285,15 @@ REDUCTIONS = {None: index_put, "add": _add_at, "multiply": _multiply_at}
 
 
 def scatter(x, dim, index, src, *, reduce=None):
-    """x with src (a tensor or a number) written where `gather` would read; the last of repeats stays.
+    """x with src written where `gather` would read: out[i][index[i][j]] = src[i][j] for dim=1 of a matrix.
 
-    reduce: "add" or "multiply" what is there instead.
+    src is a number, or a tensor of x's dtype no smaller than the index (else RuntimeError). Of repeats the last stays.
+    reduce="add" or "multiply" (which has no gradient) adds to what is there, or multiplies it.
+
+    >>> x = tl.zeros(2, 3)
+    >>> tl.scatter(x, 1, tl.tensor([[2], [0]]), 1.0)
+    tensor([[0., 0., 1.],
+            [1., 0., 0.]])
     """
     if reduce not in REDUCTIONS:
         raise ValueError(f"scatter: reduce is None, 'add' or 'multiply', not {reduce!r}")
@@ -252,12 +301,27 @@ def scatter(x, dim, index, src, *, reduce=None):
 
 
 def scatter_add(x, dim, index, src):
-    """x with src added where `gather` would read; repeats add up."""
+    """x with src added where `gather` would read, and repeats added up: out[index[i]] += src[i] for a vector.
+
+    src is a number, or a tensor of x's dtype no smaller than the index (else RuntimeError).
+
+    >>> x = tl.zeros(4)
+    >>> tl.scatter_add(x, 0, tl.tensor([0, 2, 2]), tl.tensor([1.0, 2.0, 3.0]))
+    tensor([1., 0., 5., 0.])
+    """
     return _written_along("scatter_add", x, dim, index, src, _add_at)
 
 
 def index_select(x, dim, index):
-    """The slices of x along `dim` that a 1-d index names."""
+    """The slices of x along dim that a 1-d index names, in the order of the index.
+
+    The result has x's shape, but for len(index) along dim. A number outside of 0 … size - 1 is an IndexError.
+
+    >>> x = tl.tensor([[1, 2, 3], [4, 5, 6]])
+    >>> tl.index_select(x, 1, tl.tensor([2, 0, 0]))
+    tensor([[3, 1, 1],
+            [6, 4, 4]])
+    """
     whole, dim, index = _checked("index_select", x, dim, index)
     if index.ndim != 1 or not x.ndim and index.size != 1:
         raise IndexError(f"index_select: an index of shape {index.shape} does not name slices of {x.shape}")
@@ -266,7 +330,16 @@ def index_select(x, dim, index):
 
 
 def index_add(x, dim, index, source, *, alpha=1):
-    """x with alpha * source added to the slices that a 1-d index names; repeats add up."""
+    """x with alpha * source added to the slices along dim that a 1-d index names; repeats add up.
+
+    source has x's dtype, and x's shape but for len(index) along dim (else RuntimeError).
+
+    >>> x = tl.zeros(3, 2)
+    >>> tl.index_add(x, 0, tl.tensor([0, 2, 2]), tl.ones(3, 2))
+    tensor([[1., 1.],
+            [0., 0.],
+            [2., 2.]])
+    """
     whole, dim, index = _checked("index_add", x, dim, index)
     source = source if x.ndim else _vector(source)
     if source.shape != (*whole.shape[:dim], len(index), *whole.shape[dim + 1 :]):
@@ -278,7 +351,14 @@ def index_add(x, dim, index, source, *, alpha=1):
 
 
 def masked_select(x, mask):
-    """The elements where the mask is true, flat."""
+    """The elements of x where the mask is true, as a vector; x and the mask are broadcast to one shape.
+
+    RuntimeError unless the mask's dtype is bool. The number of elements depends on the mask: `where` keeps the shape.
+
+    >>> x = tl.tensor([[1, -2], [-3, 4]])
+    >>> tl.masked_select(x, x > 0)
+    tensor([1, 4])
+    """
     mask = as_array(mask)
     if mask.dtype != bool:
         raise RuntimeError(f"masked_select: the mask holds bools, not {mask.dtype}")
@@ -301,12 +381,31 @@ def _no_dims(x, dims):
 
 
 def flip(x, *dims):
-    """The order of elements reversed along dims."""
+    """A copy of x with the order of elements reversed along dims. Without dims, unlike in numpy, nothing is reversed.
+
+    >>> x = tl.tensor([[1, 2, 3], [4, 5, 6]])
+    >>> tl.flip(x, 1)
+    tensor([[3, 2, 1],
+            [6, 5, 4]])
+    >>> tl.flip(x, 0, 1)
+    tensor([[6, 5, 4],
+            [3, 2, 1]])
+    """
     return _flipped(x, tuple(dim_of(x, d) for d in sizes_of(dims)) if x.ndim else _no_dims(x, sizes_of(dims)))
 
 
 def roll(x, shifts, dims=None):
-    """Elements moved on by `shifts` along dims, those that fall off come in again; flat without dims."""
+    """The elements moved on by `shifts` along dims; those that fall off at the end come in again at the start.
+
+    Several dims have a shift each (else RuntimeError). Without dims the elements move as if they were one flat vector,
+    and the shape stays.
+
+    >>> x = tl.tensor([1, 2, 3, 4, 5])
+    >>> tl.roll(x, 2)
+    tensor([4, 5, 1, 2, 3])
+    >>> tl.roll(x, -1)
+    tensor([2, 3, 4, 5, 1])
+    """
     if dims is None:
         return reshape(roll(reshape(x, -1), shifts, 0), x.shape)
     if 0 in x.shape:
@@ -321,7 +420,16 @@ def roll(x, shifts, dims=None):
 
 
 def repeat_interleave(x, repeats, dim=None, *, output_size=None):
-    """Each element (slice along dim) `repeats` times in a row; repeats may be a tensor, one for each."""
+    """Each element of x (each slice along dim, if given) `repeats` times in a row.
+
+    repeats is a number, or a tensor with one for each. output_size is only checked: RuntimeError where it is wrong.
+
+    >>> x = tl.tensor([1, 2, 3])
+    >>> tl.repeat_interleave(x, 2)
+    tensor([1, 1, 2, 2, 3, 3])
+    >>> tl.repeat_interleave(x, tl.tensor([0, 1, 3]))
+    tensor([2, 3, 3, 3])
+    """
     if dim is None:
         x, dim = reshape(x, -1), 0
     x = _vector(x)
@@ -339,12 +447,30 @@ def _triangle(op, x, keep):
 
 
 def tril(x, diagonal=0):
-    """The lower triangle of the last two dimensions, 0 above; `diagonal` counts upwards."""
+    """The lower triangle of the last two dimensions, the diagonal with it, and 0 above.
+
+    diagonal: the last one that is kept; 1 is the one above the main diagonal, -1 the one below.
+
+    >>> x = tl.ones(3, 3)
+    >>> tl.tril(x)
+    tensor([[1., 0., 0.],
+            [1., 1., 0.],
+            [1., 1., 1.]])
+    """
     return _triangle("tril", x, lambda i, j: j - i <= diagonal)
 
 
 def triu(x, diagonal=0):
-    """The upper triangle of the last two dimensions, 0 below."""
+    """The upper triangle of the last two dimensions, the diagonal with it, and 0 below.
+
+    diagonal: the first one that is kept; 1 is the one above the main diagonal, as in a causal mask.
+
+    >>> x = tl.ones(3, 3)
+    >>> tl.triu(x, diagonal=1)
+    tensor([[0., 1., 1.],
+            [0., 0., 1.],
+            [0., 0., 0.]])
+    """
     return _triangle("triu", x, lambda i, j: j - i >= diagonal)
 
 
@@ -360,14 +486,33 @@ _on_last = primitive(_diagonal, lambda g, out, x, offset:
 
 
 def diagonal(x, offset=0, dim1=0, dim2=1):
-    """The diagonal of two dimensions, as the last dimension of the result, which shows x's memory."""
+    """The diagonal of two dimensions, as the last dimension of the result; it shares x's memory.
+
+    offset: how far above the main diagonal (negative: below). x (N, n, n) gives (N, n) with dim1=1, dim2=2.
+
+    >>> x = tl.tensor([[1, 2], [3, 4]])
+    >>> tl.diagonal(x)
+    tensor([1, 4])
+    >>> tl.diagonal(x, offset=1)
+    tensor([2])
+    """
     if x.ndim < 2 or dim_of(x, dim1) == dim_of(x, dim2):
         raise RuntimeError(f"diagonal: needs two different dimensions, not {dim1} and {dim2} of shape {x.shape}")
     return _on_last(movedim(x, (dim1, dim2), (-2, -1)), offset)
 
 
 def diag(x, diagonal=0):
-    """A square matrix with x on its diagonal, or the diagonal of a matrix."""
+    """A square matrix with the vector x on its diagonal and 0 elsewhere, or the diagonal of the matrix x.
+
+    diagonal: how far above the main one (negative: below). RuntimeError for more than 2 dimensions: see `diagonal`.
+
+    >>> x = tl.tensor([1, 2])
+    >>> tl.diag(x)
+    tensor([[1, 0],
+            [0, 2]])
+    >>> tl.diag(tl.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
     if x.ndim == 1:
         n = x.shape[0] + builtins.abs(diagonal)
         return place(x, diagonal_index(n, n, diagonal), (n, n))
@@ -389,9 +534,20 @@ PADDING = {  # where the elements at places before 0 and after n - 1 come from
 
 
 def pad(x, pad, mode="constant", value=None):
-    """Wider dimensions: pad = (left, right) of the last, then of the one before …; negative ones cut off.
+    """x with more around it: pad = (left, right) of the last dimension, then of the one before it, and so on.
 
-    mode: constant (with `value`), reflect, replicate or circular.
+    mode: "constant" puts `value` there (0 unless given), "replicate" repeats the outermost elements, "reflect" mirrors
+    x at them (by less than the size), "circular" goes on at the other end (by at most the size). Negative widths cut
+    off. RuntimeError for widths that do not fit.
+
+    >>> x = tl.tensor([[1, 2, 3], [4, 5, 6]])
+    >>> tl.pad(x, (1, 0, 0, 1))
+    tensor([[0, 1, 2, 3],
+            [0, 4, 5, 6],
+            [0, 0, 0, 0]])
+    >>> tl.pad(x, (2, 1), mode="reflect")
+    tensor([[3, 2, 1, 2, 3, 2],
+            [6, 5, 4, 5, 6, 5]])
     """
     pairs = [(0, 0)] * (x.ndim - len(pad) // 2) + [pair for pair in zip(pad[-2::-2], pad[::-2])]
     if len(pad) % 2 or len(pairs) != x.ndim:

@@ -20,7 +20,21 @@ _matmul = primitive(np.matmul,
 
 
 def matmul(x, y):
-    """Matrix product of the last two dimensions, the others broadcast; vectors as in numpy."""
+    """The matrix product x @ y, over the last dimension of x and the last but one of y.
+
+    (…, n, m) @ (…, m, k) gives (…, n, k), where the dimensions in front broadcast. With a vector, (…, n, m) @ (m,)
+    gives (…, n), (n,) @ (…, n, m) gives (…, m), and two vectors give a number, their dot product. RuntimeError where
+    the inner sizes differ, or a factor has no dimensions.
+
+    >>> x = tl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> tl.matmul(x, x)
+    tensor([[ 7., 10.],
+            [15., 22.]])
+    >>> x @ tl.tensor([1.0, 10.0])  # the same, of a vector
+    tensor([21., 43.])
+    >>> (tl.ones(5, 2, 3) @ tl.ones(3, 4)).shape  # one matrix for all of a batch
+    (5, 2, 4)
+    """
     try:
         left, right = x.ndim, y.ndim
     except AttributeError:
@@ -41,7 +55,7 @@ def matmul(x, y):
     return squeeze(_matmul(x, unsqueeze(y, 1)), -1)
 
 
-def _of_ranks(name, *ranks):
+def _of_ranks(name, *ranks, doc):
     """A product of matrices (2), vectors (1) or batches of matrices (3) and of nothing else."""
     def product(x, y):
         if (x.ndim, y.ndim) != ranks:
@@ -52,27 +66,77 @@ def _of_ranks(name, *ranks):
         return matmul(x, y)
 
     product.__name__ = product.__qualname__ = name
-    product.__doc__ = f"`matmul` of tensors of {ranks[0]} and {ranks[1]} dimensions only."
+    product.__doc__ = doc
     return product
 
 
-mm, bmm, mv, dot = _of_ranks("mm", 2, 2), _of_ranks("bmm", 3, 3), _of_ranks("mv", 2, 1), _of_ranks("dot", 1, 1)
+mm = _of_ranks("mm", 2, 2, doc="""The matrix product of two matrices, (n, m) and (m, k), and of nothing else.
+
+    RuntimeError for other numbers of dimensions (`matmul` takes them), or where the inner sizes differ.
+
+    >>> x = tl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> tl.mm(x, tl.tensor([[1.0], [10.0]]))
+    tensor([[21.],
+            [43.]])
+    """)
+bmm = _of_ranks("bmm", 3, 3, doc="""The matrix products of two batches, one by one: (b, n, m) @ (b, m, k) is (b, n, k).
+
+    RuntimeError for other numbers of dimensions, or where the batches differ in size: `matmul` broadcasts.
+
+    >>> x = tl.ones(5, 2, 3)
+    >>> tl.bmm(x, tl.ones(5, 3, 4)).shape
+    (5, 2, 4)
+    """)
+mv = _of_ranks("mv", 2, 1, doc="""A matrix (n, m) times a vector (m,), which gives a vector (n,), and nothing else.
+
+    >>> x = tl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> tl.mv(x, tl.tensor([1.0, 10.0]))
+    tensor([21., 43.])
+    """)
+dot = _of_ranks("dot", 1, 1, doc="""The dot product of two vectors of one size: the sum of x[i] * y[i].
+
+    RuntimeError for other numbers of dimensions: numpy's dot of matrices is `matmul` here.
+
+    >>> x = tl.tensor([1.0, 2.0, 3.0])
+    >>> tl.dot(x, tl.tensor([1.0, 10.0, 100.0]))
+    tensor(321.)
+    """)
 
 
 def outer(x, y):
-    """Every product of an element of x with one of y: (n,), (m,) -> (n, m)."""
+    """The product of every element of a vector x (n,) with every one of y (m,): a matrix (n, m).
+
+    >>> x = tl.tensor([1.0, 2.0])
+    >>> tl.outer(x, tl.tensor([1.0, 10.0, 100.0]))
+    tensor([[  1.,  10., 100.],
+            [  2.,  20., 200.]])
+    """
     if x.ndim != 1 or y.ndim != 1:
         raise RuntimeError(f"outer: needs vectors, not shapes {x.shape} and {y.shape}")
     return unsqueeze(x, 1) * y
 
 
 def inner(x, y):
-    """Sums of products over the last dimension of both; of a number and a tensor their product."""
+    """The dot products over the last dimension of both: x (…, n) and y (…, n) give (x's …, y's …).
+
+    Of a number and a tensor it is their product.
+
+    >>> x = tl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> tl.inner(x, tl.tensor([1.0, 10.0]))
+    tensor([21., 43.])
+    """
     return tensordot(x, y, ([-1], [-1])) if x.ndim and y.ndim else x * y
 
 
 def cross(x, y, dim=None):
-    """The cross product along a dimension of size 3: the first of that size unless given."""
+    """The cross product: a vector at right angles to both, whose length is the area of the parallelogram they span.
+
+    `dim` is the dimension that holds the vectors, the first of size 3 unless given; RuntimeError where there is none.
+
+    >>> x = tl.tensor([1.0, 0.0, 0.0])
+    >>> tl.cross(x, tl.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
     dim = next((d for d, n in enumerate(x.shape) if n == 3), -1) if dim is None else dim_of(x, dim)
     if x.ndim != y.ndim or not x.ndim or x.shape[dim] != 3 or y.shape[dim] != 3:
         raise RuntimeError(f"cross: needs two tensors with a dimension of size 3, not shapes {x.shape} and {y.shape}")
@@ -80,7 +144,13 @@ def cross(x, y, dim=None):
 
 
 def kron(x, y):
-    """The Kronecker product: each element of x times the whole of y."""
+    """The Kronecker product: x with each element replaced by that element times the whole of y.
+
+    >>> x = tl.tensor([[1, 2], [3, 4]])
+    >>> tl.kron(x, tl.ones(1, 2, dtype=int))
+    tensor([[1, 1, 2, 2],
+            [3, 3, 4, 4]])
+    """
     n = builtins.max(x.ndim, y.ndim)
     a, b = ((1,) * (n - t.ndim) + t.shape for t in (x, y))
     product = reshape(x, *(k for size in a for k in (size, 1))) * reshape(y, *(k for size in b for k in (1, size)))
@@ -89,19 +159,42 @@ def kron(x, y):
 
 @in_float32
 def addmv(x, mat, vec, *, beta=1, alpha=1):
-    """beta * x + alpha * (mat @ vec)"""
+    """A matrix times a vector added on to x: beta * x + alpha * (mat @ vec).
+
+    mat (n, m), vec (m,), and x broadcasts with (n,). beta=0 does not read x, which may then be NaN.
+
+    >>> x = tl.tensor([100.0, 200.0])
+    >>> tl.addmv(x, tl.tensor([[1.0, 2.0], [3.0, 4.0]]), tl.ones(2))
+    tensor([103., 207.])
+    """
     return _weighed("addmv", x, mv(mat, vec), beta, alpha)
 
 
 @in_float32
 def addmm(x, mat1, mat2, *, beta=1, alpha=1):
-    """beta * x + alpha * (mat1 @ mat2)"""
+    """A matrix product added on to x: beta * x + alpha * (mat1 @ mat2), as in a linear layer with its bias.
+
+    mat1 (n, m), mat2 (m, k), and x broadcasts with (n, k). beta=0 does not read x, which may then be NaN.
+
+    >>> x = tl.zeros(2, 2)
+    >>> tl.addmm(x, tl.tensor([[1.0, 2.0], [3.0, 4.0]]), tl.eye(2), alpha=10)
+    tensor([[10., 20.],
+            [30., 40.]])
+    """
     return _weighed("addmm", x, mm(mat1, mat2), beta, alpha)
 
 
 @in_float32
 def baddbmm(x, batch1, batch2, *, beta=1, alpha=1):
-    """beta * x + alpha * (batch1 @ batch2), matrix by matrix"""
+    """A batch of matrix products added on to x: beta * x + alpha * (batch1 @ batch2).
+
+    batch1 (b, n, m), batch2 (b, m, k), and x broadcasts with (b, n, k). beta=0 does not read x, which may then be NaN.
+
+    >>> x = tl.ones(5, 2, 4)
+    >>> y = tl.baddbmm(x, tl.ones(5, 2, 3), tl.ones(5, 3, 4))
+    >>> y.shape, y.max()  # 1 + 3 products of 1
+    ((5, 2, 4), tensor(4.))
+    """
     return _weighed("baddbmm", x, bmm(batch1, batch2), beta, alpha)
 
 
@@ -113,7 +206,12 @@ def _weighed(name, x, product, beta, alpha):
 
 
 def trace(x):
-    """The sum of a matrix's diagonal."""
+    """The sum of the elements on the diagonal of a matrix; RuntimeError where x does not have two dimensions.
+
+    >>> x = tl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> tl.trace(x)
+    tensor(5.)
+    """
     if x.ndim != 2:
         raise RuntimeError(f"trace: needs a matrix, not shape {x.shape}")
     return sum(diagonal(x))
@@ -124,7 +222,15 @@ def _repeated(x, dim, n):
 
 
 def tensordot(x, y, dims=2):
-    """Sums over pairs of dimensions: the last `dims` of x with the first of y, or two lists of them."""
+    """Sums of products over pairs of dimensions: the last `dims` of x with the first of y, or two lists of them.
+
+    The result has the other dimensions of x, then those of y; dims=1 is the product of matrices, dims=0 the outer one.
+    RuntimeError where paired sizes differ; a size of 1 broadcasts.
+
+    >>> x, y = tl.ones(2, 3, 4), tl.ones(4, 3, 5)
+    >>> tl.tensordot(x, y, dims=([1, 2], [1, 0])).shape  # 3 with 3, 4 with 4
+    (2, 5)
+    """
     if isinstance(dims, int):
         dims = (range(x.ndim - dims, x.ndim), range(dims))
     a, b = ([dim_of(t, d) for d in ds] for t, ds in zip((x, y), dims))
@@ -159,7 +265,48 @@ _contraction = primitive(in_float32(_contract), joint=_contract_rule, name="eins
 
 
 def einsum(equation, *operands):
-    """Einstein's sum: "ij,jk->ik", with ellipsis, repeated indices, and the output left out (in alphabetical order)."""
+    """Sums of products in Einstein's short notation: einsum("ij,jk->ik", a, b) is the matrix product a @ b.
+
+    The equation gives each dimension of each operand a letter, with commas between the operands; after the arrow stand
+    the letters of the result's dimensions, in the order wanted. It is short for loops over all letters. This one says:
+
+        result[i, k] = the sum over j of a[i, j] * b[j, k], for every i and every k
+
+    So a letter after the arrow is a dimension of the result, and one that is missing there is summed over. A letter
+    that stands several times is one index: those dimensions are gone through in step, and are of the same size (or of
+    size 1, which broadcasts). "..." stands for any further dimensions, which broadcast. Without an arrow, the result
+    has the letters that stand only once, in alphabetical order. RuntimeError where the equation does not fit the
+    operands.
+
+    >>> x = tl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> v = tl.tensor([1.0, 10.0])
+    >>> tl.einsum("ij->ji", x)  # transpose: the same letters in another order
+    tensor([[1., 3.],
+            [2., 4.]])
+    >>> tl.einsum("ij->", x)  # sum of all: no letter is left
+    tensor(10.)
+    >>> tl.einsum("ij->i", x)  # sum of each row: j is summed over
+    tensor([3., 7.])
+    >>> tl.einsum("ii->i", x)  # diagonal: row and column are the same; "ii->" is its sum, the trace
+    tensor([1., 4.])
+    >>> tl.einsum("i,i->", v, v)  # dot product: one index for both, summed over
+    tensor(101.)
+    >>> tl.einsum("i,j->ij", v, v)  # outer product: an index each, none summed over
+    tensor([[  1.,  10.],
+            [ 10., 100.]])
+    >>> tl.einsum("ij,j->i", x, v)  # matrix times vector
+    tensor([21., 43.])
+    >>> tl.einsum("ij,jk->ik", x, x)  # matrix product
+    tensor([[ 7., 10.],
+            [15., 22.]])
+    >>> tl.einsum("bij,bjk->bik", tl.ones(5, 2, 3), tl.ones(5, 3, 4)).shape  # a product for each b of a batch
+    (5, 2, 4)
+    >>> q, k = tl.ones(2, 8, 6, 16), tl.ones(2, 8, 7, 16)  # batch, heads, positions, channels
+    >>> tl.einsum("bhid,bhjd->bhij", q, k).shape  # attention scores: each query's dot product with each key
+    (2, 8, 6, 7)
+    >>> tl.einsum("...id,...jd->...ij", q, k).shape  # the same, whatever stands in front
+    (2, 8, 6, 7)
+    """
     if not isinstance(equation, str):
         raise TypeError(f"einsum: the equation comes first, as in einsum('ij->i', x), not {type(equation).__name__}")
     operands = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands

@@ -16,7 +16,16 @@ from .shape import movedim, squeeze, transpose, unsqueeze
 
 # ---------------------------------------------------------------- determinant
 def cofactors(x):
-    """Of each element, up to its sign, the determinant of what is left without its row and its column."""
+    """For each element of a matrix, the determinant of the matrix without its row and its column, times 1 or -1.
+
+    The signs alternate as the colours of a chessboard. x (…, n, n) gives (…, n, n), which is the gradient of det(x);
+    inv(x) is cofactors(x).mT / det(x).
+
+    >>> x = tl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> tl.cofactors(x)
+    tensor([[ 4., -3.],
+            [-2.,  1.]])
+    """
     n = x.shape[-1]
     others = np.array([[j for j in range(n) if j != i] for i in range(n)], int).reshape(n, n - 1)
     minors = getitem(x, (Ellipsis, others[:, None, :, None], others[:, None, :]))  # (…, n, n, n - 1, n - 1)
@@ -47,18 +56,38 @@ _detsign = primitive(_signdet, None, name="slogdet", promote=promote_float)
 
 @named_results("sign", "logabsdet")
 def slogdet(x):
-    """The pair (sign, log |det|), right where the determinant itself would over- or underflow."""
+    """The pair (sign, log |det|) of matrices (…, n, n), right also where the determinant itself would be inf or 0.
+
+    The parts are called sign and logabsdet; of a singular matrix they are 0 and -inf.
+
+    >>> x = 1e-30 * tl.eye(2)
+    >>> tl.slogdet(x)  # the determinant, 1e-60, is 0 in float32
+    slogdet(
+    sign=tensor(1.),
+    logabsdet=tensor(-138.1551))
+    """
     return _detsign(x), _logabsdet(x)
 
 
 def logdet(x):
-    """log det(x); NaN where the determinant is negative."""
+    """The logarithm of the determinant of matrices (…, n, n); NaN where that is negative, -inf where it is 0.
+
+    >>> x = tl.tensor([[2.0, 0.0], [0.0, 3.0]])
+    >>> tl.logdet(x)  # log(6)
+    tensor(1.7918)
+    """
     sign, size = slogdet(x)
     return where(sign < 0, np.nan, size)
 
 
 def matrix_power(x, n):
-    """x @ x @ …, n times; of a negative n that of the inverse."""
+    """A square matrix times itself, n factors x @ x @ …; n = 0 gives the identity, a negative n the inverse's power.
+
+    >>> x = tl.tensor([[1, 1], [1, 0]])
+    >>> tl.matrix_power(x, 10)  # Fibonacci numbers
+    tensor([[89, 55],
+            [55, 34]])
+    """
     if n < 0:
         return matrix_power(inv(x), -n)
     if not n:
@@ -78,9 +107,14 @@ _solve_matrices = primitive(_solve,
 
 
 def solve(x, y, *, left=True):
-    """z with x @ z = y: x (…, n, n), y a vector (n,), a batch of them (…, n), or of matrices (…, n, k).
+    """The solution z of the linear equations x @ z = y; left=False solves z @ x = y.
 
-    left=False: z @ x = y, with y (…, k, n).
+    x (…, n, n), and y a vector (n,), a batch of vectors (…, n) or matrices (…, n, k), with left=False (…, k, n); z has
+    the shape of y. RuntimeError where x is singular. Faster and more exact than inv(x) @ y.
+
+    >>> x = tl.tensor([[3.0, 1.0], [1.0, 2.0]])
+    >>> tl.solve(x, tl.tensor([9.0, 8.0]))  # 3a + b = 9 and a + 2b = 8
+    tensor([2., 3.])
     """
     if not left:
         return transpose(solve(x.mT, y.mT), -1, -2)
@@ -110,9 +144,16 @@ _substituted = primitive(_substitute, _triangular_rule,
 
 
 def solve_triangular(x, y, *, upper, left=True, unitriangular=False):
-    """z with x @ z = y, of a triangular x (…, n, n), whose other triangle is not read, and matrices y (…, n, k).
+    """The solution z of x @ z = y where x is triangular; left=False solves z @ x = y.
 
-    left=False: z @ x = y, with y (…, k, n). unitriangular: the diagonal of x is taken for ones.
+    x (…, n, n) is an upper triangle where upper=True, else a lower one; what is on the other side of its diagonal is
+    not read. y holds matrices (…, n, k), with left=False (…, k, n). unitriangular=True takes the diagonal of x for
+    ones. A 0 on the diagonal gives inf or NaN.
+
+    >>> x = tl.tensor([[2.0, 0.0], [1.0, 4.0]])
+    >>> tl.solve_triangular(x, tl.tensor([[2.0], [9.0]]), upper=False)  # 2a = 2, then a + 4b = 9
+    tensor([[1.],
+            [2.]])
     """
     if y.ndim < 2:
         raise RuntimeError(f"solve_triangular: needs matrices on the right, not shape {y.shape}; use y.unsqueeze(-1)")
@@ -142,9 +183,15 @@ _lower = primitive(_cholesky, _cholesky_rule, promote=promote_float)
 
 
 def cholesky(x, upper=False):
-    """The lower triangular l with l @ l.mT = x, of a symmetric positive definite x (its lower triangle is read).
+    """The lower triangular l with l @ l.mT = x, of symmetric positive definite matrices x (…, n, n).
 
-    upper: its transpose, and the upper triangle is read.
+    Only the lower triangle of x is read; upper=True reads the upper one, and gives the upper triangular l.mT.
+    RuntimeError where x is not positive definite.
+
+    >>> x = tl.tensor([[4.0, 2.0], [2.0, 5.0]])
+    >>> tl.cholesky(x)
+    tensor([[2., 0.],
+            [1., 2.]])
     """
     return transpose(_lower(x.mT), -1, -2) if upper else _lower(x)
 
@@ -154,7 +201,14 @@ def _left(x):
 
 
 def _singular(x):
-    """The singular values of a matrix, in falling order."""
+    """The singular values of matrices, largest first: how much x stretches space along each of its main directions.
+
+    x (…, m, n) gives (…, min(m, n)).
+
+    >>> x = tl.tensor([[0.0, 2.0], [3.0, 0.0]])
+    >>> tl.svdvals(x)
+    tensor([3., 2.])
+    """
     return np.linalg.svd(x, full_matrices=False)[1]
 
 
@@ -194,7 +248,8 @@ svdvals = primitive(_singular, _singular_rule, promote=promote_float, name="svdv
 def svd(x, full_matrices=False):
     """The triple (u, s, vh) with x = u * s @ vh: singular vectors, and their values in falling order.
 
-    x (…, m, n), and k the smaller of both: (…, m, k), (…, k), (…, k, n). Vectors have gradients where values differ.
+    x (…, m, n) gives (…, m, k), (…, k) and (…, k, n), where k = min(m, n). Vectors have gradients where values differ.
+    full_matrices=True is a NotImplementedError here: it is for tl.linalg.svd.
     """
     if full_matrices:
         raise NotImplementedError("svd: full_matrices=False only, the vectors that belong to singular values")
@@ -231,15 +286,30 @@ _values = primitive(_eigenvalues, _eigenvalues_rule, promote=_first_to_float, na
 
 
 def eigvalsh(x, UPLO="L"):
-    """The eigenvalues of a symmetric matrix, in rising order; the triangle UPLO of it is read, "L" or "U"."""
+    """The eigenvalues of symmetric matrices (…, n, n), smallest first: (…, n).
+
+    Only the lower triangle is read, with UPLO="U" the upper one.
+
+    >>> x = tl.tensor([[2.0, 1.0], [1.0, 2.0]])
+    >>> tl.eigvalsh(x)
+    tensor([1., 3.])
+    """
     return _values(x, UPLO)
 
 
 @named_results("eigenvalues", "eigenvectors")
 def eigh(x, UPLO="L"):
-    """The pair (w, v) with x = v * w @ v.mT of a symmetric matrix: eigenvalues in rising order, and vectors as columns.
+    """The pair (w, v) with x = v * w @ v.mT of symmetric matrices: eigenvalues, smallest first, and vectors as columns.
 
-    The triangle UPLO of it is read, "L" or "U". Vectors have gradients where values differ.
+    x (…, n, n) gives (…, n) and (…, n, n), called eigenvalues and eigenvectors. Only the lower triangle is read, with
+    UPLO="U" the upper one. Vectors have gradients where values differ; their signs are arbitrary.
+
+    >>> x = tl.tensor([[2.0, 1.0], [1.0, 2.0]])
+    >>> w, v = tl.eigh(x)
+    >>> w
+    tensor([1., 3.])
+    >>> tl.allclose(x @ v, w * v, atol=1e-5)
+    True
     """
     return _values(x, UPLO), _vectors(x, UPLO)
 
@@ -272,9 +342,17 @@ _r = primitive(_upper, _upper_rule, promote=promote_float, name="qr")
 
 @named_results("Q", "R")
 def qr(x, mode="reduced"):
-    """The pair (q, r) with x = q @ r: q has orthonormal columns, r is an upper triangle.
+    """The pair (q, r) with x = q @ r: q has orthonormal columns, r is upper triangular.
 
-    x (…, m, n), and k the smaller of both: (…, m, k), (…, k, n). Gradients need the first k columns to be independent.
+    x (…, m, n) gives (…, m, k) and (…, k, n), where k = min(m, n); they are called Q and R. Gradients need the first k
+    columns of x to be independent. Another mode than "reduced" is a NotImplementedError.
+
+    >>> x = tl.tensor([[3.0, 1.0], [4.0, 2.0], [0.0, 5.0]])
+    >>> q, r = tl.qr(x)
+    >>> q.shape, r.shape
+    ((3, 2), (2, 2))
+    >>> tl.allclose(q @ r, x, atol=1e-5)
+    True
     """
     if mode != "reduced":
         raise NotImplementedError(f"qr: mode is 'reduced' only, not {mode!r}")
@@ -305,10 +383,16 @@ _pseudo_inverse = primitive(_pinv, _pinv_rule, promote=_first_to_float, name="pi
 
 
 def pinv(x, rtol=None, hermitian=False, *, atol=None):
-    """The pseudo-inverse (Moore and Penrose): of many rows and full rank inv(x.mT @ x) @ x.mT.
+    """The pseudo-inverse of Moore and Penrose: pinv(x) @ y is the least-squares solution z of x @ z = y.
 
-    Singular values count as 0 up to atol, or rtol times the largest. hermitian: x is symmetric, of which the lower
-    triangle is read. Gradients are right where the rank does not change.
+    x (…, m, n) gives (…, n, m). Singular values up to atol, or rtol times the largest (max(m, n) * eps unless one of
+    both is given), count as 0. hermitian=True: x is symmetric, and its lower triangle is read. Gradients are right
+    where the rank does not change.
+
+    >>> x = tl.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+    >>> z = tl.pinv(x) @ tl.tensor([1.0, 3.0, 5.0])
+    >>> z.round(decimals=3)  # the line 1 + 2t goes through (0, 1), (1, 3) and (2, 5)
+    tensor([1., 2.])
     """
     return _pseudo_inverse(x, unbox(rtol), unbox(atol), hermitian)
 
@@ -318,8 +402,17 @@ SINGULAR = {"nuc": sum, 2: amax, -2: amin}
 
 
 def matrix_norm(x, ord="fro", dim=(-2, -1), keepdim=False):
-    """Of a matrix: "fro"; of its singular values the sum ("nuc"), the largest (2) or smallest (-2); the largest (1) or
-    smallest (-1) column sum of |x|, or row sum (inf, -inf)."""
+    """A norm of matrices: "fro" (the default) is the root of the sum of squares, "nuc" the sum of the singular values.
+
+    ord=2 is the largest singular value and -2 the smallest; 1 and -1 are the largest and smallest column sum of |x|,
+    inf and -inf those of the rows. `dim` says which two dimensions rows and columns are. ValueError for another ord.
+
+    >>> x = tl.tensor([[3.0, 0.0], [0.0, -4.0]])
+    >>> tl.matrix_norm(x)  # sqrt(9 + 16)
+    tensor(5.)
+    >>> tl.matrix_norm(x, ord="nuc")
+    tensor(7.)
+    """
     rows, columns = dim
     if ord == "fro":
         return vector_norm(x, 2, tuple(dim), keepdim)
@@ -336,7 +429,14 @@ def matrix_norm(x, ord="fro", dim=(-2, -1), keepdim=False):
 
 
 def norm(x, p=2, dim=None, keepdim=False):
-    """`vector_norm` of order p over all elements or dims; "fro" is 2, and "nuc" the `matrix_norm` of that name."""
+    """The `vector_norm` of order p over all elements, or along one dimension or several; p="fro" is 2.
+
+    p="nuc" is the `matrix_norm` of that name.
+
+    >>> x = tl.tensor([[3.0, 4.0], [6.0, 8.0]])
+    >>> tl.norm(x, dim=1)  # the length of each row
+    tensor([ 5., 10.])
+    """
     if p == "nuc":
         return matrix_norm(x, p, (-2, -1) if dim is None else dim, keepdim)
     return vector_norm(x, 2 if p == "fro" else p, dim, keepdim)

@@ -12,7 +12,16 @@ from .shape import clone, contiguous
 
 
 def _argsort(x, dim=-1, descending=False, stable=False):
-    """The indices that sort x along dim; equal elements keep their order, NaN counts as largest."""
+    """The indices that sort x along dim, in rising order unless descending=True.
+
+    Equal elements keep their order (whether `stable` or not), and NaN counts as the largest.
+
+    >>> x = tl.tensor([3.0, 1.0, 2.0])
+    >>> tl.argsort(x)
+    tensor([1, 2, 0])
+    >>> x[tl.argsort(x, descending=True)]
+    tensor([3., 2., 1.])
+    """
     dim = dim_of(x, dim)
     if not x.ndim:
         return np.zeros((), np.int64)
@@ -23,7 +32,17 @@ def _argsort(x, dim=-1, descending=False, stable=False):
 
 
 def _one_hot(index, num_classes=-1):
-    """Whole numbers (…) -> int64 (…, num_classes): 1 at each number, else 0; as many classes as needed unless given."""
+    """Class numbers (…) as int64 vectors (…, num_classes), which are 1 at the number and 0 elsewhere.
+
+    num_classes: one more than the largest number, unless given. A negative number is a RuntimeError, one that is too
+    large an IndexError.
+
+    >>> x = tl.tensor([0, 2, 1])
+    >>> tl.one_hot(x, num_classes=4)
+    tensor([[1, 0, 0, 0],
+            [0, 0, 1, 0],
+            [0, 1, 0, 0]])
+    """
     if index.dtype.kind not in "iu":
         raise TypeError(f"the index holds whole numbers, not {index.dtype}")
     if num_classes < -1 or num_classes == -1 and not index.size:
@@ -44,14 +63,35 @@ one_hot = primitive(_one_hot, None)
 
 @named_results("values", "indices")
 def sort(x, dim=-1, descending=False, stable=False):
-    """The pair (values, indices) in order along dim; equal elements keep their order, NaN counts as largest."""
+    """The pair (values, indices) of x in order along dim, rising unless descending=True.
+
+    Equal elements keep their order (whether `stable` or not), and NaN counts as the largest. Gradients flow through the
+    values, back to the places that they came from.
+
+    >>> x = tl.tensor([3.0, 1.0, 2.0])
+    >>> values, indices = tl.sort(x)
+    >>> values
+    tensor([1., 2., 3.])
+    >>> indices
+    tensor([1, 2, 0])
+    """
     at = argsort(x, dim_of(x, dim), descending)
     return (_gathered(x, dim % x.ndim, unbox(at), True) if x.ndim else clone(x)), at
 
 
 @named_results("values", "indices")
 def topk(x, k, dim=-1, largest=True, sorted=True):
-    """The pair (values, indices) of the k largest, or smallest, along dim, in order."""
+    """The pair (values, indices) of the k largest elements along dim, the largest first.
+
+    largest=False gives the k smallest, the smallest first. They are in order whatever `sorted` says. RuntimeError where
+    k is more than the size of the dimension.
+
+    >>> x = tl.tensor([0.1, 0.6, 0.3])
+    >>> tl.topk(x, 2)
+    topk(
+    values=tensor([0.6, 0.3]),
+    indices=tensor([1, 2]))
+    """
     at = dim_of(x, dim)
     n = x.shape[at] if x.ndim else 1
     if not 0 <= k <= n:
@@ -69,24 +109,48 @@ def _like(x, arrays):
 
 
 def where(condition, x=None, y=None):
-    """x where the condition is true, else y; the condition alone: `nonzero` as a tuple.
+    """x where the condition is true, y elsewhere; the three broadcast. where(condition) alone is `nonzero` as a tuple.
 
     The gradient of the branch not taken is 0, but it still goes through that branch's own derivative, and 0 * inf is
     NaN: where(x > 0, log(x), 0) has a NaN gradient at 0. Keep the branch finite by a second where inside it:
     where(x > 0, log(where(x > 0, x, 1)), 0).
+
+    >>> x = tl.tensor([-1.0, 2.0, -3.0])
+    >>> tl.where(x > 0, x, 0.0)
+    tensor([0., 2., 0.])
     """
     return nonzero(condition, True) if x is None and y is None else elementwise.where(condition, x, y)
 
 
 def nonzero(x, as_tuple=False):
-    """The indices of elements that are not 0, a row each (or an array a dimension)."""
+    """The indices of the elements that are not 0, a row for each: a tensor (count, x.ndim).
+
+    as_tuple=True gives the columns of that instead, which can be used as an index.
+
+    >>> x = tl.tensor([[5, 0], [0, 6]])
+    >>> tl.nonzero(x)
+    tensor([[0, 0],
+            [1, 1]])
+    >>> x[tl.nonzero(x, as_tuple=True)]
+    tensor([5, 6])
+    """
     if as_tuple:
         return _like(x, map(np.ascontiguousarray, np.nonzero(np.atleast_1d(unbox(x)))))
     return _like(x, [np.ascontiguousarray(np.argwhere(unbox(x)))])[0]
 
 
 def unique(x, sorted=True, return_inverse=False, return_counts=False, dim=None):
-    """The distinct elements (slices along dim), in order; with where each came from, and how often."""
+    """The distinct elements of x (distinct slices along dim, if given), in rising order whatever `sorted` says.
+
+    return_inverse=True adds the place of each element of x among them, return_counts=True how often each occurs: then
+    the result is a tuple. Each NaN is distinct. No gradients flow through it.
+
+    >>> x = tl.tensor([3, 1, 3, 3])
+    >>> tl.unique(x)
+    tensor([1, 3])
+    >>> tl.unique(x, return_counts=True)
+    (tensor([1, 3]), tensor([1, 3]))
+    """
     values, inverse, counts = np.unique(unbox(x), return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
     inverse = inverse.reshape(x.shape if dim is None else -1)
     found = _like(x, [values] + [inverse] * return_inverse + [counts] * return_counts)
@@ -94,15 +158,29 @@ def unique(x, sorted=True, return_inverse=False, return_counts=False, dim=None):
 
 
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
-    """Which of the elements are among the test elements; with `invert`, which are not."""
+    """Whether each of the elements is among the test elements, as bools; with invert=True whether it is not.
+
+    assume_unique: a promise that neither holds an element twice, which is faster.
+
+    >>> x = tl.tensor([1, 2, 3, 4])
+    >>> tl.isin(x, tl.tensor([2, 4]))
+    tensor([False,  True, False,  True])
+    """
     given = elements if hasattr(elements, "shape") else test_elements
     return _like(given, [np.isin(unbox(elements), unbox(test_elements), assume_unique, invert)])[0]
 
 
 def searchsorted(sorted_sequence, values, *, out_int32=False, right=False, side=None, sorter=None):
-    """How many elements of a sorted sequence come before each value, with `right` (side="right") equal ones too.
+    """The place where each value would go into a sorted sequence: how many of its elements are smaller.
 
-    The sequence is 1-d, or has as many rows as the values. sorter: the indices that sort it.
+    right=True (or side="right") counts equal elements too. The sequence is a vector, or has a row for each row of the
+    values (else RuntimeError). sorter: the indices that sort an unsorted sequence. out_int32: int32 rather than int64.
+
+    >>> x = tl.tensor([1, 3, 5, 7])
+    >>> tl.searchsorted(x, tl.tensor([0, 3, 6]))
+    tensor([0, 1, 3])
+    >>> tl.searchsorted(x, tl.tensor([0, 3, 6]), right=True)
+    tensor([0, 2, 3])
     """
     if side not in (None, "left", "right") or right and side == "left":
         raise RuntimeError(f"searchsorted: side is 'left' or 'right', and right says the same, not "
@@ -124,14 +202,33 @@ def searchsorted(sorted_sequence, values, *, out_int32=False, right=False, side=
 
 
 def bucketize(x, boundaries, *, out_int32=False, right=False):
-    """Between which of the sorted boundaries each element lies: how many are below it (`right`: or equal)."""
+    """The number of the bucket that each element falls into: how many of the sorted boundaries are below it.
+
+    right=True counts boundaries that equal it too. boundaries is a vector (else RuntimeError). out_int32: int32 rather
+    than int64.
+
+    >>> x = tl.tensor([5, 18, 40, 70])
+    >>> tl.bucketize(x, tl.tensor([18, 65]))
+    tensor([0, 0, 1, 2])
+    >>> tl.bucketize(x, tl.tensor([18, 65]), right=True)
+    tensor([0, 1, 1, 2])
+    """
     if boundaries.ndim != 1:
         raise RuntimeError(f"bucketize: the boundaries are 1-d, not of shape {boundaries.shape}")
     return searchsorted(boundaries, x, out_int32=out_int32, right=right)
 
 
 def bincount(x, weights=None, minlength=0):
-    """How often each of 0, 1, … occurs in a 1-d tensor, or the sum of its weights."""
+    """How often each of the numbers 0, 1, 2, … occurs in a vector, or the sum of the weights where it does.
+
+    x holds whole numbers from 0 on (else RuntimeError). The result has max(x) + 1 elements, but at least minlength.
+
+    >>> x = tl.tensor([0, 2, 2, 3])
+    >>> tl.bincount(x)
+    tensor([1, 0, 2, 1])
+    >>> tl.bincount(x, weights=tl.tensor([0.5, 1.0, 2.0, 4.0]))
+    tensor([0.5, 0. , 3. , 4. ])
+    """
     if unbox(x).dtype.kind not in "iu" or x.ndim != 1 or (unbox(x) < 0).any():
         raise RuntimeError(f"bincount: needs a 1-d tensor of whole numbers >= 0, not {x.dtype} of shape {x.shape}")
     counts = np.bincount(unbox(x), unbox(weights), minlength)

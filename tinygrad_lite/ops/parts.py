@@ -29,7 +29,14 @@ from .shape import clone, contiguous, movedim, reshape, transpose
 
 # ---------------------------------------------------------------- reading
 def narrow(x, dim, start, length):
-    """The `length` slices of x along dim from `start` on; a view."""
+    """The `length` slices of x along dim from `start` on, as a view: x[:, start : start + length] for dim=1.
+
+    A negative start counts from the back. RuntimeError where there are not that many slices.
+
+    >>> x = tl.tensor([10, 20, 30, 40])
+    >>> tl.narrow(x, 0, 1, 2)
+    tensor([20, 30])
+    """
     dim, start = dim_of(x, dim), operator.index(start)
     n = x.shape[dim] if x.ndim else 0
     first = start + n if start < 0 else start
@@ -39,7 +46,14 @@ def narrow(x, dim, start, length):
 
 
 def select(x, dim, index):
-    """The slice of x at `index` along dim, without that dimension; a view."""
+    """The slice of x at `index` along dim, as a view without that dimension: x[:, index] for dim=1.
+
+    A negative index counts from the back; out of range is an IndexError.
+
+    >>> x = tl.tensor([[1, 2, 3], [4, 5, 6]])
+    >>> tl.select(x, 1, -1)
+    tensor([3, 6])
+    """
     dim, index = dim_of(x, dim), operator.index(index)
     if not x.ndim or not -x.shape[dim] <= index < x.shape[dim]:
         raise IndexError(f"select: index {index} is not in dimension {dim} of shape {x.shape}")
@@ -47,7 +61,15 @@ def select(x, dim, index):
 
 
 def take(x, index):
-    """x's elements at places that count its elements in order, in the shape of the index; -1 is the last."""
+    """The elements of x at the places that the index names, where x counts as one flat vector.
+
+    The result has the shape of the index, which is int64 (else RuntimeError). A negative index counts from the back;
+    out of range is an IndexError.
+
+    >>> x = tl.tensor([[10, 20, 30], [40, 50, 60]])
+    >>> tl.take(x, tl.tensor([0, 4, -1]))
+    tensor([10, 50, 60])
+    """
     index = as_array(index)
     if index.dtype != np.int64:
         raise RuntimeError(f"take: the index holds int64, not {index.dtype}")
@@ -72,8 +94,18 @@ _windows_along = primitive(_windows, _windows_rule, name="unfold")
 
 
 def unfold(x, dimension, size, step):
-    """A view of windows of `size` elements along a dimension, every `step`: their number in its place, their elements
-    last. Windows that overlap are to read."""
+    """Windows of `size` elements along a dimension, one every `step` elements, as a view of x.
+
+    A dimension of size n becomes one of (n - size) // step + 1 windows, whose elements are a new last dimension.
+    Overlapping windows refuse to be changed in place: change a `clone`. RuntimeError where size is above n.
+
+    >>> x = tl.arange(6)
+    >>> tl.unfold(x, 0, 3, 1)
+    tensor([[0, 1, 2],
+            [1, 2, 3],
+            [2, 3, 4],
+            [3, 4, 5]])
+    """
     dim, n = dim_of(x, dimension), x.shape[dimension] if x.ndim else 1
     if not 0 <= size <= n or step <= 0:
         raise RuntimeError(f"unfold: windows of {size} elements, every {step}, do not fit dimension {dim} of shape "
@@ -83,21 +115,44 @@ def unfold(x, dimension, size, step):
 
 # ---------------------------------------------------------------- turning
 def fliplr(x):
-    """The order of columns (dimension 1) reversed."""
+    """The columns of x (dimension 1) in reverse order, left to right.
+
+    >>> x = tl.tensor([[1, 2, 3], [4, 5, 6]])
+    >>> tl.fliplr(x)
+    tensor([[3, 2, 1],
+            [6, 5, 4]])
+    """
     if x.ndim < 2:
         raise RuntimeError(f"fliplr: needs at least 2 dimensions, not shape {x.shape}")
     return flip(x, 1)
 
 
 def flipud(x):
-    """The order of rows (dimension 0) reversed."""
+    """The rows of x (dimension 0) in reverse order, upside down.
+
+    >>> x = tl.tensor([[1, 2, 3], [4, 5, 6]])
+    >>> tl.flipud(x)
+    tensor([[4, 5, 6],
+            [1, 2, 3]])
+    """
     if x.ndim < 1:
         raise RuntimeError("flipud: needs at least 1 dimension")
     return flip(x, 0)
 
 
 def rot90(x, k=1, dims=(0, 1)):
-    """Turned by k quarters of a turn, from the first of two dimensions towards the second."""
+    """x turned by k quarter turns, from the first of two dimensions towards the second: as printed, counterclockwise.
+
+    A negative k turns clockwise. RuntimeError unless dims are two different ones.
+
+    >>> x = tl.tensor([[1, 2], [3, 4]])
+    >>> tl.rot90(x)
+    tensor([[2, 4],
+            [1, 3]])
+    >>> tl.rot90(x, -1)
+    tensor([[3, 1],
+            [4, 2]])
+    """
     if len(dims) != 2 or x.ndim < 2 or dim_of(x, dims[0]) == dim_of(x, dims[1]):
         raise RuntimeError(f"rot90: needs two different dimensions, not {dims} of shape {x.shape}")
     a, b = dims
@@ -108,7 +163,14 @@ def rot90(x, k=1, dims=(0, 1)):
 
 # ---------------------------------------------------------------- writing
 def masked_fill(x, mask, value):
-    """x with `value` where the mask is true; the gradient there is 0."""
+    """x with one value where the mask is true; the gradient of x is 0 there.
+
+    The mask holds bools (else RuntimeError) and broadcasts with x. A value of -inf keeps a place out of a softmax.
+
+    >>> x = tl.tensor([1.0, 2.0, 3.0])
+    >>> tl.masked_fill(x, tl.tensor([False, False, True]), -np.inf)
+    tensor([  1.,   2., -inf])
+    """
     if unbox(mask).dtype != bool:
         raise RuntimeError(f"masked_fill: the mask holds bools, not {mask.dtype}")
     if np.ndim(unbox(value)):
@@ -121,7 +183,17 @@ def masked_fill(x, mask, value):
 
 
 def diag_embed(x, offset=0, dim1=-2, dim2=-1):
-    """Square matrices with the last dimension of x on their diagonals and 0 elsewhere."""
+    """Square matrices with the last dimension of x on their diagonals and 0 elsewhere: x (…, n) gives (…, n, n).
+
+    offset: how far above the main diagonal (negative: below). dim1, dim2: where the matrices' rows and columns go.
+
+    >>> x = tl.tensor([1, 2])
+    >>> tl.diag_embed(x)
+    tensor([[1, 0],
+            [0, 2]])
+    >>> tl.diag_embed(tl.ones(4, 3)).shape
+    (4, 3, 3)
+    """
     n = x.shape[-1] + abs(offset)
     if dim_of(x, dim1, 1) == dim_of(x, dim2, 1):
         raise RuntimeError(f"diag_embed: needs two different dimensions, not {dim1} and {dim2}")
@@ -130,12 +202,28 @@ def diag_embed(x, offset=0, dim1=-2, dim2=-1):
 
 
 def diagflat(x, offset=0):
-    """A square matrix with the elements of x, in order, on its diagonal."""
+    """A square matrix with all elements of x, whatever its shape, on its diagonal and 0 elsewhere.
+
+    offset: how far above the main diagonal (negative: below).
+
+    >>> x = tl.tensor([[1], [2]])
+    >>> tl.diagflat(x)
+    tensor([[1, 0],
+            [0, 2]])
+    """
     return diag(reshape(x, -1), offset)
 
 
 def index_fill(x, dim, index, value):
-    """x with one value in the slices that an index names along dim."""
+    """x with one value in the slices along dim that an index names.
+
+    A negative index counts from the back; out of range is an IndexError.
+
+    >>> x = tl.ones(2, 3)
+    >>> tl.index_fill(x, 1, tl.tensor([0, -1]), 7.0)
+    tensor([[7., 1., 7.],
+            [7., 1., 7.]])
+    """
     dim, n = dim_of(x, dim), _vector(x).shape[dim]
     index = _vector(as_array(index))
     if index.dtype.kind not in "iu" or index.ndim > 1:
@@ -147,7 +235,16 @@ def index_fill(x, dim, index, value):
 
 
 def index_copy(x, dim, index, source):
-    """x with source in the slices that a 1-d index names along dim; the last of repeats stays."""
+    """x with the slices along dim that a 1-d index names replaced by those of source; of repeats the last stays.
+
+    source has x's dtype, and x's shape but for len(index) along dim (else RuntimeError).
+
+    >>> x = tl.zeros(3, 2)
+    >>> tl.index_copy(x, 0, tl.tensor([2, 0]), tl.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[3., 4.],
+            [0., 0.],
+            [1., 2.]])
+    """
     whole, dim, index = _checked("index_copy", x, dim, index)
     source = source if x.ndim else _vector(source)
     if index.ndim != 1 or source.shape != (*whole.shape[:dim], len(index), *whole.shape[dim + 1 :]):
@@ -158,7 +255,15 @@ def index_copy(x, dim, index, source):
 
 
 def masked_scatter(x, mask, source):
-    """x with the elements of source, one after the other, where the mask is true."""
+    """x with the elements of source, one after the other, written where the mask is true.
+
+    RuntimeError unless the mask holds bools, and source has x's dtype and enough elements.
+
+    >>> x = tl.zeros(2, 2)
+    >>> tl.masked_scatter(x, tl.tensor([[True, False], [True, True]]), tl.tensor([1.0, 2.0, 3.0]))
+    tensor([[1., 0.],
+            [2., 3.]])
+    """
     mask = as_array(mask)
     if mask.dtype != bool or source.dtype != x.dtype:
         raise RuntimeError(f"masked_scatter: needs a mask of bools and a source of {x.dtype}, not {mask.dtype} and "
@@ -205,9 +310,17 @@ TOGETHER = {"prod": _multiply_at, "amax": _largest_at, "amin": _smallest_at}
 
 
 def scatter_reduce(x, dim, index, src, reduce, *, include_self=True):
-    """x with src taken together with what is there, where `gather` would read; repeats count each.
+    """x with src and what is there taken together where `gather` would read; repeats count each.
 
-    reduce: "sum", "prod" (which has no gradient), "mean", "amax" or "amin". include_self: whether x counts there too.
+    reduce: "sum", "prod" (which has no gradient), "mean", "amax" or "amin". include_self=False leaves the elements of x
+    out where the index names them.
+
+    >>> x = tl.zeros(3)
+    >>> tl.scatter_reduce(x, 0, tl.tensor([0, 0, 2]), tl.tensor([1.0, 5.0, 3.0]), "amax")
+    tensor([5., 0., 3.])
+    >>> y = tl.zeros(3)
+    >>> tl.scatter_reduce(y, 0, tl.tensor([0, 0, 2]), tl.tensor([1.0, 5.0, 3.0]), "mean", include_self=False)
+    tensor([3., 0., 3.])
     """
     if reduce not in START:
         raise RuntimeError(f"scatter_reduce: reduce is {', '.join(START)}, not {reduce!r}")

@@ -21,14 +21,36 @@ from .shape import clone, reshape, squeeze, unsqueeze
 
 
 def _sum(x, dim=None, keepdim=False):
-    """The sum over dims (all without); of whole numbers and bools as int64, of float16 in float32."""
+    """The sum of all elements, or along one dimension or several, as in dim=0 and dim=(0, 2).
+
+    keepdim=True keeps each dimension that is summed, with size 1. Whole numbers and bools are summed as int64, float16
+    in float32.
+
+    >>> x = tl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> tl.sum(x)
+    tensor(10.)
+    >>> tl.sum(x, dim=0)  # dimension 0 is the one that goes: the rows are added up
+    tensor([4., 6.])
+    >>> tl.sum(x > 1.5)  # how many are
+    tensor(3)
+    """
     if x.dtype.kind == "f":
         return add_up(x, axis_of(x, dim), keepdim)
     return np.add.reduce(x, axis_of(x, dim), WIDER.get(x.dtype.kind), None, keepdim)
 
 
 def _mean(x, dim=None, keepdim=False):
-    """The mean over dims (all without) of floating-point numbers; NaN of none."""
+    """The mean of all elements, or along one dimension or several; NaN where there are none.
+
+    x holds floating-point numbers: a mean of whole numbers is a TypeError, convert them with .float() first.
+
+    >>> x = tl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> tl.mean(x)
+    tensor(2.5)
+    >>> tl.mean(x, dim=1, keepdim=True)  # of each row, ready to be subtracted from x
+    tensor([[1.5],
+            [3.5]])
+    """
     if x.dtype.kind != "f":
         raise TypeError(f"the mean of {x.dtype} has no dtype: convert with .float() first")
     count = count_of(x, dim)
@@ -74,23 +96,49 @@ def _divisor(dim, unbiased, correction):
 
 
 def var(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
-    """Variance; divided by n - 1, or n with unbiased=False, or n - correction. NaN for one element."""
+    """The variance sum((x - mean)^2) / (n - 1) of all n elements, or along one dimension or several.
+
+    unbiased=False divides by n, as numpy does, and correction=c by n - c. One element, divided by n - 1 = 0, gives NaN.
+
+    >>> x = tl.tensor([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0])
+    >>> tl.var(x)  # 32 / 7
+    tensor(4.5714)
+    >>> tl.var(x, unbiased=False)  # 32 / 8
+    tensor(4.)
+    """
     return _var(x, *_divisor(dim, unbiased, correction), keepdim)
 
 
 def std(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
-    """Standard deviation, the root of `var`; where it is 0, its gradient is 0."""
+    """The standard deviation: the square root of `var`, with the same settings. Where it is 0, its gradient is 0.
+
+    >>> x = tl.tensor([[2.0, 4.0], [5.0, 5.0]])
+    >>> tl.std(x, dim=1, unbiased=False)
+    tensor([1., 0.])
+    >>> tl.std(x, dim=1)  # divided by n - 1
+    tensor([1.4142, 0.    ])
+    """
     return _std(x, *_divisor(dim, unbiased, correction), keepdim)
 
 
 def var_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
-    """The pair (variance, mean)."""
+    """The pair (variance, mean), with the settings of `var`.
+
+    >>> x = tl.tensor([[1.0, 3.0], [2.0, 6.0]])
+    >>> tl.var_mean(x, dim=1, unbiased=False)
+    (tensor([1., 4.]), tensor([2., 4.]))
+    """
     dim, correction = _divisor(dim, unbiased, correction)
     return _var(x, dim, correction, keepdim), mean(x, dim, keepdim)
 
 
 def std_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
-    """The pair (standard deviation, mean)."""
+    """The pair (standard deviation, mean), with the settings of `var`.
+
+    >>> x = tl.tensor([[1.0, 3.0], [2.0, 6.0]])
+    >>> tl.std_mean(x, dim=1, unbiased=False)
+    (tensor([1., 2.]), tensor([2., 4.]))
+    """
     dim, correction = _divisor(dim, unbiased, correction)
     return _std(x, dim, correction, keepdim), mean(x, dim, keepdim)
 
@@ -104,12 +152,27 @@ def _extreme_of(ufunc, x, dim, keepdim):
 
 
 def _amax(x, dim=None, keepdim=False):
-    """The largest element over dims (all without); equal ones share its gradient."""
+    """The largest element, of all or along one dimension or several.
+
+    Where several are the largest, each gets an equal part of the gradient; of max(x, dim) the first gets all of it.
+
+    >>> x = tl.tensor([3.0, 1.0, 3.0], requires_grad=True)
+    >>> tl.amax(x).backward()
+    >>> x.grad
+    tensor([0.5, 0. , 0.5])
+    """
     return _extreme_of(np.maximum, x, dim, keepdim)
 
 
 def _amin(x, dim=None, keepdim=False):
-    """The smallest element over dims (all without); equal ones share its gradient."""
+    """The smallest element, of all or along one dimension or several; equal ones share its gradient, as in `amax`.
+
+    >>> x = tl.tensor([[3.0, 1.0], [2.0, 4.0]])
+    >>> tl.amin(x, dim=(0, 1))
+    tensor(1.)
+    >>> tl.amin(x, dim=0)
+    tensor([2., 1.])
+    """
     return _extreme_of(np.minimum, x, dim, keepdim)
 
 
@@ -128,14 +191,26 @@ def _argmax_of_few(x, dim, keepdim):
 
 
 def _argmax(x, dim=None, keepdim=False):
-    """Where the largest element is, the first of equals: along dim, or in x flat."""
+    """The index of the largest element along `dim`, the first of equals; without dim, the index in x flattened.
+
+    >>> x = tl.tensor([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4]])  # two examples, scores of three classes
+    >>> tl.argmax(x, dim=1)  # the predicted classes
+    tensor([1, 0])
+    >>> tl.argmax(x)
+    tensor(1)
+    """
     if dim is not None and x.ndim > 1 and dim % x.ndim < x.ndim - 1 and 0 < x.shape[dim] <= FEW and not mode.as_text:
         return _argmax_of_few(x, dim, keepdim)
     return np.argmax(x, axis=dim, keepdims=keepdim)
 
 
 def _argmin(x, dim=None, keepdim=False):
-    """Where the smallest element is, the first of equals: along dim, or in x flat."""
+    """The index of the smallest element along `dim`, the first of equals; without dim, the index in x flattened.
+
+    >>> x = tl.tensor([[3.0, 1.0], [2.0, 4.0]])
+    >>> tl.argmin(x, dim=1)
+    tensor([1, 0])
+    """
     return np.argmin(x, axis=dim, keepdims=keepdim)
 
 
@@ -171,13 +246,33 @@ def _extreme(x, dim, keepdim, all_of, place_of, of_two):
 
 @named_results("values", "indices")
 def max(x, dim=None, keepdim=False, *, other=None):
-    """The largest value of all; along `dim` the pair (values, indices); with a tensor, `maximum`."""
+    """The largest element of all; along `dim` the pair (values, indices); with a second tensor, `maximum` of both.
+
+    The pair's parts have names, as in max(x, dim).indices. Of equal elements the index is that of the first.
+
+    >>> x = tl.tensor([[1.0, 5.0], [4.0, 3.0]])
+    >>> tl.max(x)
+    tensor(5.)
+    >>> values, indices = tl.max(x, dim=1)
+    >>> values, indices
+    (tensor([5., 4.]), tensor([1, 0]))
+    >>> tl.max(x, tl.tensor(3.5))  # element by element
+    tensor([[3.5, 5. ],
+            [4. , 3.5]])
+    """
     return _extreme(x, dim if other is None else other, keepdim, amax, argmax, maximum)
 
 
 @named_results("values", "indices")
 def min(x, dim=None, keepdim=False, *, other=None):
-    """The smallest value of all; along `dim` the pair (values, indices); with a tensor, `minimum`."""
+    """The smallest element of all; along `dim` the pair (values, indices); with a second tensor, `minimum` of both.
+
+    >>> x = tl.tensor([[1.0, 5.0], [4.0, 3.0]])
+    >>> tl.min(x)
+    tensor(1.)
+    >>> tl.min(x, dim=1).indices
+    tensor([0, 1])
+    """
     return _extreme(x, dim if other is None else other, keepdim, amin, argmin, minimum)
 
 
@@ -204,7 +299,15 @@ _median_of_all = primitive(_middle, _share, name="median")
 
 @named_results("values", "indices")
 def median(x, dim=None, keepdim=False):
-    """The middle value, the lower of two, or NaN; along `dim` the pair (values, indices)."""
+    """The middle one of the sorted elements, the lower one where two are; along `dim` the pair (values, indices).
+
+    Where an element is NaN, so is the median; `nanmedian` passes over NaN. Where two are in the middle, quantile(x,
+    0.5) is their mean.
+
+    >>> x = tl.tensor([7.0, 1.0, 100.0, 3.0])
+    >>> tl.median(x)
+    tensor(3.)
+    """
     if dim is None:
         return sum(x) * math.nan if 0 in x.shape and x.dtype.kind == "f" else _median_of_all(x, None, False)
     return _one_of(x, _median_at(x, dim_of(x, dim)) if x.ndim else _median_at(reshape(x, 1), 0), dim, keepdim)
@@ -252,9 +355,16 @@ _p_norm = primitive(in_float32(_norm), _norm_rule, promote=lambda x, *order: [*p
 
 
 def vector_norm(x, ord=2, dim=None, keepdim=False):
-    """(sum |x|^ord)^(1/ord); inf: the largest |x|, -inf: the smallest, 0: how many are not 0.
+    """The length of a vector, (sum |x|^ord)^(1/ord): of all elements as one, or along one dimension or several.
 
-    At 0 its gradient is 0.
+    ord=inf gives the largest |x|, -inf the smallest, 0 how many elements are not 0. Where the norm is 0, so is its
+    gradient. An ord that is no number is a ValueError: "fro" and "nuc" are for `matrix_norm`.
+
+    >>> x = tl.tensor([3.0, -4.0])
+    >>> tl.vector_norm(x)  # sqrt(9 + 16)
+    tensor(5.)
+    >>> tl.vector_norm(x, ord=1)
+    tensor(7.)
     """
     if not isinstance(ord, (int, float)):
         raise ValueError(f"vector_norm: ord is a number, not {ord!r}")
@@ -276,7 +386,14 @@ def _logsumexp_rule(g, out, x, dim, keepdim):
 
 @by_hand(_logsumexp_rule)
 def logsumexp(x, dim=-1, keepdim=False):
-    """log(sum(exp(x))) over dims, right for large values of either sign and for all -inf."""
+    """log(sum(exp(x))), computed without overflow, along a dimension (the last unless given) or several.
+
+    It is a smooth maximum, whose gradient is softmax(x). Where all elements are -inf it is -inf.
+
+    >>> x = tl.tensor([100.0, 100.0, 100.0, 100.0])
+    >>> tl.logsumexp(x)  # 100 + log(4); in float32, exp(100) is inf
+    tensor(101.3863)
+    """
     if x.dtype.kind != "f":
         x = cast(x, default_float())
     m = unbox(amax(x, dim, True)) if 0 not in x.shape else np.zeros((), x.dtype)
@@ -288,7 +405,15 @@ def logsumexp(x, dim=-1, keepdim=False):
 # ---------------------------------------------------------------- softmax
 @by_hand(lambda g, p, x, dim: p * (g - sum(g * p, dim, True)))
 def softmax(x, dim=-1):
-    """exp(x) / sum(exp(x)) along dim; shifted by the maximum, so that nothing overflows. NaN where all are -inf."""
+    """exp(x) / sum(exp(x)) along a dimension (the last unless given): numbers above 0 that add up to 1.
+
+    The maximum is taken off first, so that nothing overflows; where all are -inf the result is NaN.
+
+    >>> x = tl.tensor([[1.0, 1.0, 1.0], [1000.0, 0.0, 0.0]])
+    >>> tl.softmax(x, dim=-1)
+    tensor([[0.3333, 0.3333, 0.3333],
+            [1.    , 0.    , 0.    ]])
+    """
     if 0 in x.shape:
         return clone(x)
     e = exp(x - amax(x, dim, True))  # every exponent <= 0
@@ -297,7 +422,16 @@ def softmax(x, dim=-1):
 
 @by_hand(lambda g, out, x, dim: g - exp(out) * sum(g, dim, True))
 def log_softmax(x, dim=-1):
-    """log(softmax(x)), without the log of a number that underflowed."""
+    """log(softmax(x)) along a dimension (the last unless given), which is x - logsumexp(x).
+
+    Use it for log(softmax(x)), which is -inf where softmax rounds a small probability to 0.
+
+    >>> x = tl.tensor([0.0, 200.0])
+    >>> tl.log_softmax(x, dim=-1)
+    tensor([-200.,    0.])
+    >>> tl.log(tl.softmax(x, dim=-1))
+    tensor([-inf,   0.])
+    """
     if 0 in x.shape:
         return clone(x)
     z = x - amax(x, dim, True)
@@ -311,17 +445,42 @@ def _truth(found, x):
 
 
 def _any(x, dim=None, keepdim=False):
-    """Whether any element over dims (all without) is true."""
+    """Whether any element is true, which is to say not 0: of all, or along one dimension or several.
+
+    The result is bool; of a uint8 tensor it is uint8.
+
+    >>> x = tl.tensor([[0.0, 2.0], [0.0, 0.0]])
+    >>> tl.any(x)
+    tensor(True)
+    >>> tl.any(x, dim=1)
+    tensor([ True, False])
+    """
     return _truth(np.any(x, axis=axis_of(x, dim), keepdims=keepdim), x)
 
 
 def _all(x, dim=None, keepdim=False):
-    """Whether every element over dims (all without) is true."""
+    """Whether all elements are true, which is to say not 0: of all, or along one dimension or several.
+
+    The result is bool; of a uint8 tensor it is uint8.
+
+    >>> x = tl.tensor([[1.0, 2.0], [0.0, 3.0]])
+    >>> tl.all(x)
+    tensor(False)
+    >>> tl.all(x < 4, dim=0)
+    tensor([ True,  True])
+    """
     return _truth(np.all(x, axis=axis_of(x, dim), keepdims=keepdim), x)
 
 
 def _count_nonzero(x, dim=None):
-    """How many elements over dims (all without) are not 0."""
+    """How many elements are not 0: of all, or along one dimension or several. NaN is not 0, and counts.
+
+    >>> x = tl.tensor([[1.0, 0.0], [2.0, 3.0]])
+    >>> tl.count_nonzero(x)
+    tensor(3)
+    >>> tl.count_nonzero(x, dim=0)
+    tensor([2, 1])
+    """
     return np.count_nonzero(x, axis=axis_of(x, dim))
 
 

@@ -33,7 +33,17 @@ def _logcumsumexp(x, dim):
 
 @in_float32
 def _prod(x, dim=None, keepdim=False):
-    """The product over one dim (all without); its gradient is right with zeros too."""
+    """The product of all elements, or of those along one dimension `dim`; its gradient is right with zeros too.
+
+    With keepdim, dim stays with size 1; several dims are a TypeError. The product of whole numbers is int64, that of no
+    elements 1.
+
+    >>> x = tl.tensor([[1, 2], [3, 4]])
+    >>> tl.prod(x)
+    tensor(24)
+    >>> tl.prod(x, dim=1)
+    tensor([ 2, 12])
+    """
     if not isinstance(dim, int | None):
         raise TypeError(f"dim is one dimension or None, not {dim!r}")
     return np.multiply.reduce(x, axis=axis_of(x, dim), keepdims=keepdim, dtype=WIDER.get(x.dtype.kind))
@@ -85,12 +95,25 @@ _logcumsumexp_along = primitive(_logcumsumexp, _logcumsumexp_rule)
 
 
 def cumsum(x, dim):
-    """The sum of the elements up to each, along dim."""
+    """The sum of the elements up to each, along dim; it has x's shape, and is int64 of whole numbers.
+
+    >>> x = tl.tensor([[1, 2, 3], [4, 5, 6]])
+    >>> tl.cumsum(x, dim=1)
+    tensor([[ 1,  3,  6],
+            [ 4,  9, 15]])
+    """
     return _cumsum_along(x, dim_of(x, dim))
 
 
 def cumprod(x, dim):
-    """The product of the elements up to each, along dim; its gradient is right with zeros too."""
+    """The product of the elements up to each, along dim; it has x's shape, and is int64 of whole numbers.
+
+    Its gradient is right with zeros too.
+
+    >>> x = tl.tensor([1, 2, 3, 4])
+    >>> tl.cumprod(x, dim=0)
+    tensor([ 1,  2,  6, 24])
+    """
     return _cumprod_along(x, dim_of(x, dim))
 
 
@@ -98,7 +121,15 @@ def cumprod(x, dim):
 def discounted_cumsum(x, factor, dim):
     """s with s[i] = x[i] + factor[i] * s[i - 1] along dim: sums of all before, each step back counting `factor` less.
 
-    factor is a number or of x's shape. Rewards to go are the sums of the reversed rewards, reversed.
+    factor is a number or of x's shape; a RuntimeError if not. Rewards to go are the sums of the reversed rewards,
+    reversed.
+
+    >>> x = tl.tensor([1.0, 1.0, 1.0])
+    >>> tl.discounted_cumsum(x, 0.5, dim=0)
+    tensor([1.  , 1.5 , 1.75])
+    >>> rewards = tl.tensor([0.0, 0.0, 1.0])
+    >>> tl.discounted_cumsum(rewards.flip(0), 0.5, dim=0).flip(0)
+    tensor([0.25, 0.5 , 1.  ])
     """
     dim = dim_of(x, dim)
     if hasattr(factor, "shape") and factor.shape != x.shape:
@@ -115,7 +146,12 @@ def discounted_cumsum(x, factor, dim):
 
 @in_float32
 def logcumsumexp(x, dim):
-    """log(cumsum(exp(x))) along dim, right for large values of either sign."""
+    """log(cumsum(exp(x))) along dim, right for large values of either sign.
+
+    >>> x = tl.tensor([0.0, 0.0, 0.0])
+    >>> tl.logcumsumexp(x, dim=0)  # log(1), log(2), log(3)
+    tensor([0.    , 0.6931, 1.0986])
+    """
     return _logcumsumexp_along(x, dim_of(x, dim))
 
 
@@ -140,18 +176,44 @@ def _up_to_each(x, dim, place_of):
 
 @named_results("values", "indices")
 def cummax(x, dim):
-    """The pair (values, indices) of the largest of the elements up to each, along dim."""
+    """The pair (values, indices) of the largest of the elements up to each, along dim.
+
+    Of equal ones it is the last, which gets the gradient; NaN counts as larger than any number.
+
+    >>> x = tl.tensor([1, 3, 2, 3, 5])
+    >>> values, indices = tl.cummax(x, dim=0)
+    >>> values, indices
+    (tensor([1, 3, 3, 3, 5]), tensor([0, 1, 1, 3, 4]))
+    """
     return _up_to_each(x, dim, _last_largest)
 
 
 @named_results("values", "indices")
 def cummin(x, dim):
-    """The pair (values, indices) of the smallest of the elements up to each, along dim."""
+    """The pair (values, indices) of the smallest of the elements up to each, along dim.
+
+    Of equal ones it is the last, which gets the gradient; NaN counts as smaller than any number.
+
+    >>> x = tl.tensor([5, 2, 3, 2, 1])
+    >>> values, indices = tl.cummin(x, dim=0)
+    >>> values, indices
+    (tensor([5, 2, 2, 2, 1]), tensor([0, 1, 1, 3, 4]))
+    """
     return _up_to_each(x, dim, _last_smallest)
 
 
 def diff(x, n=1, dim=-1, prepend=None, append=None):
-    """Differences of neighbours along dim, n times over; with what is put before and after x first."""
+    """The differences of neighbours along dim, x[i + 1] - x[i], taken n times over.
+
+    In the result dim is n smaller. The tensors `prepend` and `append` are first joined to x's ends. Of bools it says
+    whether neighbours differ. A RuntimeError where x has no dimension, or n is below 0.
+
+    >>> x = tl.tensor([1, 4, 9, 16])
+    >>> tl.diff(x)
+    tensor([3, 5, 7])
+    >>> tl.diff(x, prepend=tl.tensor([0]))
+    tensor([1, 3, 5, 7])
+    """
     if n and (prepend is not None or append is not None):
         x = cat([t for t in (prepend, x, append) if t is not None], dim)
     dim = dim_of(x, dim)

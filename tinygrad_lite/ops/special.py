@@ -39,13 +39,25 @@ def _gamma_of(x):
 
 @opaque
 def _lgamma(x):
-    """log |gamma(x)|; inf at 0, -1, -2, …"""
+    """log |gamma(x)|, of a whole number log((x - 1)!); inf at 0, -1, -2, …
+
+    >>> x = tl.tensor([1.0, 3.0, 5.0])
+    >>> tl.lgamma(x)  # log(1), log(2), log(24)
+    tensor([0.    , 0.6931, 3.1781])
+    """
     return _each(_log_gamma, x)
 
 
 @opaque
 def _gamma(x):
-    """The gamma function, (x - 1)! of a whole number; NaN at -1, -2, …"""
+    """The gamma function, the integral of t^(x - 1) exp(-t) from 0 to inf: (x - 1)! of a whole number.
+
+    It is NaN at -1, -2, … In float32 it is inf from 36 on, where `tl.lgamma` still has its logarithm.
+
+    >>> x = tl.tensor([1.0, 2.0, 3.0, 5.0])
+    >>> tl.gamma(x)
+    tensor([ 1.,  1.,  2., 24.])
+    """
     return _each(_gamma_of, x)
 
 
@@ -102,7 +114,12 @@ def _erfinv_of(y):
 
 @opaque
 def _erfinv(y):
-    """Where the error function is y; outside [-1, 1] it is NaN."""
+    """The number whose error function is y, which is what `tl.erf` makes of it; NaN for y outside [-1, 1].
+
+    >>> y = tl.tensor([0.0, 0.5, 1.0])
+    >>> tl.erfinv(y)
+    tensor([0.    , 0.4769,    inf])
+    """
     return _each(_erfinv_of, y)
 
 
@@ -118,12 +135,22 @@ erfinv = _function(_erfinv, lambda g, out, y: g * (math.sqrt(math.pi) / 2) * exp
 
 
 def digamma(x):
-    """The derivative of lgamma."""
+    """The derivative of lgamma, gamma'(x) / gamma(x); NaN at -1, -2, …, where it has poles.
+
+    >>> x = tl.tensor([1.0, 2.0])
+    >>> tl.digamma(x)
+    tensor([-0.5772,  0.4228])
+    """
     return polygamma(0, x)
 
 
 def polygamma(n, x):
-    """The n-th derivative of digamma, n = 0, 1, 2, …"""
+    """The n-th derivative of digamma, n = 0, 1, 2, … (else a RuntimeError); NaN at -1, -2, …
+
+    >>> x = tl.tensor([1.0, 2.0])
+    >>> tl.polygamma(1, x)  # pi^2 / 6, and 1 less
+    tensor([1.6449, 0.6449])
+    """
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise RuntimeError(f"polygamma: n is a whole number of at least 0, not {n!r}")
     return _polygamma_of(int(n), x)

@@ -18,12 +18,26 @@ from .shape import movedim, reshape, squeeze, unsqueeze
 
 # ---------------------------------------------------------------- without NaN
 def nansum(x, dim=None, keepdim=False):
-    """The sum over dims (all without) of what is not NaN."""
+    """The sum of the elements that are not NaN: of all, or along one dimension or several.
+
+    >>> x = tl.tensor([[1.0, np.nan], [3.0, 4.0]])
+    >>> tl.nansum(x)
+    tensor(8.)
+    >>> tl.nansum(x, dim=0)
+    tensor([4., 4.])
+    """
     return sum(where(isnan(x), 0, x), dim, keepdim)
 
 
 def nanmean(x, dim=None, keepdim=False):
-    """The mean over dims (all without) of what is not NaN."""
+    """The mean of the elements that are not NaN, of all or along one dimension or several; NaN where there are none.
+
+    A mean of whole numbers is a TypeError: convert them with .float() first.
+
+    >>> x = tl.tensor([1.0, np.nan, 3.0])
+    >>> tl.nanmean(x)
+    tensor(2.)
+    """
     if x.dtype.kind != "f":
         raise TypeError(f"nanmean: the mean of {x.dtype} has no dtype: convert with .float() first")
     return nansum(x, dim, keepdim) / sum(~isnan(x), dim, keepdim)
@@ -32,7 +46,15 @@ def nanmean(x, dim=None, keepdim=False):
 # ---------------------------------------------------------------- extremes, order
 @named_results("min", "max")
 def aminmax(x, *, dim=None, keepdim=False):
-    """The pair (smallest, largest) of all, or along dim."""
+    """The pair (smallest, largest), of all elements or along `dim`; its parts are called min and max.
+
+    >>> x = tl.tensor([[3.0, 1.0], [2.0, 4.0]])
+    >>> low, high = tl.aminmax(x)
+    >>> low, high
+    (tensor(1.), tensor(4.))
+    >>> tl.aminmax(x, dim=0).max
+    tensor([3., 4.])
+    """
     return amin(x, dim, keepdim), amax(x, dim, keepdim)
 
 
@@ -43,7 +65,16 @@ def _along(x, dim, place_of):
 
 @named_results("values", "indices")
 def kthvalue(x, k, dim=-1, keepdim=False):
-    """The pair (values, indices) of the k-th smallest along dim, counted from 1."""
+    """The pair (values, indices) of the k-th smallest elements along `dim`, counted from 1.
+
+    RuntimeError unless 1 <= k <= the size of the dimension.
+
+    >>> x = tl.tensor([30.0, 10.0, 20.0])
+    >>> tl.kthvalue(x, 2)
+    kthvalue(
+    values=tensor(20.),
+    indices=tensor(2))
+    """
     n = x.shape[dim_of(x, dim)] if x.ndim else 1
     if not 1 <= k <= n:
         raise RuntimeError(f"kthvalue: k = {k} is not in [1, {n}], the size of dimension {dim}")
@@ -67,7 +98,16 @@ _most_frequent = primitive(_mode, None, name="mode")
 
 @named_results("values", "indices")
 def mode(x, dim=-1, keepdim=False):
-    """The pair (values, indices) of the most frequent value along dim, the smallest of several, where it is last."""
+    """The pair (values, indices) of the most frequent value along `dim`, and of the last place where it stands.
+
+    Of values that are equally frequent it is the smallest.
+
+    >>> x = tl.tensor([1, 3, 2, 3, 2])
+    >>> tl.mode(x)
+    mode(
+    values=tensor(2),
+    indices=tensor(4))
+    """
     return _one_of(x, _along(x, dim, _most_frequent), dim, keepdim)
 
 
@@ -88,7 +128,12 @@ _middle_number_of_all = primitive(_middle_of_numbers, _share, name="nanmedian")
 
 @named_results("values", "indices")
 def nanmedian(x, dim=None, keepdim=False):
-    """The middle value of what is not NaN, the lower of two; along `dim` the pair (values, indices)."""
+    """The `median` of the elements that are not NaN, the lower one of two; along `dim` the pair (values, indices).
+
+    >>> x = tl.tensor([np.nan, 5.0, 1.0, 2.0])
+    >>> tl.nanmedian(x)
+    tensor(2.)
+    """
     if dim is None:
         return _middle_number_of_all(x, None, False) if 0 not in x.shape else sum(x) * math.nan
     return _one_of(x, _along(x, dim, _middle_number_at), dim, keepdim)
@@ -127,21 +172,43 @@ def _quantile(name, x, q, dim, keepdim, interpolation):
 
 
 def quantile(x, q, dim=None, keepdim=False, *, interpolation="linear"):
-    """The value below which the share q lies, of all or along dim; a vector q adds a dimension in front. NaN of NaN.
+    """The value below which the share q of the elements lies, for q in [0, 1]: of all, or along `dim`.
 
-    interpolation between two values: linear, lower, higher, nearest or midpoint.
+    It stands at the place q * (n - 1) in sorted order, counted from 0; between two places, interpolation="linear"
+    weighs both values, "lower", "higher" and "nearest" take one of them, "midpoint" their mean. A vector q puts a
+    dimension in front of the result. Where an element is NaN, so is the result. x is float32 or float64, and q a number
+    or of x's dtype, else RuntimeError.
+
+    >>> x = tl.tensor([10.0, 20.0, 30.0, 40.0])
+    >>> tl.quantile(x, 0.5)
+    tensor(25.)
+    >>> tl.quantile(x, tl.tensor([0.0, 0.25, 1.0]))
+    tensor([10. , 17.5, 40. ])
     """
     return _quantile("quantile", x, q, dim, keepdim, interpolation)
 
 
 def nanquantile(x, q, dim=None, keepdim=False, *, interpolation="linear"):
-    """`quantile` of what is not NaN."""
+    """The `quantile` of the elements that are not NaN, with the same settings.
+
+    >>> x = tl.tensor([np.nan, 10.0, 20.0, 30.0])
+    >>> tl.nanquantile(x, 0.5)
+    tensor(20.)
+    """
     return _quantile("nanquantile", x, q, dim, keepdim, interpolation)
 
 
 # ---------------------------------------------------------------- counts, spread, distance
 def histc(x, bins=100, min=0, max=0):
-    """How many elements are in each of `bins` equal parts of [min, max]; of x's own range where both are 0."""
+    """A histogram: how many elements are in each of `bins` parts of equal width, from min to max.
+
+    Where min and max are both 0, the range is that of x. What is outside of it is not counted; max itself is in the
+    last part. The counts are of x's dtype, which is a floating-point one.
+
+    >>> x = tl.tensor([0.1, 0.2, 0.6, 0.9, 5.0])
+    >>> tl.histc(x, bins=2, min=0, max=1)
+    tensor([2., 2.])
+    """
     values = unbox(x)
     if values.dtype.kind != "f" or bins <= 0 or min > max:
         raise RuntimeError(f"histc: needs floating-point numbers, bins > 0 and min <= max, not {values.dtype}, {bins}, "
@@ -158,10 +225,15 @@ def histc(x, bins=100, min=0, max=0):
 
 @in_float32
 def cov(x, *, correction=1, fweights=None, aweights=None):
-    """Covariances of variables (rows) over observations (columns); of a vector its variance.
+    """The covariances of variables, the rows of x, over observations, the columns: x (V, N) gives (V, V).
 
-    Divided by the number of observations - correction. fweights: how often each observation counts, whole numbers;
-    aweights: how much.
+    Divided by N - correction. fweights (N,): how often each observation counts, in whole numbers; aweights (N,): how
+    much it counts, in floating-point ones. A vector is one variable, and gives its variance.
+
+    >>> x = tl.tensor([[1.0, 2.0, 3.0], [6.0, 4.0, 2.0]])
+    >>> tl.cov(x)  # variances on the diagonal; the second variable falls as the first rises
+    tensor([[ 1., -2.],
+            [-2.,  4.]])
     """
     if x.ndim > 2:
         raise RuntimeError(f"cov: needs at most 2 dimensions, not shape {x.shape}")
@@ -182,7 +254,15 @@ def cov(x, *, correction=1, fweights=None, aweights=None):
 
 @in_float32
 def corrcoef(x):
-    """Correlations of variables (rows) over observations (columns), in [-1, 1]; of a vector 1."""
+    """The correlations in [-1, 1] of variables, the rows of x, over observations, the columns: x (V, N) gives (V, V).
+
+    That is `cov` divided by both standard deviations; of a vector it is 1.
+
+    >>> x = tl.tensor([[1.0, 2.0, 3.0], [6.0, 4.0, 2.0]])
+    >>> tl.corrcoef(x)
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
     found = cov(x)
     if not found.ndim:
         return found / found
@@ -191,5 +271,12 @@ def corrcoef(x):
 
 
 def dist(x, y, p=2):
-    """The p-norm of x - y."""
+    """The distance of two tensors: the p-norm of x - y, all of whose elements count as one vector.
+
+    >>> x = tl.tensor([1.0, 2.0])
+    >>> tl.dist(x, tl.tensor([4.0, 6.0]))  # sqrt(3 * 3 + 4 * 4)
+    tensor(5.)
+    >>> tl.dist(x, tl.tensor([4.0, 6.0]), p=1)
+    tensor(7.)
+    """
     return vector_norm(x - y, math.inf if p == math.inf else p)

@@ -55,6 +55,13 @@ def derive(function: Callable, *examples: Any, check: bool = True) -> str:
     the source does not fit, it asserts. It is for double precision and needs numpy alone. With check, what was written
     is run at many sizes and values beside the tape: where they differ it is for fewer sizes, and a RuntimeError if it
     differs at the examples'. CompileError for a function whose gradient depends on values in a way that has no text.
+
+    >>> print(tl.derive(lambda x: (x * x).sum(), tl.tensor([1.0, 2.0])))
+    import numpy as np
+    ...
+        value = (x * x).sum()                                     # ()
+        dx = 2 * x                                                # (N,)
+        return value, (dx,)
     """
     if isinstance(function, Value) or not callable(function):
         raise TypeError(f"derive: it takes a function and examples of its arguments, not a {type(function).__name__}")

@@ -20,10 +20,16 @@ from .table import drawable
 
 @contextmanager
 def picture(path: str | Path, rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.8)) -> Iterator[Any]:
-    """A figure of so many axes, to draw into: (rows, columns) of them, or one; written to a file afterwards, beside the
-    one before and then in its place.
+    """A matplotlib figure to draw into inside `with picture(path) as ax:`, which is written to the file at its end.
 
-    size: width and height in inches.
+    What it gives is the axes, where rows or columns are more than 1 an array (rows, columns) of them. size: width and
+    height in inches. A file of that name is replaced when the new one is complete; no window is opened.
+
+    >>> with tl.view.plot.picture("squares.png") as ax:
+    ...     lines = ax.plot([1, 4, 9])
+    >>> with tl.view.plot.picture("two.png", 1, 2, size=(10, 4)) as axes:
+    ...     axes.shape
+    (1, 2)
     """
     from matplotlib.figure import Figure  # an extra: pip install "tinygrad-lite[demo]"
 
@@ -59,7 +65,15 @@ def _numbers(expected: str, value: Any, ndim: int | None = None, kinds: str = "b
 
 
 def loss_curve(losses: Any, smooth: int = 0, ax: Any = None) -> Any:
-    """Losses over steps, with their running mean over `smooth` steps; on a logarithmic scale where they fall far."""
+    """Draw losses over steps, with their running mean over `smooth` steps; gives the axes.
+
+    The scale is logarithmic where all are above 0 and the largest is more than twice the smallest. ax: where to draw,
+    matplotlib's current axes unless given.
+
+    >>> with tl.view.plot.picture("loss.png") as ax:
+    ...     tl.view.plot.loss_curve([4.0, 2.0, 1.5, 1.0], smooth=2, ax=ax)
+    <Axes: xlabel='step', ylabel='loss'>
+    """
     ax, losses = _axes(ax), _numbers("loss_curve: losses are numbers, one a step", losses, 1)
     smooth = whole("loss_curve: smooth is a number of steps", smooth, 0)
     ax.plot(losses, alpha=0.4 if smooth else 1.0, label="loss")
@@ -74,11 +88,17 @@ def loss_curve(losses: Any, smooth: int = 0, ax: Any = None) -> Any:
 
 
 def decision_boundary(predict: Callable[[np.ndarray], Any], X: Any, y: Any, points: int = 150, ax: Any = None) -> Any:
-    """What predict gives over the plane of X (N, 2): of points (N, 2) classes, or a number each, (N,) or (N, 1), such
-    as a probability; or a number a class, (N, C), of which the largest is the class.
+    """Draw what a classifier predicts over the plane, as colours, and the points X (N, 2) in the colours of y (N,).
 
-    Classes are numbers or strings, as in y (N,); the points have the dtype of X, or float32 where X is no float. A
-    model that is given computes as a Tensor does.
+    predict takes points (M, 2), and gives a class each (M,), numbers or strings as in y; or a number each, (M,) or
+    (M, 1), such as a probability; or a number a class, (M, C), of which the largest is the class. The points have the
+    dtype of X, or float32 where X is no float; a Module is given them as a Tensor. points: how many a side. ax:
+    where to draw, matplotlib's current axes unless given.
+
+    >>> X, y = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), [0, 0, 0, 1]
+    >>> with tl.view.plot.picture("and.png") as ax:
+    ...     tl.view.plot.decision_boundary(lambda p: p.sum(1) > 1.5, X, y, points=50, ax=ax)
+    <Axes: >
     """
     dtype = getattr(X, "dtype", np.dtype(np.float64))
     ax, X = _axes(ax), _numbers("decision_boundary: X is (N, 2), and comes after predict", X, 2)
@@ -110,7 +130,16 @@ def decision_boundary(predict: Callable[[np.ndarray], Any], X: Any, y: Any, poin
 
 def attention_map(weights: Any, queries: Sequence[str] | None = None, keys: Sequence[str] | None = None,
                   ax: Any = None) -> Any:
-    """Attention weights (L, S): a row a query."""
+    """Draw attention weights (L, S) as a map, bright where they are large: a row a query, a column a key.
+
+    queries, keys: their names, such as tokens. ax: where to draw, matplotlib's current axes unless given. ValueError
+    for weights that still have a dimension of batch or heads: give those of one.
+
+    >>> weights = tl.tensor([[1.0, 0.0], [0.4, 0.6]])
+    >>> with tl.view.plot.picture("attention.png") as ax:
+    ...     tl.view.plot.attention_map(weights, ["a", "cat"], ["a", "cat"], ax)
+    <Axes: xlabel='key', ylabel='query'>
+    """
     ax, weights = _axes(ax), _numbers("attention_map: weights are (L, S), of one row and one head", weights, 2)
     if not weights.size:
         raise ValueError(f"attention_map: there are no weights in shape {weights.shape}")
@@ -128,9 +157,16 @@ def attention_map(weights: Any, queries: Sequence[str] | None = None, keys: Sequ
 
 
 def histograms(arrays: dict[str, Any], bins: int = 50, ax: Any = None) -> Any:
-    """Distributions by name on one scale, with the share of zeros and the standard deviation of each.
+    """Draw the distributions of arrays, by name, on one scale; gives the axes.
 
-    NaN and infinity are counted and left out; an empty array is a name alone.
+    Beside each name are the share of zeros and the standard deviation. NaN and infinity are counted and left out; an
+    empty array is a name alone. ax: where to draw, matplotlib's current axes unless given.
+
+    >>> with tl.view.plot.picture("histograms.png") as ax:
+    ...     tl.view.plot.histograms({"a": [0.0, 0.0, 1.0, 1.0], "b": tl.arange(10.0)}, bins=10, ax=ax)
+    <Axes: >
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['a: 50% zeros, std 0.5', 'b: 10% zeros, std 2.9']
     """
     ax, bins = _axes(ax), whole("histograms: bins is a number from 1 on", bins, 1)
     need(isinstance(arrays, dict), "histograms: arrays is a dict of names with arrays", arrays)
@@ -153,7 +189,15 @@ def histograms(arrays: dict[str, Any], bins: int = 50, ax: Any = None) -> Any:
 
 
 def activations(model: Module, x: Any, bins: int = 50, ax: Any = None) -> Any:
-    """`histograms` of what each module without children gives for x: dead ReLUs show as zeros."""
+    """Draw `histograms` of what each module without children gives for x: dead ReLUs show as zeros.
+
+    >>> model = nn.Sequential(nn.ReLU())
+    >>> with tl.view.plot.picture("activations.png") as ax:
+    ...     tl.view.plot.activations(model, tl.tensor([-3.0, -2.0, -1.0, 4.0]), ax=ax)
+    <Axes: >
+    >>> ax.get_legend().get_texts()[0].get_text()
+    '0: 75% zeros, std 1.7'
+    """
     need(isinstance(model, Module), "activations: model is a Module, and comes before x", model)
     seen: dict[str, Any] = {}
 
@@ -173,7 +217,18 @@ def activations(model: Module, x: Any, bins: int = 50, ax: Any = None) -> Any:
 
 
 def gradients(model: Module, bins: int = 50, ax: Any = None) -> Any:
-    """`histograms` of the parameters' gradients: vanishing ones show as a small standard deviation."""
+    """Draw `histograms` of the parameters' gradients: vanishing ones show as a small standard deviation.
+
+    RuntimeError where no parameter has a gradient: backward() comes first.
+
+    >>> model = nn.Linear(2, 1)
+    >>> model(tl.tensor([1.0, 10.0])).sum().backward()
+    >>> with tl.view.plot.picture("gradients.png") as ax:
+    ...     tl.view.plot.gradients(model, ax=ax)
+    <Axes: >
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'weight: 0% zeros, std 4.5'
+    """
     need(isinstance(model, Module), "gradients: model is a Module", model)
     found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     if not found:
@@ -182,7 +237,16 @@ def gradients(model: Module, bins: int = 50, ax: Any = None) -> Any:
 
 
 def weight_images(weight: Any, shape: tuple[int, int], columns: int = 8, ax: Any = None) -> Any:
-    """The rows of a weight (units, H * W) as pictures of shape (H, W), side by side on one scale."""
+    """Draw the rows of a weight (units, H * W) as pictures of shape (H, W), side by side on one scale.
+
+    Red is above 0 and blue below. columns: how many pictures a row. ax: where to draw, matplotlib's current axes unless
+    given.
+
+    >>> layer = nn.Linear(64, 16)
+    >>> with tl.view.plot.picture("weights.png") as ax:
+    ...     tl.view.plot.weight_images(layer.weight, (8, 8), columns=4, ax=ax)
+    <Axes: >
+    """
     ax, weight = _axes(ax), _numbers("weight_images: a weight is (units, H * W)", weight, 2)
     need(isinstance(shape, (tuple, list)) and len(shape) == 2, "weight_images: shape is (H, W)", shape)
     columns = whole("weight_images: columns is a number from 1 on", columns, 1)
@@ -202,7 +266,13 @@ def weight_images(weight: Any, shape: tuple[int, int], columns: int = 8, ax: Any
 
 
 def image_grid(path: str | Path, images: Any, titles: Sequence[str] | None = None, columns: int = 8) -> None:
-    """Write a picture of gray images (N, H, W) side by side, each on its own scale, under their titles."""
+    """Write a picture of gray images (N, H, W) side by side, each on its own scale, under their titles.
+
+    path: the file, whose ending says the format. columns: how many images a row.
+
+    >>> images, labels = tl.data.load_digits()
+    >>> tl.view.plot.image_grid("digits.png", images[:4].reshape(4, 8, 8), labels[:4], columns=4)
+    """
     images = _numbers("image_grid: images are (N, H, W)", images, 3)
     columns = whole("image_grid: columns is a number from 1 on", columns, 1)
     if not images.size or titles is not None and len(titles) != len(images):

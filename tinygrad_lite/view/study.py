@@ -11,9 +11,16 @@ from ..engine.watch import watching
 
 @contextlib.contextmanager
 def study() -> Any:
-    """Inside, operations that this thread records remember their source line and module path, which the views show.
+    """Inside `with study():`, operations that this thread records remember their source line and their module, which
+    the views (`tape`, `draw`, `explore`) then show.
 
     Outside it costs nothing.
+
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    >>> with tl.study():
+    ...     total = model(tl.ones(1, 2)).sum()
+    >>> [(step.op, step.module) for step in tl.tape(total) if step.is_operation]
+    [('linear', '0'), ('relu', '1'), ('sum', '')]
     """
     names: dict[tuple, str] = {}  # what a module calls one that it called
     called: dict[int, Any] = {}  # modules, so that none has the id of another that is gone

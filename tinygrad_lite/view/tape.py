@@ -29,7 +29,15 @@ from .table import LIMIT, Half, as_html, as_text, backward_half, drawable, forwa
 
 @dataclass(frozen=True, repr=False)
 class Step:
-    """One row of the tape: a leaf, a constant, or an operation with the steps that it was given."""
+    """One row of a `Tape`: a leaf, a constant, or an operation with the steps that it was given.
+
+    >>> x = tl.tensor([1.0, 2.0], requires_grad=True)
+    >>> step = tl.tape((x * x).sum())[1]
+    >>> step, step.inputs, step.value.tolist()
+    (<Step v1 = mul(v0, v0): 2>, (0, 0), [1.0, 4.0])
+    >>> step.rules[0]
+    ['v0.grad += v1.grad * v0']
+    """
 
     index: int
     op: str  # the operation's name; "parameter", "leaf" or "constant" for what no operation made
@@ -204,13 +212,24 @@ def _tensors(view: str, output: Any, place: tuple[str, ...] = ()) -> Iterator[tu
 class Tape:
     """The steps that lead to a Tensor, leaves and constants first, operations in the order they ran.
 
-    Several Tensors may be given in tuples, lists and dicts: those of whole numbers and bools are left out. It keeps the
-    values, so that it can be read after backward() has freed the nodes. Index, slice, iterate, `find`; print it for
-    the table; `backward()` runs the rules and keeps every gradient; print `forward` or `backward` for one half of it.
+    Several Tensors may be given in tuples, lists and dicts: those of whole numbers and bools are left out. names: a
+    Module, or a dict of names with their Tensors. It keeps the values, so that it can be read after backward() has
+    freed the nodes. Index, slice, iterate, `find`; print it for the table; `backward()` runs the rules and keeps every
+    gradient; print `forward` or `backward` for one half of it. RuntimeError for a Tensor that was not recorded.
+
+    >>> x = tl.tensor([1.0, 2.0], requires_grad=True)
+    >>> tape = tl.tape((x * x).sum(), {"x": x})
+    >>> print(tape)
+    v0 = leaf x       2       [1., 2.]
+    v1 = mul(v0, v0)  2       [1., 4.]
+    v2 = sum(v1)      scalar  5.
+    2 operations, 12 B kept for the backward pass, 4 flops
+    >>> tape.backward()[0]
+    array([2., 4.], dtype=float32)
     """
 
     def __init__(self, output: Any, names: Any = None, *, view: str = "tape") -> None:
-        """names: a Module, or a dict of names with their Tensors. view: what errors say was called."""
+        """view: what errors say was called."""
         given = list(_tensors(view, output))
         found = [(name, tensor) for name, tensor in given if tensor.node is not None]
         lost = [name for name, tensor in given if tensor.node is None and tensor.array.dtype.kind == "f"]
@@ -357,7 +376,7 @@ class Tape:
         return Backward(self)
 
     def run_backward(self, gradient: Any = None) -> dict[int, np.ndarray]:
-        """What calling `backward` does."""
+        """What calling `backward` does: the gradient of every step, by its index."""
         given = gradient if len(self.outputs) > 1 and gradient is not None else [gradient] * len(self.outputs)
         need(isinstance(given, (tuple, list)) and len(given) == len(self.outputs),
              f"tape.backward: gradient is a list with one for each of the {len(self.outputs)} outputs", given)
