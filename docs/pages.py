@@ -1,7 +1,7 @@
 """Runs the code of the documentation: what a page says it prints is what it prints, what it quotes is what is there.
 
     python docs/pages.py                            # says what differs, page by page
-    python docs/pages.py --write docs/stability.md  # puts right what differs, and keeps the pictures that the code makes
+    python docs/pages.py --write docs/stability.md  # mends them, and keeps their pictures
 
 The blocks of a page run in their order and share their names. A fence says what a block is:
 
@@ -9,7 +9,8 @@ The blocks of a page run in their order and share their names. A fence says what
     ```text                     what the python block before it prints; ... stands for anything
     ```pycon                    a session with >>>, as in docstrings; an error is its last line
     ```python title="FILE: NAME"    quoted from the source; NAME may be a method, Tensor.backward
-    ```python title="PyTorch"   runs with `import torch` finding this library, and in `make conformance` with PyTorch
+    ```python title="PyTorch"   runs with `import torch` finding this library, and in `make conformance` with PyTorch;
+    ```python title="JAX"           that of JAX runs only there. Each of these two has its own names
     ```sh                       commands, each on a line of its own
 """
 
@@ -26,6 +27,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import tinygrad_lite as tl
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
@@ -78,41 +81,54 @@ def _names(node: Any) -> list[str]:
 
 
 class Run:
-    """The blocks of a page, run one after the other in the current folder; `told` is what came out."""
+    """The blocks of a page, run one after the other in the current folder; rivals: with PyTorch and JAX themselves."""
 
-    def __init__(self, page: str, name: str, torch: bool = False) -> None:
-        self.page, self.name, self.torch = page, name, torch
-        self.names: dict[str, Any] = {"__name__": "__main__"}
-        self.printed = ""
-        self.source = ""
+    def __init__(self, page: str, name: str, rivals: bool = False) -> None:
+        self.page, self.name, self.rivals = page, name, rivals
+        self.names: dict[str, dict[str, Any]] = {title: {"__name__": "__main__"} for title in ("", "PyTorch", "JAX")}
+        self.printed: str | None = None  # by the block before
         self.new: list[tuple[Block, str]] = []  # blocks that say something else, with what is right
 
     def all(self) -> "Run":
         """Run them."""
         for block in blocks(self.page):
+            printed, self.printed = self.printed, None
             if block.quotes:
                 self._told(block, quoted(block.title))
-            elif block.kind == "python" and block.title in ("", "PyTorch"):
-                self._execute(block)
+            elif block.kind == "python" and (block.title in ("", "PyTorch") or self.rivals and block.title == "JAX"):
+                with self._compat(block.title == "PyTorch"):
+                    self._execute(block)
             elif block.kind == "pycon":
                 self._session(block)
-            elif block.kind == "text" and self.source:
-                self._told(block, self.printed)
-            self.source = block.text if block.kind == "python" and not block.quotes else ""
+            elif block.kind == "text" and printed is not None:
+                self._told(block, printed)
         return self
+
+    @contextlib.contextmanager
+    def _compat(self, wanted: bool) -> Iterator[None]:
+        """`import torch` finds this library, unless PyTorch itself is asked."""
+        if not wanted or self.rivals:
+            yield
+            return
+        tl.compat.install()
+        try:
+            yield
+        finally:
+            tl.compat.uninstall()
 
     def _execute(self, block: Block) -> None:
         source = "\n" * block.line + block.text
         linecache.cache[self.name] = (len(source), None, source.splitlines(keepends=True), self.name)
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            exec(compile(source, self.name, "exec"), self.names)
+            exec(compile(source, self.name, "exec"), self.names[block.title])
         self.printed = out.getvalue()
 
     def _session(self, block: Block) -> None:
-        test = doctest.DocTestParser().get_doctest(block.text, self.names, self.name, self.name, block.line)
+        names = self.names[""]
+        test = doctest.DocTestParser().get_doctest(block.text, names, self.name, self.name, block.line)
         said: list[str] = []
         doctest.DocTestRunner(optionflags=FLAGS).run(test, out=said.append, clear_globs=False)
-        self.names.update(test.globs)
+        names.update(test.globs)
         if said:
             raise AssertionError("".join(said))
 

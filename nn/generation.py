@@ -315,11 +315,10 @@ def beam_search(model: Callable, start_token: int, beam_size: int = 5, max_len: 
     """The most probable sequence that a beam of beam_size sequences finds: a list that starts with start_token.
 
     model(sequence) gives log-probabilities (V,) of the next token, or with batched=True model(array (B, L)) gives
-    (B, V); with logits=True they are normalized first. A sequence's score is its
-    log-probability / len(sequence)**alpha; n_best asks for a list of (sequence, score), best first. It is finished by
-    eos_token (one, or several) or when max_len tokens follow start_token, and then has a place in the beam of its step
-    and none in later ones; the search ends once no other can reach the n best. Of equal scores the earlier beam and the
-    smaller token win.
+    (B, V); with logits=True they are normalized first. A sequence scores log-probability / len(sequence)**alpha; n_best
+    asks for a list of (sequence, score), best first. It is finished by eos_token (one, or several) or when max_len
+    tokens follow start_token, and then has a place in the beam of its step and none in later ones; the search ends once
+    no other can reach the n best. Of equal scores the earlier beam and the smaller token win.
 
     >>> p = np.array([[0.1, 0.5, 0.4], [0.3, 0.4, 0.3], [0.05, 0.9, 0.05]])  # a row for each last token
     >>> nn.generation.beam_search(lambda sequence: np.log(p[sequence[-1]]), 0, beam_size=1, max_len=2)  # 0.5 * 0.4

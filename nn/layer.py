@@ -17,11 +17,17 @@ SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 class Layer(Module):
     """A module whose forward() is a function of its inputs and of settings, which the module keeps as attributes.
 
-        class ELU(Layer, function=F.elu): ...
+    So a class can be said in one line: it gives F.elu(input, alpha=…, inplace=…) with the settings that it was made
+    with. `inputs` is how many of the function's arguments forward() takes; the others are settings, in this order
+    unless `settings` names them. `training` is the module's own. `shown` is what repr shows in the parentheses. The
+    function's docstring is that of the class, where this has none, with `F.elu(` turned into `nn.ELU()(`.
 
-    is made by ELU(alpha=1.0, inplace=False) and gives F.elu(input, alpha=…, inplace=…). `inputs` is how many of the
-    function's arguments forward() takes; the others are settings, in this order unless `settings` names them.
-    `training` is the module's own. `shown` is what repr shows in the parentheses.
+    >>> class ELU(nn.layer.Layer, function=F.elu): ...
+    >>> layer = ELU(alpha=2.0)
+    >>> layer
+    ELU(alpha=2.0)
+    >>> layer(tl.tensor([-100.0, 3.0]))
+    tensor([-2.,  3.])
     """
 
     _function: Callable

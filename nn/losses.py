@@ -34,7 +34,20 @@ class NLLLoss(Loss, function=F.nll_loss): ...
 class SmoothL1Loss(Loss, function=F.smooth_l1_loss): ...
 class SoftMarginLoss(Loss, function=F.soft_margin_loss): ...
 class TripletMarginLoss(Loss, function=F.triplet_margin_loss, inputs=3): ...
-class TripletMarginWithDistanceLoss(Loss, function=F.triplet_margin_with_distance_loss, inputs=3): ...
+
+
+class TripletMarginWithDistanceLoss(Loss, function=F.triplet_margin_with_distance_loss, inputs=3):
+    """`TripletMarginLoss` with a distance of one's own: max(0, margin + d(anchor, positive) - d(anchor, negative)).
+
+    distance_function takes two tensors; it is `functional.pairwise_distance` unless given. With swap the nearer of
+    anchor and positive to the negative counts. reduction: "mean", "sum", or "none" for the losses one by one. A margin
+    that is not above 0 is a ValueError.
+
+    >>> anchor, positive, negative = tl.zeros(1, 2), tl.tensor([[3.0, 4.0]]), tl.tensor([[0.0, 7.5]])
+    >>> loss = nn.TripletMarginWithDistanceLoss(distance_function=lambda x, y: (x - y).abs().sum(dim=-1))
+    >>> loss(anchor, positive, negative)  # 1 + 7 - 7.5
+    tensor(0.5)
+    """
 
 
 class PoissonNLLLoss(Loss, function=F.poisson_nll_loss):

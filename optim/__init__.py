@@ -1,5 +1,7 @@
 """Optimizers: one base, and one update rule each."""
 
+import typing as _typing
+
 from tinygrad_lite.engine.spellings import hinting as _hinting
 
 from . import lr_scheduler, swa_utils
@@ -10,4 +12,5 @@ from .muon import Muon
 from .optimizer import Optimizer
 from .sgd import ASGD, SGD, Lion, Rprop
 
-__getattr__ = _hinting(globals())
+if not _typing.TYPE_CHECKING:  # to whom all names are known
+    __getattr__ = _hinting(globals())

@@ -31,7 +31,20 @@ def _refuse_tensors(name: str, lr: Any, betas: Any, foreach: bool) -> None:
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba, 2015, algorithm 1) and AMSGrad (Reddi et al., 2018); weight decay is added to g."""
+    """Adam: p -= lr * m / (sqrt(v) + eps), with moving averages m of the gradient g and v of its square.
+
+    m = b1 * m + (1 - b1) * g and v = b2 * v + (1 - b2) * g**2, where b1, b2 = betas. Both start at 0; to make up for
+    that the formula uses m / (1 - b1**t) and v / (1 - b2**t) at step t (Kingma and Ba, 2015, algorithm 1). amsgrad=True
+    takes the largest v so far (Reddi et al., 2018). weight_decay adds weight_decay * p to g, or with
+    decoupled_weight_decay=True shrinks p as AdamW does.
+
+    >>> w = tl.tensor([1.0, 1.0], requires_grad=True)
+    >>> opt = optim.Adam([w], lr=0.1)
+    >>> (w * tl.tensor([0.1, 100.0])).sum().backward()
+    >>> opt.step()
+    >>> w  # the first step has the size lr, whatever the gradient
+    tensor([0.9, 0.9], requires_grad=True)
+    """
 
     elementwise = True
 
@@ -52,7 +65,17 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
+    """Adam with decoupled weight decay: before each step p is multiplied by 1 - lr * weight_decay.
+
+    In Adam the decay is part of the gradient, so it is divided by sqrt(v) too and acts less where gradients are large;
+    here it is the same for all (Loshchilov and Hutter, 2019). What should not decay, such as biases, goes to a group of
+    its own. The other settings are Adam's.
+
+    >>> layer = nn.Linear(3, 2)
+    >>> opt = optim.AdamW([{"params": layer.weight}, {"params": layer.bias, "weight_decay": 0.0}], lr=1e-3)
+    >>> [group["weight_decay"] for group in opt.param_groups]
+    [0.01, 0.0]
+    """
 
     def __init__(self, params: Iterable[Any], lr: Any = 1e-3, betas: tuple[Any, Any] = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False,
@@ -62,7 +85,19 @@ class AdamW(Adam):
 
 
 class NAdam(Optimizer):
-    """Adam with Nesterov's momentum (Dozat, 2016)."""
+    """Adam with Nesterov's momentum: the step looks ahead, so the newest gradient counts more than in Adam's average.
+
+    The momentum of step t is betas[0] * (1 - 0.5 * 0.96 ** (t * momentum_decay)), which rises from half of betas[0] to
+    all of it. weight_decay is added to the gradient, or decoupled as in AdamW. From Dozat, 2016.
+
+    >>> w = tl.zeros(1, requires_grad=True)
+    >>> opt = optim.NAdam([w], lr=0.1)
+    >>> for g in (1.0, -1.0):
+    ...     w.grad = tl.tensor([g])
+    ...     opt.step()
+    >>> w.detach().round(decimals=3)  # Adam, which turns round later, is at -0.095 by then
+    tensor([-0.036])
+    """
 
     elementwise = True
 
@@ -81,7 +116,19 @@ class NAdam(Optimizer):
 
 
 class RAdam(Optimizer):
-    """Rectified Adam (Liu et al., 2020): as momentum until the variance of the squares is bounded."""
+    """Rectified Adam: it steps by momentum alone until there are enough squares for Adam's division by sqrt(v).
+
+    With the default betas that is from step 6 on; from there Adam's step is multiplied by a factor that rises to 1,
+    which does what a warm-up of the learning rate does for Adam. weight_decay is added to the gradient, or decoupled as
+    in AdamW. From Liu et al., 2020.
+
+    >>> w = tl.tensor([1.0, 1.0], requires_grad=True)
+    >>> opt = optim.RAdam([w], lr=0.1)
+    >>> (w * tl.tensor([0.1, 3.0])).sum().backward()
+    >>> opt.step()
+    >>> w  # moved by lr * g
+    tensor([0.99, 0.7 ], requires_grad=True)
+    """
 
     elementwise = True
 
@@ -105,7 +152,18 @@ class RAdam(Optimizer):
 
 
 class Adamax(Optimizer):
-    """Adam with the infinity norm (Kingma and Ba, 2015, algorithm 2)."""
+    """Adam with the largest gradient in place of the mean square: p -= lr / (1 - b1**t) * m / u at step t.
+
+    m = b1 * m + (1 - b1) * g and u = max(b2 * u, |g| + eps), where b1, b2 = betas; so b2 says how slowly a large
+    gradient is forgotten. weight_decay adds weight_decay * p to g. From Kingma and Ba, 2015, algorithm 2.
+
+    >>> w = tl.tensor([1.0, 1.0], requires_grad=True)
+    >>> opt = optim.Adamax([w], lr=0.1)
+    >>> (w * tl.tensor([1.0, -100.0])).sum().backward()
+    >>> opt.step()
+    >>> w
+    tensor([0.9, 1.1], requires_grad=True)
+    """
 
     elementwise = True
 

@@ -9,7 +9,21 @@ from .optimizer import Optimizer, counted, settings_of, zeros
 
 
 class Adagrad(Optimizer):
-    """Adagrad (Duchi et al., 2011): divided by the root of the sum of all squares."""
+    """Adagrad: p -= lr * g / (sqrt(s) + eps), where s is the sum of the squares of all gradients so far.
+
+    s starts at initial_accumulator_value and never shrinks, so the steps do. lr_decay divides lr by
+    1 + lr_decay * (t - 1) at step t; weight_decay adds weight_decay * p to g. From Duchi et al., 2011.
+
+    >>> w = tl.zeros(1, requires_grad=True)
+    >>> opt = optim.Adagrad([w], lr=1.0)
+    >>> for _ in range(3):  # steps of 1, 1 / sqrt(2), 1 / sqrt(3)
+    ...     w.grad = tl.tensor([5.0])
+    ...     opt.step()
+    ...     print(round(w.item(), 4))
+    -1.0
+    -1.7071
+    -2.2845
+    """
 
     elementwise = True
 
@@ -27,7 +41,19 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Adadelta (Zeiler, 2012): steps in the parameter's own unit, by the averages of past steps and gradients."""
+    """Adadelta: steps in the parameter's own unit, p -= lr * d with d = sqrt(u + eps) / sqrt(v + eps) * g.
+
+    v is a moving average of g**2 and u one of d**2, both with the share rho of what was. u starts at 0, so the first
+    steps are small, of about sqrt(eps / (1 - rho)) whatever g is. weight_decay adds weight_decay * p to g. From Zeiler,
+    2012.
+
+    >>> w = tl.tensor([1.0, 1.0], requires_grad=True)
+    >>> opt = optim.Adadelta([w])
+    >>> (w * tl.tensor([1.0, 100.0])).sum().backward()
+    >>> opt.step()
+    >>> w
+    tensor([0.9968, 0.9968], requires_grad=True)
+    """
 
     elementwise = True
 
@@ -49,7 +75,20 @@ class Adadelta(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """RMSprop (Tieleman and Hinton, 2012), centered as in Graves (2013)."""
+    """RMSprop: p -= lr * g / (sqrt(v) + eps), where v = alpha * v + (1 - alpha) * g**2 (Tieleman and Hinton, 2012).
+
+    v starts at 0, and nothing makes up for it: the first step has the size lr / sqrt(1 - alpha), ten times lr unless
+    alpha is given. With momentum p -= lr * b, where b = momentum * b + g / (sqrt(v) + eps); centered=True takes the
+    square of the mean gradient off v, which makes it a variance (Graves, 2013); weight_decay adds weight_decay * p to
+    g.
+
+    >>> w = tl.tensor([1.0, 1.0], requires_grad=True)
+    >>> opt = optim.RMSprop([w], lr=0.01)
+    >>> (w * tl.tensor([1.0, -100.0])).sum().backward()
+    >>> opt.step()
+    >>> w
+    tensor([0.9, 1.1], requires_grad=True)
+    """
 
     elementwise = True
 
@@ -78,7 +117,20 @@ class RMSprop(Optimizer):
 
 
 class Adafactor(Optimizer):
-    """Adafactor (Shazeer and Stern, 2018): of a matrix's squares, the means of rows and columns; PyTorch's variant."""
+    """Adafactor: Adam without momentum, which of a matrix's squared gradients keeps the means of rows and columns only.
+
+    At step t, the share t**beta2_decay of these means is new. Steps are relative to the parameter: their size is
+    min(lr, 1 / sqrt(t)) * max(eps[1], rms(p)), and d the most that the root mean square of g / sqrt(v) may be. eps[0]
+    is the smallest sqrt(v), and None the eps of the dtype. weight_decay is decoupled. From Shazeer and Stern, 2018, in
+    PyTorch's variant.
+
+    >>> w = tl.ones(100, 50, requires_grad=True)
+    >>> opt = optim.Adafactor([w])
+    >>> w.sum().backward()
+    >>> opt.step()
+    >>> opt.state[w]["row_var"].shape, opt.state[w]["col_var"].shape  # 150 numbers for 5000
+    ((100, 1), (1, 50))
+    """
 
     decoupled = None  # the step's size is that of p before its decay
 

@@ -13,10 +13,22 @@ from .optimizer import Optimizer, settings_of
 
 
 class LBFGS(Optimizer):
-    """LBFGS (Nocedal and Wright, Numerical Optimization, algorithms 7.4 and 7.5); with or without a line search.
+    """L-BFGS, a quasi-Newton method: it learns the curvature from the last history_size changes of the gradient.
 
-    step(closure) calls the closure, which computes the loss and its gradients anew, up to max_eval times. There is one
-    group; the state is that of its first parameter.
+    step(closure) takes max_iter steps and calls the closure, which computes the loss and its gradients anew, up to
+    max_eval times (1.25 * max_iter); it gives the first loss. Steps are lr times the direction, or as long as a search
+    finds best with line_search_fn="strong_wolfe". tolerance_grad and tolerance_change end it early. There is one group.
+    From Nocedal and Wright, Numerical Optimization, algorithms 7.4 and 7.5.
+
+    >>> w = tl.tensor([5.0, -3.0], requires_grad=True)
+    >>> opt = optim.LBFGS([w])
+    >>> def closure():
+    ...     opt.zero_grad()
+    ...     loss = (w[0] - 1) ** 2 + 10 * (w[1] - 2) ** 2
+    ...     loss.backward()
+    ...     return loss
+    >>> opt.step(closure).item(), w.detach().round(decimals=3)
+    (266.0, tensor([1., 2.]))
     """
 
     def __init__(self, params: Iterable[Any], lr: Any = 1, max_iter: int = 20, max_eval: int | None = None,
@@ -26,7 +38,7 @@ class LBFGS(Optimizer):
         super().__init__(params, settings_of(locals()))
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Only the constructor does."""
+        """Add the only group; a second one is a ValueError."""
         super().add_param_group(param_group)
         if len(self.param_groups) > 1:
             self.param_groups.pop()

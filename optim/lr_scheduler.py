@@ -51,9 +51,22 @@ def _refuse_other(optimizer: Any) -> None:
 
 
 class LRScheduler:
-    """Base of schedulers: a subclass defines get_lr(), a learning rate for each group of the optimizer.
+    """The base of schedulers: a subclass defines get_lr(), which gives a learning rate for each group of the optimizer.
 
-    step() counts in `last_epoch` and sets the rates; state_dict() holds all attributes but the optimizer and functions.
+    `base_lrs` are the rates at the start, `last_epoch` is the epoch's number, from 0. step() follows the optimizer's
+    steps of an epoch. To resume, load the state dicts of optimizer and scheduler, or give last_epoch, the last one
+    done; a KeyError says that it needs "initial_lr" in each group.
+
+    >>> class Halving(optim.lr_scheduler.LRScheduler):
+    ...     def get_lr(self):
+    ...         return [base / 2**self.last_epoch for base in self.base_lrs]
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = Halving(opt)
+    >>> for epoch in range(4):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    1.0 0.5 0.25 0.125
     """
 
     _is_initial = _get_lr_called_within_step = False
@@ -78,15 +91,15 @@ class LRScheduler:
         self._is_initial = False
 
     def get_last_lr(self) -> list[Any]:
-        """The rates that the last step() has set."""
+        """The rates that the last step() has set, one for each group."""
         return list(self._last_lr)
 
     def get_lr(self) -> list[Any]:
-        """The rate of each group at last_epoch."""
+        """The rate of each group at last_epoch; step() sets it, get_last_lr() is for looking."""
         raise NotImplementedError(f"{type(self).__name__} defines no get_lr()")
 
     def step(self, epoch: int | None = None) -> None:
-        """Go on to the next epoch, or to that one."""
+        """Go on to the next epoch, or to the one that is given, and set its rates."""
         if self._step_count == 1 and not self.optimizer._opt_called and type(self.optimizer).step is Optimizer.step:
             warnings.warn("Detected call of `lr_scheduler.step()` before `optimizer.step()`: call them in the opposite "
                           "order, else the first learning rate is skipped", stacklevel=2)
@@ -118,11 +131,11 @@ class LRScheduler:
         return [rate * factor for rate in self._rates()]
 
     def state_dict(self) -> dict[str, Any]:
-        """All attributes but the optimizer; of functions None, of callable objects their attributes."""
+        """All attributes but the optimizer; for functions there is None, for callable objects their attributes."""
         return {key: _saved(value) for key, value in vars(self).items() if key != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state_dict."""
+        """Take over what state_dict() gave; a ValueError where it is no scheduler's."""
         if not isinstance(state_dict, dict) or not {"last_epoch", "_last_lr"} & state_dict.keys():
             raise ValueError(f"{type(self).__name__}: this is no state_dict of a scheduler")
         vars(self).update({key: _restored(vars(self).get(key), value) for key, value in state_dict.items()})
@@ -156,7 +169,18 @@ _LRScheduler = LRScheduler  # as programs of before PyTorch 2 call the base of t
 
 
 class LambdaLR(LRScheduler):
-    """The initial rate times lr_lambda(epoch); a list holds a function for each group."""
+    """The learning rate is the initial one times lr_lambda(epoch), where epochs are counted from 0.
+
+    A list holds a function for each group. Functions are not in state_dict(), callable objects are.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.LambdaLR(opt, lambda epoch: 1 / (1 + epoch))
+    >>> for epoch in range(4):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    1.0 0.5 0.3333 0.25
+    """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1) -> None:
         _refuse_other(optimizer)
@@ -174,7 +198,18 @@ class LambdaLR(LRScheduler):
 
 
 class MultiplicativeLR(LambdaLR):
-    """The last rate times lr_lambda(epoch)."""
+    """Multiplies the learning rate by lr_lambda(epoch) at each epoch from 1 on.
+
+    A list holds a function for each group. Where LambdaLR's factor is of the initial rate, this one is of the last.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.MultiplicativeLR(opt, lambda epoch: 0.5)
+    >>> for epoch in range(4):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    1.0 0.5 0.25 0.125
+    """
 
     def get_lr(self) -> list[Any]:
         if self._is_initial:
@@ -183,7 +218,16 @@ class MultiplicativeLR(LambdaLR):
 
 
 class StepLR(LRScheduler):
-    """Times gamma every step_size epochs."""
+    """Multiplies the learning rate by gamma, 0.1 unless given, every step_size epochs.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.StepLR(opt, step_size=2)
+    >>> for epoch in range(5):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    1.0 1.0 0.1 0.1 0.01
+    """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.step_size, self.gamma = step_size, gamma
@@ -198,7 +242,16 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """Times gamma at each of the milestones."""
+    """Multiplies the learning rate by gamma, 0.1 unless given, at each epoch that is one of the milestones.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.MultiStepLR(opt, milestones=[2, 3])
+    >>> for epoch in range(5):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    1.0 1.0 0.1 0.01 0.01
+    """
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1,
                  last_epoch: int = -1) -> None:
@@ -218,7 +271,18 @@ class MultiStepLR(LRScheduler):
 
 
 class ConstantLR(LRScheduler):
-    """Times a factor until total_iters."""
+    """Multiplies the learning rate by a factor for the first total_iters epochs, and takes that back after them.
+
+    A factor outside [0, 1] is a ValueError.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.ConstantLR(opt, factor=0.5, total_iters=2)
+    >>> for epoch in range(4):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    0.5 0.5 1.0 1.0
+    """
 
     def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5,
                  last_epoch: int = -1) -> None:
@@ -238,7 +302,19 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """Times a factor that goes from start_factor to end_factor in total_iters epochs."""
+    """Multiplies the learning rate by a factor that goes in a line from start_factor to end_factor: a warm-up, say.
+
+    It arrives after total_iters epochs and stays there; unless given, it goes from a third to 1 in five. start_factor
+    in (0, 1] and end_factor in [0, 1], else a ValueError.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.LinearLR(opt, start_factor=0.25, total_iters=3)
+    >>> for epoch in range(5):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    0.25 0.5 0.75 1.0 1.0
+    """
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0,
                  total_iters: int = 5, last_epoch: int = -1) -> None:
@@ -263,7 +339,16 @@ class LinearLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """Times gamma every epoch."""
+    """Multiplies the learning rate by gamma every epoch.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.ExponentialLR(opt, gamma=0.5)
+    >>> for epoch in range(4):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    1.0 0.5 0.25 0.125
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
@@ -277,7 +362,18 @@ class ExponentialLR(LRScheduler):
 
 
 class PolynomialLR(LRScheduler):
-    """Times (1 - epoch / total_iters) ** power, and 0 from there on."""
+    """The learning rate is multiplied by (1 - epoch / total_iters) ** power, so that it is 0 from total_iters on.
+
+    power=1 is a straight line down.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.PolynomialLR(opt, total_iters=4)
+    >>> for epoch in range(6):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    1.0 0.75 0.5 0.25 0.0 0.0
+    """
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters, self.power = total_iters, power
@@ -297,7 +393,19 @@ class PolynomialLR(LRScheduler):
 
 # ---------------------------------------------------------------- cosines and cycles
 class CosineAnnealingLR(LRScheduler):
-    """Half a cosine from the initial rate to eta_min in T_max epochs, and back (Loshchilov and Hutter, 2017)."""
+    """The learning rate goes down to eta_min along half a cosine in T_max epochs, and up again in as many more.
+
+    It is eta_min + (base - eta_min) * (1 + cos(pi * epoch / T_max)) / 2, with the initial rate as base. To stop at the
+    bottom, stop stepping after T_max. From Loshchilov and Hutter, 2017, without its restarts.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.CosineAnnealingLR(opt, T_max=3)
+    >>> for epoch in range(6):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    1.0 0.75 0.25 0.0 0.25 0.75
+    """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max, self.eta_min = T_max, eta_min
@@ -321,9 +429,18 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """Cosines from the initial rate to eta_min, T_0 epochs long and each T_mult times as long as the one before it.
+    """The learning rate goes down to eta_min along half a cosine, jumps back to the initial rate, and goes down again.
 
-    From Loshchilov and Hutter, 2017; step(epoch) takes fractions of epochs.
+    The first cycle is T_0 epochs long, each further one T_mult times as long as the one before it. step(epoch) takes
+    fractions of epochs, as in step(epoch + i / batches). From Loshchilov and Hutter, 2017.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.CosineAnnealingWarmRestarts(opt, T_0=2, T_mult=2)
+    >>> for epoch in range(7):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    1.0 0.5 1.0 0.8536 0.5 0.1464 1.0
     """
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0,
@@ -343,7 +460,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         return [self.eta_min + (base - self.eta_min) * height for base in self.base_lrs]
 
     def step(self, epoch: Any = None) -> None:
-        """Go on to the next epoch, or to that one."""
+        """Go on to the next epoch, or to the one that is given, such as 1.5 in the midst of the second."""
         if epoch is None and self.last_epoch >= 0:
             self.T_cur += 1
             over = np.greater_equal(self.T_cur, self.T_i)
@@ -384,7 +501,21 @@ class _MomentumCycle(LRScheduler):
 
 
 class CyclicLR(_MomentumCycle):
-    """Up and down between base_lr and max_lr (Smith, 2017): "triangular", "triangular2", "exp_range" or by scale_fn."""
+    """The learning rate goes up and down between base_lr and max_lr along straight lines; step() follows each batch.
+
+    It climbs for step_size_up batches and falls for step_size_down (as many unless given). In mode "triangular2" each
+    cycle is half as high as the one before it, in "exp_range" the height is multiplied by gamma each batch; scale_fn(x)
+    gives another, x being the cycle, counted from 1, or with scale_mode="iterations" the batch. Momentum, or betas[0],
+    goes the other way, from max_momentum to base_momentum, unless cycle_momentum=False. From Smith, 2017.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.CyclicLR(opt, base_lr=0.1, max_lr=0.5, step_size_up=2)
+    >>> for batch in range(7):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    0.1 0.3 0.5 0.3 0.1 0.3 0.5
+    """
 
     def __init__(self, optimizer: Optimizer, base_lr: Any, max_lr: Any, step_size_up: int = 2000,
                  step_size_down: int | None = None, mode: str = "triangular", gamma: float = 1.0,
@@ -413,7 +544,7 @@ class CyclicLR(_MomentumCycle):
         self.base_lrs = base_lrs
 
     def scale_fn(self, x: Any) -> Any:
-        """By how much a cycle, or the rate at an iteration, is lower than max_lr."""
+        """What the height of a cycle, or of an iteration, is multiplied by: 1 reaches max_lr."""
         if self._scale_fn_custom is not None:
             return self._scale_fn_custom(x)
         return {"triangular": lambda: 1.0, "triangular2": lambda: 1 / 2.0 ** (x - 1),
@@ -432,7 +563,22 @@ class CyclicLR(_MomentumCycle):
 
 
 class OneCycleLR(_MomentumCycle):
-    """Up to max_lr and down to almost nothing in total_steps (Smith and Topin, 2019); step() follows each batch."""
+    """The learning rate goes up to max_lr and down to almost nothing in total_steps, once; step() follows each batch.
+
+    It starts at max_lr / div_factor, is at max_lr after the share pct_start of the steps and ends at the start's rate
+    divided by final_div_factor; three_phase=True comes down to the start's rate first, in as many steps as it went up.
+    The way is a cosine or "linear". epochs and steps_per_epoch stand for total_steps; a step beyond them is a
+    ValueError. Momentum, or betas[0], goes from max_momentum to base_momentum and back, unless cycle_momentum=False.
+    From Smith and Topin, 2019.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.OneCycleLR(opt, max_lr=1.0, total_steps=6, pct_start=0.5)
+    >>> for batch in range(6):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    0.04 0.52 1.0 0.75 0.25 0.0
+    """
 
     def __init__(self, optimizer: Optimizer, max_lr: Any, total_steps: int | None = None, epochs: int | None = None,
                  steps_per_epoch: int | None = None, pct_start: float = 0.3, anneal_strategy: str = "cos",
@@ -494,7 +640,20 @@ class OneCycleLR(_MomentumCycle):
 
 # ---------------------------------------------------------------- by what is measured, and combinations
 class ReduceLROnPlateau(LRScheduler):
-    """Times a factor where step(metrics) has seen no improvement for more than `patience` epochs."""
+    """Multiplies the learning rate by factor when step(metric) has seen no improvement for more than `patience` epochs.
+
+    What counts is a loss (mode "min") or a score ("max"), which improves when it is better than the best by the share
+    threshold, or with threshold_mode "abs" by threshold itself. After a reduction it waits for cooldown epochs. Rates
+    stay at least min_lr, a number or one for each group; a change below eps is not made. factor is below 1, else a
+    ValueError.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.lr_scheduler.ReduceLROnPlateau(opt, patience=1)
+    >>> for loss in [3.0, 2.0, 2.0, 2.0, 1.0]:  # of validation
+    ...     scheduler.step(loss)
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    1.0 1.0 1.0 0.1 0.1
+    """
 
     def __init__(self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
                  threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0, min_lr: Any = 0,
@@ -518,7 +677,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.best, self.cooldown_counter, self.num_bad_epochs = self.mode_worse, 0, 0
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
-        """Look at a loss, or at what else is measured."""
+        """Look at this epoch's loss, or at what else is measured, and reduce the rates if it is time to."""
         current = float(metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(current, self.best):
@@ -573,7 +732,20 @@ def _refuse_unlike(name: str, schedulers: Sequence[Any], optimizer: Optimizer | 
 
 
 class ChainedScheduler(LRScheduler):
-    """Several schedulers, one after the other in each step()."""
+    """Several schedulers at once: each step() steps all of them, and their factors multiply.
+
+    All belong to one optimizer; a ReduceLROnPlateau among them is a ValueError.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> warmup = optim.lr_scheduler.ConstantLR(opt, factor=0.5, total_iters=2)
+    >>> decay = optim.lr_scheduler.ExponentialLR(opt, gamma=0.5)
+    >>> scheduler = optim.lr_scheduler.ChainedScheduler([warmup, decay])
+    >>> for epoch in range(4):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    0.5 0.25 0.25 0.125
+    """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         self.optimizer = _refuse_unlike("ChainedScheduler", schedulers, optimizer)
@@ -588,7 +760,21 @@ class ChainedScheduler(LRScheduler):
 
 
 class SequentialLR(LRScheduler):
-    """One scheduler up to each milestone; each starts at epoch 0."""
+    """Several schedulers one after the other: at each of the milestones the next one takes over, from its own epoch 0.
+
+    There is one milestone fewer than schedulers, all belong to this optimizer, and none is a ReduceLROnPlateau: else a
+    ValueError.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> warmup = optim.lr_scheduler.LinearLR(opt, start_factor=0.25, total_iters=3)
+    >>> decay = optim.lr_scheduler.ExponentialLR(opt, gamma=0.5)
+    >>> scheduler = optim.lr_scheduler.SequentialLR(opt, [warmup, decay], milestones=[3])
+    >>> for epoch in range(6):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    0.25 0.5 0.75 1.0 0.5 0.25
+    """
 
     def __init__(self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int],
                  last_epoch: int = -1) -> None:
@@ -614,7 +800,7 @@ class SequentialLR(LRScheduler):
             self._undo(part)
 
     def step(self) -> None:  # type: ignore[override]
-        """Step the one whose turn it is."""
+        """Step the scheduler whose turn it is."""
         self.last_epoch += 1
         i = bisect.bisect_right(self._milestones, self.last_epoch)
         if i > 0 and self._milestones[i - 1] == self.last_epoch:

@@ -9,10 +9,21 @@ from .optimizer import Optimizer, settings_of, zeros
 
 
 class Muon(Optimizer):
-    """Muon (Jordan et al., 2024; Liu et al., 2025): momentum, made orthogonal by Newton and Schulz's iteration.
+    """Muon, for matrices: a step is the momentum made orthogonal, so that it is about as long in every direction.
 
-    Parameters are matrices; others are optimized by AdamW, say. It computes in the dtype of the parameters, where
-    PyTorch iterates in bfloat16, whose steps differ from the exact ones by up to a few hundredths.
+    ns_steps of Newton and Schulz's iteration bring the singular values near 1; the step is lr times that, times
+    sqrt(max(1, height / width)), or with adjust_lr_fn="match_rms_adamw" 0.2 * sqrt(max(height, width)), which suits
+    AdamW's lr. Weight decay is decoupled. A parameter that is no matrix is a ValueError: leave it to AdamW. All in the
+    parameters' dtype; PyTorch's steps, in bfloat16, differ by up to a few hundredths. From Jordan et al., 2024, and Liu
+    et al., 2025.
+
+    >>> w = tl.zeros(2, 2, requires_grad=True)
+    >>> opt = optim.Muon([w], lr=1.0)
+    >>> (w * tl.tensor([[100.0, 0.0], [0.0, 1.0]])).sum().backward()
+    >>> opt.step()
+    >>> w.detach().round(decimals=1)  # as far down the gentle slope as down the steep one
+    tensor([[-0.7,  0. ],
+            [ 0. , -0.7]])
     """
 
     decoupled = True
@@ -23,7 +34,7 @@ class Muon(Optimizer):
         super().__init__(params, settings_of(locals()))
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters with settings of their own; they have two dimensions."""
+        """Add a group of parameters, all of two dimensions, and the settings in which it differs."""
         super().add_param_group(param_group)
         wrong = [p.shape for p in self.param_groups[-1]["params"] if p.ndim != 2]
         if wrong:

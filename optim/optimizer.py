@@ -109,7 +109,22 @@ def zeros(p: np.ndarray, state: dict[str, Any], *names: str) -> None:
 
 
 class Optimizer:
-    """Holds groups of parameters with their settings, and each parameter's state."""
+    """The base of all optimizers: it holds groups of parameters with their settings, and each parameter's state.
+
+    params: leaf Tensors, pairs (name, Tensor), or dicts, each a group of `params` and the settings in which it differs
+    from `defaults`. A subclass defines `update`, its formula for one array; weight decay, maximize, hooks and state
+    dicts are here. foreach, fused and capturable change nothing; differentiable=True is a NotImplementedError, a
+    setting that cannot be right a ValueError.
+
+    >>> class Signs(optim.Optimizer):
+    ...     def update(self, p, g, state, *, lr, **_):
+    ...         p -= lr * np.sign(g)
+    >>> w = tl.tensor([1.0, 2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> Signs([w], {"lr": 0.5}).step()
+    >>> w
+    tensor([0.5, 1.5], requires_grad=True)
+    """
 
     elementwise = False  # whether update() is many operations that compute each element by itself: see _update_as_one
     decoupled: bool | None = False  # weight decay shrinks p instead of being added to g; None: update() does it
@@ -135,7 +150,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters with settings of their own: a dict of `params` and whatever differs."""
+        """Add a group of parameters: a dict of `params` and the settings in which it differs from the others."""
         name = type(self).__name__
         if not isinstance(param_group, dict):
             raise TypeError(f"{name}: a group is a dict with 'params', not {type(param_group).__name__}")
@@ -168,14 +183,17 @@ class Optimizer:
         self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradient of every parameter, or make it zeros."""
+        """Forget the gradient of every parameter: it is None, or zeros with set_to_none=False."""
         for group in self.param_groups:
             for p in group["params"]:
                 forget_gradient(p, set_to_none)
 
     # ---- a step
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient, in place; closure() may compute the loss first."""
+        """Update every parameter that has a gradient, in place.
+
+        Where there is a closure, it is called first and computes the loss and its gradients; the loss is given back.
+        """
         if not self._hooks:
             return self._step(closure)
         args, kwargs = (self,) if closure is None else (self, closure), dict[str, Any]()
@@ -307,7 +325,7 @@ class Optimizer:
 
     # ---- state dicts
     def state_dict(self) -> dict[str, Any]:
-        """Settings and state, with parameters by their position, as in PyTorch."""
+        """A copy of the settings and of all state, with parameters by their position, as in PyTorch."""
         for hook in self._hooks_of("state_dict_pre"):
             hook(self)
         order = list(dict.fromkeys(p for g in self.param_groups for p in g["params"]))
@@ -322,10 +340,10 @@ class Optimizer:
 
     @no_grad()
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over settings and state, of PyTorch's optimizers too.
+        """Take over settings and state from a state_dict, which may be of PyTorch's optimizer of that name.
 
-        Groups of other sizes, settings that are not right and state that lacks what a step needs are a ValueError,
-        and nothing is changed.
+        Groups of other sizes, settings that are not right and state that lacks what a step needs are a ValueError, and
+        nothing is changed.
         """
         name = type(self).__name__
         state_dict = dict(state_dict) if isinstance(state_dict, Mapping) else {}

@@ -21,13 +21,27 @@ def _refuse_decay(decay: float) -> None:
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Callable:
-    """An avg_fn: the moving average decay * averaged + (1 - decay) * current."""
+    """An avg_fn for AveragedModel that keeps a moving average: decay * averaged + (1 - decay) * current.
+
+    A decay outside [0, 1] is a ValueError.
+
+    >>> average = optim.swa_utils.get_ema_avg_fn(decay=0.9)
+    >>> average(tl.tensor(1.0), tl.tensor(2.0), 1)
+    tensor(1.1)
+    """
     _refuse_decay(decay)
     return lambda averaged, current, count: decay * averaged + (1 - decay) * current
 
 
 def get_swa_avg_fn() -> Callable:
-    """An avg_fn: the mean of all that there were (Izmailov et al., 2018)."""
+    """An avg_fn for AveragedModel that keeps the mean of all that there were: stochastic weight averaging.
+
+    It moves the mean of `count` tensors by (current - averaged) / (count + 1). From Izmailov et al., 2018.
+
+    >>> average = optim.swa_utils.get_swa_avg_fn()
+    >>> average(tl.tensor(1.0), tl.tensor(4.0), 2)  # the mean of 1, 1 and 4
+    tensor(2.)
+    """
     return lambda averaged, current, count: averaged + (current - averaged) / (count + 1)
 
 
@@ -41,20 +55,43 @@ def _of_many(avg_fn: Callable) -> Callable:
 
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable:
-    """A multi_avg_fn: moving averages, in place."""
+    """A multi_avg_fn for AveragedModel: moves a list of averages towards the current tensors, in place.
+
+    averaged becomes decay * averaged + (1 - decay) * current. A decay outside [0, 1] is a ValueError.
+
+    >>> averages = [tl.tensor(1.0), tl.tensor(3.0)]
+    >>> optim.swa_utils.get_ema_multi_avg_fn(decay=0.5)(averages, [tl.tensor(2.0), tl.tensor(5.0)], 1)
+    >>> averages
+    [tensor(1.5), tensor(4.)]
+    """
     return _of_many(get_ema_avg_fn(decay))
 
 
 def get_swa_multi_avg_fn() -> Callable:
-    """A multi_avg_fn: means of all that there were, in place."""
+    """A multi_avg_fn for AveragedModel: takes the current tensors into a list of means, in place.
+
+    >>> means = [tl.tensor(1.0), tl.tensor(3.0)]
+    >>> optim.swa_utils.get_swa_multi_avg_fn()(means, [tl.tensor(2.0), tl.tensor(5.0)], 1)
+    >>> means
+    [tensor(1.5), tensor(4.)]
+    """
     return _of_many(get_swa_avg_fn())
 
 
 class AveragedModel(Module):
-    """A copy of a model, `module`, whose parameters are averages: update_parameters(model) adds to them.
+    """A copy of a model, `module`, whose parameters are averages: update_parameters(model) takes the model's into them.
 
     avg_fn(averaged, current, n_averaged) gives the average of one tensor, multi_avg_fn(lists, lists, n_averaged)
-    changes all; without them it is their mean. Buffers are copied, or with use_buffers averaged too.
+    changes all; without them it is the mean. Giving both is an AssertionError. Buffers are copied, or with
+    use_buffers=True averaged too. Batch normalizations need `update_bn` in the end.
+
+    >>> model = nn.Linear(1, 1, bias=False)
+    >>> averaged = optim.swa_utils.AveragedModel(model)
+    >>> for weight in (1.0, 2.0, 6.0):  # in place of training
+    ...     model.weight.data[:] = weight
+    ...     averaged.update_parameters(model)
+    >>> averaged(tl.tensor([1.0]))
+    tensor([3.], grad_fn=...)
     """
 
     def __init__(self, model: Module, device: Any = None, avg_fn: Callable | None = None,
@@ -73,7 +110,7 @@ class AveragedModel(Module):
 
     @no_grad()
     def update_parameters(self, model: Module) -> None:
-        """Take the parameters of a model into the averages; the first time, take them over."""
+        """Take the parameters of a model into the averages; the first time, copy them."""
         ours, theirs = ([*m.parameters(), *(m.buffers() if self.use_buffers else ())] for m in (self.module, model))
         ours, theirs = [x.detach() for x in ours], [x.detach() for x in theirs]
         if self.n_averaged == 0:
@@ -92,7 +129,14 @@ class AveragedModel(Module):
 def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     """Compute the running statistics of a model's batch normalizations anew, as means over the batches of a loader.
 
-    Of a batch that is a tuple or a list, the model is given the first entry.
+    Of a batch that is a tuple or a list, the model is given the first entry. Averaged weights need this, since nobody
+    has seen what their layers give.
+
+    >>> model = nn.Sequential(nn.BatchNorm1d(1))
+    >>> batches = [tl.tensor([[1.0], [3.0]]), tl.tensor([[5.0], [7.0]])]
+    >>> optim.swa_utils.update_bn(batches, model)
+    >>> model[0].running_mean, model[0].running_var
+    (tensor([4.]), tensor([2.]))
     """
     layers: list[Any] = [m for m in model.modules() if hasattr(m, "reset_running_stats") and hasattr(m, "momentum")]
     if not layers:
@@ -113,7 +157,19 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
 
 
 class SWALR(LRScheduler):
-    """From the rate that there is to swa_lr in anneal_epochs, along a cosine or a line, and constant from there on."""
+    """The learning rate goes from what it is to swa_lr in anneal_epochs, and stays there while weights are averaged.
+
+    swa_lr is a number or one for each group; anneal_strategy is "cos" or "linear". Other strategies, and a negative
+    anneal_epochs, are a ValueError.
+
+    >>> opt = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> scheduler = optim.swa_utils.SWALR(opt, swa_lr=0.1, anneal_epochs=3, anneal_strategy="linear")
+    >>> for epoch in range(5):
+    ...     print(round(scheduler.get_last_lr()[0], 4), end=" ")
+    ...     opt.step()
+    ...     scheduler.step()
+    1.0 0.7 0.4 0.1 0.1
+    """
 
     def __init__(self, optimizer: Optimizer, swa_lr: Any, anneal_epochs: int = 10, anneal_strategy: str = "cos",
                  last_epoch: int = -1) -> None:

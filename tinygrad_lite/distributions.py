@@ -410,7 +410,7 @@ class Bernoulli(Distribution):
 
 
 class Categorical(Distribution):
-    """The distribution of a whole number from 0 to C - 1, in proportion to the probabilities `probs`, or to exp(logits).
+    """The distribution of a whole number from 0 to C - 1, with probabilities like `probs`, or like exp(logits).
 
     probs or logits (*batch_shape, C); both or neither is a ValueError. In reinforcement learning a policy is one, whose
     log_prob(action) is weighed by the return.
@@ -481,7 +481,7 @@ _KL: dict[tuple[type, type], Callable] = {}
 
 
 def register_kl(type_p: type, type_q: type) -> Callable[[Callable], Callable]:
-    """Decorator: the function of p and q computes kl_divergence of these two kinds of distributions and their subclasses.
+    """Decorator for a function of p and q that computes kl_divergence of these two kinds of distributions.
 
     >>> class Exponential(tl.distributions.Distribution):
     ...     def __init__(self, rate):

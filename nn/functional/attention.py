@@ -223,10 +223,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
 
     >>> query, key = tl.zeros(3, 2), tl.zeros(3, 2)  # all keys fit alike
     >>> value = tl.tensor([[1.0], [2.0], [6.0]])
-    >>> F.scaled_dot_product_attention(query, key, value, is_causal=True)
-    tensor([[1. ],
-            [1.5],
-            [3. ]])
+    >>> F.scaled_dot_product_attention(query, key, value, is_causal=True).flatten()
+    tensor([1. , 1.5, 3. ])
     """
     if enable_gqa:
         key, value = (t if t is None else _for_every_head(query, t) for t in (key, value))

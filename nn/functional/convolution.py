@@ -172,13 +172,14 @@ def _convolution(x, weight, bias, stride, dilation, groups):
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """The weighted sums of all windows of an image, one for each kernel: what deep learning calls a convolution.
 
-    x (N, C, H, W) or (C, H, W), weight (O, C / groups, KH, KW) and bias (O,) give (N, O, OH, OW), each element of it
-    bias[o] + the sum over c, k, l of weight[o, c, k, l] * x[n, c, i + k, j + l]: the kernel is not flipped, so strictly
-    this is a cross-correlation. OH = (H + 2 * padding - dilation * (KH - 1) - 1) // stride + 1. Settings are numbers or
-    pairs for rows and columns. padding: so many zeros on every side, or "valid" for none, or "same" for OH = H (with a
-    stride of 1, else ValueError). dilation: how far the elements of a window are apart. groups: so many convolutions
-    side by side, each of its share of the channels. RuntimeError: channels or dtypes that do not fit, or a kernel
-    larger than the padded image. The windows become columns of a matrix (Chellapilla et al., 2006).
+    x (N, C, H, W) or (C, H, W), weight (O, C / groups, KH, KW) and bias (O,) give (N, O, OH, OW): for a stride of 1
+    out[n, o, i, j] is bias[o] + the sum over c, k, l of weight[o, c, k, l] * x[n, c, i + k, j + l]. The kernel is not
+    flipped, so strictly this is a cross-correlation. OH = (H + 2 * padding - dilation * (KH - 1) - 1) // stride + 1.
+    Settings are numbers or pairs for rows and columns. padding: so many zeros on every side, or "valid" for none, or
+    "same" for OH = H (with a stride of 1, else ValueError). dilation: how far the elements of a window are apart.
+    groups: so many convolutions side by side, each of its share of the channels. RuntimeError: channels or dtypes that
+    do not fit, or a kernel larger than the padded image. The windows become columns of a matrix
+    (Chellapilla et al., 2006).
 
     >>> x = tl.arange(9.0).reshape(1, 1, 3, 3)
     >>> F.conv2d(x, tl.ones(1, 1, 2, 2))
@@ -203,9 +204,9 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The adjoint of `conv2d`: each pixel lays down the kernel times itself in a larger image, and overlaps are added.
 
-    x (N, C, H, W) or (C, H, W), weight (C, O / groups, KH, KW) and bias (O,) give (N, O, OH, OW), where OH =
-    (H - 1) * stride - 2 * padding + dilation * (KH - 1) + output_padding + 1 (Dumoulin and Visin, 2016). It takes a
-    gradient through `conv2d` of these settings, and is not its inverse. padding cuts off the border; output_padding,
+    x (N, C, H, W) or (C, H, W), weight (C, O / groups, KH, KW) and bias (O,) give (N, O, OH, OW), where
+    OH = (H - 1) * stride - 2 * padding + dilation * (KH - 1) + output_padding + 1 (Dumoulin and Visin, 2016). It takes
+    a gradient through `conv2d` of these settings, and is not its inverse. padding cuts off the border; output_padding,
     smaller than stride or dilation, adds at the end. RuntimeError: channels or dtypes that do not fit.
 
     >>> x = tl.tensor([[[[1.0, 2.0]]]])
@@ -236,8 +237,8 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
 def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """The weighted sums of all windows of a signal: `conv2d` along one dimension.
 
-    x (N, C, L) or (C, L), weight (O, C / groups, K) and bias (O,) give (N, O, OL), where OL =
-    (L + 2 * padding - dilation * (K - 1) - 1) // stride + 1. padding may be "same" or "valid" too.
+    x (N, C, L) or (C, L), weight (O, C / groups, K) and bias (O,) give (N, O, OL), where
+    OL = (L + 2 * padding - dilation * (K - 1) - 1) // stride + 1. padding may be "same" or "valid" too.
 
     >>> x = tl.tensor([[[1.0, 4.0, 9.0, 16.0]]])
     >>> F.conv1d(x, tl.tensor([[[-1.0, 1.0]]]))  # the kernel is not flipped
@@ -254,8 +255,8 @@ def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 def conv_transpose1d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The adjoint of `conv1d`: each element lays down the kernel times itself in a longer signal; overlaps are added.
 
-    x (N, C, L) or (C, L), weight (C, O / groups, K) and bias (O,) give (N, O, OL), where OL =
-    (L - 1) * stride - 2 * padding + dilation * (K - 1) + output_padding + 1.
+    x (N, C, L) or (C, L), weight (C, O / groups, K) and bias (O,) give (N, O, OL), where
+    OL = (L - 1) * stride - 2 * padding + dilation * (K - 1) + output_padding + 1.
 
     >>> x = tl.tensor([[[1.0, 10.0, 100.0]]])
     >>> F.conv_transpose1d(x, tl.tensor([[[1.0, 2.0]]]))

@@ -155,18 +155,17 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
 
     input (N, C, …) or (C,); target (N, …) or () of class indices, or probabilities of the input's shape. weight (C,)
     counts classes more or less; targets equal to ignore_index do not count. label_smoothing spreads that share of each
-    target over all classes alike. reduction: "mean", over the weights of the targets that count
-    (of probabilities over all), "sum", or "none" for the losses (N, …). An index outside [0, C) is an IndexError, a
-    target of another shape a ValueError, one of other numbers a TypeError.
+    target over all classes alike (Szegedy et al., 2016). reduction: "mean", which divides by the weights of the targets
+    that count, or for probabilities by their number; "sum"; or "none" for the losses (N, …). An index outside [0, C) is
+    an IndexError, a target of another shape a ValueError, one of other numbers a TypeError.
 
-    >>> logits = tl.zeros(2, 4, requires_grad=True)
-    >>> loss = F.cross_entropy(logits, tl.tensor([0, 3]))
+    >>> logits = tl.zeros(1, 4, requires_grad=True)
+    >>> loss = F.cross_entropy(logits, tl.tensor([2]))
     >>> loss  # log(4)
     tensor(1.3863, grad_fn=<cross_entropy>)
     >>> loss.backward()
-    >>> logits.grad  # (softmax(logits) - one-hot target) / N
-    tensor([[-0.375,  0.125,  0.125,  0.125],
-            [ 0.125,  0.125,  0.125, -0.375]])
+    >>> logits.grad  # softmax(logits) - the one-hot target, divided by N
+    tensor([[ 0.25,  0.25, -0.75,  0.25]])
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is in [0, 1], not {label_smoothing}")

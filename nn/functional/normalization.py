@@ -127,7 +127,7 @@ def _channels(v, ndim, at=1):
 
 
 def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
-    """x brought to mean 0 and variance 1 over each group of channels, then scaled and shifted (Wu and He, 2018).
+    """Each group of channels brought to mean 0 and variance 1, then scaled and shifted (Wu and He, 2018).
 
     x (N, C, …) gives the same shape; weight and bias (C,) scale and shift each channel. Each example is treated for
     itself, alike in training and afterwards. Channels that do not fall into num_groups are a RuntimeError.
@@ -164,7 +164,7 @@ def _move(running, now, momentum):
 
 @quiet
 def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
-    """x brought to mean 0 and variance 1 of each channel over the batch, then scaled and shifted (Ioffe and Szegedy, 2015).
+    """Each channel brought to mean 0 and variance 1 over the batch, then scaled and shifted (Ioffe and Szegedy, 2015).
 
     x (N, C, …) gives the same shape; running_mean, running_var, weight and bias are (C,). In training the statistics
     are the batch's, and the running ones, where given, become (1 - momentum) * running + momentum * the batch's in
@@ -207,7 +207,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, t
 @quiet
 def instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1,
                   eps=1e-5):
-    """x brought to mean 0 and variance 1 of each channel of each example, then scaled and shifted (Ulyanov et al., 2016).
+    """Each channel of each example brought to mean 0 and variance 1, then scaled and shifted (Ulyanov et al., 2016).
 
     x (N, C, …) gives the same shape; running_mean, running_var, weight and bias are (C,). With use_input_stats the
     statistics are the input's own, and the running ones, where given, move towards their means over the batch as in

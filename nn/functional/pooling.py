@@ -55,8 +55,8 @@ def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The largest element of each window of an image, each channel for itself.
 
-    x (N, C, H, W) or (C, H, W) gives (N, C, OH, OW), where OH =
-    (H + 2 * padding - dilation * (KH - 1) - 1) // stride + 1; ceil_mode rounds up instead. Settings are numbers or
+    x (N, C, H, W) or (C, H, W) gives (N, C, OH, OW), where
+    OH = (H + 2 * padding - dilation * (KH - 1) - 1) // stride + 1; ceil_mode rounds up instead. Settings are numbers or
     pairs for rows and columns; the stride is the kernel's size unless given. The border never is the largest.
     return_indices: the result is a pair, the second the place of each in its flat image, which `max_unpool2d` takes. A
     padding of more than half a kernel is a RuntimeError.
@@ -167,7 +167,7 @@ def adaptive_avg_pool2d(x, output_size):
     """The means of as many windows of an image as output_size asks for, whatever the image's size.
 
     x (N, C, H, W) or (C, H, W) gives (…, OH, OW) for an output_size (OH, OW), or one number for both; None keeps a
-    size. Window i of n is from floor(i * H / n) to ceil((i + 1) * H / n). Another number of dimensions is a ValueError.
+    size. Window i of n goes from floor(i * H / n) to ceil((i + 1) * H / n). Less than 3 dimensions are a ValueError.
 
     >>> x = tl.arange(12.0).reshape(1, 3, 4)
     >>> F.adaptive_avg_pool2d(x, output_size=(1, 2))

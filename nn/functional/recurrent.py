@@ -262,11 +262,11 @@ def recurrence(cell, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch_sizes, reverse
 def lstm(x, h, c, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, batch_sizes=None, reverse=False):
     """One layer of long short-term memory in one direction (Hochreiter and Schmidhuber, 1997): (out, h_n, c_n).
 
-    A step is c = sigmoid(f) * c + sigmoid(i) * tanh(g); h = sigmoid(o) * tanh(c), where i, f, g and o are the quarters
-    of x[t] @ w_ih.T + b_ih + h @ w_hh.T + b_hh (f: Gers et al., 2000). x (T, B, F) gives out (T, B, P), the h of all
-    steps; or packed rows x (N, F), of which step t has batch_sizes[t], give (N, P). States h (B, P) and c (B, H); w_ih
-    (4 * H, F), w_hh (4 * H, P), b_ih and b_hh (4 * H,). w_hr (P, H) projects each h; without it P = H. reverse: from
-    the last step to the first. Shapes of x that do not fit are a RuntimeError.
+    A step is c = sigmoid(f) * c + sigmoid(i) * tanh(g) and h = sigmoid(o) * tanh(c), where i, f, g and o are the
+    quarters of x[t] @ w_ih.T + b_ih + h @ w_hh.T + b_hh (f: Gers et al., 2000). x (T, B, F) gives out (T, B, P), the h
+    of all steps; or packed rows x (N, F), of which step t has batch_sizes[t], give (N, P). States h (B, P) and c
+    (B, H); w_ih (4 * H, F), w_hh (4 * H, P), b_ih and b_hh (4 * H,). w_hr (P, H) projects each h; without it P = H.
+    reverse: from the last step to the first. Shapes of x that do not fit are a RuntimeError.
 
     >>> h, c, w = tl.zeros(1, 1), tl.ones(1, 1), tl.zeros(4, 1)
     >>> out, h_n, c_n = F.lstm(tl.zeros(3, 1, 1), h, c, w, w)
@@ -279,7 +279,7 @@ def lstm(x, h, c, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, batch_sizes=None,
 def gru(x, h, w_ih, w_hh, b_ih=None, b_hh=None, batch_sizes=None, reverse=False):
     """One layer of gated recurrent units in one direction (Cho et al., 2014): (out, h_n).
 
-    A step is h = (1 - z) * n + z * h with r, z = sigmoid(xr + hr), sigmoid(xz + hz) and n = tanh(xn + r * hn), where
+    A step is h = (1 - z) * n + z * h, with r = sigmoid(xr + hr), z = sigmoid(xz + hz) and n = tanh(xn + r * hn), where
     xr, xz and xn are the thirds of x[t] @ w_ih.T + b_ih, and hr, hz and hn those of h @ w_hh.T + b_hh. x (T, B, F)
     gives out (T, B, H), the h of all steps; h (B, H), w_ih (3 * H, F), w_hh (3 * H, H), b_ih and b_hh (3 * H,).
     batch_sizes and reverse as in `lstm`.

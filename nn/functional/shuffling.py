@@ -52,7 +52,7 @@ def pixel_unshuffle(x, downscale_factor):
 
 
 def channel_shuffle(x, groups):
-    """The channels dealt out in turn from each group, so that the next grouped convolution mixes them (Zhang et al., 2018).
+    """Channels taken from each group in turn, so that the next convolution in groups mixes them (Zhang et al., 2018).
 
     x (N, C, …) of 3 dimensions or more gives the same shape; channels that do not fall into the groups are a
     RuntimeError.

@@ -51,7 +51,7 @@ def _dense_products(q, k):
 
 
 def cosine_sim_matrix(Q, K, eps=1e-8):
-    """The cosine of the angle between each row of Q and each row of K: 1 for the same direction, -1 for the opposite one.
+    """The cosine of the angle between each row of Q and each row of K: 1 for the same direction, -1 for opposite ones.
 
     Q (B, D) and K (N, D) give (B, N). Rows are divided by their length + eps, and those of zeros give 0. scipy.sparse
     matrices are taken as they are, without gradients and without making them dense. Other shapes are a ValueError.
@@ -64,7 +64,7 @@ def cosine_sim_matrix(Q, K, eps=1e-8):
 
 
 def cosine_top_k(Q, K, k, eps=1e-8):
-    """The k keys that are most similar to each query, best first: arrays (B, k) of the cosines and of the rows' numbers.
+    """The k keys most similar to each query, best first: arrays (B, k) of the cosines and of the rows' numbers.
 
     Q (B, D) and K (N, D) as in `cosine_sim_matrix`, without gradients; of equals the first comes first. Never more than
     4 million similarities are held at a time. A k outside [1, N] is a ValueError.

@@ -50,7 +50,9 @@ def load_digits(path: str | Path = DIGITS) -> tuple[np.ndarray, np.ndarray]:
     >>> images.shape, labels[:5]
     ((1797, 64), array([0, 1, 2, 3, 4]))
     >>> (16 * images[0]).astype(int).reshape(8, 8)[:3]  # the top of a zero
-    ?
+    array([[ 0,  0,  5, 13,  9,  1,  0,  0],
+           [ 0,  0, 13, 15, 10, 15,  5,  0],
+           [ 0,  3, 15,  2,  0, 11,  8,  0]])
     """
     images, labels = _read(path, "images", "labels")
     return images.reshape(len(images), -1).astype(np.float32) / 16, labels.astype(np.int64)

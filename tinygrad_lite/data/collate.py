@@ -37,7 +37,7 @@ def default_collate(batch: Sequence) -> Any:
 
     >>> tl.data.default_collate([(tl.ones(2), 0), (tl.zeros(2), 1)])
     [tensor([[1., 1.],
-           [0., 0.]]), tensor([0, 1])]
+            [0., 0.]]), tensor([0, 1])]
     >>> tl.data.default_collate([{"word": "yes", "count": 3}, {"word": "no", "count": 5}])
     {'word': ['yes', 'no'], 'count': tensor([3, 5])}
     """

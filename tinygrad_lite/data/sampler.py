@@ -145,7 +145,7 @@ class WeightedRandomSampler(Sampler[int]):
 
 
 class BatchSampler(Sampler[list]):
-    """Lists of batch_size of what another sampler gives; drop_last=True leaves out a last one that is shorter.
+    """Lists of batch_size of the numbers that another sampler gives; drop_last=True leaves out a shorter last one.
 
     >>> sampler = tl.data.SequentialSampler(range(5))
     >>> list(tl.data.BatchSampler(sampler, batch_size=2, drop_last=False))

@@ -49,8 +49,7 @@ def read_text(path: str | Path) -> str:
 class CharTokenizer:
     """Text as numbers, one for each character that it knows: 0, 1, 2, … in the order of Unicode.
 
-    It is made of a text, or of its characters; len(tokenizer) is how many it knows. None, or what is no character, is a
-    ValueError.
+    It is made of a text, or of its characters; len(tokenizer) is how many it knows. An empty text is a ValueError.
 
     >>> from tinygrad_lite.data.tokenizers import CharTokenizer
     >>> tokenizer = CharTokenizer("hello")  # knows e, h, l, o

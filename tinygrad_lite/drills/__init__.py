@@ -20,11 +20,20 @@ from .sandbox import check_file
 
 
 def check(name: str, *functions: Any, on: str = "numpy", **named: Any) -> Report:
-    """What is to be said of functions, which run where they are: in this process, without limits.
+    """Check functions that solve a drill, and say what is wrong with them; they run in this process, without limits.
 
-    functions: in the order of the drill's, or by the names that they have there; those that are left out are not
-    checked. on: "numpy", or "tensor" for functions of Tensors, whose gradients are checked too. ValueError or TypeError
-    for functions that the drill has not.
+    name: of the drill, see `names`. functions: in the order of the drill's, or by the names that they have there; those
+    that are left out are not checked. on: "numpy", or "tensor" for functions of Tensors, whose gradients are checked
+    too. ValueError for an unknown drill, TypeError for functions that it has not.
+
+    >>> from tinygrad_lite import drills
+    >>> def softmax(x):
+    ...     return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
+    >>> drills.check("softmax", softmax)
+    softmax: 6 of 8 checks pass, but:
+    - softmax([1000, 0]) gave [nan, 0], expected [1, 0]: exp(1000) overflows; subtract the row's maximum first
+      the mistake: no maximum subtracted
+      (1 more fails for this reason)
     """
     try:
         drill = catalog.load(name)

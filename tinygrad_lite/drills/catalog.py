@@ -39,7 +39,12 @@ def own() -> dict[str, Path]:
 
 
 def names() -> list[str]:
-    """All drills: path by path, and then those of one's own."""
+    """The names of all drills: path by path, and then those of one's own.
+
+    >>> from tinygrad_lite import drills
+    >>> drills.names()[:4]
+    ['softmax', 'logsumexp', 'cross_entropy', 'attention']
+    """
     return list(dict.fromkeys([name for path in PATHS.values() for name in path] + [*own()]))
 
 

@@ -25,6 +25,11 @@ class Case:
     lines: the most lines of the solution that may run, and what one is told whose solution runs more (slow)
     memory: the most bytes that it may hold at a time, and what one is told whose solution holds more (large)
     smooth: whether there are derivatives at all
+
+    >>> from tinygrad_lite.drills import catalog
+    >>> case = catalog.load("softmax").cases[0]
+    >>> case.text, case.why
+    ('softmax([1, 2, 3])', 'each power is divided by the sum of the powers')
     """
 
     text: str
@@ -49,8 +54,15 @@ def narrow(case: Case) -> bool:
 
 @dataclass
 class Wrong:
-    """A wrong answer that people give: the name of the mistake, why it is one, and a solution that makes it; outcomes:
-    what is known of what that does, by case."""
+    """A wrong answer that people give: the name of the mistake, why it is one, and a solution that makes it (made).
+
+    stands_for: the name of the reference that it takes the place of; outcomes: what is known of what it does, by case.
+
+    >>> from tinygrad_lite.drills import catalog
+    >>> wrong = catalog.load("softmax").wrongs[0]
+    >>> wrong.name, wrong.stands_for
+    ('no maximum subtracted', 'softmax')
+    """
 
     name: str
     why: str
@@ -67,6 +79,15 @@ class Drill:
     difficulty: easy, medium or hard; minutes: how long one takes who knows it
     hints: from a nudge to nearly the line; pitfalls: what one says aloud about it
     forbidden: what the prompt forbids, "numpy.linalg" for all that is in it, "argsort" for whatever has that name
+
+    >>> from tinygrad_lite.drills import Drill, examine
+    >>> drill = Drill("Twice a number", "easy", 1, hints=["Add it to itself."], pitfalls=[])
+    >>> @drill.reference
+    ... def twice(x):
+    ...     return 2 * x
+    >>> drill.case(twice, 3.0, why="3 + 3")
+    >>> [result.sentence for result in examine(drill, {"twice": lambda x: x * x})]
+    ['twice(3) gave 9, expected 6']
     """
 
     prompt: str

@@ -59,7 +59,13 @@ class _Tried:
 
 
 def asked(drill: Drill, functions: Mapping[str, Any], on: str) -> list[Case]:
-    """The cases of a drill that there are functions for; on tensors, those of what is differentiable."""
+    """The cases of a drill that there are functions for; on "tensor", those of what is differentiable.
+
+    >>> from tinygrad_lite.drills import asked, catalog
+    >>> softmax = catalog.load("softmax")
+    >>> len(asked(softmax, {"softmax": np.exp}, "numpy")), len(asked(softmax, softmax.references, "numpy"))
+    (8, 13)
+    """
     names = functions.keys() & (drill.differentiable if on == "tensor" else drill.references.keys())
     return [case for case in drill.cases if set(case.needs) <= names]
 
@@ -71,8 +77,17 @@ def expectations(drill: Drill) -> list[Outcome]:
 
 def examine(drill: Drill, functions: Mapping[str, Any], on: str = "numpy",
             expected: list[Outcome] | None = None) -> Iterator[Result]:
-    """How each case that is asked for goes, in their order; after the last, the mistakes that are recognised are noted
-    in the results. expected: the expectations of the drill."""
+    """How each case that is asked for goes, in their order: an iterator of results, a case each.
+
+    functions: by the names of the references; on: "numpy" or "tensor"; expected: the expectations of the drill, where
+    they are known already. After the last case, the mistakes that are recognised are noted in the results.
+
+    >>> from tinygrad_lite.drills import catalog, examine
+    >>> softmax = catalog.load("softmax")
+    >>> first = next(examine(softmax, {"softmax": lambda x: x / x.sum()}))
+    >>> print(first.sentence)
+    softmax([1, 2, 3]) gave [0.1667, 0.3333, 0.5], expected [0.09003, 0.2447, 0.6652]
+    """
     tried, cases = [], asked(drill, functions, on)
     for case, right in zip(drill.cases, expectations(drill) if expected is None else expected):
         if case in cases:

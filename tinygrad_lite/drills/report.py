@@ -11,11 +11,16 @@ SHOWN = 3  # kinds of failures that are told at once
 
 @dataclasses.dataclass
 class Report:
-    """What a check has found.
+    """What a check has found; printed, it is the text for the one who wrote the solution.
 
     problems: what keeps the solution from being tried; results: a case each; ended: why the process ended before its
     time, with the solution's own line; printed: what the solution has printed; asked: how many cases there are; doing:
     the case that was last begun; done: whether all was tried
+
+    >>> from tinygrad_lite import drills
+    >>> report = drills.check("softmax", lambda x: np.exp(x))
+    >>> report.passed, len(report.results), report.results[0].sentence
+    (False, 8, 'softmax([1, 2, 3]) gave [2.718, 7.389, 20.09], expected [0.09003, 0.2447, 0.6652]')
     """
 
     drill: str
@@ -40,7 +45,7 @@ class Report:
         return list(dict.fromkeys(result.mistake for result in self.results if result.mistake))
 
     def as_dict(self, taught: bool = True) -> dict[str, Any]:
-        """For editors: all of it, as what JSON can hold. taught: with mistakes and advice."""
+        """All of it as a dict that JSON can hold, for editors. taught: with mistakes and advice."""
         if not taught:
             plain = [dataclasses.replace(result, mistake="", advice="") for result in self.results]
             return dataclasses.replace(self, results=plain).as_dict()

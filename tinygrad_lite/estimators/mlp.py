@@ -158,7 +158,7 @@ class MLPClassifier(_MLP, Classifier):
     activation: "relu", "tanh", "logistic" or "identity"; alpha: the L2 penalty, alpha / 2 times the sum of
     squares of the weights over the batch's rows; batch_size: "auto" is 200. fit ends after max_iter epochs, or when
     more than n_iter_no_change in a row did not improve the loss by tol; with early_stopping it looks at the accuracy on
-    the validation_fraction that is held out, and keeps the best parameters. With warm_start it goes on from what it has.
+    the validation_fraction that is held out, and keeps the best parameters. With warm_start it goes on from there.
     Learns classes_, model_ (the nn.Sequential), loss_curve_, n_iter_, best_loss_ and, with early_stopping,
     validation_scores_. Warns where it did not converge; diverging is a ValueError.
 

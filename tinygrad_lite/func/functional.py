@@ -61,7 +61,7 @@ def hessian(func: Callable, inputs: Any, create_graph: bool = False, strict: boo
             outer_jacobian_strategy: str = "reverse-mode") -> Any:
     """The Hessian of func, which gives one number, at inputs: a Tensor, or for several inputs a tuple of tuples.
 
-    create_graph and strict are those of `jacobian`; the other two change nothing.
+    create_graph and strict are those of `jacobian`; vectorize and outer_jacobian_strategy change nothing.
 
     >>> tl.autograd.functional.hessian(lambda x: x[0] ** 2 * x[1], tl.tensor([3.0, 5.0]))
     tensor([[10.,  6.],

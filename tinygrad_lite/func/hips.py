@@ -162,10 +162,10 @@ hessian_vector_product, vector_jacobian_product = hessian_tensor_product, tensor
 
 
 def make_ggnvp(f: Callable, g: Callable = lambda x: sum(x * x, -1) / 2, f_argnum: int = 0) -> Callable:
-    """make_ggnvp(f, g)(x) gives the function that takes v to J.T @ H @ J @ v: the Gauss-Newton approximation of the
-    Hessian of g(f(x)), times v.
+    """make_ggnvp(f, g)(x) gives the function that takes v to J.T @ H @ J @ v, the Gauss-Newton matrix times v.
 
-    J is the Jacobian of f at x, H the Hessian of g at f(x): of half the sum of squares, whose H is 1, unless given.
+    It approximates the Hessian of g(f(x)). J is the Jacobian of f at x, H the Hessian of g at f(x); g is half the sum
+    of squares unless given, whose H is the identity.
 
     >>> product = tl.func.make_ggnvp(lambda x: np.array([2.0, 3.0]) * x)(np.array([1.0, 1.0]))
     >>> product(np.array([1.0, 10.0]))

@@ -57,7 +57,7 @@ class Diffusion(nn.Module):
         return kept.sqrt() * x + (1 - kept).sqrt() * noise
 
     def steps(self, count: int) -> list[np.ndarray]:
-        """Points (count, 2) at each time, a list of times + 1 arrays: noise first, then less of it, at last new points."""
+        """Points (count, 2) at each time, a list of times + 1 arrays: noise first, new points last."""
         x = randn(count, 2)
         found = [x.array]
         for t in reversed(range(self.times)):

@@ -62,7 +62,16 @@ def average_gradients(parameters: Iterable[Tensor], rows: int, extra: Sequence[f
     """Let every gradient be the mean of the ranks' gradients, weighted by their rows; gives the sums of `extra`.
 
     One sum over the ranks, in float32 or the widest dtype of the parameters. A gradient that is None on some ranks
-    counts as zeros there, one that is None on all stays None. Nothing of a rank of 0 rows is read but `extra`.
+    counts as zeros there, one that is None on all stays None. Nothing of a rank of 0 rows is read but `extra`. Where
+    there is one rank, nothing changes:
+
+    >>> from tinygrad_lite.parallel import average_gradients
+    >>> w = tl.tensor([1.0, 2.0], requires_grad=True)
+    >>> (w**2).mean().backward()
+    >>> average_gradients([w], rows=2, extra=[2.5])
+    array([2.5])
+    >>> w.grad
+    tensor([1., 2.])
     """
     parameters = list(parameters)
     if group().size == 1:
@@ -86,6 +95,10 @@ def shard(batch: Any, rank: int | None = None, size: int | None = None) -> Any:
 
     rank, size: this one's of the group unless given. Numbers, which have no rows, are as they were. A ValueError where
     parts differ in their number of rows, a TypeError for text.
+
+    >>> from tinygrad_lite.parallel import shard
+    >>> shard(np.arange(5), rank=0, size=2), shard(np.arange(5), rank=1, size=2)
+    (array([0, 2, 4]), array([1, 3]))
     """
     rank, size = group().rank if rank is None else rank, group().size if size is None else size
     count_rows(batch)
@@ -93,7 +106,14 @@ def shard(batch: Any, rank: int | None = None, size: int | None = None) -> Any:
 
 
 def count_rows(batch: Any) -> int:
-    """How many rows a batch has, that is each of its arrays."""
+    """How many rows a batch has, that is each of its arrays and Tensors, in tuples, lists and dicts.
+
+    A ValueError where they differ in their number of rows, a TypeError for text.
+
+    >>> from tinygrad_lite.parallel import count_rows
+    >>> count_rows((np.ones((5, 3)), np.ones(5)))
+    5
+    """
     parts = leaves(batch)
     if text := next((x for x in parts if isinstance(x, str | bytes)), None):
         raise TypeError(f"shard: the rows of a batch are in arrays and Tensors; {text!r} cannot be shared out")
@@ -104,7 +124,13 @@ def count_rows(batch: Any) -> int:
 
 
 def save(state: Any, path: Any) -> None:
-    """`tl.save` by rank 0, for which the others wait; its error is raised on all ranks."""
+    """Save like `tl.save`, but by rank 0 alone, for which the others wait; its error is raised on all ranks.
+
+    >>> from tinygrad_lite.parallel import save
+    >>> save({"w": tl.ones(2)}, "w.safetensors")
+    >>> tl.load("w.safetensors")
+    {'w': tensor([1., 1.])}
+    """
     error = None
     if group().rank == 0:
         try:
@@ -127,6 +153,15 @@ class DataParallel(Module):
     Running statistics, that is buffers of real numbers that change, are averaged as gradients are. Random numbers
     differ by rank; those of rank 0 are as if it were alone. state_dict() has the names of `module`, so that a
     checkpoint is the same with and without this. Where there is one rank, this only calls the module.
+
+    >>> from tinygrad_lite.parallel import DataParallel, shard
+    >>> module = nn.Linear(2, 1)
+    >>> optimizer = optim.SGD(module.parameters(), lr=0.1)
+    >>> model = DataParallel(module, optimizer)
+    >>> F.mse_loss(model(shard(tl.ones(8, 2))), shard(tl.zeros(8, 1))).backward()
+    >>> optimizer.step()  # the average of the gradients, and then the step
+    >>> list(model.state_dict())
+    ['weight', 'bias']
     """
 
     def __init__(self, module: Module, *optimizers: Optimizer, dim: int = 0) -> None:
@@ -166,7 +201,7 @@ class DataParallel(Module):
         return [b for b in self.module.buffers() if b.dtype.kind == "f"]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """The module's own result."""
+        """The result of the module, for this rank's rows."""
         if is_grad_enabled() and group().size > 1:
             parameters = list(self.module.parameters())
             if self._rows and any(changed_since(p.array, self._place) for p in parameters):
@@ -223,11 +258,11 @@ class DataParallel(Module):
             self._take_over(ranks.index(0), *others)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """That of `module`."""
+        """The state of the module, by its own names."""
         return self.module.state_dict(*args, **kwargs)
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """That of `module`: on all ranks, or on rank 0 before the DataParallel is made."""
+        """Take a state of the module: on all ranks, or on rank 0 before the DataParallel is made."""
         self._rows = 0
         return self.module.load_state_dict(*args, **kwargs)
 
@@ -238,7 +273,11 @@ class DistributedSampler(Sampler[int]):
     The order differs by `set_epoch`, which belongs before each pass. Unlike PyTorch's it repeats no rows to make ranks
     equal: the k-th batches of b rows of all ranks together are the rows from k * b * num_replicas on of the order, and
     where ranks have different numbers of batches the loop belongs inside `model.join()`; or drop_last leaves out the
-    last rows, so that all have as many.
+    last rows, so that all have as many. num_replicas, rank: the size of the group and this one's place unless given.
+
+    >>> from tinygrad_lite.parallel import DistributedSampler
+    >>> [list(DistributedSampler(range(7), num_replicas=2, rank=rank, shuffle=False)) for rank in (0, 1)]
+    [[0, 2, 4, 6], [1, 3, 5]]
     """
 
     def __init__(self, dataset: Any, num_replicas: int | None = None, rank: int | None = None, shuffle: bool = True,

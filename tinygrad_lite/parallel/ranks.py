@@ -30,7 +30,13 @@ class Group:
     """All ranks of this run. Each calls the same methods in the same order, within `timeout` seconds of each other.
 
     rank, size: which one this is of how many; bytes, waited: what it gave to be sent, in how many seconds of waiting.
-    A wait that is too long, and an uncaught exception, end all ranks with a code that is not 0.
+    A wait that is too long, and an uncaught exception, end all ranks with a code that is not 0. `group()` makes it.
+    expected: how many ranks there are to be, None where that is not known; of one rank nothing is exchanged:
+
+    >>> from tinygrad_lite.parallel import Group
+    >>> alone = Group(expected=1)
+    >>> alone.rank, alone.size, alone.gather("mine"), alone.sum(np.array([1.0, 2.0]))
+    (0, 1, ['mine'], array([1., 2.]))
     """
 
     def __init__(self, expected: int | None) -> None:
@@ -131,6 +137,14 @@ class Group:
 
 @functools.cache
 def group() -> Group:
-    """The ranks of this run. A process that no launcher started is a group of its own, and needs no MPI."""
+    """The `Group` of all ranks of this run, always the same one.
+
+    A process that no launcher (mpirun, srun) started is a group of its own, and needs no MPI. Under a launcher it is an
+    ImportError where mpi4py is missing.
+
+    >>> from tinygrad_lite.parallel import group
+    >>> group().rank, group().size
+    (0, 1)
+    """
     expected = next((int(os.environ[name]) for name in SIZES if name in os.environ), None)
     return Group(1 if expected is None and "PMIX_RANK" not in os.environ else expected)

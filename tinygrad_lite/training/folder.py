@@ -17,7 +17,7 @@ PARTS = ("model", "optimizer", "scheduler", "numbers", "step", "programs", "sett
 
 
 class Stopped(Exception):
-    """A run that cannot begin or go on; the message says why."""
+    """The error of a run that cannot begin or go on; its message says why."""
 
 
 def as_text(settings: Any) -> str:
@@ -69,7 +69,17 @@ class Asked:
 
 
 def read_checkpoint(folder: str | Path) -> dict[str, Any]:
-    """What the run in a folder has kept; Stopped where there is none, or it is damaged."""
+    """What the run in a folder has kept in its checkpoint, a dict; Stopped where there is none, or it is damaged.
+
+    folder: of the run, or the checkpoint's own path. The dict has "model" and "optimizer", which their load_state_dict
+    takes, "step", "settings", and what else a `Trainer` goes on from.
+
+    >>> from tinygrad_lite.training import read_checkpoint
+    >>> read_checkpoint("runs/line")
+    Traceback (most recent call last):
+        ...
+    tinygrad_lite.training.folder.Stopped: there is no checkpoint in runs/line
+    """
     path = Path(folder)
     path = path if path.is_file() else path / CHECKPOINT
     if not path.exists():

@@ -40,6 +40,16 @@ class Trainer:
     Kept are the state of model, optimizer, scheduler and of the library's random numbers; what else a loss reads and
     changes is not. Under mpirun each process computes the gradients of its share of the batch's rows, and they are
     averaged.
+
+    >>> import contextlib, io
+    >>> from tinygrad_lite.training import Trainer
+    >>> model = nn.Linear(3, 1)
+    >>> trainer = Trainer("runs/line", model, optim.SGD(model.parameters(), lr=0.1), settings={"lr": 0.1},
+    ...                   loss=lambda x: (model(x) - 1).square().mean(), batch=lambda rng: rng.normal(size=(8, 3)))
+    >>> with contextlib.redirect_stderr(io.StringIO()):  # without the progress bar
+    ...     losses = trainer.run(steps=20, every=10)
+    >>> len(losses), losses[-1] < losses[0]
+    (20, True)
     """
 
     def __init__(self, folder: str | Path, model: Any, optimizer: Any, loss: Callable, batch: Callable, *,

@@ -49,7 +49,7 @@ def explore(output: Any, path: str | Path = "graph.html", names: Any = None) -> 
     gradients and the rule of each step; its quiz asks before it tells. names: a Module, or a dict of names with their
     leaves. Recorded inside study(), operations say their source line and lie in their modules; without modules, loops
     and lines group them. Arrays of more than 64 elements are heat maps of at most 24 x 24 cells. ValueError for more
-    than 10,000 steps, or for a path that does not end in .html.
+    than 10,000 steps, or for a path of another ending than .html.
 
     >>> x = tl.tensor([1.0, 2.0], requires_grad=True)
     >>> tl.explore((x * x).sum(), "graph.html", {"x": x})

@@ -11,10 +11,9 @@ from ..engine.watch import watching
 
 @contextlib.contextmanager
 def study() -> Any:
-    """Inside `with study():`, operations that this thread records remember their source line and their module, which
-    the views (`tape`, `draw`, `explore`) then show.
+    """Inside `with study():`, operations remember their source line and module, which tape, draw and explore show.
 
-    Outside it costs nothing.
+    It is for the operations that this thread records; outside it costs nothing.
 
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
     >>> with tl.study():
