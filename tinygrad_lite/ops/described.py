@@ -149,7 +149,7 @@ def trunc(x):
 
 
 def isnan(x):
-    """Whether each element is NaN, "not a number", as 0 / 0 is. x == NaN finds none: NaN equals nothing.
+    """Whether each element is NaN, "not a number", as 0 / 0 is; `x == tl.nan` finds none, for NaN equals nothing.
 
     >>> x = tl.tensor([1.0, tl.nan, tl.inf])
     >>> tl.isnan(x)
@@ -271,7 +271,7 @@ def logical_xor(input, other):
 
 
 def logical_not(x):
-    """Whether each element is false; a number is where it is 0.
+    """Whether each element is false; a number is false where it is 0.
 
     >>> x = tl.tensor([True, False])
     >>> tl.logical_not(x)
