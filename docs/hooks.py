@@ -19,25 +19,60 @@ OUTSIDE = re.compile(r"\]\((?P<up>(?:\.\./)+)(?P<path>[^)#]+)(?P<anchor>#[^)]*)?
 FORMULA = re.compile(r'<(?P<tag>span|div) class="arithmatex">\\[(\[](?P<tex>.*?)\\[)\]]</(?P=tag)>', re.S)
 
 
+GROUPS = {  # pages of the reference: of what is in `tl` by the files, of what is below it by the namespaces
+    "Tensor": "tinygrad_lite.Tensor methods tensor settings ops.arguments sparse",
+    "Making tensors": "creation random tinygrad_lite.random engine.dtypes",
+    "Element by element": "ops.elementwise ops.transcendental ops.special inplace",
+    "Shapes and parts": "ops.shape ops.index ops.parts ops.join",
+    "Sums, orders and statistics": "ops.reduce ops.scan ops.order ops.statistics",
+    "Matrices and Fourier transforms": "ops.matrix ops.linalg tinygrad_lite.linalg tinygrad_lite.fourier",
+    "Autograd": "tinygrad_lite.autograd engine.tape engine.mode checkpointing function",
+    "Derivatives of functions": "tinygrad_lite.func",
+    "Compile and derive": "compiler textbook tinygrad_lite.compiler",
+    "Views": "view tinygrad_lite.view tinygrad_lite.view.plot",
+    "Layers": "tinygrad_lite.nn",
+    "Functions of networks": "tinygrad_lite.nn.functional nn.functional",
+    "Initialization and tools for modules": "tinygrad_lite.nn.init tinygrad_lite.nn.utils",
+    "Generation, batching, by hand": "tinygrad_lite.nn.generation tinygrad_lite.nn.batching tinygrad_lite.nn.by_hand",
+    "Optimizers": "tinygrad_lite.optim",
+    "Data and saving": "tinygrad_lite.data saving",
+    "Distributions": "tinygrad_lite.distributions",
+    "Estimators": "tinygrad_lite.estimators",
+    "Models and training": "tinygrad_lite.models tinygrad_lite.training",
+    "More than one process": "tinygrad_lite.parallel",
+    "Drills": "tinygrad_lite.drills",
+    "PyTorch programs": "tinygrad_lite.compat tinygrad_lite.sparse tinygrad_lite.testing tinygrad_lite.amp devices"}
+
+
 def reference_pages() -> dict[str, tuple[str, str]]:
     """The pages of the reference: file -> (title, text)."""
-    pages: dict[str, tuple[str, list[str]]] = {}
+    entries: dict[str, list[reference.Public]] = {title: [] for title in GROUPS}
     for entry in reference.public():
-        title, about = _page(entry)
-        name = "reference/" + title.removeprefix("tinygrad_lite.").replace(" ", "_").lower() + ".md"
-        _, parts = pages.setdefault(name, (title, [f"# {title}\n\n{about}\n"]))
-        parts.append(f"::: {entry.path}\n")
-    return {name: (title, "\n".join(parts)) for name, (title, parts) in pages.items()}
+        entries[_group(entry)].append(entry)
+    pages = {}
+    for title, found in entries.items():
+        parts = [f"# {title}\n"]
+        for k, entry in enumerate(found):
+            if entry.namespace != "tinygrad_lite" and (k == 0 or found[k - 1].namespace != entry.namespace):
+                name = entry.namespace.replace("tinygrad_lite", "tl")
+                about = (inspect.getdoc(reference.holder(entry.namespace)) or "").partition("\n")[0]
+                parts.append(f"## {name}\n\n{about}\n")
+            parts.append(f"::: {entry.path}\n    options:\n      heading_level: 3\n")
+        pages[f"reference/{re.sub('[ ,]+', '_', title.lower())}.md"] = title, "\n".join(parts)
+    return pages
 
 
-def _page(entry: reference.Public) -> tuple[str, str]:
-    """On which page a name stands, and what the page begins with: those of `tl` by the file that they are written in."""
-    if entry.namespace == "tinygrad_lite":
-        module = inspect.getmodule(inspect.unwrap(entry.value))
-        home = sys.modules[entry.value.__module__] if entry.value.__module__ in sys.modules else module
-        return f"tl {home.__name__.removeprefix('tinygrad_lite.')}", home.__doc__ or ""
-    holder = reference.holder(entry.namespace)
-    return entry.namespace, (inspect.getdoc(holder) or "").partition("\n")[0]
+def _group(entry: reference.Public) -> str:
+    """The page that a name stands on: of the group that names its file or its namespace, most narrowly."""
+    place = entry.namespace
+    if place == "tinygrad_lite":
+        place = Path(entry.file).with_suffix("").as_posix().removeprefix("tinygrad_lite/").replace("/", ".")
+    while place:
+        for title, places in GROUPS.items():
+            if place in places.split():
+                return title
+        place = place.rpartition(".")[0]
+    raise PluginError(f"{entry.path}: no group of docs/hooks.py names {entry.file}")
 
 
 def on_config(config):

@@ -21,6 +21,7 @@ KINDS = {
     inspect.Parameter.VAR_POSITIONAL: griffe.ParameterKind.var_positional,
     inspect.Parameter.KEYWORD_ONLY: griffe.ParameterKind.keyword_only,
     inspect.Parameter.VAR_KEYWORD: griffe.ParameterKind.var_keyword}
+OF_EVERY_MODULE = ("forward", "extra_repr", "reset_parameters", "settle")
 SPECIAL = re.compile(r"(`[^`]*`)|([*_\[\]<])")
 
 
@@ -52,7 +53,8 @@ def shown(name: str, value: Any) -> Any:
     found = griffe.Class(name, docstring=text)
     found.set_member("__init__", griffe.Function("__init__", parameters=_parameters(value.__init__)))
     for method, what in vars(value).items():
-        if not method.startswith("_") and (inspect.isfunction(what) or isinstance(what, property)) and inspect.getdoc(what):
+        said = (inspect.isfunction(what) or isinstance(what, property)) and inspect.getdoc(what)
+        if said and not method.startswith("_") and method not in OF_EVERY_MODULE:
             found.set_member(method, shown(method, what))
     return found
 

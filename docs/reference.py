@@ -29,7 +29,13 @@ NAMESPACES = """
     tinygrad_lite.optim tinygrad_lite.optim.lr_scheduler tinygrad_lite.optim.swa_utils
     tinygrad_lite.data tinygrad_lite.data.tokenizers tinygrad_lite.distributions tinygrad_lite.estimators
     tinygrad_lite.models tinygrad_lite.training tinygrad_lite.parallel tinygrad_lite.drills tinygrad_lite.compat
-    tinygrad_lite.sparse tinygrad_lite.testing""".split()
+    tinygrad_lite.sparse tinygrad_lite.testing tinygrad_lite.amp""".split()
+ALSO = {  # namespaces that give names of files beside them
+    "tinygrad_lite.autograd": ("tinygrad_lite.function", "tinygrad_lite.checkpointing"),
+    "tinygrad_lite.func": ("tinygrad_lite.checkpointing",),
+    "tinygrad_lite.amp": ("tinygrad_lite.devices",),
+    "tinygrad_lite.nn.functional": ("tinygrad_lite.inplace",),
+    "tinygrad_lite.Tensor": ("tinygrad_lite",)}
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -54,7 +60,8 @@ class Public(NamedTuple):
 
 def holder(namespace: str) -> Any:
     """The module or the class of a namespace."""
-    return tl.Tensor if namespace == "tinygrad_lite.Tensor" else importlib.import_module(namespace)
+    name = namespace.removeprefix("tinygrad_lite.")
+    return getattr(tl, name) if name in ("Tensor", "amp") else importlib.import_module(namespace)
 
 
 def public() -> Iterator[Public]:
@@ -68,10 +75,10 @@ def public() -> Iterator[Public]:
             if not (callable(value) or isinstance(value, property)) or id(value) in seen:
                 continue
             at = _module(value)
-            home = "tinygrad_lite" if of is tl.Tensor else namespace
-            if at == home or at.startswith(home + "."):
+            if any(at == home or at.startswith(home + ".") for home in (namespace, *ALSO.get(namespace, ()))):
                 seen.add(id(value))
-                yield Public(namespace, name, value, _file(_module(inspect.unwrap(value))))
+                inner = _module(inspect.unwrap(value))
+                yield Public(namespace, name, value, _file(inner if inner.startswith("tinygrad_lite") else at))
 
 
 def _module(value: Any) -> str:

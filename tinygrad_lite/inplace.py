@@ -161,7 +161,7 @@ def _named_after(op: Callable, method: Any, does: str) -> Callable:
     """The method with the operation's name, signature and example: `tl.exp(x)` becomes `x.exp_()`."""
     name = op.__name__ + "_"
     _, _, examples = inspect.cleandoc(op.__doc__ or "").partition(">>>")
-    examples = re.sub(rf"tl\.{op.__name__}\((\w+)(, )?", rf"\1.{name}(", ">>>" + examples)
+    examples = re.sub(rf"tl\.{op.__name__}\((\w+)(?=[,)])(, )?", rf"\1.{name}(", ">>>" + examples)
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"{op.__name__} {does}\n\n{examples}"
     method.__wrapped__ = op

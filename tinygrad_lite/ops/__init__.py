@@ -1,5 +1,6 @@
 """The vocabulary: functions that work alike on numpy arrays and on Tensors."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -52,7 +53,7 @@ for _module in MODULES:
 for _name, _described in vars(described).items():
     if _name in VOCABULARY:
         VOCABULARY[_name].__doc__ = _described.__doc__
-        VOCABULARY[_name].__wrapped__ = _described  # type: ignore[attr-defined]  # help() shows its signature
+        VOCABULARY[_name].__signature__ = inspect.signature(_described)  # type: ignore[attr-defined]
 globals().update(VOCABULARY)
 
 ALIASES = {  # PyTorch's and numpy's second names, what they mean the same in both
