@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lowest conformance browser lint bench docs examples size clean
+.PHONY: demo test lowest conformance browser lint bench docs written examples size clean
 
 demo: $(VENV)/demo
 	$(BIN)/tinygrad-lite demo
@@ -41,11 +41,20 @@ bench: $(VENV)/bench
 lint: $(VENV)/dev .wheel
 	$(BIN)/ruff check .
 	cd .wheel && bin/mypy --config-file ../pyproject.toml -p tinygrad_lite
+	cd .wheel && bin/mypy --warn-unused-ignores ../tests/typed_program.py
 	cd .wheel && bin/lint-imports ../pyproject.toml
 
-docs: $(VENV)/demo
+# the site, into build/site; every page runs, and a link that leads nowhere is an error
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/docs
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/pages.py
+	$(BIN)/mkdocs build
+
+# what the drills' page shows, and what editors see of the operations
+written: $(VENV)/test
 	$(BIN)/python docs/drills.py
+	$(BIN)/python docs/stubs.py
 
 # trains every model: a quarter of an hour
 examples: $(VENV)/demo

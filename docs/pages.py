@@ -1,6 +1,6 @@
 """Runs the code of the documentation: what a page says it prints is what it prints, what it quotes is what is there.
 
-    python docs/pages.py                            # says what differs, page by page
+    python docs/pages.py                            # says what differs; makes the explorers of the site
     python docs/pages.py --write docs/stability.md  # mends them, and keeps their pictures
 
 The blocks of a page run in their order and share their names. A fence says what a block is:
@@ -35,7 +35,8 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*
 FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]*)\")?[^\n]*\n(?P<text>.*?)^ *```$",
                    re.M | re.S)
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-MADE = ("pictures", "explorers")  # folders that code may write into
+EXPLORERS = ("explorers",)  # the folder of what each build makes anew
+MADE = ("pictures", *EXPLORERS)  # folders that code may write into
 
 
 class Block(NamedTuple):
@@ -133,7 +134,7 @@ class Run:
             raise AssertionError("".join(said))
 
     def _told(self, block: Block, right: str) -> None:
-        alike = block.text == right if block.quotes else doctest.OutputChecker().check_output(right, block.text, FLAGS)
+        alike = block.text == right if block.quotes else doctest.OutputChecker().check_output(block.text, right, FLAGS)
         if not alike:
             self.new.append((block, right))
 
@@ -165,8 +166,8 @@ def main(arguments: list[str]) -> int:
             run = Run(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT))).all()
             if write:
                 path.write_text(run.mended(), encoding="utf-8")
-                for name in MADE:
-                    shutil.copytree(folder / name, ROOT / "docs" / name, dirs_exist_ok=True)
+            for name in MADE if write else EXPLORERS:
+                shutil.copytree(folder / name, ROOT / "docs" / name, dirs_exist_ok=True)
         for block, right in run.new:
             different += not write
             print(f"{run.name}:{block.line}: {'was' if write else 'is'}\n{block.text}right is\n{right}")

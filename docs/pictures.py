@@ -1,4 +1,4 @@
-"""Makes the pictures of the README anew.
+"""Makes the pictures anew that no page makes by its own code.
 
     python docs/pictures.py        # or: make docs
 """
@@ -28,13 +28,6 @@ class Block(nn.Module):
         h = self.norm(x)
         x = x + self.attention(h, h, h, need_weights=False)[0]
         return x + self.shrink(nn.functional.gelu(self.grow(x)))
-
-
-def neuron():
-    """One neuron with its values and gradients."""
-    x, w, b = (tl.tensor(v, requires_grad=True) for v in (2.0, -3.0, 6.8814))
-    tl.draw((x * w + b).tanh(), {"x": x, "w": w, "b": b}, values=True, gradients=True, direction="LR").render(
-        outfile=HERE / "neuron.svg", cleanup=True)
 
 
 def transformer():
@@ -89,7 +82,6 @@ def maps():
 
 
 if __name__ == "__main__":
-    neuron()
     transformer()
     explorer()
     maps()

@@ -158,7 +158,8 @@ def _line(name: str, taken: list, result: str, method: bool, needed: str | None 
     for k, p in enumerate(taken):
         if p.kind is KEYWORD and not any(part.startswith("*") for part in parts):
             parts.append("*")
-        tensor = "Tensor" if k == 0 and not method and type_of_default(p.name, p.default) == "Any" else None
+        first = k == 0 and not method and p.kind is not p.VAR_POSITIONAL
+        tensor = "Tensor" if first and type_of_default(p.name, p.default) == "Any" else None
         part = written(p, "Int" if p.name == needed else tensor)
         parts.append(re.sub("Tensor|Sequence\\[Tensor\\]", "Any", part) if loose else part)
     return f"def {name}({', '.join(parts)}) -> {result}: ..."
@@ -191,7 +192,7 @@ def methods() -> str:
     body = "".join(f"    {line}\n" for line in lines)
     made = [_line(name, parameters(function), "Tensor", False) for name, function in (TYPED | IN_PLACE).items()]
     return HEAD.format(tensor=".tensor") + "\n".join(
-        [*(f"from .ops import {name}" for name in results.records), *made, "", f"class Methods:\n{body}"])
+        [f"from .ops import {', '.join(sorted(results.records))}", *made, "", f"class Methods:\n{body}"])
 
 
 def layers(module: Any) -> str:

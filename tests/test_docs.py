@@ -62,7 +62,7 @@ def test_pictures_and_explorers_are_made_by_the_code_of_pages():
 def test_commands_are_understood(path):
     text = path.read_text(encoding="utf-8")
     for line in re.findall(r"^(?:    |\$ )?(?:mpirun -n \d+ )?tinygrad-lite +(\S.*)$", text, flags=re.M):
-        cli.parser().parse_args(shlex.split(line, comments=True))
+        cli.command_line().parse_args(shlex.split(line, comments=True))
 
 
 # ---------------------------------------------------------------- docstrings and signatures

@@ -3,8 +3,6 @@
 import collections
 import dataclasses
 import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -397,12 +395,3 @@ def test_no_grad_outside_and_inside():
     with tl.no_grad():
         assert grad(lambda x: x * x)(3.0) == 6 and jvp(np.sin, (0.0,), (1.0,))[1] == 1
     assert grad(lambda x: x * x.detach())(3.0) == 3 and grad(lambda x: 7.0)(3.0) == 0
-
-
-@pytest.mark.parametrize("document, heading", [("docs/func.md", "# "), ("README.md", "## Differentiate functions")])
-def test_the_documents_programs_run(document, heading):
-    text = (Path(__file__).parent.parent / document).read_text(encoding="utf-8").partition(heading)[2].partition("\n## Compile")[0]
-    names = {}
-    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(block, names)
-    assert "np" in names

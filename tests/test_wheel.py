@@ -28,9 +28,9 @@ def wheel(tmp_path_factory):
 
 def test_it_contains_every_package_and_the_data(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    packaged = {f"tinygrad_lite/{p}" for p in ("py.typed", "data/digits.npz", "data/README.md", "data/breast_cancer.npz", "view/explorer.html", "cli.py", "estimators/kmeans.py", "drills/exercises/softmax.py")}
+    packaged = {f"tinygrad_lite/{p}" for p in ("py.typed", "data/digits.npz", "data/README.md", "data/breast_cancer.npz", "view/explorer.html", "cli.py", "vocabulary.pyi", "ops/__init__.pyi", "estimators/kmeans.py", "drills/exercises/softmax.py")}
     for part in ("nn", "optim"):
-        packaged |= {f"tinygrad_lite/{p.relative_to(ROOT)}" for p in (ROOT / part).rglob("*.py")}
+        packaged |= {f"tinygrad_lite/{p.relative_to(ROOT)}" for p in (ROOT / part).rglob("*.py*") if p.suffix in (".py", ".pyi")}
     assert packaged <= names
     assert not any(n.startswith(("nn/", "optim/", "tests/")) for n in names)
 

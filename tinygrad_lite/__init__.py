@@ -136,7 +136,7 @@ from .tensor import Tensor
 from .textbook import derive
 from .view import Tape, draw, explore, study
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(
     _np.dtype, ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"))
 short, int, long, half, float, double = int16, int32, int64, float16, float32, float64

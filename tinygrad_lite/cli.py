@@ -70,7 +70,7 @@ def _positive(text: str) -> float:
     return value
 
 
-def parser() -> _Parser:
+def command_line() -> _Parser:
     parser = _Parser(prog="tinygrad-lite", description="Study, train and see autograd from scratch.")
     parser.add_argument("--version", action="version", version=f"tinygrad-lite {version('tinygrad-lite')}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -354,7 +354,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 where it went well, 130 after Ctrl-C, 1 and 2 where it did not."""
     given = sys.argv[1:] if arguments is None else arguments
     end = given.index("--") if "--" in given else len(given)
-    parser = parser()
+    parser = command_line()
     parser.hint = "; the program's own come after --" if given[:1] == ["explore"] else ""
     options = vars(parser.parse_args(given[:end]))
     if options["command"] == "explore":

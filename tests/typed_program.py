@@ -1,0 +1,54 @@
+"""What a type checker says of a user's program: `make lint` runs mypy on it, where an unused `ignore` is an error too."""
+
+from typing import Any, assert_type
+
+import numpy as np
+from tinygrad_lite.nn import functional as F
+
+import tinygrad_lite as tl
+from tinygrad_lite import Tensor, nn, optim
+
+x = tl.randn(3, 4, requires_grad=True)
+
+# results of methods and functions
+assert_type(x.sum(dim=0), Tensor)
+assert_type(x.sum(axis=0, keepdims=True), Tensor)
+assert_type(x.exp().clamp(min=0).reshape(2, -1).to("float64").float(), Tensor)
+assert_type(x.max(), Tensor)
+assert_type(x.max(1).values, Tensor)
+assert_type(x.sort(descending=True).indices, Tensor)
+assert_type(x.add_(1).exp_(), Tensor)
+assert_type(x.is_contiguous(), bool)
+assert_type(x.logsumexp((0, 1)), Tensor)
+assert_type(tl.exp(x), Tensor)
+assert_type(tl.exp(input=x), Tensor)
+assert_type(tl.exp(np.ones(3)), Any)
+assert_type(tl.einsum("ij,kj->ik", x, x), Tensor)
+assert_type(tl.cat([x, x], dim=1), Tensor)
+assert_type(tl.split(x, 2), tuple[Tensor, ...])
+assert_type(tl.FloatTensor([1, 2]), Tensor)
+assert_type(F.softmax(x, dim=-1), Tensor)
+assert_type(F.cross_entropy(x, tl.tensor([0, 1, 2]), label_smoothing=0.1), Tensor)
+
+# operators, parts, properties
+assert_type(2 - x * x / 3 + 1, Tensor)
+assert_type(-x @ x.T, Tensor)
+assert_type(x > 0, Tensor)
+assert_type(x == 0, Tensor)
+assert_type(x[0, 1:], Tensor)
+assert_type(x.grad, Tensor | None)
+assert_type(x.shape, tuple[int, ...])
+
+# layers and optimizers
+assert_type(nn.ReLU()(x), Tensor)
+assert_type(nn.MSELoss(reduction="sum")(x, x), Tensor)
+assert_type(optim.Adam(nn.Linear(4, 3).parameters(), lr=1e-3), optim.Adam)
+
+# names and arguments that are not there
+x.summ(dim=0)  # type: ignore[attr-defined]
+x.sum(dimm=0)  # type: ignore[call-arg]
+tl.expp(x)  # type: ignore[attr-defined]
+tl.softmax(x, "rows")  # type: ignore[call-overload]
+nn.Linaer(4, 3)  # type: ignore[attr-defined]
+nn.MaxPool2d(2, strid=1)  # type: ignore[call-arg]
+F.relu(x, inplace=1.5)  # type: ignore[call-overload]
