@@ -26,7 +26,7 @@ GROUPS = {  # pages of the reference: of what is in `tl` by the files, of what i
     "Shapes and parts": "ops.shape ops.index ops.parts ops.join",
     "Sums, orders and statistics": "ops.reduce ops.scan ops.order ops.statistics",
     "Matrices and Fourier transforms": "ops.matrix ops.linalg tinygrad_lite.linalg tinygrad_lite.fourier",
-    "Autograd": "tinygrad_lite.autograd engine.tape engine.mode checkpointing function",
+    "Autograd": "tinygrad_lite.autograd engine.tape engine.mode checkpointing",
     "Derivatives of functions": "tinygrad_lite.func",
     "Compile and derive": "compiler textbook tinygrad_lite.compiler",
     "Views": "view tinygrad_lite.view tinygrad_lite.view.plot",

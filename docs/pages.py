@@ -27,6 +27,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import tinygrad_lite as tl
 
@@ -150,8 +151,9 @@ class Run:
 
 @contextlib.contextmanager
 def elsewhere() -> Iterator[Path]:
-    """In an empty folder, where code may write pictures and explorers."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+    """In an empty folder, where code may write pictures and explorers; what is printed has a fixed width."""
+    here = mock.patch.dict(os.environ, COLUMNS="100", MPLBACKEND="Agg")
+    with here, tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for name in MADE:
             os.mkdir(name)
         yield Path(folder)

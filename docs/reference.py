@@ -8,6 +8,7 @@ import contextlib
 import doctest
 import importlib
 import inspect
+import operator
 import os
 import sys
 import tempfile
@@ -22,7 +23,8 @@ import tinygrad_lite as tl
 ROOT = Path(__file__).parent.parent
 NAMESPACES = """
     tinygrad_lite tinygrad_lite.Tensor tinygrad_lite.autograd tinygrad_lite.linalg tinygrad_lite.fourier
-    tinygrad_lite.random tinygrad_lite.func tinygrad_lite.compiler tinygrad_lite.view tinygrad_lite.view.plot
+    tinygrad_lite.random tinygrad_lite.func tinygrad_lite.autograd.functional tinygrad_lite.compiler
+    tinygrad_lite.view tinygrad_lite.view.plot
     tinygrad_lite.nn tinygrad_lite.nn.functional tinygrad_lite.nn.init tinygrad_lite.nn.utils
     tinygrad_lite.nn.utils.rnn tinygrad_lite.nn.utils.parametrize tinygrad_lite.nn.utils.parametrizations
     tinygrad_lite.nn.generation tinygrad_lite.nn.batching tinygrad_lite.nn.by_hand
@@ -32,6 +34,7 @@ NAMESPACES = """
     tinygrad_lite.sparse tinygrad_lite.testing tinygrad_lite.amp""".split()
 ALSO = {  # namespaces that give names of files beside them
     "tinygrad_lite.autograd": ("tinygrad_lite.function", "tinygrad_lite.checkpointing"),
+    "tinygrad_lite.autograd.functional": ("tinygrad_lite.func.functional",),
     "tinygrad_lite.func": ("tinygrad_lite.checkpointing",),
     "tinygrad_lite.amp": ("tinygrad_lite.devices",),
     "tinygrad_lite.nn.functional": ("tinygrad_lite.inplace",),
@@ -61,7 +64,8 @@ class Public(NamedTuple):
 def holder(namespace: str) -> Any:
     """The module or the class of a namespace."""
     name = namespace.removeprefix("tinygrad_lite.")
-    return getattr(tl, name) if name in ("Tensor", "amp") else importlib.import_module(namespace)
+    inside = name in ("Tensor", "amp", "autograd.functional")  # which are no files
+    return operator.attrgetter(name)(tl) if inside else importlib.import_module(namespace)
 
 
 def public() -> Iterator[Public]:

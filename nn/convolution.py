@@ -35,8 +35,9 @@ class _Conv(Module):
             in_channels, out_channels, groups, padding_mode)
         self.kernel_size, self.stride, self.dilation = (self._several(v) for v in (kernel_size, stride, dilation))
         self.padding = padding if isinstance(padding, str) else self._several(padding)
-        if isinstance(padding, str) and padding not in ("same", "valid"):
-            raise ValueError(f"{name}: padding is a number, 'same' or 'valid', not {padding!r}")
+        words = () if self._transposed else ("same", "valid")
+        if isinstance(padding, str) and padding not in words:
+            raise ValueError(f"{name}: padding is {' or '.join(['a number', *map(repr, words)])}, not {padding!r}")
         if padding == "same" and set(self.stride) != {1}:
             raise ValueError(f"{name}: padding='same' needs a stride of 1, not {stride}")
         rows, columns = (in_channels, out_channels) if self._transposed else (out_channels, in_channels)

@@ -130,6 +130,8 @@ def sparse_(t: Any, sparsity: float, std: float = 0.01, generator: Any = None) -
     """
     if t.ndim != 2:
         raise ValueError(f"sparse_: needs a matrix, not shape {t.shape}")
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparse_: sparsity is a share from 0 to 1, not {sparsity}")
     rng = random.rng(generator)
     values = std * rng.standard_normal(t.shape)
     for column in range(t.shape[1]):

@@ -305,6 +305,8 @@ class Module:
     def set_submodule(self, target: str, module: "Module") -> None:
         """Put a module at a path such as `encoder.0`, in place of the one that is there."""
         path, _, name = target.rpartition(".")
+        if not isinstance(module, Module):
+            raise TypeError(f"set_submodule: {target!r} is to be a Module, not {type(module).__name__}")
         setattr(self.get_submodule(path), name, module)
 
     def state_dict(self, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:

@@ -84,6 +84,8 @@ class RNNBase(_Recurrent):
         for setting, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
             if value <= 0:
                 raise ValueError(f"{name}: {setting} must be greater than zero, not {value}")
+        if str(mode).lower() not in GATES:
+            raise ValueError(f"{name}: mode is one of {', '.join(GATES).upper()}, not {mode!r}")
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
             raise ValueError(f"{name}: dropout should be a number in range [0, 1], not {dropout}")
         if dropout and num_layers == 1:

@@ -99,6 +99,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     >>> x
     tensor([7., 0.], dtype=float64)
     """
+    if device is not None:
+        checked_device(device)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray) and (dtype is None or data.dtype == dtype):
@@ -331,7 +333,7 @@ def zeros_like(x: Tensor, dtype: Any = None) -> Tensor:
     tensor([[0, 0],
             [0, 0]])
     """
-    return box(np.zeros_like(x.array, dtype=dtype, order="C", subok=False))
+    return box(np.zeros_like(unbox(x), dtype=dtype, order="C", subok=False))
 
 
 @makes
@@ -343,7 +345,7 @@ def ones_like(x: Tensor, dtype: Any = None) -> Tensor:
     tensor([[1., 1.],
             [1., 1.]])
     """
-    return box(np.ones_like(x.array, dtype=dtype, order="C", subok=False))
+    return box(np.ones_like(unbox(x), dtype=dtype, order="C", subok=False))
 
 
 @makes
@@ -354,7 +356,7 @@ def empty_like(x: Tensor, dtype: Any = None) -> Tensor:
     >>> tl.empty_like(x).shape
     (2, 2)
     """
-    return box(np.empty_like(x.array, dtype=dtype, order="C", subok=False))
+    return box(np.empty_like(unbox(x), dtype=dtype, order="C", subok=False))
 
 
 @makes
@@ -374,6 +376,7 @@ def _of_this_dtype(make: Callable[..., Tensor], example: str) -> Callable[..., T
     def method(self: Tensor, *args: Any, dtype: Any = None, **settings: Any) -> Tensor:
         return make(*args, dtype=dtype or self.dtype, **settings)
 
+    method.__name__ = method.__qualname__ = f"new_{make.__name__}"
     method.__doc__ = (f"What tl.{make.__name__} makes of the same arguments, of this tensor's dtype unless given.\n\n"
                       f">>> x = tl.tensor([1.5, 2.5], dtype=tl.float64)\n>>> {example}")
     return method

@@ -252,9 +252,9 @@ class Normal(Distribution):
         self.loc, self.scale = _broadcast(loc, scale)
         super().__init__(self.loc.shape, (), validate_args)
 
-    mean = mode = property(lambda self: self.loc, doc="loc")
-    stddev = property(lambda self: self.scale, doc="scale")
-    variance = property(lambda self: self.scale**2, doc="scale squared")
+    mean = mode = property(lambda self: self.loc, doc="The mean, which is also the most probable value: loc.")
+    stddev = property(lambda self: self.scale, doc="The standard deviation: scale.")
+    variance = property(lambda self: self.scale**2, doc="The variance: scale**2.")
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         """loc + scale * standard normal numbers."""
@@ -300,11 +300,11 @@ class Uniform(Distribution):
         if self._validate_args and not (self.low < self.high).all():
             raise ValueError(f"Uniform: low is below high, and not {self.low} and {self.high}")
 
-    support = property(lambda self: interval(self.low, self.high), doc="From low to high.")
-    mean = property(lambda self: (self.high + self.low) / 2, doc="The middle.")
-    mode = property(lambda self: math.nan * self.high, doc="NaN: none is more probable than another.")
-    stddev = property(lambda self: (self.high - self.low) / math.sqrt(12), doc="(high - low) / sqrt(12)")
-    variance = property(lambda self: (self.high - self.low) ** 2 / 12, doc="(high - low)**2 / 12")
+    support = property(lambda self: interval(self.low, self.high), doc="What can be drawn: from low to high.")
+    mean = property(lambda self: (self.high + self.low) / 2, doc="The mean, in the middle between low and high.")
+    mode = property(lambda self: math.nan * self.high, doc="NaN, as no value is more probable than another.")
+    stddev = property(lambda self: (self.high - self.low) / math.sqrt(12), doc="(high - low) / sqrt(12).")
+    variance = property(lambda self: (self.high - self.low) ** 2 / 12, doc="The variance: (high - low)**2 / 12.")
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         """low + (high - low) * numbers in [0, 1)."""
@@ -378,8 +378,8 @@ class Bernoulli(Distribution):
         """The probabilities of 1 and of 0."""
         return self.probs, sigmoid(-self.logits) if "logits" in vars(self) else 1 - self.probs
 
-    mean = property(lambda self: self.probs, doc="probs")
-    variance = property(lambda self: self._both()[0] * self._both()[1], doc="probs * (1 - probs)")
+    mean = property(lambda self: self.probs, doc="The mean: probs.")
+    variance = property(lambda self: self._both()[0] * self._both()[1], doc="The variance: probs * (1 - probs).")
 
     @property
     def mode(self) -> Tensor:
@@ -450,7 +450,7 @@ class Categorical(Distribution):
     support = property(lambda self: integer_interval(0, self._count - 1), doc="The whole numbers below C.")
     mean = variance = property(lambda self: full_like(self._given().popitem()[1][..., 0], math.nan),
                                doc="NaN: the numbers are names.")
-    mode = property(lambda self: argmax(self._given().popitem()[1], -1), doc="The most probable one.")
+    mode = property(lambda self: argmax(self._given().popitem()[1], -1), doc="The most probable class.")
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """Numbers drawn in proportion to the probabilities, int64."""

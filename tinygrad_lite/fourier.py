@@ -10,6 +10,7 @@ import numpy as np
 from . import ops
 from .engine.tape import primitive
 from .engine.values import Value
+from .ops.arguments import dim_of
 
 
 # ---------------------------------------------------------------- complex numbers
@@ -170,7 +171,7 @@ def rfft(x: Any, n: int | None = None, axis: int = -1, norm: str | None = None) 
     >>> tl.fourier.rfft(x).real
     tensor([0., 2., 0.])
     """
-    dim = axis % x.ndim
+    dim = dim_of(x, axis)
     n = x.shape[dim] if n is None else n
     found = _transform(_of_size(x, n, dim), dim) / _scale("rfft", norm, n)
     return Complex(found[..., 0], found[..., 1])
@@ -188,7 +189,7 @@ def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None)
     a = as_complex(a)
     real: Any = a.real if isinstance(a.real, Value) else np.asarray(a.real)
     z = ops.stack([real, a.imag + real * 0.0], -1)
-    dim = axis % real.ndim
+    dim = dim_of(real, axis)
     n = 2 * (real.shape[dim] - 1) if n is None else n
     return _inverse(_of_size(z, n // 2 + 1, dim), n, dim) * _scale("irfft", norm, n)
 

@@ -473,7 +473,7 @@ def bernoulli_(x: Tensor, p: Any = 0.5, generator: Any = None) -> Tensor:
     return x.copy_(as_array(rng(generator).random(x.shape) < _probability("bernoulli_", p)).astype(x.dtype))
 
 
-def random_(x: Tensor, low: int = 0, high: int | None = None, generator: Any = None) -> Tensor:
+def random_(x: Tensor, low: int | None = None, high: int | None = None, generator: Any = None) -> Tensor:
     """Fill x with random whole numbers from low up to below high, in place: random_(low, high), or random_(high).
 
     random_() draws from 0 up to below the largest number of x's dtype; of float32 up to below 2**24, and of other
@@ -483,12 +483,12 @@ def random_(x: Tensor, low: int = 0, high: int | None = None, generator: Any = N
     >>> x.unique()
     tensor([0., 1., 2.])
     """
-    if high is None and low > 0:
+    if high is None:
         low, high = 0, low
     if high is None:
         high = {"f": lambda: 2 ** (np.finfo(x.dtype).nmant + 1), "b": lambda: 2}.get(
             x.dtype.kind, lambda: int(np.iinfo(x.dtype).max))()
-    return x.copy_(randint(low, high, x.shape, dtype=x.dtype, generator=generator))
+    return x.copy_(randint(low or 0, high, x.shape, dtype=x.dtype, generator=generator))
 
 
 def exponential_(x: Tensor, lambd: float = 1.0, generator: Any = None) -> Tensor:

@@ -93,7 +93,7 @@ class finfo:
         self.resolution = float(info.resolution)
 
     def __repr__(self) -> str:
-        return f"finfo({', '.join(f'{name}={value}' for name, value in vars(self).items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in vars(self).items())})"
 
 
 class iinfo:

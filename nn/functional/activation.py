@@ -307,7 +307,7 @@ def celu(x, alpha=1.0):
     tensor([-1.    , -0.6321,  0.    ,  5.    ])
     """
     if not alpha:
-        raise RuntimeError("celu: alpha is not 0")
+        raise RuntimeError("celu: alpha must not be 0")
     return where(x <= 0, alpha * expm1(clamp(x, max=0) / alpha), x)
 
 

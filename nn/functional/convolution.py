@@ -194,6 +194,8 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         total = [d * (k - 1) for d, k in zip(dilation, kernel)]
         (th, tw), padding = total, 0
         x = pad(x, (tw // 2, tw - tw // 2, th // 2, th - th // 2))
+    elif isinstance(padding, str) and padding != "valid":
+        raise ValueError(f"conv2d: padding is a number, 'same' or 'valid', not {padding!r}")
     x = padded("conv2d", x, kernel, pair(0 if padding == "valid" else padding), dilation)
     _checked_channels("conv2d", x, weight, bias, groups)
     return _convolution(x, weight, bias, stride, dilation, groups)
@@ -219,7 +221,8 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     padding, output_padding = pair(padding), pair(output_padding)
     _checked_channels("conv_transpose2d", x, weight, bias, groups)
     if any(e >= s and e >= d for e, s, d in zip(output_padding, stride, dilation)):
-        raise RuntimeError(f"conv_transpose2d: output_padding {output_padding} is smaller than stride or dilation")
+        raise RuntimeError(f"conv_transpose2d: output_padding must be smaller than stride or dilation, not "
+                           f"{output_padding}")
     n, c, h, w = x.shape
     reach = [(size - 1) * s + d * (k - 1) + 1 for size, s, d, k in zip((h, w), stride, dilation, kernel)]
     rows = grouped(reshape(weight, c, -1), groups)  # (G, C / G, O / G * KH * KW)

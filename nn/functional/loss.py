@@ -10,6 +10,7 @@ from tinygrad_lite.engine.tape import by_hand, cast
 from tinygrad_lite.engine.values import as_array, occurs, unbox
 from tinygrad_lite.ops import (
     amax,
+    broadcast_to,
     clamp,
     exp,
     getitem,
@@ -50,7 +51,7 @@ def reduced(loss, reduction, size_average=None, reduce=None, weight=None):
     if weight is not None:
         loss = scaled(loss, weight)
         if reduction == "mean":
-            return sum(loss) / sum(weight)
+            return sum(loss) / sum(broadcast_to(weight, loss.shape))
     return mean(loss) if reduction == "mean" else sum(loss) if reduction == "sum" else loss
 
 

@@ -123,6 +123,8 @@ def pad_sequence(sequences: Iterable[Any], batch_first: bool = False, padding_va
     if padding_side not in ("right", "left"):
         raise RuntimeError(f"pad_sequence: padding_side is 'right' or 'left', not {padding_side!r}")
     sequences = list(sequences)
+    if not sequences:
+        raise RuntimeError("pad_sequence: needs at least one sequence")
     longest = max((s.shape[0] for s in sequences), default=0)
     rest = [(0, 0) * (s.ndim - 1) for s in sequences]
     missing = [(0, longest - s.shape[0]) if padding_side == "right" else (longest - s.shape[0], 0) for s in sequences]
@@ -133,14 +135,14 @@ def pad_sequence(sequences: Iterable[Any], batch_first: bool = False, padding_va
 def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list[Any]:
     """Cut a padded tensor (T, B, …), or (B, T, …) with batch_first, into a list of its sequences (L, …).
 
-    lengths (B,) is a tensor.
+    lengths (B,) is a tensor or a list.
 
     >>> x = tl.tensor([[1, 2, 3], [4, 0, 0]])
     >>> nn.utils.rnn.unpad_sequence(x, tl.tensor([3, 1]), batch_first=True)
     [tensor([1, 2, 3]), tensor([4])]
     """
     padded = padded_sequences if batch_first else transpose(padded_sequences, 0, 1)
-    return [padded[i, :n] for i, n in enumerate(unbox(lengths).tolist())]
+    return [padded[i, :n] for i, n in enumerate(np.asarray(unbox(lengths)).tolist())]
 
 
 def pack_sequence(sequences: Iterable[Any], enforce_sorted: bool = True) -> PackedSequence:

@@ -165,7 +165,7 @@ def sources(functions: dict[str, Callable]) -> list[str]:
         found[name] = ""
         for used in set(_read(f.__code__)):
             need(used, f.__globals__)
-        lines = inspect.getsource(f).splitlines()
+        lines = re.sub(r"\n\n( *)>>>.*?\"\"\"", r'\n\1"""', inspect.getsource(f), flags=re.S).splitlines()  # no example
         start = next(i for i, line in enumerate(lines) if line.startswith("def "))
         alias = "" if f.__name__ == name else f"\n\n{name} = {f.__name__}\n"
         found[name] = "\n".join(lines[start:]) + "\n" + alias

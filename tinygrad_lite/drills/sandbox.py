@@ -22,7 +22,7 @@ BROKEN = 70  # how the process ends where the checks themselves cannot go on
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def check_file(name: str, path: Path, on: str = "numpy") -> Report:
+def check_file(name: str, path: str | Path, on: str = "numpy") -> Report:
     """Check the solution in a file, in a process of its own with little time and memory, whatever it does there.
 
     name: of the drill; on: "numpy" or "tensor". All checks together have 10 seconds.
@@ -36,7 +36,7 @@ def check_file(name: str, path: Path, on: str = "numpy") -> Report:
     - logsumexp is still empty: write its body below line 1
     """
     report, token = Report(name, on), secrets.token_hex(8)
-    with _process({"drill": name, "file": str(path.resolve()), "on": on, "token": token}) as (process, folder):
+    with _process({"drill": name, "file": str(Path(path).resolve()), "on": on, "token": token}) as (process, folder):
         code = _ended(process)
         told = [line.removeprefix(token) for line in _text(folder / "results").splitlines() if line.startswith(token)]
         _read(report, told)
@@ -111,7 +111,7 @@ def _read(report: Report, told: list[str]) -> None:
 
 def _why(doing: str, trace: str, path: Path, code: int | None) -> str:
     """Why the process ended before its time, with the line of the file where it was."""
-    escaped = str(path.resolve()).encode("ascii", "backslashreplace").decode()
+    escaped = str(Path(path).resolve()).encode("ascii", "backslashreplace").decode()
     places = re.findall(rf'File "{re.escape(escaped)}", line (\d+)', trace)
     where = ""
     if places:

@@ -35,6 +35,8 @@ def result_type(*operands) -> np.dtype:
     >>> tl.result_type(tl.tensor([1.0]), tl.tensor(1.0, dtype=tl.float64))
     dtype('float32')
     """
+    if not operands:
+        raise TypeError("result_type: takes at least one tensor or number")
     groups: tuple[list, list, list] = ([], [], [])
     for x in map(unbox, operands):
         if x.__class__ in SCALARS:

@@ -35,6 +35,7 @@ def _of_one(make: Callable) -> Callable:
 
         return made
 
+    transform.__signature__ = inspect.signature(transform, follow_wrapped=False)  # type: ignore[attr-defined]
     return transform
 
 

@@ -66,7 +66,7 @@ class Reinforce(MLP):
         with no_grad():
             logits = self(tensor(states)).array
         chance = 0.5 if rng is None else rng.random(len(states))
-        return F.sigmoid(tensor(logits[:, 1] - logits[:, 0])).array > chance
+        return (F.sigmoid(tensor(logits[:, 1] - logits[:, 0])).array > chance).astype(np.int64)
 
 
 class Task(task.Task):

@@ -403,7 +403,7 @@ def _heaviside(x, values):
     >>> tl.heaviside(x, tl.tensor([0.5]))
     tensor([0. , 0.5, 1. ])
     """
-    return np.where(x == 0, values, x > 0)
+    return np.where(x == 0, values, x > 0).astype(np.result_type(x, values), copy=False)
 
 
 floor = primitive(np.floor, _zero)

@@ -268,7 +268,7 @@ def _add_at(x, at, src):
 
 def _multiply_at(x, at, src):
     if getattr(x, "requires_grad", False) or getattr(src, "requires_grad", False):
-        raise NotImplementedError("scatter: reduce='multiply' has no gradient")
+        raise NotImplementedError("scatter: a product (reduce='multiply' or 'prod') has no gradient; use .detach()")
     return _multiplied(x, at, src)
 
 
@@ -408,7 +408,7 @@ def roll(x, shifts, dims=None):
     """
     if dims is None:
         return reshape(roll(reshape(x, -1), shifts, 0), x.shape)
-    if 0 in x.shape:
+    if 0 in x.shape or not x.ndim:
         return clone(x)  # whatever the dims, as in PyTorch
     shifts, dims = ((v,) if isinstance(v, (int, np.integer)) else tuple(v) for v in (shifts, dims))
     if len(shifts) != len(dims) or not shifts:

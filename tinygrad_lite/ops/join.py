@@ -128,7 +128,7 @@ def atleast_3d(*tensors):
 def broadcast_tensors(*tensors):
     """The tensors, as a tuple, in the one shape that they broadcast to, without copies.
 
-    ValueError where there is none.
+    RuntimeError where there is none.
 
     >>> x, y = tl.broadcast_tensors(tl.tensor([1, 2, 3]), tl.tensor([[10], [20]]))
     >>> x
@@ -138,7 +138,11 @@ def broadcast_tensors(*tensors):
     tensor([[10, 10, 10],
             [20, 20, 20]])
     """
-    shape = np.broadcast_shapes(*(t.shape for t in _listed("broadcast_tensors", tensors)))
+    shapes = [t.shape for t in _listed("broadcast_tensors", tensors)]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise RuntimeError(f"broadcast_tensors: the shapes {', '.join(map(str, shapes))} do not fit") from None
     return tuple(broadcast_to(t, shape) for t in tensors)
 
 

@@ -95,7 +95,7 @@ def topk(x, k, dim=-1, largest=True, sorted=True):
     at = dim_of(x, dim)
     n = x.shape[at] if x.ndim else 1
     if not 0 <= k <= n:
-        raise RuntimeError(f"topk: k = {k} is not in [0, {n}], the size of dimension {dim}")
+        raise RuntimeError(f"topk: k = {k} is not in [0, {n}], the size of dimension {dim_of(x, dim)}")
     if not x.ndim:
         return clone(x), argsort(x)
     at = contiguous(argsort(x, dim, largest)[(slice(None),) * dim_of(x, dim) + (slice(0, k),)])
@@ -119,7 +119,9 @@ def where(condition, x=None, y=None):
     >>> tl.where(x > 0, x, 0.0)
     tensor([0., 2., 0.])
     """
-    return nonzero(condition, True) if x is None and y is None else elementwise.where(condition, x, y)
+    if (x is None) != (y is None):
+        raise TypeError("where: takes a condition alone, or a condition and both x and y")
+    return nonzero(condition, True) if x is None else elementwise.where(condition, x, y)
 
 
 def nonzero(x, as_tuple=False):

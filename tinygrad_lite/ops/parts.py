@@ -155,6 +155,8 @@ def rot90(x, k=1, dims=(0, 1)):
     """
     if len(dims) != 2 or x.ndim < 2 or dim_of(x, dims[0]) == dim_of(x, dims[1]):
         raise RuntimeError(f"rot90: needs two different dimensions, not {dims} of shape {x.shape}")
+    if not isinstance(k, (int, np.integer)):
+        raise TypeError(f"rot90: k is a whole number of quarter turns, not {k!r}")
     a, b = dims
     if k % 2 == 0:
         return flip(x, a, b) if k % 4 else clone(x)
@@ -194,6 +196,8 @@ def diag_embed(x, offset=0, dim1=-2, dim2=-1):
     >>> tl.diag_embed(tl.ones(4, 3)).shape
     (4, 3, 3)
     """
+    if not x.ndim:
+        raise RuntimeError("diag_embed: needs at least 1 dimension")
     n = x.shape[-1] + abs(offset)
     if dim_of(x, dim1, 1) == dim_of(x, dim2, 1):
         raise RuntimeError(f"diag_embed: needs two different dimensions, not {dim1} and {dim2}")

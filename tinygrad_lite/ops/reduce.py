@@ -190,6 +190,11 @@ def _argmax_of_few(x, dim, keepdim):
     return np.expand_dims(at, dim) if keepdim else at
 
 
+def _one_dim(name, dim):
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(f"{name}: dim is one number, not {dim}; flatten the others first")
+
+
 def _argmax(x, dim=None, keepdim=False):
     """The index of the largest element along `dim`, the first of equals; without dim, the index in x flattened.
 
@@ -199,6 +204,7 @@ def _argmax(x, dim=None, keepdim=False):
     >>> tl.argmax(x)
     tensor(1)
     """
+    _one_dim("argmax", dim)
     if dim is not None and x.ndim > 1 and dim % x.ndim < x.ndim - 1 and 0 < x.shape[dim] <= FEW and not mode.as_text:
         return _argmax_of_few(x, dim, keepdim)
     return np.argmax(x, axis=dim, keepdims=keepdim)
@@ -211,6 +217,7 @@ def _argmin(x, dim=None, keepdim=False):
     >>> tl.argmin(x, dim=1)
     tensor([1, 0])
     """
+    _one_dim("argmin", dim)
     return np.argmin(x, axis=dim, keepdims=keepdim)
 
 

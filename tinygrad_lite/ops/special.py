@@ -23,13 +23,13 @@ def _each(function, x):
 
 
 def _log_gamma(x):
-    if x <= 0 and x == math.floor(x):
+    if x == -math.inf or x <= 0 and x == math.floor(x):
         return math.inf
     return math.lgamma(x)
 
 
 def _gamma_of(x):
-    if x <= 0 and x == math.floor(x):
+    if x == -math.inf or x <= 0 and x == math.floor(x):
         return math.nan if x else math.copysign(math.inf, x)
     try:
         return math.gamma(x)

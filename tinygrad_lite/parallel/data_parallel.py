@@ -116,10 +116,10 @@ def count_rows(batch: Any) -> int:
     """
     parts = leaves(batch)
     if text := next((x for x in parts if isinstance(x, str | bytes)), None):
-        raise TypeError(f"shard: the rows of a batch are in arrays and Tensors; {text!r} cannot be shared out")
+        raise TypeError(f"parallel: the rows of a batch are in arrays and Tensors; {text!r} cannot be shared out")
     rows = [len(x) for x in parts if getattr(x, "ndim", 0)]
     if len(set(rows)) != 1:
-        raise ValueError(f"shard: all parts of a batch have the same number of rows, not {rows}")
+        raise ValueError(f"parallel: all parts of a batch have the same number of rows, not {rows}")
     return rows[0]
 
 
