@@ -1,6 +1,7 @@
 """What mkdocs asks while it builds the site: the reference's pages, links out of docs/, and formulas."""
 
 import inspect
+import posixpath
 import re
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ import reference  # noqa: E402
 ROOT = Path(__file__).parent.parent
 PICTURES = "examples/pictures"  # that pages show and that lie elsewhere
 OUTSIDE = re.compile(r"\]\((?P<up>(?:\.\./)+)(?P<path>[^)#]+)(?P<anchor>#[^)]*)?\)")
+CELL = re.compile(r'<div class="jp-RenderedHTMLCommon jp-RenderedMarkdown.*?</div>', re.S)  # mkdocs-jupyter's
+LINK = re.compile(r'href="(?P<path>[\w./-]+)\.(?P<ending>md|py)(?P<anchor>#[^"]*)?"')
 FORMULA = re.compile(r'<(?P<tag>span|div) class="arithmatex">\\[(\[](?P<tex>.*?)\\[)\]]</(?P=tag)>', re.S)
 
 
@@ -111,10 +114,21 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    """Formulas become MathML, which browsers show without a script."""
+    """Formulas become MathML, which browsers show without a script; links in notebooks become those of the site."""
+    if page.file.src_uri.startswith("notebooks/"):
+        return CELL.sub(lambda cell: LINK.sub(lambda link: _in_site(link, page, files), cell[0]), html)
+
     def formula(match: re.Match) -> str:
         display = "block" if match["tag"] == "div" else "inline"
         tex = match["tex"].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
         return latex2mathml.converter.convert(tex, display=display)
 
     return FORMULA.sub(formula, html)
+
+
+def _in_site(link: re.Match, page, files) -> str:
+    """A link of a notebook, which mkdocs does not look at, as one to a page; an error where there is none."""
+    source = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), f"{link['path']}.{link['ending']}"))
+    if files.get_file_from_path(source) is None:
+        raise PluginError(f"{page.file.src_uri}: there is no page {source}")
+    return f'href="{link["path"]}.html{link["anchor"] or ""}"'

@@ -69,6 +69,14 @@ def test_pytorchs_former_arguments_say_the_reduction_too(loss, args, settings, r
     assert np.array_equal(loss(*args, **settings), loss(*args, reduction=reduction))
 
 
+@pytest.mark.parametrize("loss", [F.mse_loss, F.l1_loss, F.huber_loss])
+@pytest.mark.parametrize("shape", [(3,), (2, 1), (1, 3)])
+def test_the_mean_is_over_the_weights_as_they_are_broadcast(loss, shape):
+    x, weight = tl.zeros(2, 3), tl.rand(shape) + 0.5
+    assert np.allclose(loss(x, x + 1, weight=weight), loss(x, x + 1, weight=weight.expand(2, 3)))
+    assert np.allclose(loss(x, x + 1, weight=tl.ones(shape)), loss(x, x + 1))
+
+
 def test_weights_of_losses_are_buffers():
     loss = nn.CrossEntropyLoss(tl.ones(3)).double()
     assert list(loss.state_dict()) == ["weight"] and loss.weight.dtype == np.float64 and not list(loss.parameters())
@@ -135,6 +143,9 @@ LAYER_ERRORS = [
     (lambda: F.embedding_bag(tl.tensor([0]), tl.ones(2, 2)), ValueError, "offsets"), (lambda: F.gaussian_nll_loss(X, X, -1.0), ValueError, "less than 0"),
     (lambda: F.multi_margin_loss(tl.ones(2, 3), tl.tensor([0, 3])), IndexError, "3 classes"), (lambda: F.relu(tl.ones(1, requires_grad=True), inplace=True), RuntimeError, "leaf"),
     (lambda: F.pixel_shuffle(tl.ones(1, 3, 2, 2), 2), RuntimeError, "multiple of 4"), (lambda: F.mse_loss(X, X, reduction="batchmean"), ValueError, "batchmean"),
+    (lambda: nn.RNNBase("GRUX", 3, 4), ValueError, "mode is one of LSTM, GRU"), (lambda: nn.GroupNorm(0, 4), ValueError, "0 groups"),
+    (lambda: nn.ConvTranspose2d(3, 8, 3, padding="same"), ValueError, "padding is a number, not 'same'"), (lambda: nn.Linear(1, 1).set_submodule("y", 3), TypeError, "a Module, not int"),
+    (lambda: nn.utils.rnn.pad_sequence([]), RuntimeError, "pad_sequence: needs"), (lambda: nn.init.sparse_(tl.ones(2, 2), 1.5), ValueError, "from 0 to 1"),
     (lambda: nn.init.dirac_(tl.ones(2, 2)), ValueError, "3 to 5 dimensions"), (lambda: nn.init.sparse_(tl.ones(2), 0.1), ValueError, "matrix"),
 ]
 

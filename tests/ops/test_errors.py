@@ -179,6 +179,17 @@ ERRORS += [
     (lambda: F.pad(t([1]), (1, 1), value=-np.inf), RuntimeError, "pad: int64 does not hold -inf"),
     (lambda: F.pad(t([1.0]).half(), (1, 1), value=1e6), RuntimeError, "pad: float16 does not hold"),
     (lambda: F.group_norm(z(1, 2), 2), ValueError, "group_norm: needs more than one value"),
+    (lambda: tl.fourier.rfft(z(2, 6), axis=5), IndexError, "out of range.*got 5"),
+    (lambda: tl.rot90(z(2, 2), 1.5), TypeError, "rot90: k is a whole number"),
+    (lambda: tl.where(t([True]), 1), TypeError, "where: takes a condition alone, or a condition and both x and y"),
+    (lambda: tl.broadcast_tensors(z(2), z(3)), RuntimeError, r"broadcast_tensors: the shapes \(2,\), \(3,\) do not fit"),
+    (lambda: tl.diag_embed(t(3.0)), RuntimeError, "diag_embed: needs at least 1 dimension"),
+    (lambda: tl.topk(z(2, 3), 4), RuntimeError, "size of dimension 1"),
+    (lambda: tl.argmax(z(2, 2), (0, 1)), TypeError, r"argmax: dim is one number, not \(0, 1\)"),
+    (lambda: tl.as_tensor(np.ones(2), device="cuda"), RuntimeError, "cuda.*cpu"),
+    (lambda: z(2).random_(0), RuntimeError, "below 0 there is no number"),
+    (lambda: tl.result_type(), TypeError, "result_type: takes at least one"),
+    (lambda: F.conv2d(z(1, 1, 3, 3), z(1, 1, 2, 2), padding="full"), ValueError, "conv2d: padding is a number, 'same' or 'valid', not 'full'"),
 ]
 
 

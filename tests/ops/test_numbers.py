@@ -260,3 +260,27 @@ def test_an_infinite_gradient_does_not_come_back_where_it_is_stopped(gate, n):
     x = tl.tensor(np.resize([-1.0, -4.0, 4.0], n), requires_grad=True)
     gate(x).sqrt().sum().backward()
     assert x.grad.tolist() == np.resize([0.0, 0.0, 0.25], n).tolist()
+
+
+LONG = {  # sums of more elements than float32 adds up one after the other: what, and how many there are in each
+    "rows": (lambda x: x.reshape(-1, 4).sum(0), 75_000), "columns": (lambda x: x.reshape(-1, 4).T.sum(1), 75_000),
+    "the middle": (lambda x: x.reshape(3, -1, 4).sum(1), 25_000), "two": (lambda x: x.reshape(300, -1, 4).sum((0, 1)), 75_000),
+    "ends": (lambda x: x.reshape(-1, 3, 4).sum((0, 2)), 100_000), "all": (lambda x: x.sum(), 300_000),
+    "every other": (lambda x: x[::2].sum(), 150_000), "permuted": (lambda x: x.reshape(-1, 3, 4).permute(2, 0, 1).sum((1, 2)), 75_000),
+    "kept": (lambda x: x.reshape(-1, 4).sum(0, keepdim=True)[0], 75_000), "an odd number": (lambda x: x[:299_997].reshape(-1, 3).sum(0), 99_999)}
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("way", [lambda f: f, tl.compile], ids=["eager", "compiled"])
+def test_long_sums_keep_their_digits(name, way):
+    sum_of, count = LONG[name]
+    function, x = way(sum_of), tl.full((300_000,), 0.1)
+    for _ in range(3):
+        np.testing.assert_allclose(function(x).array, 0.1 * count, rtol=2e-5)
+
+
+def test_the_gradient_of_what_is_broadcast_to_many_rows_keeps_its_digits():
+    for shape, many in (((2,), (300_000, 2)), ((2, 1), (100_000, 2, 3))):
+        bias = tl.zeros(shape, requires_grad=True)
+        (tl.full(many, 0.1) * bias).sum().backward()
+        np.testing.assert_allclose(bias.grad.array, 3e4, rtol=2e-5)

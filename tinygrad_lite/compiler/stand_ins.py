@@ -411,6 +411,7 @@ LOOKING: dict[str, tuple[str, Any]] = {  # what looks at the values of an array,
     "__reduce_ex__": ("pickling", lambda x, version: x.__reduce_ex__(version))}
 for _name in ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "strides", "flags"):
     setattr(Traced, _name, property(operator.attrgetter("value." + _name)))
+Traced.spelt_out = property(lambda self: live().spelt_out)  # type: ignore[attr-defined]
 for _name in METHODS:
     setattr(Traced, _name, _forwarded(_name))
 for _name, (_what, _function) in LOOKING.items():
