@@ -530,3 +530,27 @@ def rad2deg(x):
     >>> tl.rad2deg(x)
     tensor([  0.    ,  57.2958, 180.    ])
     """
+
+
+# ---------------------------------------------------------------- matrix.py
+def det(x):
+    """The determinant of square matrices: by which factor they change areas or volumes; 0 where there is no inverse.
+
+    x (…, n, n) gives (…). A TypeError for float16, which numpy's linear algebra does not take.
+
+    >>> x = tl.tensor([[2.0, 1.0], [0.0, 3.0]])
+    >>> tl.det(x)
+    tensor(6.)
+    """
+
+
+def inv(x):
+    """The inverse of square matrices (…, n, n): x @ inv(x) is the identity. RuntimeError where there is none.
+
+    To solve x @ y = b say `tl.solve(x, b)`, which is faster and more exact than inv(x) @ b.
+
+    >>> x = tl.tensor([[2.0, 0.0], [0.0, 4.0]])
+    >>> tl.inv(x)
+    tensor([[0.5 , 0.  ],
+            [0.  , 0.25]])
+    """
