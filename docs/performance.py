@@ -28,6 +28,7 @@ import time  # isort: skip
 import matplotlib  # isort: skip
 import numpy as np  # isort: skip
 from matplotlib.figure import Figure  # isort: skip
+from matplotlib.patches import Patch  # isort: skip
 
 import tinygrad_lite as tl  # isort: skip
 from tinygrad_lite import nn  # isort: skip
@@ -61,8 +62,10 @@ def interleaved(calls, rounds, repeats=1, best=False):
 def operation():
     """Microseconds of an operation of 2 x 2 numbers, and of what it consists of."""
     a, b = np.full((2, 2), 0.5, np.float32), np.eye(2, dtype=np.float32)
+    bias = np.zeros(2, np.float32)
     cases = {"x * y": (np.multiply, tl.mul, (b,)), "tanh(x)": (np.tanh, tl.tanh, ()), "x @ y": (np.matmul, tl.matmul, (b,)),
-             "x.reshape(2, 2)": (np.reshape, tl.reshape, ((2, 2),)), "x.sum(0)": (lambda a: np.add.reduce(a, 0), lambda x: tl.sum(x, 0), ())}
+             "linear(x, y, b)": (lambda x, w, c: x @ w.T + c, nn.functional.linear, (b, bias)),
+             "reshape(x, (2, 2))": (lambda x, shape: x.reshape(shape), tl.reshape, ((2, 2),))}
     for title, (plain, op, more) in cases.items():
         x, leaf = tl.tensor(a), tl.tensor(a, requires_grad=True)
         others = [tl.tensor(m) if isinstance(m, np.ndarray) else m for m in more]
@@ -73,7 +76,6 @@ def operation():
             h = leaf
             for _ in range(times):
                 h = op(h, *others)
-                h = h if h.ndim == 2 else tl.broadcast_to(h, (2, 2))
             h = h.sum()
             start = time.perf_counter()
             h.backward()
@@ -487,7 +489,7 @@ def draw_libraries():
     ax.set_yticks(range(len(found)), list(found))
     ax.set_xlabel("time of a step; 1 is the eager one")
     ax.invert_yaxis()
-    handles = [matplotlib.patches.Patch(color=color, label=name) for name, color in WAYS.items()
+    handles = [Patch(color=color, label=name) for name, color in WAYS.items()
                if any(name in values for values in found.values())]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.4, 1.09), ncols=5, frameon=False)
     _saved(figure, "performance_libraries")
