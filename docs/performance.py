@@ -1,10 +1,11 @@
 """Measures where the time goes, and draws what docs/performance.md shows of it.
 
-    python docs/performance.py                     # measures all of it, and writes docs/performance.csv
-    python docs/performance.py --quick size step   # these parts, roughly
-    python docs/pages.py --write docs/performance.md
+    python docs/performance.py                         # writes docs/performance.csv; some minutes
+    python docs/performance.py --quick size step       # these parts, roughly
+    python docs/pages.py --write docs/performance.md   # draws the charts, and prints the tables
 
-Needs `pip install -e .[bench]`. One thread, but for the part about threads; what is compared takes turns in one process.
+Measuring needs `pip install -e .[bench]`. One thread, but for the part about threads; what is compared takes turns in
+one process.
 """
 
 import sys
@@ -38,14 +39,14 @@ WAYS = {"eager": "#0072B2", "compiled": "#D55E00", "numpy": "#000000", "PyTorch"
 KINDS = {  # of operations: what they are called in the charts, and their colors
     "linear layers": (("linear",), "#0072B2"), "attention": (("scaled_dot_product_attention",), "#D55E00"),
     "layer norm": (("layer_norm",), "#009E73"), "relu, gelu": (("relu", "gelu"), "#E69F00"),
-    "reshape, index": (("reshape", "permute", "getitem"), "#56B4E9"), "embedding, loss": (("embedding", "cross_entropy"), "#CC79A7"),
-    "add": (("add",), "#F0E442"), "optimizer": (("optimizer",), "#000000")}
+    "reshape, index": (("reshape", "permute", "getitem"), "#56B4E9"),
+    "embedding, loss": (("embedding", "cross_entropy"), "#CC79A7"), "add": (("add",), "#F0E442"), "optimizer": (("optimizer",), "#000000")}
 quick = False
 
 
 # ---------------------------------------------------------------- measuring
-def interleaved(calls, rounds, repeats=1, best=False):
-    """The median seconds of each of the named calls, or the best, after three that are not timed."""
+def interleaved(calls, rounds, repeats=1):
+    """The median seconds of each of the named calls, after three that are not timed."""
     for _ in range(3):
         for call in calls.values():
             call()
@@ -56,7 +57,7 @@ def interleaved(calls, rounds, repeats=1, best=False):
             for _ in range(repeats):
                 call()
             times[name].append((time.perf_counter() - start) / repeats)
-    return {name: min(ts) if best else statistics.median(ts) for name, ts in times.items()}
+    return {name: statistics.median(ts) for name, ts in times.items()}
 
 
 def operation():
@@ -86,28 +87,25 @@ def operation():
                       "node": (found["recorded"] - found["call"]) * 1e6, "backward": back * 1e6}
 
 
-def steps_of(sizes):
+def steps_of():
     """The training steps whose insides are looked at: eager, and the same one with 1 for every size."""
     import compiled
     import steps
 
     for title in ("digits 64-128-10, batch 64", "784-256-10, batch 128"):
         layers, _, activation = steps.MLPS[title]
-        make = lambda *shape, activation=activation: steps.mlp(tl, tl.from_numpy, *shape, activation)  # noqa: E731
-        yield title, make(*steps.MLPS[title][:2]), make([1] * len(layers), 1)
-    for title in sizes:
-        layers, *_ = compiled.GPTS[title]
+        yield title, *(steps.mlp(tl, tl.from_numpy, *sizes, activation) for sizes in (
+            steps.MLPS[title][:2], ([1] * len(layers), 1)))
+    for title, (layers, *_) in compiled.GPTS.items():
         yield title, compiled.gpt(tl, tl.from_numpy, *compiled.GPTS[title]), compiled.gpt(
             tl, tl.from_numpy, layers, 1, 1, 1, 2)
 
 
 def step():
     """Microseconds of steps, of their operations forward and backward, and of the same steps with 1 for every size."""
-    import compiled
-
-    for title, real, tiny in steps_of(compiled.GPTS):
-        found = interleaved({"step": real, "all sizes 1": tiny}, 40)
-        rounds = [spent(real) for _ in range(3 if quick else 30)]
+    for title, real, tiny in steps_of():
+        found = interleaved({"step": real, "all sizes 1": tiny}, 20 if "6 layers" in title else 100)
+        rounds = [spent(real) for _ in range(3 if quick else 20 if "6 layers" in title else 100)]
         whole = {name: statistics.median(r[name] for r in rounds) * 1e6 for name in rounds[0]}
         yield title, {name: t * 1e6 for name, t in found.items()} | whole
 
@@ -140,22 +138,23 @@ def size():
 
     for width in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048):
         setting = [width, width, 10], 64, "ReLU"
-        calls = {"eager": steps.mlp(tl, tl.from_numpy, *setting), "compiled": tl.compile(steps.mlp(tl, tl.from_numpy, *setting)),
-                 "numpy": steps.numpy_mlp(*setting)}
+        calls = {"eager": steps.mlp(tl, tl.from_numpy, *setting), "numpy": steps.numpy_mlp(*setting),
+                 "compiled": tl.compile(steps.mlp(tl, tl.from_numpy, *setting))}
         if steps.torch:
             calls["PyTorch"] = steps.mlp(steps.torch, steps.torch.from_numpy, *setting)
-        found = interleaved(calls, 60, 10 if width < 512 else 1)
+        found = interleaved(calls, 100, 10 if width < 512 else 1)
         yield str(width), {name: t * 1e6 for name, t in found.items()}
 
 
 def libraries():
-    """Microseconds of the steps of benchmarks/compiled.py, and of the call that is recorded."""
+    """Microseconds of the steps of benchmarks/compiled.py, of the call that is recorded, and after how many it pays."""
     import compiled
 
     for title, make in compiled.cases():
         if not (quick and "GPT" in title):
             found, seconds = compiled.measured(title, make())
-            yield title, found | {"recorded call": seconds * 1e6}
+            pays = seconds * 1e6 / max(found["eager"] - found["compiled"], 0.01)
+            yield title, found | {"recorded call": seconds * 1e6, "pays after": pays}
 
 
 def memory():
@@ -188,7 +187,7 @@ def memory():
             tape = tl.tape(loss(), model)
             tape.backward()
             figures |= {f"kept, {name}": tape.memory / 1e6, f"peak, {name}": tape.peak / 1e6}
-        times = interleaved(calls, 10)
+        times = interleaved(calls, 30)
         yield str(layers), figures | {"time": times["checkpoints"] / times["as it is"]}
 
 
@@ -197,23 +196,15 @@ def dtypes():
     import steps
 
     rng = np.random.default_rng(0)
-    kinds = ("float32", "float64", "float16")
-
-    def of(make):
-        return {kind: make(kind) for kind in kinds}
 
     def network(kind):
         with using(kind):
-            step = steps.mlp(tl, lambda a: tl.from_numpy(a.astype(kind) if a.dtype.kind == "f" else a),
+            return steps.mlp(tl, lambda a: tl.from_numpy(a.astype(kind) if a.dtype.kind == "f" else a),
                              *steps.MLPS["784-256-10, batch 128"])
-        return step
-
-    def array(kind, *shape):
-        return tl.tensor(rng.standard_normal(shape).astype(kind))
 
     def pair(op, *shape):
         def make(kind):
-            x, y = array(kind, *shape), array(kind, *shape)
+            x, y = (tl.tensor(rng.standard_normal(shape).astype(kind)) for _ in range(2))
             return lambda: op(x, y)
         return make
 
@@ -221,10 +212,10 @@ def dtypes():
              "exp(x), 1000 x 1000": pair(lambda x, y: tl.exp(x), 1000, 1000), "x @ y, 512 x 512": pair(tl.matmul, 512, 512),
              "step of 784-256-10, batch 128": network}
     for title, make in cases.items():
-        calls = of(make)
+        calls = {kind: make(kind) for kind in ("float32", "float64", "float16")}
         if title.startswith("x @ y"):
-            calls.pop("float16")  # numpy has no BLAS for it
-        yield title, {name: t * 1e6 for name, t in interleaved(calls, 30, 100 if "4 x 4" in title else 1).items()}
+            calls.pop("float16")  # BLAS has none, and takes minutes
+        yield title, {name: t * 1e6 for name, t in interleaved(calls, 50, 100 if "4 x 4" in title else 1).items()}
 
 
 @contextlib.contextmanager
@@ -263,16 +254,15 @@ def data():
                 pass
         return read
 
-    loader = tl.data.DataLoader(tl.data.TensorDataset(x, y), batch_size=64, shuffle=True)
-    slow = tl.data.DataLoader(Rows(), batch_size=64, shuffle=True)
+    loaders = {"DataLoader of a TensorDataset": tl.data.DataLoader(tl.data.TensorDataset(x, y), 64, shuffle=True),
+               "DataLoader of rows": tl.data.DataLoader(Rows(), 64, shuffle=True),
+               "DataLoader of rows, 2 workers": tl.data.DataLoader(Rows(), 64, shuffle=True, num_workers=2)}
     train = steps.mlp(tl, tl.from_numpy, *steps.MLPS["digits 64-128-10, batch 64"])
-    found = interleaved({"slow": epoch(slow), "fast": epoch(loader)}, 20)
-    other = interleaved({"rows": rows, "eager": train, "compiled": tl.compile(train)}, 60, 20)
-    titles = {"x[rows], y[rows]": other["rows"], "DataLoader of a TensorDataset": found["fast"] / len(loader),
-              "DataLoader of a Dataset, row by row": found["slow"] / len(slow), "training step, eager": other["eager"],
-              "training step, compiled": other["compiled"]}
-    for title, seconds in titles.items():
-        yield title, {"time": seconds * 1e6}
+    passes = interleaved({title: epoch(loader) for title, loader in loaders.items()}, 30)
+    others = interleaved({"x[rows], y[rows]": rows, "the step, eager": train, "the step, compiled": tl.compile(train)}, 60, 20)
+    found = others | {title: seconds / len(loaders[title]) for title, seconds in passes.items()}
+    for title in ("x[rows], y[rows]", *loaders, "the step, eager", "the step, compiled"):
+        yield title, {"a batch": found[title] * 1e6}
 
 
 def threads():
@@ -444,8 +434,8 @@ def kinds_of(part):
 def draw_step():
     """performance_step.svg: the shares of a step's time."""
     figure, (ax,) = _figure(9, 3.6)
-    shares = {row.replace(", batch", ",\nbatch").replace("GPT ", "GPT, ", 1): {kind: 100 * t / sum(kinds.values())
-              for kind, t in kinds.items()} for row, kinds in kinds_of("step").items()}
+    shares = {row.replace(", batch", ",\nbatch"): {kind: 100 * t / sum(kinds.values()) for kind, t in kinds.items()}
+              for row, kinds in kinds_of("step").items()}
     _stacked(ax, shares, {kind: color for kind, (_, color) in KINDS.items()})
     ax.set(xlabel="percent of the step", xlim=(0, 100))
     ax.legend(loc="upper center", bbox_to_anchor=(0.4, 1.28), ncols=4, frameon=False)
@@ -462,7 +452,8 @@ def draw_size():
         if np.isfinite(times).any():
             left.plot(widths, times, "o-", color=color, label=name, markersize=3)
             if name != "numpy":
-                right.plot(widths, [t / values["numpy"] for t, values in zip(times, found.values())], "o-", color=color, markersize=3)
+                ratios = [t / values["numpy"] for t, values in zip(times, found.values())]
+                right.plot(widths, ratios, "o-", color=color, markersize=3)
     right.axhline(1, color=WAYS["numpy"])
     left.set(xscale="log", yscale="log", xlabel="width", ylabel="microseconds a step", title="width-width-10, batch 64")
     right.set(xscale="log", xlabel="width", ylabel="times as long as numpy by hand", ylim=(0, None))
@@ -487,7 +478,7 @@ def draw_libraries():
                 ax.barh(place, ratio, 0.155, color=color)
                 ax.text(ratio + 0.02, place, f"{ratio:.2f}", va="center", fontsize=7)
     ax.set_yticks(range(len(found)), list(found))
-    ax.set_xlabel("time of a step; 1 is the eager one")
+    ax.set(xlabel="time of a step; 1 is the eager one", xlim=(0, 1.1 * max(ax.get_xlim())))
     ax.invert_yaxis()
     handles = [Patch(color=color, label=name) for name, color in WAYS.items()
                if any(name in values for values in found.values())]
@@ -502,7 +493,8 @@ def draw_memory():
     layers = [int(row) for row in found]
     for name, color in (("as it is", WAYS["eager"]), ("checkpoints", WAYS["compiled"])):
         for what, style in (("peak", "o--"), ("kept", "o-")):
-            ax.plot(layers, [values[f"{what}, {name}"] for values in found.values()], style, color=color, label=f"{name}: {what}")
+            sizes = [values[f"{what}, {name}"] for values in found.values()]
+            ax.plot(layers, sizes, style, color=color, label=f"{name}: {what}")
     ax.set(xlabel="layers", ylabel="MB", xticks=layers, ylim=(0, None))
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
