@@ -4,43 +4,40 @@
     python docs/performance.py --quick size step       # these parts, roughly
     python docs/pages.py --write docs/performance.md   # draws the charts, and prints the tables
 
-Measuring needs `pip install -e .[bench]`. One thread, but for the part about threads; what is compared takes turns in
-one process.
+Measuring needs `pip install -e .[bench]`. Each part is a process of its own, with one thread but for the part about
+threads, in which what is compared takes turns.
 """
 
+import collections
+import contextlib
+import csv
+import functools
+import json
+import os
+import platform
+import statistics
+import subprocess
 import sys
+import time
 from pathlib import Path
 
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+import tinygrad_lite as tl
+from tinygrad_lite import nn
+
 ROOT = Path(__file__).parent.parent
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    import environment  # before numpy: it sets the threads and the BLAS kernel
-
-import collections  # isort: skip
-import contextlib  # isort: skip
-import csv  # isort: skip
-import json  # isort: skip
-import os  # isort: skip
-import platform  # isort: skip
-import statistics  # isort: skip
-import subprocess  # isort: skip
-import time  # isort: skip
-
-import matplotlib  # isort: skip
-import numpy as np  # isort: skip
-from matplotlib.figure import Figure  # isort: skip
-from matplotlib.patches import Patch  # isort: skip
-
-import tinygrad_lite as tl  # isort: skip
-from tinygrad_lite import nn  # isort: skip
-
 FIGURES = ROOT / "docs" / "performance.csv"  # part, row, column, value
 WAYS = {"eager": "#0072B2", "compiled": "#D55E00", "numpy": "#000000", "PyTorch": "#009E73", "jax.jit": "#CC79A7"}
 KINDS = {  # of operations: what they are called in the charts, and their colors
     "linear layers": (("linear",), "#0072B2"), "attention": (("scaled_dot_product_attention",), "#D55E00"),
     "layer norm": (("layer_norm",), "#009E73"), "relu, gelu": (("relu", "gelu"), "#E69F00"),
     "reshape, index": (("reshape", "permute", "getitem"), "#56B4E9"),
-    "embedding, loss": (("embedding", "cross_entropy"), "#CC79A7"), "add": (("add",), "#F0E442"), "optimizer": (("optimizer",), "#000000")}
+    "embedding, loss": (("embedding", "cross_entropy"), "#CC79A7"), "add": (("add",), "#F0E442"),
+    "optimizer": (("optimizer",), "#000000")}
 quick = False
 
 
@@ -64,27 +61,29 @@ def operation():
     """Microseconds of an operation of 2 x 2 numbers, and of what it consists of."""
     a, b = np.full((2, 2), 0.5, np.float32), np.eye(2, dtype=np.float32)
     bias = np.zeros(2, np.float32)
-    cases = {"x * y": (np.multiply, tl.mul, (b,)), "tanh(x)": (np.tanh, tl.tanh, ()), "x @ y": (np.matmul, tl.matmul, (b,)),
+    cases = {"x * y": (np.multiply, tl.mul, (b,)), "tanh(x)": (np.tanh, tl.tanh, ()),
+             "x @ y": (np.matmul, tl.matmul, (b,)),
              "linear(x, y, b)": (lambda x, w, c: x @ w.T + c, nn.functional.linear, (b, bias)),
              "reshape(x, (2, 2))": (lambda x, shape: x.reshape(shape), tl.reshape, ((2, 2),))}
     for title, (plain, op, more) in cases.items():
         x, leaf = tl.tensor(a), tl.tensor(a, requires_grad=True)
         others = [tl.tensor(m) if isinstance(m, np.ndarray) else m for m in more]
-        found = interleaved({"numpy": lambda: plain(a, *more), "call": lambda: op(x, *others),
-                             "recorded": lambda: op(leaf, *others)}, 200, 200)
-
-        def chain(times, op=op, leaf=leaf, others=others):
-            h = leaf
-            for _ in range(times):
-                h = op(h, *others)
-            h = h.sum()
-            start = time.perf_counter()
-            h.backward()
-            return time.perf_counter() - start
-
-        back = statistics.median(chain(100) - chain(0) for _ in range(10 if quick else 300)) / 100
+        calls = {"numpy": (plain, a, *more), "call": (op, x, *others), "recorded": (op, leaf, *others)}
+        found = interleaved({name: functools.partial(*call) for name, call in calls.items()}, 200, 200)
+        rounds = 10 if quick else 300
+        back = statistics.median(backward(op, leaf, others, 100) - backward(op, leaf, others, 0) for _ in range(rounds))
         yield title, {"numpy call": found["numpy"] * 1e6, "Python call": (found["call"] - found["numpy"]) * 1e6,
-                      "node": (found["recorded"] - found["call"]) * 1e6, "backward": back * 1e6}
+                      "node": (found["recorded"] - found["call"]) * 1e6, "backward": back / 100 * 1e6}
+
+
+def backward(op, x, others, times):
+    """Seconds of the backward pass through an operation that is done so many times, one after the other."""
+    for _ in range(times):
+        x = op(x, *others)
+    total = x.sum()
+    start = time.perf_counter()
+    total.backward()
+    return time.perf_counter() - start
 
 
 def steps_of():
@@ -111,7 +110,7 @@ def step():
 
 
 def spent(step):
-    """Seconds of one call of a step: "forward linear", "backward linear" …, and "optimizer" for what comes after them."""
+    """Seconds of one call of a step: "forward linear", "backward linear" …, and "optimizer" for what comes after."""
     from tinygrad_lite.engine.watch import observing, watching
 
     found, now = collections.Counter(), time.perf_counter()
@@ -158,7 +157,7 @@ def libraries():
 
 
 def memory():
-    """Megabytes that a GPT keeps for its backward pass and has at its peak, without checkpoints and with, and the time."""
+    """Megabytes that a GPT keeps for its backward pass and has at its peak, as it is and with checkpoints."""
     from tinygrad_lite.models import GPT, GPTConfig
 
     class Recomputed(nn.Module):
@@ -209,7 +208,8 @@ def dtypes():
         return make
 
     cases = {"x * y, 4 x 4": pair(tl.mul, 4, 4), "x * y, 1000 x 1000": pair(tl.mul, 1000, 1000),
-             "exp(x), 1000 x 1000": pair(lambda x, y: tl.exp(x), 1000, 1000), "x @ y, 512 x 512": pair(tl.matmul, 512, 512),
+             "exp(x), 1000 x 1000": pair(lambda x, y: tl.exp(x), 1000, 1000),
+             "x @ y, 512 x 512": pair(tl.matmul, 512, 512),
              "step of 784-256-10, batch 128": network}
     for title, make in cases.items():
         calls = {kind: make(kind) for kind in ("float32", "float64", "float16")}
@@ -254,90 +254,86 @@ def data():
                 pass
         return read
 
+    lists = tl.data.BatchSampler(tl.data.RandomSampler(images), 64, drop_last=False)
     loaders = {"DataLoader of a TensorDataset": tl.data.DataLoader(tl.data.TensorDataset(x, y), 64, shuffle=True),
+               "DataLoader of batches": tl.data.DataLoader(Rows(), None, sampler=lists),
                "DataLoader of rows": tl.data.DataLoader(Rows(), 64, shuffle=True),
                "DataLoader of rows, 2 workers": tl.data.DataLoader(Rows(), 64, shuffle=True, num_workers=2)}
     train = steps.mlp(tl, tl.from_numpy, *steps.MLPS["digits 64-128-10, batch 64"])
     passes = interleaved({title: epoch(loader) for title, loader in loaders.items()}, 30)
-    others = interleaved({"x[rows], y[rows]": rows, "the step, eager": train, "the step, compiled": tl.compile(train)}, 60, 20)
-    found = others | {title: seconds / len(loaders[title]) for title, seconds in passes.items()}
+    others = {"x[rows], y[rows]": rows, "the step, eager": train, "the step, compiled": tl.compile(train)}
+    found = interleaved(others, 60, 20) | {title: seconds / len(loaders[title]) for title, seconds in passes.items()}
     for title in ("x[rows], y[rows]", *loaders, "the step, eager", "the step, compiled"):
         yield title, {"a batch": found[title] * 1e6}
 
 
 def threads():
-    """Milliseconds with one thread of BLAS and with one for each core: a process of its own, in which both take turns."""
-    if environment.THREADS == 1:
-        command = [sys.executable, __file__, "--thread-rows", *["--quick"] * quick]
-        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True,
-                              env=os.environ | {"THREADS": str(os.cpu_count())}).stdout
-        yield from json.loads(said.splitlines()[-1])
-        return
+    """Milliseconds with one thread of BLAS and with one for each core."""
     import compiled
     import steps
     from threadpoolctl import ThreadpoolController
 
-    pools, count = ThreadpoolController(), environment.THREADS
-    x = tl.randn(1024, 1024)
+    pools, x = ThreadpoolController(), tl.randn(1024, 1024)
     cases = {title: tl.compile(steps.mlp(tl, tl.from_numpy, *steps.MLPS[title]))
              for title in ("digits 64-128-10, batch 64", "784-256-10, batch 128")}
     cases |= {title: tl.compile(compiled.gpt(tl, tl.from_numpy, *compiled.GPTS[title])) for title in compiled.GPTS}
     cases["x @ x, 1024 x 1024"] = lambda: x @ x
     for title, call in cases.items():
-        def limited(number, call=call):
-            def run():
-                with pools.limit(limits=number):
-                    run.seconds = timed(call)
-            return run
-
-        calls = {f"{n} thread{'s' * (n > 1)}": limited(n) for n in (1, count)}
-        times = {name: [] for name in calls}
-        for _ in range(4 if quick else 30):
-            for name, run in calls.items():
-                run()
-                times[name].append(run.seconds)
-        yield title, {name: statistics.median(ts[2:]) * 1e3 for name, ts in times.items()}
-
-
-def timed(call):
-    """The seconds of a call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+        times = {1: [], os.cpu_count(): []}
+        for _ in range(5 if quick else 30):
+            for count, found in times.items():
+                with pools.limit(limits=count):
+                    call()
+                    start = time.perf_counter()
+                    call()
+                    found.append(time.perf_counter() - start)
+        yield title, {f"{n} thread{'s' * (n > 1)}": statistics.median(ts[2:]) * 1e3 for n, ts in times.items()}
 
 
 def machine():
     """What it was measured with."""
     import compiled
+    import environment
 
     found = {"Python": platform.python_version(), "numpy": np.__version__}
     found |= {lib.__name__: lib.__version__ for lib in (compiled.torch, compiled.jax) if lib}
-    yield "machine", found | {"BLAS": environment.kernel().removeprefix("BLAS: "), "cores": os.cpu_count(),
+    yield "machine", found | {"BLAS": environment.kernel().removeprefix("BLAS: "), "cores": str(os.cpu_count()),
                               "system": f"{platform.system()} {platform.machine()}"}
 
 
-PARTS = (machine, operation, step, size, libraries, memory, dtypes, data, threads)
+PARTS = {part.__name__: part for part in (
+    machine, operation, step, size, libraries, memory, dtypes, data, threads)}
 
 
-def main(names):
+def measured(name):
+    """The rows of a part, from a process of its own."""
+    environment = os.environ | {"THREADS": str(os.cpu_count() if name == "threads" else 1)}
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        environment[variable] = environment["THREADS"]
+    for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # they would choose another BLAS kernel
+        environment.pop(variable, None)
+    command = [sys.executable, __file__, "--print", name, *["--quick"] * quick]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+    return json.loads(said.splitlines()[-1])
+
+
+def main(arguments):
     """Measure parts, or all, and put them into the file in the place of what it has of them."""
     global quick
-    quick = "--quick" in names
-    if "--thread-rows" in names:
-        print(json.dumps(list(threads())))
+    quick = "--quick" in arguments
+    names = [name for name in arguments if not name.startswith("--")]
+    if "--print" in arguments:
+        sys.path.insert(0, str(ROOT / "benchmarks"))
+        print(json.dumps([[row, column, value if isinstance(value, str) else f"{value:.4g}"]
+                          for row, found in PARTS[names[0]]() for column, value in found.items()]))
         return
-    names = [name for name in names if name != "--quick"]
-    for part in PARTS:
-        if not names or part is machine or part.__name__ in names:
-            begun, rows = time.perf_counter(), []
-            for row, found in part():
-                rows += [[part.__name__, row, column, value if isinstance(value, str) else f"{value:.4g}"]
-                         for column, value in found.items()]
-            written = [line for line in lines() if line[0] != part.__name__] + rows
-            written.sort(key=lambda line: [p.__name__ for p in PARTS].index(line[0]))
-            with open(FIGURES, "w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows([["part", "row", "column", "value"], *written])
-            print(f"{part.__name__}: {time.perf_counter() - begun:.0f} s", flush=True)
+    for name in [n for n in PARTS if not names or n == "machine" or n in names]:
+        begun = time.perf_counter()
+        new = [[name, *row] for row in measured(name)]
+        written = sorted([line for line in lines() if line[0] != name] + new, key=lambda line: [*PARTS].index(line[0]))
+        with open(FIGURES, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([["part", "row", "column", "value"], *written])
+        print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
     print("now: python docs/pages.py --write docs/performance.md")
 
 
@@ -399,13 +395,14 @@ def _saved(figure, name):
     figure.savefig(f"pictures/{name}.svg", metadata={"Date": None})
 
 
-def _stacked(ax, rows, colors, scale=1.0):
+def _stacked(ax, rows, colors):
     """A bar a row, of parts."""
     for at, parts in enumerate(rows.values()):
         left = 0.0
         for name, color in colors.items():
-            value = max(parts.get(name, 0.0), 0.0) * scale
-            ax.barh(at, value, left=left, color=color, edgecolor="white", linewidth=0.8, label=name if at == 0 else None)
+            value = max(parts.get(name, 0.0), 0.0)
+            label = None if at else name
+            ax.barh(at, value, left=left, color=color, edgecolor="white", linewidth=0.8, label=label)
             left += value
     ax.set_yticks(range(len(rows)), list(rows))
     ax.invert_yaxis()
