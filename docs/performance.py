@@ -73,7 +73,7 @@ def operation():
         rounds = 10 if quick else 300
         back = statistics.median(backward(op, leaf, others, 100) - backward(op, leaf, others, 0) for _ in range(rounds))
         yield title, {"numpy call": found["numpy"] * 1e6, "Python call": (found["call"] - found["numpy"]) * 1e6,
-                      "node": (found["recorded"] - found["call"]) * 1e6, "backward": back / 100 * 1e6}
+                      "node": max(found["recorded"] - found["call"], 0.0) * 1e6, "backward": back / 100 * 1e6}
 
 
 def backward(op, x, others, times):
@@ -358,26 +358,38 @@ def figures(part):
 
 
 def made_with():
-    """A sentence about the machine."""
+    """What the machine was, in three lines."""
     told = figures("machine")["machine"]
     libs = ", ".join(f"{name} {told[name]}" for name in ("Python", "numpy", "torch", "jax") if name in told)
-    return f"{libs}, {told['BLAS']}, {told['cores']} cores, {told['system']}"
+    return f"{libs}\n{told['BLAS']}\n{told['system']}, {told['cores']} cores"
 
 
-def table(part, columns, unit="", digits=1):
-    """Print some of the columns of a part, a number each or the ratio of two ("compiled / eager")."""
+TABLES = {  # of a part: what its numbers are, after how many digits they end, and its columns: what they are called
+    "operation": ("microseconds", 2, {"numpy call": "numpy call", "Python call": "Python call", "node": "node",
+                                      "backward": "backward"}),
+    "step": ("microseconds", 0, {"step": "the step", "all sizes 1": "all sizes 1", "all sizes 1 / step": "ratio"}),
+    "libraries": ("microseconds", 0, {"eager": "eager", "compiled": "compiled", "recorded call": "recorded",
+                                      "pays after": "calls"}),
+    "memory": ("layers", 1, {"kept, as it is": "kept", "peak, as it is": "peak", "kept, checkpoints": "kept, cp",
+                             "peak, checkpoints": "peak, cp", "time": "time, cp"}),
+    "dtypes": ("microseconds", 1, {name: name for name in ("float32", "float64", "float16")}),
+    "data": ("microseconds", 0, {"a batch": "a batch"}),
+    "threads": ("milliseconds", 2, None)}
+
+
+def table(part):
+    """Print what was measured of a part; "a / b" is a ratio."""
     found = figures(part)
-    width = max(map(len, found))
-    print(" " * width, *(f"{name:>{max(len(name), 8)}}" for name in columns), f"  ({unit})" if unit else "")
+    corner, digits, columns = TABLES[part]
+    columns = columns or {name: name for row in found.values() for name in row}
+    width = max(map(len, (corner, *found)))
+    print(f"{corner:{width}}", *(f"{heading:>{len(heading) + 1}}" for heading in columns.values()))
     for row, values in found.items():
         cells = []
-        for name in columns:
+        for name, heading in columns.items():
             a, _, b = name.partition(" / ")
-            if b:
-                text = f"{values[a] / values[b]:.2f}" if a in values and b in values else ""
-            else:
-                text = f"{values[name]:,.{digits}f}" if name in values else ""
-            cells.append(f"{text:>{max(len(name), 8)}}")
+            text = f"{values[a] / values[b]:.2f}" if b else f"{values[name]:,.{digits}f}" if name in values else "-"
+            cells.append(f"{text:>{len(heading) + 1}}")
         print(f"{row:{width}}", *cells)
 
 
