@@ -127,8 +127,9 @@ def on_page_content(html, page, config, files):
 
 
 def _in_site(link: re.Match, page, files) -> str:
-    """A link of a notebook, which mkdocs does not look at, as one to a page; an error where there is none."""
-    source = posixpath.normpath(posixpath.join(posixpath.dirname(page.file.src_uri), f"{link['path']}.{link['ending']}"))
+    """A link of a notebook, which mkdocs passes over, as one to a page; an error where there is none."""
+    folder, file = posixpath.dirname(page.file.src_uri), f"{link['path']}.{link['ending']}"
+    source = posixpath.normpath(posixpath.join(folder, file))
     if files.get_file_from_path(source) is None:
         raise PluginError(f"{page.file.src_uri}: there is no page {source}")
     return f'href="{link["path"]}.html{link["anchor"] or ""}"'

@@ -112,7 +112,7 @@ class Run:
         if not wanted or self.rivals:
             yield
             return
-        tl.compat.install()
+        tl.compat.install(force=True)
         try:
             yield
         finally:
@@ -145,7 +145,8 @@ class Run:
         for block, right in reversed(self.new):
             end = page.index("```", block.start)
             end = page.rindex("\n", 0, end) + 1
-            page = page[:block.start] + re.sub(r"^(?=.)", block.indent, right, flags=re.M) + page[end:]
+            text = right if right.endswith("\n") else right + "\n"
+            page = page[:block.start] + re.sub(r"^(?=.)", block.indent, text, flags=re.M) + page[end:]
         return page
 
 

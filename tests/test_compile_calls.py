@@ -1,5 +1,6 @@
 """Which call runs how: what cannot be a program, keys, several functions, threads; and what can be looked at."""
 
+import concurrent.futures
 import copy
 import functools
 import re
@@ -238,6 +239,30 @@ def test_several_functions_and_eager_steps_over_one_model():
         return seen
 
     np.testing.assert_allclose(run(tl.compile), run(lambda f: f), rtol=1e-6)
+
+
+POOL = concurrent.futures.ThreadPoolExecutor(1)
+
+
+def in_a_new_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("start", [in_a_new_thread, lambda function: POOL.submit(function).result()], ids=["new", "pool"])
+@pytest.mark.parametrize("work", [lambda x: x * 2, lambda x: x.sum().item(), lambda x: bool(x[0] > 1), lambda x: x.add_(1)], ids=["op", "item", "truth", "place"])
+def test_what_another_thread_computes_is_no_constant(start, work):
+    def function(x):
+        found, copy = [], x * 1
+        start(lambda: found.append(work(copy)))
+        return found[0] + copy
+
+    compiled, x = tl.compile(function), tl.tensor([1.0, 2.0])
+    with pytest.warns(Fallback, match="another thread computes with its arrays"):
+        for _ in range(3):
+            compiled(x)  # always with the same numbers, so that no look sees a difference
+    assert tl.equal(compiled(x * 10), function(x * 10))
 
 
 def test_threads_share_a_compiled_function():

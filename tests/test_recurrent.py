@@ -215,6 +215,13 @@ def test_what_does_not_fit_gets_a_clear_error(wrong, kind, message):
 
 
 # ---------------------------------------------------------------- sequences of several lengths
+@pytest.mark.parametrize("cell", [(7, 5), (1, 5), (2, 4), (2, 5, 1)])
+def test_a_cell_of_another_shape_is_refused(cell):
+    z = tl.zeros
+    with pytest.raises(RuntimeError, match=r"lstm: the cell is \(B, H\), \(2, 5\) here"):
+        F.lstm(z(3, 2, 4), z(2, 5), z(cell), z(20, 4), z(20, 5))
+
+
 def test_packing_and_padding():
     rnn = nn.utils.rnn
     rows = [tl.tensor([1.0, 2.0], requires_grad=True), tl.tensor([3.0, 4.0, 5.0]), tl.tensor([6.0])]

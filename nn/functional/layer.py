@@ -38,6 +38,7 @@ def linear(x, weight, bias=None):
     return x @ weight.mT + bias
 
 
+@in_float32
 def bilinear(input1, input2, weight, bias=None):
     """input1 @ weight[k] @ input2 + bias[k]: a weighted sum of the products of each of input1 with each of input2.
 

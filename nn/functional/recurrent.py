@@ -242,6 +242,8 @@ def recurrence(cell, x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch_sizes, reverse
     if not fits:
         raise RuntimeError(f"{cell}: x is (T, B, F), or rows (N, F) with batch_sizes that sum to N and do not grow, "
                            f"and the state (B, H), not of shapes {x.shape} and {h.shape}")
+    if c is not None and (c.ndim != 2 or c.shape[0] != batch or c.shape[1] * GATES[cell] != w_ih.shape[0]):
+        raise RuntimeError(f"{cell}: the cell is (B, H), {batch, w_ih.shape[0] // GATES[cell]} here, not {c.shape}")
     rows = x if batch_sizes is not None else flatten(x, 0, 1)
     out = _NODES[cell](rows, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, cell, batch_sizes, reverse)
     count = rows.shape[0]

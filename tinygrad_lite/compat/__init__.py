@@ -41,7 +41,7 @@ class Room(types.ModuleType):
                 found = vars(self)[name] = getattr(source, name)  # from now on an attribute, found at once
                 return found
         reason = self._reason or f"tinygrad_lite has none{nearest(name, dir(self))}"
-        raise AttributeError(f"module '{self.__name__}' has no attribute '{name}': {reason}")
+        raise AttributeError(f"module '{self.__name__}' has no attribute '{name}': {reason}", name=None, obj=None)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(n for source in self._sources for n in dir(source))})

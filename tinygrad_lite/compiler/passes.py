@@ -124,11 +124,11 @@ def fresh_zeros(x: Any) -> bool:
 
 
 def simplify(program: Program) -> Program:
-    """Algebraic identities that change no bit but the sign of a zero: x * 1, x + 0, x.T.T, …"""
+    """Algebraic identities that change no bit but the sign of a zero: x * 1, x ** 1, x + 0, x.T.T, …"""
     def rule(var: Var) -> Var:
         a, b = (*var.args, None, None)[:2]
         match var.op:
-            case "np.multiply" | "np.divide" if _is(b, 1) and _same(var, a):
+            case "np.multiply" | "np.divide" | "np.power" if _is(b, 1) and _same(var, a):
                 return a
             case "np.multiply" if _is(a, 1) and _same(var, b):
                 return b

@@ -147,6 +147,9 @@ class Recorder:
             with Switch("tracing", self.trace), watching(self._watch), observing(lambda seeds: self._observe), \
                     self.before.another_type(RealType):
                 result = self.function(*given[0], **given[1])
+            if self.trace.elsewhere:
+                self.trace.give_up("another thread computes with its arrays", "start threads outside of it",
+                                   self.trace.elsewhere[0])
             self.trace.over = True
             checked(getattr(self.function, "__name__", "it"), result)
             if not self.trace.reason:

@@ -8,6 +8,7 @@ given up there, and the same call goes on with plain arrays. A truth test become
 
 import copy
 import operator
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -32,9 +33,10 @@ METHODS = ("all any argmax argmin argsort clip conj cumprod cumsum diagonal dot 
 
 def plain(x: Any) -> Any:
     """What a traced array or number stands for; anything else as it is."""
-    if type(x) is Traced and x.scalar:
-        return x.value[()]
-    return x.value if type(x) in (Traced, Number, Random) else x
+    if type(x) is Traced:
+        x._trace.computed_by(threading.get_ident())
+        return x.value[()] if x.scalar else x.value
+    return x.value if type(x) in (Number, Random) else x
 
 
 def live() -> Any:
@@ -293,6 +295,7 @@ class Traced(NDArrayOperatorsMixin):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         value = unbox(value)
+        self._trace.computed_by(threading.get_ident())
         self.value[mapped(plain, index)] = plain(value)
         trace = live()
         if trace is None:
@@ -348,7 +351,7 @@ class Traced(NDArrayOperatorsMixin):
         return self._method(".item", lambda x, *at: x.item(*at), self, *at)
 
     def __bool__(self) -> bool:
-        truth = bool(self.value)
+        truth = bool(plain(self))
         trace = live()
         if trace is not None:
             trace.noted(lambda: trace.check(self.now, truth))
@@ -411,7 +414,7 @@ LOOKING: dict[str, tuple[str, Any]] = {  # what looks at the values of an array,
     "__reduce_ex__": ("pickling", lambda x, version: x.__reduce_ex__(version))}
 for _name in ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "strides", "flags"):
     setattr(Traced, _name, property(operator.attrgetter("value." + _name)))
-Traced.spelt_out = property(lambda self: live().spelt_out)  # type: ignore[attr-defined]
+Traced.spelt_out = property(lambda self: self._trace.spelt_out)  # type: ignore[attr-defined]
 for _name in METHODS:
     setattr(Traced, _name, _forwarded(_name))
 for _name, (_what, _function) in LOOKING.items():

@@ -1,5 +1,6 @@
 """The trace: the numpy calls of one call of a function, as they are noted."""
 
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -39,6 +40,8 @@ class Trace:
         self.alive: list[weakref.ref] = []  # to every Traced
         self.start = next_place()
         self.backward = False  # whether a backward pass has begun
+        self.thread = threading.get_ident()  # in which the function runs
+        self.elsewhere: list[Line | None] = []  # where another thread has computed with what is traced
         self.over = False  # whether the function has returned
         self.reason = ""  # why the call cannot be a program, if so
         self.given_up: Callable[[], None] = lambda: None  # called when it is
@@ -56,6 +59,11 @@ class Trace:
         if self.strict:
             raise CompileError(self.reason)
         self.given_up()
+
+    def computed_by(self, thread: int) -> None:
+        """Note that a thread computes with what is traced: what others compute is not in the program."""
+        if thread != self.thread:
+            self.elsewhere.append(users_line())
 
     def release(self) -> None:
         """Let go of all that is traced: the call is over."""

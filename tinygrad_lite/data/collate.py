@@ -48,6 +48,8 @@ def default_collate(batch: Sequence) -> Any:
         if not all(isinstance(x, (int, float, np.number)) for x in batch):
             raise TypeError(f"default_collate: some rows have numbers where others have none: {reprlib.repr(batch)}")
         return tensor(list(batch), dtype=np.float64 if isinstance(first, float) else None)
+    if all(isinstance(x, (np.ndarray, np.generic)) for x in batch) and len({(x.shape, x.dtype) for x in batch}) == 1:
+        return as_tensor(np.stack(batch))
     if isinstance(first, (Tensor, np.ndarray, np.generic)):
         return stack([as_tensor(x) for x in batch], 0)
     if isinstance(first, Mapping):

@@ -48,7 +48,7 @@ def add_parser(commands: Any) -> None:
     made["exam"].add_argument("--report", action="store_true", help="end the exam, and say how it went")
     made["exam"].add_argument("--path", choices=[*PATHS], help="draw from this path only")
     made["path"].add_argument("path", choices=[*PATHS], nargs="?", help="default: all of them")
-    made["add"].add_argument("file", type=Path, help="CONTRIBUTING.md says what is in it")
+    made["add"].add_argument("file", type=Path, help="docs/add/drill.md says what is in it")
 
 
 def run(action: str | None, **options: Any) -> int:
