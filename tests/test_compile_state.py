@@ -423,3 +423,22 @@ def test_a_changed_array_still_spoils_a_tape_that_needs_it():
             step(x if argument else vector())
         with pytest.raises(RuntimeError, match="changed in place"):
             y.backward()
+
+
+def test_a_count_is_read_though_somebody_has_changed_a_tensor_in_place():
+    changed = tl.ones(3, requires_grad=True) * 1
+    changed.mul_(2)  # while it lives, operations look whether a view is stale
+
+    class Average:
+        def __init__(self):
+            self.mean, self.count = tl.zeros(3), 0
+
+        @tl.compile
+        def update(self, x):
+            self.count += 1
+            self.mean = self.mean + (x - self.mean) / self.count
+
+    average = Average()
+    for value in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0):
+        average.update(tl.full((3,), value))
+    assert "1 program" in repr(Average.update) and average.mean.tolist() == [3.5] * 3

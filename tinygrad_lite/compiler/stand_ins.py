@@ -131,7 +131,7 @@ class Number:
         return bool(self.value)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("value", "now", "how"):
+        if name.startswith("__") or name in ("value", "now", "how") or not hasattr(self.value, name):
             raise AttributeError(name)
         return getattr(self.fixed(), name)
 
