@@ -47,12 +47,12 @@ lint: $(VENV)/dev .wheel
 # the site, into build/site; every page runs, and a link that leads nowhere is an error
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/docs
-	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/pages.py
 	$(BIN)/mkdocs build
 
-# what the drills' page shows, and what editors see of the operations
+# what is kept and made by code: pictures, what the drills' page shows, what editors see of the operations
 written: $(VENV)/test
+	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/drills.py
 	$(BIN)/python docs/stubs.py
 
