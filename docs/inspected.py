@@ -52,7 +52,8 @@ def shown(name: str, value: Any) -> Any:
         return griffe.Function(name, parameters=_parameters(value), docstring=text)
     found = griffe.Class(name, docstring=text)
     found.set_member("__init__", griffe.Function("__init__", parameters=_parameters(value.__init__)))
-    for method, what in vars(value).items():
+    listed = value is reference.tl.Tensor  # by themselves
+    for method, what in () if listed else vars(value).items():
         said = (inspect.isfunction(what) or isinstance(what, property)) and inspect.getdoc(what)
         if said and not method.startswith("_") and method not in OF_EVERY_MODULE:
             found.set_member(method, shown(method, what))
