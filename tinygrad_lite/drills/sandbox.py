@@ -35,8 +35,8 @@ def check_file(name: str, path: str | Path, on: str = "numpy") -> Report:
     logsumexp: nothing could be checked:
     - logsumexp is still empty: write its body below line 1
     """
-    report, token = Report(name, on), secrets.token_hex(8)
-    with _process({"drill": name, "file": str(Path(path).resolve()), "on": on, "token": token}) as (process, folder):
+    path, report, token = Path(path), Report(name, on), secrets.token_hex(8)
+    with _process({"drill": name, "file": str(path.resolve()), "on": on, "token": token}) as (process, folder):
         code = _ended(process)
         told = [line.removeprefix(token) for line in _text(folder / "results").splitlines() if line.startswith(token)]
         _read(report, told)
@@ -111,7 +111,7 @@ def _read(report: Report, told: list[str]) -> None:
 
 def _why(doing: str, trace: str, path: Path, code: int | None) -> str:
     """Why the process ended before its time, with the line of the file where it was."""
-    escaped = str(Path(path).resolve()).encode("ascii", "backslashreplace").decode()
+    escaped = str(path.resolve()).encode("ascii", "backslashreplace").decode()
     places = re.findall(rf'File "{re.escape(escaped)}", line (\d+)', trace)
     where = ""
     if places:

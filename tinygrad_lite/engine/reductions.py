@@ -87,10 +87,10 @@ def _in_blocks(x: Any, axis: Any, keepdims: bool) -> Any:
             blocks = total[*before, :whole].reshape(*total.shape[:a], -1, BLOCK, *behind)
             sums = np.add.reduce(blocks, a + 1)
             if whole < total.shape[a]:
-                rest = np.add.reduce(total[*before, whole:], a, None, None, True)
+                rest = np.add.reduce(total[*before, whole:], axis=a, keepdims=True)
                 sums = np.concatenate([sums, rest], a)
             total = sums
-        total = np.add.reduce(total, a, None, None, True)
+        total = np.add.reduce(total, axis=a, keepdims=True)
     return total if keepdims else total.reshape([n for a, n in enumerate(x.shape) if a not in _counted(x, axis)])
 
 
