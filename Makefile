@@ -41,7 +41,7 @@ bench: $(VENV)/bench
 lint: $(VENV)/dev .wheel
 	$(BIN)/ruff check .
 	cd .wheel && bin/mypy --config-file ../pyproject.toml -p tinygrad_lite
-	cd .wheel && bin/mypy --warn-unused-ignores ../tests/typed_program.py
+	cd .wheel && bin/mypy --strict ../tests/typed_program.py
 	cd .wheel && bin/lint-imports ../pyproject.toml
 
 # the site, into build/site; every page runs, and a link that leads nowhere is an error

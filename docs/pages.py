@@ -153,6 +153,7 @@ class Run:
 @contextlib.contextmanager
 def elsewhere() -> Iterator[Path]:
     """In an empty folder, where code may write pictures and explorers; what is printed has a fixed width."""
+    tl.set_printoptions(profile="default")
     here = mock.patch.dict(os.environ, COLUMNS="100", MPLBACKEND="Agg")
     with here, tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for name in MADE:

@@ -119,6 +119,7 @@ def failures(entry: Public) -> str:
     names = {"tl": tl, "np": np, "nn": tl.nn, "F": tl.nn.functional, "optim": tl.optim}
     test = doctest.DocTestParser().get_doctest(entry.documentation, names, entry.path, entry.file, 0)
     tl.manual_seed(0)
+    tl.set_printoptions(profile="default")
     said: list[str] = []
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         doctest.DocTestRunner(optionflags=FLAGS).run(test, out=said.append)

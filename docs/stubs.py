@@ -5,6 +5,8 @@
 Names, arguments and defaults are those of the operations as they are; results are those of the samples in tests/ops.
 """
 
+import ast
+import importlib
 import inspect
 import re
 import sys
@@ -26,6 +28,10 @@ import tinygrad_lite as tl  # noqa: E402
 from tinygrad_lite.methods import IN_PLACE, TYPED  # noqa: E402
 
 LAYERS = (activations, dropouts, losses, padding, pooling, shaping)
+
+PACKAGES = [f"{package}/__init__.py" for package in (
+    "tinygrad_lite", "nn", "nn/utils", "optim",
+    *(f"tinygrad_lite/{name}" for name in "data func models training view estimators drills parallel".split()))]
 
 HEAD = '''# Made by docs/stubs.py: what editors and type checkers see of what is made when the library is imported.
 from builtins import bool as Bool
@@ -209,6 +215,41 @@ def layers(module: Any) -> str:
     return text
 
 
+def exports(file: str) -> str:
+    """The stub of a package: each name that it takes from its files is one of its own, as strict type checkers ask."""
+    name = file.removesuffix("/__init__.py").replace("/", ".")
+    module = importlib.import_module(name if name.startswith("tinygrad_lite") else f"tinygrad_lite.{name}")
+    lines = ["import typing as _typing", "import numpy as _np", "from builtins import float as _Float"]
+    for node in ast.parse((ROOT / file).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            names = [a.name if a.name == "*" else f"{a.name} as {a.asname or a.name}" for a in node.names
+                     if not (a.asname or a.name).startswith("_")]
+            lines += [f"from {'.' * node.level}{node.module or ''} import {', '.join(names)}"] if names else []
+        elif isinstance(node, (ast.Import, ast.ImportFrom)) and ast.unparse(node) not in lines:
+            lines.append(ast.unparse(node))
+        elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            node.body, node.decorator_list = [ast.Expr(ast.Constant(...))], []
+            lines.append(ast.unparse(node))
+        elif isinstance(node, ast.Assign):
+            targets = [n for target in node.targets for n in getattr(target, "elts", [target])]
+            for name in (target.id for target in targets if isinstance(target, ast.Name)):
+                if not name.startswith("_") and hasattr(module, name):
+                    lines.append(_assigned(name, node.value, getattr(module, name)))
+    if module is tl:
+        lines.append("from .vocabulary import *")
+    return HEAD.partition("\n")[0] + "\n" + "\n".join(lines) + "\n"
+
+
+def _assigned(name: str, written: ast.expr, value: Any) -> str:
+    """A variable of a package: another name for what stands elsewhere, or its type."""
+    if isinstance(written, ast.Name):
+        return f"{name} = {written.id}"
+    if value is np.dtype:
+        return "from numpy import dtype as dtype"
+    kinds = {np.dtype: "_np.dtype[_typing.Any]", float: "_Float"}
+    return f"{name}: {next((text for kind, text in kinds.items() if isinstance(value, kind)), '_typing.Any')}"
+
+
 def stubs() -> dict[Path, str]:
     """Every stub by its file."""
     operations = {name: getattr(tl.ops, name) for name in tl.ops.__all__}
@@ -217,6 +258,8 @@ def stubs() -> dict[Path, str]:
     files = {"tinygrad_lite/ops/__init__.pyi": functions(operations, TABLE, "..tensor", tables),
              "tinygrad_lite/vocabulary.pyi": methods(),
              "nn/functional/__init__.pyi": functions(of_networks, TABLE | FUNCTIONAL, "tinygrad_lite.tensor")}
+    for file in PACKAGES:
+        files[file + "i"] = exports(file)
     for module in LAYERS:
         files[f"nn/{module.__name__.rpartition('.')[2]}.pyi"] = layers(module)
     return {ROOT / file: text for file, text in files.items()}

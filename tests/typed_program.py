@@ -44,6 +44,32 @@ assert_type(nn.ReLU()(x), Tensor)
 assert_type(nn.MSELoss(reduction="sum")(x, x), Tensor)
 assert_type(optim.Adam(nn.Linear(4, 3).parameters(), lr=1e-3), optim.Adam)
 
+
+
+class Classifier(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.activation = nn.Linear(4, 3), nn.ReLU()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.log_softmax(self.activation(self.linear(images)), dim=-1)
+
+
+@tl.compile
+def step(images: Tensor, labels: Tensor) -> Tensor:
+    loss: Tensor = F.nll_loss(model(images), labels)
+    loss.backward()
+    return loss
+
+
+model = Classifier()
+training, held_out = tl.data.random_split(tl.data.TensorDataset(x.detach(), tl.tensor([0, 1, 2])), [0.7, 0.3])
+loader = tl.data.DataLoader(training, batch_size=2)
+for images, labels in loader:
+    step(images, labels)
+with tl.no_grad():
+    tl.save(model.state_dict(), "model.safetensors")
+
 # names and arguments that are not there
 x.summ(dim=0)  # type: ignore[attr-defined]
 x.sum(dimm=0)  # type: ignore[call-arg]

@@ -183,6 +183,7 @@ ERRORS += [
     (lambda: tl.rot90(z(2, 2), 1.5), TypeError, "rot90: k is a whole number"),
     (lambda: tl.where(t([True]), 1), TypeError, "where: takes a condition alone, or a condition and both x and y"),
     (lambda: tl.broadcast_tensors(z(2), z(3)), RuntimeError, r"broadcast_tensors: the shapes \(2,\), \(3,\) do not fit"),
+    (lambda: tl.roll(t(3.0), 1, 0), IndexError, "roll: a tensor of no dimensions"),
     (lambda: tl.diag_embed(t(3.0)), RuntimeError, "diag_embed: needs at least 1 dimension"),
     (lambda: tl.topk(z(2, 3), 4), RuntimeError, "size of dimension 1"),
     (lambda: tl.argmax(z(2, 2), (0, 1)), TypeError, r"argmax: dim is one number, not \(0, 1\)"),

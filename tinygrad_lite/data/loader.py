@@ -16,14 +16,14 @@ import reprlib
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 from ..engine.mode import Switch, mode
 from ..random import Generator, seeded
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset, columns, rows
+from .dataset import Dataset, IterableDataset, columns, rows
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
 
 T_co = TypeVar("T_co", covariant=True)
@@ -203,7 +203,7 @@ class DataLoader(Generic[T_co]):
     tensor([4]) tensor([40])
     """
 
-    def __init__(self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None,
+    def __init__(self, dataset: Dataset[T_co] | Sequence[T_co], batch_size: int | None = 1, shuffle: bool | None = None,
                  sampler: Iterable | None = None, batch_sampler: Iterable | None = None, num_workers: int = 0,
                  collate_fn: Callable | None = None, pin_memory: bool = False, drop_last: bool = False,
                  timeout: float = 0, worker_init_fn: Callable | None = None, multiprocessing_context: Any = None,
@@ -231,7 +231,8 @@ class DataLoader(Generic[T_co]):
             batch_size = None
         elif batch_size is not None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
-        self.dataset, self.batch_size, self.drop_last, self.generator = dataset, batch_size, drop_last, generator
+        self.dataset: Any = dataset
+        self.batch_size, self.drop_last, self.generator = batch_size, drop_last, generator
         self.sampler, self.batch_sampler, self._iterates = sampler, batch_sampler, iterates
         self.collate_fn = collate_fn or (default_convert if batch_sampler is None else default_collate)
         self.num_workers, self.timeout, self.worker_init_fn = num_workers, timeout, worker_init_fn
@@ -246,7 +247,7 @@ class DataLoader(Generic[T_co]):
             raise ValueError(f"DataLoader: {name} is fixed when the loader is made; make another one")
         super().__setattr__(name, value)
 
-    def __iter__(self) -> Iterator[T_co]:
+    def __iter__(self) -> Iterator[Any]:  # batches of rows
         if self.num_workers > 0:
             return _Ahead(self)
         if self.timeout:

@@ -408,7 +408,9 @@ def roll(x, shifts, dims=None):
     """
     if dims is None:
         return reshape(roll(reshape(x, -1), shifts, 0), x.shape)
-    if 0 in x.shape or not x.ndim:
+    if not x.ndim:
+        raise IndexError("roll: a tensor of no dimensions has none to move along; leave dims out")
+    if 0 in x.shape:
         return clone(x)  # whatever the dims, as in PyTorch
     shifts, dims = ((v,) if isinstance(v, (int, np.integer)) else tuple(v) for v in (shifts, dims))
     if len(shifts) != len(dims) or not shifts:

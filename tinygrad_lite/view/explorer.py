@@ -66,6 +66,7 @@ def explore(output: Any, path: str | Path = "graph.html", names: Any = None) -> 
                          "passes of the loop, or a value that was computed earlier")
     tape.ensure_gradients()
     text = json.dumps(_data(tape), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(PAGE.read_text(encoding="utf-8").replace("/*DATA*/ null", text), encoding="utf-8")
     return path
 

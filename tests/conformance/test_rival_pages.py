@@ -3,6 +3,8 @@
 import pages
 import pytest
 
+pytest.importorskip("torch")
+pytest.importorskip("jax")
 RIVALS = [path for path in pages.PAGES if any(block.title in ("PyTorch", "JAX")
                                               for block in pages.blocks(path.read_text(encoding="utf-8")))]
 
