@@ -23,7 +23,7 @@ FORMULA = re.compile(r'<(?P<tag>span|div) class="arithmatex">\\[(\[](?P<tex>.*?)
 
 
 GROUPS = {  # pages of the reference: of what is in `tl` by the files, of what is below it by the namespaces
-    "Tensor": "tinygrad_lite.Tensor methods tensor settings ops.arguments sparse",
+    "Tensor": "tensor tinygrad_lite.Tensor methods settings ops.arguments sparse",
     "Making tensors": "creation random tinygrad_lite.random engine.dtypes",
     "Element by element": "ops.elementwise ops.transcendental ops.special inplace",
     "Shapes and parts": "ops.shape ops.index ops.parts ops.join",
@@ -50,7 +50,7 @@ GROUPS = {  # pages of the reference: of what is in `tl` by the files, of what i
 def reference_pages() -> dict[str, tuple[str, str]]:
     """The pages of the reference: file -> (title, text)."""
     entries: dict[str, list[reference.Public]] = {title: [] for title in GROUPS}
-    for entry in reference.public():
+    for entry in sorted(reference.public(), key=lambda entry: entry.name != "Tensor"):  # it comes first
         entries[_group(entry)].append(entry)
     pages = {}
     for title, found in entries.items():
@@ -108,7 +108,7 @@ def on_page_markdown(markdown, page, config, files):
         inside = path.relative_to(ROOT).as_posix()
         if inside.startswith(PICTURES):
             return f"]({'../' * page.file.src_uri.count('/')}{inside})"
-        return f"]({config.repo_url}/blob/main/{inside}{match['anchor'] or ''})"
+        return f"]({config.extra['repository']}/blob/main/{inside}{match['anchor'] or ''})"
 
     return OUTSIDE.sub(target, markdown)
 

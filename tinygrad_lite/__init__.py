@@ -1,4 +1,14 @@
-"""tinygrad_lite: one numpy Tensor with a reverse-mode tape, small enough to read in an evening."""
+"""tinygrad_lite: one numpy Tensor with a reverse-mode tape, and PyTorch's names.
+
+    import tinygrad_lite as tl
+    x = tl.tensor([1.0, 2.0], requires_grad=True)
+    (x * x).sum().backward()
+    x.grad                           # tensor([2., 4.])
+
+help(tl.Tensor), help(tl.softmax): each name has an example. tl.nn and tl.optim have layers and optimizers, tl.func the
+derivatives of functions; tl.tape, tl.draw and tl.explore show what was computed, tl.compile and tl.derive make numpy
+programs of it. The engine is tinygrad_lite/engine/tape.py.
+"""
 
 import typing as _typing
 
