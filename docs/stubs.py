@@ -25,6 +25,7 @@ from tinygrad_lite.nn import activations, dropouts, losses, padding, pooling, sh
 from tinygrad_lite.nn import functional as F  # noqa: E402
 
 import tinygrad_lite as tl  # noqa: E402
+from tinygrad_lite.engine.spellings import SIZES, TAKES_DTYPE  # noqa: E402
 from tinygrad_lite.methods import IN_PLACE, TYPED  # noqa: E402
 
 LAYERS = (activations, dropouts, losses, padding, pooling, shaping)
@@ -47,12 +48,13 @@ from {tensor} import Tensor
 NAMED = {  # what parameters of these names take
     "dim": "Int | Sequence[Int] | None", "axis": "Int | Sequence[Int] | None", "keepdim": "Bool", "keepdims": "Bool",
     "tensors": "Sequence[Tensor]", "operands": "Tensor", "equation": "Str", "inplace": "Bool", "out": "None",
-    "eps": "Float | None", "padding": "Int | Sequence[Int] | Str",
-    **dict.fromkeys(("stride", "dilation", "output_padding", "kernel_size"), "Int | Sequence[Int]"),
+    "eps": "Float | None", "padding": "Int | Sequence[Int] | Str", "stride": "Int | Sequence[Int] | None",
+    **dict.fromkeys(("dilation", "output_padding", "kernel_size"), "Int | Sequence[Int]"),
     **dict.fromkeys(("dtype", "generator", "p", "ord", "dims", "mode"), "Any")}
-REAL = {"beta", "threshold", "value", "alpha"}  # whose default is written as a whole number
+REAL = {"beta", "threshold", "value", "alpha", "min", "max"}  # whose default is written as a whole number
 ALSO = {"dim": "axis", "keepdim": "keepdims"}  # numpy's names, in the same calls
 PYTORCHS = {"x": "input", "y": "other"}
+SECOND = {"mm": "mat2", "bmm": "mat2", "mv": "vec", "outer": "vec2", "ger": "vec2"}  # and its name of the second
 KEYWORD, POSITION = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
@@ -85,15 +87,33 @@ def spelled(annotation: Any) -> str:
 
 def parameters(function: Callable, samples: Sequence[Sample] = ()) -> list[inspect.Parameter]:
     """What a function takes, under PyTorch's names and numpy's; several dimensions where samples give them."""
-    found = [p.replace(name=PYTORCHS.get(p.name, p.name)) for p in inspect.signature(function).parameters.values()]
+    name = getattr(function, "__name__", "")
+    found = [p.replace(name="input" if k == 0 and p.name in "xy" else SECOND.get(name, "other") if p.name == "y"
+                       else PYTORCHS.get(p.name, p.name))
+             for k, p in enumerate(inspect.signature(function).parameters.values())]
     given = [value for sample in samples for p, value in [*zip(found, sample.args)] if p.name == "dim"]
     if any(isinstance(value, tuple) for value in given + [sample.kwargs.get("dim") for sample in samples]):
         found = [p.replace(annotation=f"Int | Sequence[Int]{' | None' * (p.default is None)}") if p.name == "dim" else p
                  for p in found]
     extra = [p.replace(name=ALSO[p.name], kind=KEYWORD, annotation=NAMED[ALSO[p.name]], default=None)
-             for p in found if p.name in ALSO]
+             for p in found if p.name in ALSO and p.default is not p.empty]
+    if name in TAKES_DTYPE:
+        extra.append(inspect.Parameter("dtype", KEYWORD, default=None))
     last = [found.pop()] if found and found[-1].kind is inspect.Parameter.VAR_KEYWORD else []
     return found + [p for p in extra if p.name not in {f.name for f in found}] + last
+
+
+def respelled(taken: list[inspect.Parameter]) -> Iterator[list[inspect.Parameter]]:
+    """The same arguments under other names: a dimension that must be given as numpy's axis, sizes all in one."""
+    for k, p in enumerate(taken):
+        after = [q.replace(kind=KEYWORD) if q.kind is POSITION else q for q in taken[k + 1:]]
+        if p.name == "dim" and p.default is p.empty:
+            yield [*taken[:k], p.replace(name="axis", kind=KEYWORD, annotation="Int"), *after]
+        if p.name == "src":
+            yield [*taken[:k], p.replace(name="value", kind=KEYWORD, annotation="Float", default=p.empty), *after]
+        if p.kind is p.VAR_POSITIONAL and p.name in SIZES:
+            for name in dict.fromkeys((p.name, "size") if p.name == "shape" else (p.name,)):
+                yield [*taken[:k], p.replace(name=name, kind=KEYWORD, annotation="Any"), *after]
 
 
 class Results:
@@ -112,7 +132,7 @@ class Results:
         for sample in samples:
             given = dict(zip(names, sample.args)) | sample.kwargs
             seen[given.get("dim") is not None].add(self._name(function(*map(_boxed, sample.args), **sample.kwargs)))
-        whole, along = (" | ".join(sorted(found)) for found in (seen[False], seen[True]))
+        whole, along = (found.pop() if len(found) == 1 else "Any" * bool(found) for found in (seen[False], seen[True]))
         return whole or along, along if along and whole and along != whole else None
 
     def _name(self, result: Any) -> str:
@@ -141,14 +161,14 @@ def function_stub(name: str, function: Callable, results: Results, samples: list
     taken = parameters(function, samples)
     if method:
         taken = taken[1:]
-    calls = [(taken, whole, None)]
+    calls = [(taken, whole, None), *((variant, whole, None) for variant in respelled(taken))]
     if along:  # a call that names a dimension gives something else: by place, and as numpy calls it
         by_axis = [p.replace(kind=KEYWORD) if p.name == "keepdim" else p for p in taken if p.name != "dim"]
         without = [p.replace(kind=POSITION) if p.name == "other" else p for p in taken
                    if p.name not in ("dim", "axis", "keepdim", "keepdims")]
         calls = [([p for p in taken if p.name != "axis"], along, "dim"), (by_axis, along, "axis"),
                  (without, whole, None)]
-    lines = [_line(name, parts, result, method, needed) for parts, result, needed in calls]
+    lines = [_line(name, parts, result, method, needed, tensors=bool(samples)) for parts, result, needed in calls]
     loose = _line(name, taken, "Any", method, loose=True)
     if samples and not method and loose.partition(" ->")[0] != lines[-1].partition(" ->")[0]:
         lines.append(loose)
@@ -158,13 +178,15 @@ def function_stub(name: str, function: Callable, results: Results, samples: list
         yield line
 
 
-def _line(name: str, taken: list, result: str, method: bool, needed: str | None = None, loose: bool = False) -> str:
-    """One line; `needed` is an argument that must be a whole number; loose: of anything, and not of Tensors."""
+def _line(name: str, taken: list, result: str, method: bool, needed: str | None = None, loose: bool = False,
+          tensors: bool = True) -> str:
+    """One line; `needed` is an argument that must be a whole number; tensors: the first argument is one, loose: all may
+    be anything."""
     parts = ["self"] if method else []
     for k, p in enumerate(taken):
         if p.kind is KEYWORD and not any(part.startswith("*") for part in parts):
             parts.append("*")
-        first = k == 0 and not method and p.kind is not p.VAR_POSITIONAL
+        first = k == 0 and tensors and not method and p.kind is not p.VAR_POSITIONAL
         tensor = "Tensor" if first and type_of_default(p.name, p.default) == "Any" else None
         part = written(p, "Int" if p.name == needed else tensor)
         parts.append(re.sub("Tensor|Sequence\\[Tensor\\]", "Any", part) if loose else part)

@@ -152,7 +152,6 @@ bool, uint8, int8, int16, int32, int64, float16, float32, float64 = map(
 short, int, long, half, float, double = int16, int32, int64, float16, float32, float64
 del svd  # type: ignore[name-defined]  # noqa: F821 - torch.svd gives v, tl.linalg.svd its transpose
 globals().update(TYPED | IN_PLACE)
-autograd.functional = func.functional  # type: ignore[attr-defined]
 func.checkpoint = replayed
 del replayed
 autograd.checkpoint = checkpoint  # type: ignore[attr-defined]  # it draws numbers, which autograd does not know

@@ -15,6 +15,7 @@ from .engine.mode import mode as switches
 from .engine.tape import box, seeds_for
 from .engine.values import Value, as_array, unbox
 from .engine.watch import refuse_nan
+from .func import functional as functional
 from .func.vmap import vmap
 from .function import Context as Context
 from .function import Function as Function

@@ -1,7 +1,7 @@
 """Tensor: a numpy array, its gradient, and methods that hand on to the vocabulary."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -452,7 +452,7 @@ class Tensor(Value, Methods):
             raise TypeError("len() of a 0-d tensor")
         return len(self.array)
 
-    def __iter__(self):
+    def __iter__(self) -> "Iterator[Tensor]":
         if self.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
         return (self[i] for i in range(len(self.array)))
