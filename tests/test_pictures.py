@@ -442,7 +442,7 @@ WRONG = [
     ("direction as a number", lambda: tl.draw(y, direction=1), ValueError, "direction is TB, LR, BT or RL, not 1"),
     ("path", lambda: tl.explore(y, linear), TypeError, "explore: path is the name of an HTML file, and the names come after it, not a Linear"),
     ("format", lambda: tl.explore(y, "graph.svg"), ValueError, "explore: it writes HTML.*'.svg'"),
-    ("unwritable", lambda: tl.explore(y, "/nowhere/at/all.html"), FileNotFoundError, "/nowhere/at/all.html"),
+    ("unwritable", lambda: tl.explore(y, __file__ + "/page.html"), FileExistsError, "test_pictures.py"),
     ("operation", lambda: tl.tape(y).find(op="mull"), ValueError, "no operation is called 'mull'; did you mean 'mul'"),
     ("operation in capitals", lambda: tl.tape(y).find(op="ReLU"), ValueError, "no operation is called 'ReLU'; did you mean 'relu'"),
     ("operation as a function", lambda: tl.tape(y).find(tl.exp), TypeError, "find: op is the name of an operation"),
