@@ -54,6 +54,8 @@ NAMED = {  # what parameters of these names take
 REAL = {"beta", "threshold", "value", "alpha", "min", "max"}  # whose default is written as a whole number
 ALSO = {"dim": "axis", "keepdim": "keepdims"}  # numpy's names, in the same calls
 PYTORCHS = {"x": "input", "y": "other"}
+ALL_IN_ONE = {"reshape": "size", "view": "size", "expand": "size", "repeat": "repeats", "tile": "dims", "flip": "axis",
+              "permute": "axes"}  # what sizes in one tuple are called too
 SECOND = {"mm": "mat2", "bmm": "mat2", "mv": "vec", "outer": "vec2", "ger": "vec2"}  # and its name of the second
 KEYWORD, POSITION = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
 
@@ -103,7 +105,7 @@ def parameters(function: Callable, samples: Sequence[Sample] = ()) -> list[inspe
     return found + [p for p in extra if p.name not in {f.name for f in found}] + last
 
 
-def respelled(taken: list[inspect.Parameter]) -> Iterator[list[inspect.Parameter]]:
+def respelled(function: str, taken: list[inspect.Parameter]) -> Iterator[list[inspect.Parameter]]:
     """The same arguments under other names: a dimension that must be given as numpy's axis, sizes all in one."""
     for k, p in enumerate(taken):
         after = [q.replace(kind=KEYWORD) if q.kind is POSITION else q for q in taken[k + 1:]]
@@ -111,8 +113,8 @@ def respelled(taken: list[inspect.Parameter]) -> Iterator[list[inspect.Parameter
             yield [*taken[:k], p.replace(name="axis", kind=KEYWORD, annotation="Int"), *after]
         if p.name == "src":
             yield [*taken[:k], p.replace(name="value", kind=KEYWORD, annotation="Float", default=p.empty), *after]
-        if p.kind is p.VAR_POSITIONAL and p.name in SIZES:
-            for name in dict.fromkeys((p.name, "size") if p.name == "shape" else (p.name,)):
+        if p.kind is p.VAR_POSITIONAL and p.name in {"sizes", *SIZES}:
+            for name in dict.fromkeys((p.name, ALL_IN_ONE.get(function, p.name))):
                 yield [*taken[:k], p.replace(name=name, kind=KEYWORD, annotation="Any"), *after]
 
 
@@ -155,13 +157,13 @@ def _boxed(x: Any) -> Any:
 
 
 def function_stub(name: str, function: Callable, results: Results, samples: list[Sample],
-                  method: bool = False) -> Iterator[str]:
+                  method: bool = False) -> list[str]:
     """The lines of a function: of Tensors it gives Tensors, of arrays arrays."""
     whole, along = results.of(function, samples)
     taken = parameters(function, samples)
     if method:
         taken = taken[1:]
-    calls = [(taken, whole, None), *((variant, whole, None) for variant in respelled(taken))]
+    calls = [(taken, whole, None), *((variant, whole, None) for variant in respelled(name, taken))]
     if along:  # a call that names a dimension gives something else: by place, and as numpy calls it
         by_axis = [p.replace(kind=KEYWORD) if p.name == "keepdim" else p for p in taken if p.name != "dim"]
         without = [p.replace(kind=POSITION) if p.name == "other" else p for p in taken
@@ -172,10 +174,12 @@ def function_stub(name: str, function: Callable, results: Results, samples: list
     loose = _line(name, taken, "Any", method, loose=True)
     if samples and not method and loose.partition(" ->")[0] != lines[-1].partition(" ->")[0]:
         lines.append(loose)
-    for line in lines:
-        if len(lines) > 1:
-            yield "@overload"
-        yield line
+    return overloads(lines)
+
+
+def overloads(lines: Sequence[str]) -> list[str]:
+    """The ways to call a function of one name."""
+    return [part for line in lines for part in ("@overload", line)] if len(lines) > 1 else [*lines]
 
 
 def _line(name: str, taken: list, result: str, method: bool, needed: str | None = None, loose: bool = False,
@@ -214,7 +218,9 @@ def methods() -> str:
         elif inspect.isfunction(value):
             samples = TABLE[value.__name__].samples if value in tl.ops.VOCABULARY.values() else []
             if name.endswith("_"):
-                lines.append(_line(name, parameters(value)[1:], "Tensor", method=True))
+                first = parameters(value)[1:]
+                ways = [first, *respelled(name, first)]
+                lines += overloads([_line(name, way, "Tensor", method=True) for way in ways])
             else:
                 lines += function_stub(name, value, results, samples, method=True)
     body = "".join(f"    {line}\n" for line in lines)

@@ -119,7 +119,7 @@ class Module:
         with Switch("within", (*mode.within, (self, next(CALLS)))):  # whoever watches can ask who is being called
             return _with_hooks(self, args, kwargs)
 
-    def forward(self, *args: Any) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass defines it, and a call of the module calls it."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 

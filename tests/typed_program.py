@@ -18,6 +18,8 @@ assert_type(x.max(), Tensor)
 assert_type(x.max(1).values, Tensor)
 assert_type(x.sort(descending=True).indices, Tensor)
 assert_type(x.add_(1).exp_(), Tensor)
+assert_type(x.scatter_(0, tl.tensor([[0]]), value=1.0).cumsum_(axis=1), Tensor)
+assert_type(x.tile(dims=(2, 1)).repeat(repeats=(1, 2)).expand(size=(6, 8)), Tensor)
 assert_type(x.is_contiguous(), bool)
 assert_type(x.logsumexp((0, 1)), Tensor)
 assert_type(tl.exp(x), Tensor)
@@ -28,6 +30,7 @@ assert_type(tl.cat([x, x], dim=1), Tensor)
 assert_type(tl.split(x, 2), tuple[Tensor, ...])
 assert_type(tl.FloatTensor([1, 2]), Tensor)
 assert_type(F.softmax(x, dim=-1), Tensor)
+assert_type(F.normalize(x, dim=(0, 1)), Tensor)
 assert_type(F.cross_entropy(x, tl.tensor([0, 1, 2]), label_smoothing=0.1), Tensor)
 
 # operators, parts, properties
@@ -51,8 +54,8 @@ class Classifier(nn.Module):
         super().__init__()
         self.linear, self.activation = nn.Linear(4, 3), nn.ReLU()
 
-    def forward(self, images: Tensor) -> Tensor:
-        return F.log_softmax(self.activation(self.linear(images)), dim=-1)
+    def forward(self, images: Tensor, *, scale: float = 1.0) -> Tensor:
+        return F.log_softmax(self.activation(self.linear(images)) * scale, dim=-1)
 
 
 @tl.compile

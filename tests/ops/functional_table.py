@@ -353,7 +353,7 @@ FUNCTIONAL: dict[str, Row] = {
     "log_softmax": Row(lambda x, dim=None: np.log(soft(x, 0 if dim is None else dim)), [S(n(2, 3, 4)), S(n(5)), S(n(2, 3), 1)]),
     "softmin": Row(lambda x, dim=1: soft(-x, dim), [S(n(2, 3)), S(n(2, 3), 0)]),
     "glu": Row(lambda x, dim=-1: np.split(x, 2, dim)[0] / (1 + np.exp(-np.split(x, 2, dim)[1])), [S(n(2, 4)), S(n(4, 3), 0)]),
-    "normalize": Row(lambda x, p=2.0, dim=1: x / (np.abs(x) ** p).sum(dim, keepdims=True) ** (1 / p), [S(n(2, 3)), S(n(3, 2), 1.0, 0)]),
+    "normalize": Row(lambda x, p=2.0, dim=1: x / (np.abs(x) ** p).sum(dim, keepdims=True) ** (1 / p), [S(n(2, 3)), S(n(3, 2), 1.0, 0), S(n(2, 3), 2.0, (0, 1))]),
     "cosine_similarity": Row(lambda x, y, dim=1: (x * y).sum(dim) / np.sqrt((x * x).sum(dim) * (y * y).sum(dim)),
                              [S(n(2, 3), n(2, 3)), S(n(2, 3), n(2, 3), dim=0)]),
     "cdist": Row(lambda x, y, p=2.0: (np.abs(x[..., :, None, :] - y[..., None, :, :]) ** p).sum(-1) ** (1 / p),

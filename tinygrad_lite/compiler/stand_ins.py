@@ -331,7 +331,7 @@ class Traced(NDArrayOperatorsMixin):
 
     def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
         _refuse_order(order, "C")
-        new = np.reshape(self.value, mapped(plain, shape[0] if len(shape) == 1 else shape), order)
+        new = np.reshape(self.value, mapped(plain, shape[0] if len(shape) == 1 else shape), order=order)
         if copy:
             return self.copy().reshape(new.shape)
         return self._method(".reshape", lambda x, s: x.reshape(s, order=order), self, new.shape)
