@@ -52,7 +52,7 @@ def explorer():
     page_file = tl.explore(loss, HERE / "explorer.html", model)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1300, "height": 700})
+        page = browser.new_page(viewport={"width": 1500, "height": 800})
         page.goto(page_file.resolve().as_uri())
         page.evaluate("go(passes.findIndex(p => p.back && steps[p.step].op === 'gelu'))")
         page.screenshot(path=HERE / "explorer.png")
