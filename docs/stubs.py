@@ -32,17 +32,20 @@ LAYERS = (activations, dropouts, losses, padding, pooling, shaping)
 
 PACKAGES = [f"{package}/__init__.py" for package in (
     "tinygrad_lite", "nn", "nn/utils", "optim",
-    *(f"tinygrad_lite/{name}" for name in "data func models training view estimators drills parallel".split()))]
+    *(f"tinygrad_lite/{name}" for name in (
+        "data func models training view estimators drills parallel compiler textbook").split()))]
 
 HEAD = '''# Made by docs/stubs.py: what editors and type checkers see of what is made when the library is imported.
 from builtins import bool as Bool
 from builtins import float as Float
 from builtins import int as Int
 from builtins import str as Str
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, overload
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
-from {tensor} import Tensor
+import numpy
+
+from {tensor} import Tensor as Tensor
 
 '''
 NAMED = {  # what parameters of these names take
@@ -50,13 +53,30 @@ NAMED = {  # what parameters of these names take
     "tensors": "Sequence[Tensor]", "operands": "Tensor", "equation": "Str", "inplace": "Bool", "out": "None",
     "eps": "Float | None", "padding": "Int | Sequence[Int] | Str", "stride": "Int | Sequence[Int] | None",
     **dict.fromkeys(("dilation", "output_padding", "kernel_size"), "Int | Sequence[Int]"),
-    **dict.fromkeys(("dtype", "generator", "p", "ord", "dims", "mode"), "Any")}
+    **dict.fromkeys(("dtype", "generator", "p", "ord", "dims", "mode", "argnum"), "Any")}
 REAL = {"beta", "threshold", "value", "alpha", "min", "max"}  # whose default is written as a whole number
-ALSO = {"dim": "axis", "keepdim": "keepdims"}  # numpy's names, in the same calls
+ALSO = {"dim": "axis", "keepdim": "keepdims", "argnums": "argnum"}  # numpy's names, in the same calls
 PYTORCHS = {"x": "input", "y": "other"}
+PARTED = {"return_indices", "as_tuple"}  # with these the result is a tuple
 ALL_IN_ONE = {"reshape": "size", "view": "size", "expand": "size", "repeat": "repeats", "tile": "dims", "flip": "axis",
               "permute": "axes"}  # what sizes in one tuple are called too
 SECOND = {"mm": "mat2", "bmm": "mat2", "mv": "vec", "outer": "vec2", "ger": "vec2"}  # and its name of the second
+DECORATORS = {"no_grad", "enable_grad", "inference_mode", "expanded"}
+STUBBED = (".ops", ".nn.functional")
+COMPILED = '''\
+from .compiler import Compiled
+from .engine.mode import Switch
+_F = TypeVar("_F", bound=Callable[..., Any])
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+class _Compiled(Compiled, Generic[_P, _R]):
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...  # type: ignore[override]
+@overload
+def compile(function: Callable[_P, _R], *, state: Any = ..., strict: Bool = ..., max_retraces: Int = ...
+            ) -> _Compiled[_P, _R]: ...
+@overload
+def compile(*, state: Any = ..., strict: Bool = ..., max_retraces: Int = ...
+            ) -> Callable[[Callable[_P, _R]], _Compiled[_P, _R]]: ...'''
 KEYWORD, POSITION = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
@@ -169,7 +189,16 @@ def function_stub(name: str, function: Callable, results: Results, samples: list
         without = [p.replace(kind=POSITION) if p.name == "other" else p for p in taken
                    if p.name not in ("dim", "axis", "keepdim", "keepdims")]
         calls = [([p for p in taken if p.name != "axis"], along, "dim"), (by_axis, along, "axis"),
-                 (without, whole, None)]
+                 ([*without, *(p.replace(kind=KEYWORD, annotation="None", default=None)
+                               for p in taken if p.name in ("dim", "axis"))], whole, None)]
+    switch = next((p for p in taken if p.name in PARTED), None)
+    if switch:  # the switch as a keyword gives a tuple
+        others = [p for p in taken if p is not switch]
+        given = [p.replace(kind=KEYWORD) if p.default is not p.empty else p for p in others]
+        calls = [(others, whole, None), ([*given, switch.replace(kind=KEYWORD, default=switch.empty)], "Any", None)]
+    if name == "where":  # of a condition alone
+        chosen = [p.replace(default=p.empty) for p in taken]
+        calls = [(chosen, whole, None)] + [(chosen[:1], "tuple[Tensor, ...]", None)] * (not method)
     lines = [_line(name, parts, result, method, needed, tensors=bool(samples)) for parts, result, needed in calls]
     loose = _line(name, taken, "Any", method, loose=True)
     if samples and not method and loose.partition(" ->")[0] != lines[-1].partition(" ->")[0]:
@@ -235,11 +264,12 @@ def layers(module: Any) -> str:
     text += f"__all__ = {module.__all__}\n"
     for name in module.__all__:
         layer = getattr(module, name)
-        forward = parameters(layer.forward)[1:]
+        forward, made = parameters(layer.forward)[1:], parameters(layer.__init__)[1:]
+        result = "Any" if any(p.name in PARTED for p in made) else "Tensor"
         text += f"\nclass {name}(Module):\n"
-        text += f"    {_line('__init__', parameters(layer.__init__)[1:], 'None', True)}\n"
+        text += f"    {_line('__init__', made, 'None', True)}\n"
         for method in ("__call__", "forward"):
-            text += f"    {_line(method, forward, 'Tensor', True)}\n"
+            text += f"    {_line(method, forward, result, True)}\n"
     return text
 
 
@@ -247,13 +277,11 @@ def exports(file: str) -> str:
     """The stub of a package: each name that it takes from its files is one of its own, as strict type checkers ask."""
     name = file.removesuffix("/__init__.py").replace("/", ".")
     module = importlib.import_module(name if name.startswith("tinygrad_lite") else f"tinygrad_lite.{name}")
-    lines = ["import typing as _typing", "import numpy as _np", "from builtins import float as _Float"]
+    lines: list[str] = []
     for node in ast.parse((ROOT / file).read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.level:
-            names = [a.name if a.name == "*" else f"{a.name} as {a.asname or a.name}" for a in node.names
-                     if not (a.asname or a.name).startswith("_")]
-            lines += [f"from {'.' * node.level}{node.module or ''} import {', '.join(names)}"] if names else []
-        elif isinstance(node, (ast.Import, ast.ImportFrom)) and ast.unparse(node) not in lines:
+            lines += _taken(node, module)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
             lines.append(ast.unparse(node))
         elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             node.body, node.decorator_list = [ast.Expr(ast.Constant(...))], []
@@ -261,11 +289,44 @@ def exports(file: str) -> str:
         elif isinstance(node, ast.Assign):
             targets = [n for target in node.targets for n in getattr(target, "elts", [target])]
             for name in (target.id for target in targets if isinstance(target, ast.Name)):
-                if not name.startswith("_") and hasattr(module, name):
+                if (not name.startswith("_") or name == "__version__") and hasattr(module, name):
                     lines.append(_assigned(name, node.value, getattr(module, name)))
     if module is tl:
-        lines.append("from .vocabulary import *")
-    return HEAD.partition("\n")[0] + "\n" + "\n".join(lines) + "\n"
+        lines += [COMPILED, "from .vocabulary import *"]
+    return HEAD.format(tensor="tinygrad_lite.tensor") + "\n".join(lines) + "\n"
+
+
+def _taken(node: ast.ImportFrom, module: Any) -> Iterator[str]:
+    """What a package takes from a file: functions whose signature a decorator hides are written out."""
+    source = f"{'.' * node.level}{node.module or ''}"
+    names = [(a.name, a.asname or a.name) for a in node.names]
+    if names == [("*", "*")]:
+        file = importlib.import_module(source, module.__name__)
+        names = [(name, name) for name in getattr(file, "__all__", vars(file))
+                 if getattr(module, name, None) is getattr(file, name)]  # and not what the package calls so itself
+    plain = []
+    for name, own in names:
+        value = getattr(module, own, None)
+        if own.startswith("_") or value is None or (module is tl and own == "compile"):
+            continue
+        if own in DECORATORS:
+            mode = [p for p in parameters(value) if p.name != "function"]
+            yield from overloads([f"def {own}(function: _F) -> _F: ...",
+                                  _line(own, mode, "Switch", method=False, tensors=False)])
+        elif inspect.isfunction(value) and hasattr(value, "__wrapped__") and source not in STUBBED:
+            yield from _written_out(own, value)
+        else:
+            plain.append((name, own))
+    if plain:
+        yield f"from {source} import {', '.join(f'{name} as {name}' for name, _ in plain)}"
+    yield from (f"{own} = {name}" for name, own in plain if name != own)
+
+
+def _written_out(name: str, function: Callable) -> list[str]:
+    """The lines of a function by its own annotations."""
+    taken, result = parameters(function), spelled(inspect.signature(function).return_annotation)
+    ways = [taken, *respelled(name, taken)]
+    return overloads([_line(name, way, result, method=False, tensors=False) for way in ways])
 
 
 def _assigned(name: str, written: ast.expr, value: Any) -> str:
@@ -274,8 +335,8 @@ def _assigned(name: str, written: ast.expr, value: Any) -> str:
         return f"{name} = {written.id}"
     if value is np.dtype:
         return "from numpy import dtype as dtype"
-    kinds = {np.dtype: "_np.dtype[_typing.Any]", float: "_Float"}
-    return f"{name}: {next((text for kind, text in kinds.items() if isinstance(value, kind)), '_typing.Any')}"
+    kinds = {np.dtype: "numpy.dtype[Any]", float: "Float", str: "Str"}
+    return f"{name}: {next((text for kind, text in kinds.items() if isinstance(value, kind)), 'Any')}"
 
 
 def stubs() -> dict[Path, str]:

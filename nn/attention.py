@@ -12,7 +12,7 @@ from . import init
 from .functional.attention import multi_head_attention_forward, narrowed
 from .layer import weights
 from .linear import Linear
-from .module import Module, Parameter
+from .module import Module
 
 
 class MultiheadAttention(Module):
@@ -31,7 +31,7 @@ class MultiheadAttention(Module):
     ((1, 3, 4), tensor([0.5, 0.5, 0. ]))
     """
 
-    in_proj_bias: Parameter | None
+    in_proj_bias: Any  # a Parameter, or None
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
                  add_bias_kv: bool = False, add_zero_attn: bool = False, kdim: int | None = None,

@@ -7,16 +7,17 @@ sum over rows; an elementwise function multiplies by its derivative.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from tinygrad_lite.engine.values import unbox
 
 Arrays = tuple[np.ndarray, ...]
+F = TypeVar("F", bound=Callable)
 
 
-def in_numpy(function: Callable) -> Callable:
+def in_numpy(function: F) -> F:
     """Decorator that lets a function of plain arrays take Tensors too: it is given their arrays.
 
     >>> @nn.by_hand.in_numpy
@@ -29,7 +30,7 @@ def in_numpy(function: Callable) -> Callable:
     def run(*args: Any, **settings: Any) -> Any:
         return function(*map(unbox, args), **{name: unbox(value) for name, value in settings.items()})
 
-    return run
+    return cast(F, run)
 
 
 # ---------------------------------------------------------------- one hidden layer: relu, then softmax cross-entropy
@@ -145,9 +146,9 @@ def layer_norm_forward(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: 
     >>> out, xhat, rstd
     (array([[-10.,  11.]]), array([[-1.,  1.]]), array([[1.]]))
     """
-    centred = x - x.mean(1, keepdims=True)  # (N, D)
-    rstd = 1 / np.sqrt((centred * centred).mean(1, keepdims=True) + eps)  # (N, 1)
-    xhat = centred * rstd  # (N, D)
+    centered = x - x.mean(1, keepdims=True)  # (N, D)
+    rstd = 1 / np.sqrt((centered * centered).mean(1, keepdims=True) + eps)  # (N, 1)
+    xhat = centered * rstd  # (N, D)
     return xhat * gamma + beta, xhat, rstd
 
 

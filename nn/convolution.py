@@ -6,7 +6,7 @@ from typing import Any
 from . import functional as F
 from . import init
 from .layer import weights
-from .module import Module, Parameter
+from .module import Module
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
 
@@ -19,7 +19,7 @@ class _Conv(Module):
     _function: Callable
     _dims: int
     _transposed = False
-    bias: Parameter | None
+    bias: Any  # a Parameter, or None
     padding: Any  # a word, or a width for each dimension
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,

@@ -6,7 +6,7 @@ from typing import Any
 from . import functional as F
 from . import init
 from .layer import weights
-from .module import Module, Parameter
+from .module import Module
 
 __all__ = ["Identity", "Linear", "Bilinear"]
 
@@ -38,7 +38,7 @@ class Linear(Module):
     (2, 3)
     """
 
-    bias: Parameter | None
+    bias: Any  # a Parameter, or None
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None,
                  dtype: Any = None) -> None:
@@ -70,7 +70,7 @@ class Bilinear(Module):
     [11.0]
     """
 
-    bias: Parameter | None
+    bias: Any  # a Parameter, or None
 
     def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None,
                  dtype: Any = None) -> None:

@@ -10,7 +10,7 @@ from tinygrad_lite.tensor import Tensor
 from . import functional as F
 from . import init
 from .layer import Layer, weights
-from .module import Module, Parameter
+from .module import Module
 
 __all__ = [
     "LocalResponseNorm", "LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm1d", "BatchNorm2d", "InstanceNorm1d",
@@ -18,7 +18,7 @@ __all__ = [
 
 
 class LocalResponseNorm(Layer, function=F.local_response_norm, shown="{size}, alpha={alpha}, beta={beta}, k={k}"):
-    """x / (k + alpha * the mean of squares over `size` neighbouring channels) ** beta (Krizhevsky et al., 2012).
+    """x / (k + alpha * the mean of squares over `size` neighboring channels) ** beta (Krizhevsky et al., 2012).
 
     x (N, C, …) of 3 dimensions or more gives the same shape; beyond the first and last channel are zeros.
 
@@ -31,8 +31,8 @@ class LocalResponseNorm(Layer, function=F.local_response_norm, shown="{size}, al
 class _Norm(Module):
     """A normalization with a weight and a bias, each of them there or None."""
 
-    weight: Parameter | None
-    bias: Parameter | None
+    weight: Any  # a Parameter, or None
+    bias: Any  # a Parameter, or None
     eps: float | None
 
     def _hold(self, shape: tuple[int, ...], weight: bool, bias: bool, device: Any, dtype: Any) -> None:
@@ -104,7 +104,7 @@ class RMSNorm(_Norm):
 class GroupNorm(_Norm):
     """Mean 0 and variance 1 over each group of channels of each element, then weight and bias (Wu and He, 2018).
 
-    x (N, num_channels, …) gives the same shape; its neighbouring channels make num_groups groups. weight and bias
+    x (N, num_channels, …) gives the same shape; its neighboring channels make num_groups groups. weight and bias
     (num_channels,) start as 1 and 0; affine=False leaves both out, bias=False the bias. Channels that do not fall into
     the groups are a ValueError, an input of other channels a RuntimeError.
 

@@ -3,10 +3,12 @@ from builtins import bool as Bool
 from builtins import float as Float
 from builtins import int as Int
 from builtins import str as Str
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, overload
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
-from tinygrad_lite.tensor import Tensor
+import numpy
+
+from tinygrad_lite.tensor import Tensor as Tensor
 
 from .module import Module
 

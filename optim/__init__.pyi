@@ -1,7 +1,16 @@
 # Made by docs/stubs.py: what editors and type checkers see of what is made when the library is imported.
+from builtins import bool as Bool
+from builtins import float as Float
+from builtins import int as Int
+from builtins import str as Str
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
+
+import numpy
+
+from tinygrad_lite.tensor import Tensor as Tensor
+
 import typing as _typing
-import numpy as _np
-from builtins import float as _Float
 from tinygrad_lite.engine.spellings import hinting as _hinting
 from . import lr_scheduler as lr_scheduler, swa_utils as swa_utils
 from .adam import Adam as Adam, Adamax as Adamax, AdamW as AdamW, NAdam as NAdam, RAdam as RAdam

@@ -101,9 +101,9 @@ def run(*arguments, cwd):
                           capture_output=True)
 
 
-def test_a_program_runs_with_its_arguments_and_its_neighbours(tmp_path):
-    (tmp_path / "neighbour.py").write_text("import torch\nweight = torch.ones(2)\n")
-    (tmp_path / "program.py").write_text("import sys, torch\nfrom neighbour import weight\n"
+def test_a_program_runs_with_its_arguments_and_its_neighbors(tmp_path):
+    (tmp_path / "neighbor.py").write_text("import torch\nweight = torch.ones(2)\n")
+    (tmp_path / "program.py").write_text("import sys, torch\nfrom neighbor import weight\n"
                                          "if __name__ == '__main__':\n    print(sys.argv, (weight + 1).tolist())\n")
     done = run("program.py", "--lr", "3", cwd=tmp_path)
     assert done.stdout == "['program.py', '--lr', '3'] [2.0, 2.0]\n", done.stderr

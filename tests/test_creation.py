@@ -80,6 +80,7 @@ def test_draws_without_replacement_are_distinct_and_in_proportion():
 
 def test_normal_numbers_of_numbers_and_of_tensors():
     assert tl.normal(0.0, 1.0, (2, 3)).shape == (2, 3) and tl.normal(0.0, 1.0, size=(2,)).dtype == np.float32
+    assert tl.normal(np.ones((2, 2)), 0.5).shape == (2, 2) == tl.normal(0.0, np.ones((2, 2))).shape
     assert tl.normal(t([1.0, 2.0]), 0.5).shape == (2,) and tl.normal(0.0, tl.ones(3, dtype=tl.float64)).dtype == np.float64
 
 

@@ -63,7 +63,7 @@ def test_there_are_forty_drills_in_three_paths_the_eight_among_them():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_reference_passes_and_each_wrong_answer_is_recognised_by_name(name):
+def test_the_reference_passes_and_each_wrong_answer_is_recognized_by_name(name):
     assert [*validate.faults(catalog.load(name))] == []
 
 

@@ -20,7 +20,7 @@ SHORT = {  # steps, settings, and what the result of these has to be: at least, 
     "gpt": (150, {"block_size": 16, "n_layer": 1, "n_embd": 32, "lr": 1e-2, "warmup": 5}, ("held out", -0.6)),
     "lstm": (150, {"block_size": 16, "n_hidden": 32, "lr": 1e-2, "warmup": 5}, ("held out", -0.6)),
     "seq2seq": (150, {"width": 32, "layers": 1, "batch_size": 64}, ("sort right", 0.1)),
-    "word2vec": (200, {"width": 8, "lr": 0.02, "least": 2}, ("neighbours above others", 0.6)),
+    "word2vec": (200, {"width": 8, "lr": 0.02, "least": 2}, ("neighbors above others", 0.6)),
     "gan": (300, {"hidden": 32}, ("energy distance", -0.6)), "diffusion": (300, {"hidden": 32}, ("energy distance", -0.2)),
     "reinforce": (25, {"batch_size": 8}, ("steps it stands", 80))}
 PICTURES = {
@@ -220,13 +220,13 @@ def test_cart_pole_is_that_of_its_paper():
     assert over.tolist() == [False, True]
 
 
-def test_words_that_occur_in_the_same_places_become_neighbours(tmp_path):
+def test_words_that_occur_in_the_same_places_become_neighbors(tmp_path):
     rng = np.random.default_rng(0)
     pairs = [("red", "apple"), ("blue", "sky"), ("green", "grass"), ("cold", "ice"), ("hot", "fire"), ("old", "book"), ("new", "car"), ("big", "dog"), ("tiny", "ant"), ("wet", "rain")]
     text = tmp_path / "pairs.txt"
     text.write_text(" ".join(f"{a} {b}" for a, b in (pairs[i] for i in rng.integers(0, len(pairs), 3000))))
     found = models.train(word2vec.Task, tmp_path / "run", steps=300, text=text, width=16, window=1, lr=0.02)
-    assert found["neighbours above others"] > 0.7 and "red: " in (tmp_path / "run" / "nearest.txt").read_text()
+    assert found["neighbors above others"] > 0.7 and "red: " in (tmp_path / "run" / "nearest.txt").read_text()
 
 
 def test_energy_distance():

@@ -31,6 +31,8 @@ BY_NAME = {  # as people write it: as it is called here
     "F.mse_loss(X, X + 1, size_average=False)": "F.mse_loss(X, X + 1, reduction='sum')", "F.l1_loss(X, X, reduce=False)": "F.l1_loss(X, X, reduction='none')",
     "F.cross_entropy(X, tl.tensor([0, 1]), size_average=True, reduce=True)": "F.cross_entropy(X, tl.tensor([0, 1]))", "F.nll_loss(X, tl.tensor([0, 1]), reduce=None)": "F.nll_loss(X, tl.tensor([0, 1]))",
     "F.scaled_dot_product_attention(X[None, None].repeat(1, 4, 1, 1), X[None, None].repeat(1, 2, 1, 1), X[None, None].repeat(1, 2, 1, 1), enable_gqa=True)": "F.scaled_dot_product_attention(*(X[None, None].repeat(1, 4, 1, 1),) * 3)",
+    "tl.multinomial(input=X[1], num_samples=4, replacement=True) * 0": "tl.zeros(4).long()", "tl.bernoulli(input=X * 0)": "X * 0",
+    "tl.full(shape=(2, 3), fill_value=0.0)": "X * 0", "tl.t(input=X)": "X.T", "tl.tensor(tl.numel(input=X.numpy()))": "tl.tensor(6)",
     "X.var(True)": "X.var()", "X.std(False)": "X.std(unbiased=False)", "tl.where(X > 4)[1]": "tl.tensor([2])", "+X": "X",
 }
 

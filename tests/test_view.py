@@ -307,7 +307,7 @@ def test_pictures_are_the_golden_ones(picture):
     assert picture().source == picture().source == golden.read_text()
 
 
-def test_small_matrices_are_heat_maps_and_large_ones_are_summarised(tmp_path):
+def test_small_matrices_are_heat_maps_and_large_ones_are_summarized(tmp_path):
     w = tl.tensor([[1.0, -1.0, 0.5], [0.0, 0.25, -0.5]], requires_grad=True)
     picture = tl.draw((w * 2).sum(), {"w<1>": w}, values=True)
     assert picture.source.count("#ff0000") == 2 and picture.source.count("#0000ff") == 2 and "w&lt;1&gt;" in picture.source
@@ -443,10 +443,10 @@ def test_explore_runs_a_program_to_a_call_of_backward(tmp_path, capsys, monkeypa
 
 
 def test_an_explored_program_runs_as_python_runs_it(tmp_path, monkeypatch):
-    (tmp_path / "neighbour_of_it.py").write_text("from tinygrad_lite import nn\ndef make(n):\n    return nn.Sequential(nn.Linear(2, n), nn.Tanh())\n")
+    (tmp_path / "neighbor_of_it.py").write_text("from tinygrad_lite import nn\ndef make(n):\n    return nn.Sequential(nn.Linear(2, n), nn.Tanh())\n")
     program = tmp_path / "program.py"
-    program.write_text("import sys, neighbour_of_it, tinygrad_lite as tl\nclass Trainer:\n    def __init__(self):\n"
-                       "        self.model, self.other = neighbour_of_it.make(int(sys.argv[1])), neighbour_of_it.make(3)\n    def fit(self):\n"
+    program.write_text("import sys, neighbor_of_it, tinygrad_lite as tl\nclass Trainer:\n    def __init__(self):\n"
+                       "        self.model, self.other = neighbor_of_it.make(int(sys.argv[1])), neighbor_of_it.make(3)\n    def fit(self):\n"
                        "        scale = tl.tensor(2.0, requires_grad=True)\n        ((self.model(tl.ones(4, 2)).sum() + self.other(tl.ones(4, 2)).sum()) * scale).backward()\n"
                        "if __name__ == '__main__':\n    Trainer().fit()\n")
     opened, before = [], (list(sys.path), list(sys.argv))

@@ -1,5 +1,6 @@
 """What a type checker says of a user's program: `make lint` runs mypy on it, where an unused `ignore` is an error too."""
 
+from collections.abc import Callable
 from typing import Any, assert_type
 
 import numpy as np
@@ -29,6 +30,17 @@ assert_type(tl.einsum("ij,kj->ik", x, x), Tensor)
 assert_type(tl.cat([x, x], dim=1), Tensor)
 assert_type(tl.split(x, 2), tuple[Tensor, ...])
 assert_type(tl.FloatTensor([1, 2]), Tensor)
+assert_type(tl.where(x > 0, x, 0), Tensor)
+assert_type(tl.where(x > 0), tuple[Tensor, ...])
+assert_type(x.max(axis=None), Tensor)
+assert_type(F.max_pool2d(x[None, None], 2), Tensor)
+assert_type(tl.zeros(2, 3, requires_grad=True), Tensor)
+assert_type(tl.rand(size=(2, 3), dtype=tl.float64), Tensor)
+assert_type(tl.__version__, str)
+assert_type(tl.view.plot.loss_curve([1.0, 0.5]), Any)
+assert_type(nn.utils.weight_norm(nn.Linear(1, 1)), nn.Module)
+assert_type(nn.Linear(1, 1).bias.item(), Any)
+assert_type(tl.func.grad(tl.exp, argnum=0), Callable[..., Any])
 assert_type(F.softmax(x, dim=-1), Tensor)
 assert_type(F.normalize(x, dim=(0, 1)), Tensor)
 assert_type(F.cross_entropy(x, tl.tensor([0, 1, 2]), label_smoothing=0.1), Tensor)
@@ -58,6 +70,41 @@ class Classifier(nn.Module):
         return F.log_softmax(self.activation(self.linear(images)) * scale, dim=-1)
 
 
+class Square(tl.autograd.Function):
+    @staticmethod
+    def forward(ctx: tl.autograd.Context, x: Tensor, power: int) -> Tensor:
+        ctx.power = power
+        ctx.save_for_backward(x)
+        return x**power
+
+    @staticmethod
+    def backward(ctx: tl.autograd.Context, g: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return g * ctx.power * x ** (ctx.power - 1), None
+
+
+@tl.no_grad()
+def doubled(x: Tensor) -> Tensor:
+    return x * 2
+
+
+@tl.inference_mode
+def halved(x: Tensor) -> Tensor:
+    return x / 2
+
+
+assert_type(halved(doubled(x)), Tensor)
+
+
+@tl.compile(strict=True)
+def norm(x: Tensor) -> Tensor:
+    return (x * x).sum()
+
+
+assert_type(norm(x), Tensor)
+assert_type(norm.source, str)
+
+
 @tl.compile
 def step(images: Tensor, labels: Tensor) -> Tensor:
     loss: Tensor = F.nll_loss(model(images), labels)
@@ -78,6 +125,11 @@ x.summ(dim=0)  # type: ignore[attr-defined]
 x.sum(dimm=0)  # type: ignore[call-arg]
 tl.expp(x)  # type: ignore[attr-defined]
 tl.softmax(x, "rows")  # type: ignore[call-overload]
+tl.tensor([1.0], requires_gard=True)  # type: ignore[call-arg]
+tl.zeros(2, 3, dtyp=tl.float32)  # type: ignore[call-overload]
+tl.linspace(0)  # type: ignore[call-arg]
+norm("wrong")  # type: ignore[arg-type]
+tl.svd(x)  # type: ignore[attr-defined]
 nn.Linaer(4, 3)  # type: ignore[attr-defined]
 nn.MaxPool2d(2, strid=1)  # type: ignore[call-arg]
 F.relu(x, inplace=1.5)  # type: ignore[call-overload]

@@ -1,47 +1,130 @@
 # Made by docs/stubs.py: what editors and type checkers see of what is made when the library is imported.
+from builtins import bool as Bool
+from builtins import float as Float
+from builtins import int as Int
+from builtins import str as Str
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
+
+import numpy
+
+from tinygrad_lite.tensor import Tensor as Tensor
+
 import typing as _typing
 import numpy as _np
-from builtins import float as _Float
 from . import autograd as autograd, compat as compat, data as data, distributions as distributions, estimators as estimators, func as func, linalg as linalg, nn as nn, ops as ops, optim as optim, random as random, sparse as sparse, testing as testing
-from .checkpointing import checkpoint as checkpoint, replayed as replayed
-from .compiler import compile as compile
-from .creation import arange as arange, as_tensor as as_tensor, asarray as asarray, empty as empty, empty_like as empty_like, eye as eye, from_dlpack as from_dlpack, from_numpy as from_numpy, full as full, full_like as full_like, linspace as linspace, logspace as logspace, ones as ones, ones_like as ones_like, scalar_tensor as scalar_tensor, tensor as tensor, tril_indices as tril_indices, triu_indices as triu_indices, zeros as zeros, zeros_like as zeros_like
+from .checkpointing import checkpoint as checkpoint
+def arange(start: Any = ..., end: Any = ..., step: Any = ..., dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+@overload
+def empty(*size: Any, dtype: Any = ..., requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+@overload
+def empty(*, size: Any, dtype: Any = ..., requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def empty_like(input: Tensor, dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def eye(n: Int, m: Int | None = ..., dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def full(size: Any, fill_value: Any, dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def full_like(input: Tensor, fill_value: Any, dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def linspace(start: Any, end: Any, steps: Int, dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def logspace(start: Any, end: Any, steps: Int, base: Float = ..., dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+@overload
+def ones(*size: Any, dtype: Any = ..., requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+@overload
+def ones(*, size: Any, dtype: Any = ..., requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def ones_like(input: Tensor, dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def scalar_tensor(s: Any, dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def tensor(data: Any, dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def tril_indices(row: Int, col: Int, offset: Int = ..., dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def triu_indices(row: Int, col: Int, offset: Int = ..., dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+@overload
+def zeros(*size: Any, dtype: Any = ..., requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+@overload
+def zeros(*, size: Any, dtype: Any = ..., requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def zeros_like(input: Tensor, dtype: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+from .creation import as_tensor as as_tensor, asarray as asarray, from_dlpack as from_dlpack, from_numpy as from_numpy
 from .devices import accelerator as accelerator, amp as amp, are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled, autocast as autocast, backends as backends, cpu as cpu, cuda as cuda, get_default_device as get_default_device, get_float32_matmul_precision as get_float32_matmul_precision, is_autocast_enabled as is_autocast_enabled, mps as mps, set_default_device as set_default_device, set_float32_matmul_precision as set_float32_matmul_precision, set_num_interop_threads as set_num_interop_threads, set_num_threads as set_num_threads, use_deterministic_algorithms as use_deterministic_algorithms, xpu as xpu
 from .engine import return_types as return_types
 from .engine.dtypes import result_type as result_type
-from .engine.mode import enable_grad as enable_grad, expanded as expanded, inference_mode as inference_mode, is_grad_enabled as is_grad_enabled, no_grad as no_grad, set_grad_enabled as set_grad_enabled
+@overload
+def enable_grad(function: _F) -> _F: ...
+@overload
+def enable_grad() -> Switch: ...
+@overload
+def expanded(function: _F) -> _F: ...
+@overload
+def expanded() -> Switch: ...
+@overload
+def inference_mode(function: _F) -> _F: ...
+@overload
+def inference_mode(mode: Any = ...) -> Switch: ...
+@overload
+def no_grad(function: _F) -> _F: ...
+@overload
+def no_grad() -> Switch: ...
+from .engine.mode import is_grad_enabled as is_grad_enabled, set_grad_enabled as set_grad_enabled
 from .engine.tape import by_hand as by_hand, primitive as primitive
-from .methods import IN_PLACE as IN_PLACE, TYPED as TYPED, allclose as allclose, broadcast_shapes as broadcast_shapes, equal as equal, get_device as get_device, is_complex as is_complex, is_floating_point as is_floating_point, is_nonzero as is_nonzero, is_same_size as is_same_size, is_signed as is_signed, is_tensor as is_tensor, isclose as isclose, numel as numel, t as t
+def allclose(input: Tensor, other: Tensor, rtol: Float = ..., atol: Float = ..., equal_nan: Bool = ...) -> Bool: ...
+def equal(input: Tensor, other: Tensor) -> Bool: ...
+def isclose(input: Tensor, other: Tensor, rtol: Float = ..., atol: Float = ..., equal_nan: Bool = ...) -> Tensor: ...
+from .methods import IN_PLACE as IN_PLACE, TYPED as TYPED, broadcast_shapes as broadcast_shapes, get_device as get_device, is_complex as is_complex, is_floating_point as is_floating_point, is_nonzero as is_nonzero, is_same_size as is_same_size, is_signed as is_signed, is_tensor as is_tensor, numel as numel, t as t
 from .nn.functional import avg_pool1d as avg_pool1d, cdist as cdist, conv1d as conv1d, conv2d as conv2d, cosine_similarity as cosine_similarity, dropout as dropout, group_norm as group_norm, layer_norm as layer_norm, max_pool1d as max_pool1d, max_pool2d as max_pool2d, pairwise_distance as pairwise_distance, rms_norm as rms_norm, selu as selu
-from .ops import *
+from .ops import broadcast_to as broadcast_to, mul as mul, neg as neg, abs as abs, sign as sign, reciprocal as reciprocal, square as square, exp as exp, log as log, sqrt as sqrt, maximum as maximum, minimum as minimum, fmax as fmax, fmin as fmin, floor_divide as floor_divide, remainder as remainder, fmod as fmod, copysign as copysign, where as where, add as add, sub as sub, div as div, pow as pow, clamp_min as clamp_min, clamp_max as clamp_max, clamp as clamp, frac as frac, lerp as lerp, addcmul as addcmul, addcdiv as addcdiv, floor as floor, ceil as ceil, trunc as trunc, round as round, nan_to_num as nan_to_num, isnan as isnan, isinf as isinf, isfinite as isfinite, signbit as signbit, heaviside as heaviside, eq as eq, ne as ne, lt as lt, le as le, gt as gt, ge as ge, logical_and as logical_and, logical_or as logical_or, logical_xor as logical_xor, logical_not as logical_not, bitwise_and as bitwise_and, bitwise_or as bitwise_or, bitwise_xor as bitwise_xor, bitwise_not as bitwise_not, bitwise_left_shift as bitwise_left_shift, bitwise_right_shift as bitwise_right_shift, isposinf as isposinf, isneginf as isneginf, exp2 as exp2, expm1 as expm1, log2 as log2, log10 as log10, log1p as log1p, logaddexp as logaddexp, rsqrt as rsqrt, sin as sin, cos as cos, tan as tan, asin as asin, acos as acos, atan as atan, hypot as hypot, atan2 as atan2, sinh as sinh, cosh as cosh, tanh as tanh, asinh as asinh, acosh as acosh, atanh as atanh, deg2rad as deg2rad, rad2deg as rad2deg, sinc as sinc, logit as logit, xlogy as xlogy, sigmoid as sigmoid, erf as erf, erfc as erfc, ndtri as ndtri, relu as relu, lgamma as lgamma, gamma as gamma, erfinv as erfinv, digamma as digamma, polygamma as polygamma, reshape as reshape, flatten as flatten, permute as permute, transpose as transpose, squeeze as squeeze, unsqueeze as unsqueeze, expand as expand, unflatten as unflatten, swapaxes as swapaxes, movedim as movedim, repeat as repeat, tile as tile, sum_to_size as sum_to_size, clone as clone, contiguous as contiguous, getitem as getitem, place as place, index_put as index_put, take_along_dim as take_along_dim, gather as gather, scatter as scatter, scatter_add as scatter_add, index_select as index_select, index_add as index_add, masked_select as masked_select, flip as flip, roll as roll, repeat_interleave as repeat_interleave, tril as tril, triu as triu, diagonal as diagonal, diag as diag, pad as pad, narrow as narrow, select as select, take as take, unfold as unfold, fliplr as fliplr, flipud as flipud, rot90 as rot90, masked_fill as masked_fill, diag_embed as diag_embed, diagflat as diagflat, index_fill as index_fill, index_copy as index_copy, masked_scatter as masked_scatter, scatter_reduce as scatter_reduce, cat as cat, stack as stack, atleast_1d as atleast_1d, atleast_2d as atleast_2d, atleast_3d as atleast_3d, broadcast_tensors as broadcast_tensors, column_stack as column_stack, dstack as dstack, block_diag as block_diag, cartesian_prod as cartesian_prod, combinations as combinations, hstack as hstack, vstack as vstack, split as split, chunk as chunk, tensor_split as tensor_split, hsplit as hsplit, vsplit as vsplit, dsplit as dsplit, unbind as unbind, meshgrid as meshgrid, sum as sum, mean as mean, var as var, std as std, var_mean as var_mean, std_mean as std_mean, amax as amax, amin as amin, argmax as argmax, argmin as argmin, max as max, min as min, median as median, vector_norm as vector_norm, logsumexp as logsumexp, softmax as softmax, log_softmax as log_softmax, any as any, all as all, count_nonzero as count_nonzero, prod as prod, cumsum as cumsum, cumprod as cumprod, discounted_cumsum as discounted_cumsum, logcumsumexp as logcumsumexp, cummax as cummax, cummin as cummin, diff as diff, argsort as argsort, one_hot as one_hot, sort as sort, topk as topk, nonzero as nonzero, unique as unique, isin as isin, searchsorted as searchsorted, bucketize as bucketize, bincount as bincount, nansum as nansum, nanmean as nanmean, aminmax as aminmax, kthvalue as kthvalue, mode as mode, nanmedian as nanmedian, quantile as quantile, nanquantile as nanquantile, histc as histc, cov as cov, corrcoef as corrcoef, dist as dist, matmul as matmul, mm as mm, bmm as bmm, mv as mv, dot as dot, outer as outer, inner as inner, cross as cross, kron as kron, addmv as addmv, addmm as addmm, baddbmm as baddbmm, trace as trace, tensordot as tensordot, einsum as einsum, cofactors as cofactors, inv as inv, det as det, slogdet as slogdet, logdet as logdet, matrix_power as matrix_power, solve as solve, solve_triangular as solve_triangular, cholesky as cholesky, svdvals as svdvals, eigvalsh as eigvalsh, eigh as eigh, qr as qr, pinv as pinv, matrix_norm as matrix_norm, norm as norm, absolute as absolute, arccos as arccos, arccosh as arccosh, arcsin as arcsin, arcsinh as arcsinh, arctan as arctan, arctan2 as arctan2, arctanh as arctanh, argwhere as argwhere, clip as clip, concat as concat, concatenate as concatenate, divide as divide, fix as fix, ger as ger, greater as greater, greater_equal as greater_equal, inverse as inverse, less as less, less_equal as less_equal, moveaxis as moveaxis, multiply as multiply, negative as negative, not_equal as not_equal, ravel as ravel, row_stack as row_stack, sgn as sgn, subtract as subtract, swapdims as swapdims, true_divide as true_divide, vdot as vdot
 from .ops.arguments import device as device
-from .random import Generator as Generator, bernoulli as bernoulli, default_generator as default_generator, get_rng_state as get_rng_state, initial_seed as initial_seed, manual_seed as manual_seed, multinomial as multinomial, normal as normal, rand as rand, rand_like as rand_like, randint as randint, randint_like as randint_like, randn as randn, randn_like as randn_like, randperm as randperm, seed as seed, set_rng_state as set_rng_state
+def multinomial(input: Tensor, num_samples: Int, replacement: Bool = ..., generator: Any = ...) -> Tensor: ...
+def normal(mean: Any = ..., std: Any = ..., size: Any = ..., generator: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+@overload
+def rand(*size: Any, dtype: Any = ..., generator: Any = ..., requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+@overload
+def rand(*, size: Any, dtype: Any = ..., generator: Any = ..., requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def rand_like(input: Tensor, dtype: Any = ..., generator: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def randint(low: Any = ..., high: Any = ..., size: Any = ..., dtype: Any = ..., generator: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def randint_like(input: Tensor, low: Int, high: Int | None = ..., dtype: Any = ..., generator: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+@overload
+def randn(*size: Any, dtype: Any = ..., generator: Any = ..., requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+@overload
+def randn(*, size: Any, dtype: Any = ..., generator: Any = ..., requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def randn_like(input: Tensor, dtype: Any = ..., generator: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+def randperm(n: Int, dtype: Any = ..., generator: Any = ..., *, requires_grad: Bool = ..., device: Any = ...) -> Tensor: ...
+from .random import Generator as Generator, bernoulli as bernoulli, default_generator as default_generator, get_rng_state as get_rng_state, initial_seed as initial_seed, manual_seed as manual_seed, seed as seed, set_rng_state as set_rng_state
 from .saving import load as load, save as save
 from .settings import Size as Size, can_cast as can_cast, finfo as finfo, get_default_dtype as get_default_dtype, iinfo as iinfo, promote_types as promote_types, set_default_dtype as set_default_dtype, set_printoptions as set_printoptions
 from .sparse import sparse_coo_tensor as sparse_coo_tensor
 from .tensor import Tensor as Tensor
 from .textbook import derive as derive
-from .view import Tape as Tape, draw as draw, explore as explore, study as study
-bool: _np.dtype[_typing.Any]
-uint8: _np.dtype[_typing.Any]
-int8: _np.dtype[_typing.Any]
-int16: _np.dtype[_typing.Any]
-int32: _np.dtype[_typing.Any]
-int64: _np.dtype[_typing.Any]
-float16: _np.dtype[_typing.Any]
-float32: _np.dtype[_typing.Any]
-float64: _np.dtype[_typing.Any]
-short: _np.dtype[_typing.Any]
-int: _np.dtype[_typing.Any]
-long: _np.dtype[_typing.Any]
-half: _np.dtype[_typing.Any]
-float: _np.dtype[_typing.Any]
-double: _np.dtype[_typing.Any]
+def study() -> Any: ...
+from .view import Tape as Tape, draw as draw, explore as explore
+__version__: Str
+bool: numpy.dtype[Any]
+uint8: numpy.dtype[Any]
+int8: numpy.dtype[Any]
+int16: numpy.dtype[Any]
+int32: numpy.dtype[Any]
+int64: numpy.dtype[Any]
+float16: numpy.dtype[Any]
+float32: numpy.dtype[Any]
+float64: numpy.dtype[Any]
+short: numpy.dtype[Any]
+int: numpy.dtype[Any]
+long: numpy.dtype[Any]
+half: numpy.dtype[Any]
+float: numpy.dtype[Any]
+double: numpy.dtype[Any]
 tape = Tape
-inf: _Float
-nan: _Float
-pi: _Float
-e: _Float
-newaxis: _typing.Any
+inf: Float
+nan: Float
+pi: Float
+e: Float
+newaxis: Any
 from numpy import dtype as dtype
+from .compiler import Compiled
+from .engine.mode import Switch
+_F = TypeVar("_F", bound=Callable[..., Any])
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+class _Compiled(Compiled, Generic[_P, _R]):
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...  # type: ignore[override]
+@overload
+def compile(function: Callable[_P, _R], *, state: Any = ..., strict: Bool = ..., max_retraces: Int = ...
+            ) -> _Compiled[_P, _R]: ...
+@overload
+def compile(*, state: Any = ..., strict: Bool = ..., max_retraces: Int = ...
+            ) -> Callable[[Callable[_P, _R]], _Compiled[_P, _R]]: ...
 from .vocabulary import *

@@ -4,7 +4,7 @@ import functools
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,6 +37,10 @@ class Context:
     _since = 0
     _without: set = set()
     _dirty: tuple = ()
+
+    if TYPE_CHECKING:  # what forward sets may have any name
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors for backward, which finds them as `saved_tensors`."""

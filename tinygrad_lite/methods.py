@@ -141,16 +141,16 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     return self.to(other.dtype)
 
 
-def is_floating_point(self: Tensor) -> bool:
+def is_floating_point(input: Tensor) -> bool:
     """Whether the dtype is a floating-point one, as what gradients are computed of must be.
 
     >>> tl.is_floating_point(tl.tensor([1.0])), tl.is_floating_point(tl.tensor([1]))
     (True, False)
     """
-    return self.dtype.kind == "f"
+    return input.dtype.kind == "f"
 
 
-def is_complex(self: Tensor) -> bool:
+def is_complex(input: Tensor) -> bool:
     """Whether a tensor holds complex numbers: always False, as there are none here.
 
     >>> tl.is_complex(tl.ones(2))
@@ -159,17 +159,17 @@ def is_complex(self: Tensor) -> bool:
     return False
 
 
-def is_signed(self: Tensor) -> bool:
+def is_signed(input: Tensor) -> bool:
     """Whether the dtype has negative numbers: all but bool and uint8, uint16, … have.
 
     >>> tl.is_signed(tl.tensor([1])), tl.is_signed(tl.tensor([1], dtype=tl.uint8))
     (True, False)
     """
-    return self.dtype.kind in "if"
+    return input.dtype.kind in "if"
 
 
 # ---------------------------------------------------------------- shape
-def t(self: Tensor) -> Tensor:
+def t(input: Tensor) -> Tensor:
     """A matrix (n, m) transposed to (m, n), a view of the same memory; a tensor of fewer dimensions as it is.
 
     More than 2 dimensions are a RuntimeError: `.mT` and `.transpose` say which two are swapped.
@@ -180,9 +180,9 @@ def t(self: Tensor) -> Tensor:
             [2.],
             [3.]])
     """
-    if self.ndim > 2:
-        raise RuntimeError(f"t: needs at most 2 dimensions, not shape {self.shape}; use .mT or .transpose")
-    return self.T
+    if input.ndim > 2:
+        raise RuntimeError(f"t: needs at most 2 dimensions, not shape {input.shape}; use .mT or .transpose")
+    return input.T
 
 
 def view_as(self: Tensor, other: Tensor) -> Tensor:
@@ -218,13 +218,13 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
     return self.expand(other.shape)
 
 
-def is_same_size(self: Tensor, other: Tensor) -> bool:
+def is_same_size(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape.
 
     >>> tl.is_same_size(tl.ones(2, 3), tl.zeros(2, 3))
     True
     """
-    return self.shape == other.shape
+    return input.shape == other.shape
 
 
 def broadcast_shapes(*shapes: Any) -> Size:
@@ -294,7 +294,7 @@ def data_ptr(self: Tensor) -> int:
     return self.array.ctypes.data
 
 
-def get_device(self: Tensor) -> int:
+def get_device(input: Tensor) -> int:
     """-1, which is PyTorch's number for the CPU.
 
     >>> tl.get_device(tl.ones(2))
@@ -375,13 +375,13 @@ def detach_(self: Tensor) -> Tensor:
     return self
 
 
-def is_nonzero(self: Tensor) -> bool:
+def is_nonzero(input: Tensor) -> bool:
     """Whether the one element of a tensor is not 0; RuntimeError for another number of elements.
 
     >>> tl.is_nonzero(tl.tensor([0.5])), tl.is_nonzero(tl.tensor(0))
     (True, False)
     """
-    return bool(self)
+    return bool(input)
 
 
 # ---------------------------------------------------------------- comparison of whole tensors
@@ -411,8 +411,8 @@ def equal(input: Tensor, other: Tensor) -> bool:
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Which elements differ by at most atol + rtol * abs(other), as bools; the two tensors broadcast.
 
-    equal_nan=True counts NaN as close to NaN. TypeError for what is neither a tensor nor an array; RuntimeError for a
-    tolerance below 0.
+    equal_nan=True counts NaN as close to NaN; arrays give an array. TypeError for what is neither a tensor nor an
+    array; RuntimeError for a tolerance below 0.
 
     >>> x = tl.tensor([1.0, 1.0])
     >>> tl.isclose(x, tl.tensor([1.000001, 1.1]))
@@ -420,7 +420,8 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
     """
     if rtol < 0 or atol < 0:
         raise RuntimeError(f"isclose: rtol and atol are at least 0, not {rtol} and {atol}")
-    return box(np.isclose(_beside("isclose", input), _beside("isclose", other), rtol, atol, equal_nan))
+    near = np.isclose(_beside("isclose", input), _beside("isclose", other), rtol, atol, equal_nan)
+    return box(near) if isinstance(input, Tensor) or isinstance(other, Tensor) else near
 
 
 @spelt
@@ -431,7 +432,7 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
     >>> tl.equal(x * x / x, x), tl.allclose(x * x / x, x)
     (False, True)
     """
-    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
 def polygamma(self: Tensor, n: int) -> Tensor:
@@ -444,13 +445,13 @@ def polygamma(self: Tensor, n: int) -> Tensor:
     return ops.polygamma(n, self)
 
 
-def numel(self: Tensor) -> int:
+def numel(input: Tensor) -> int:
     """The number of elements: the product of the sizes.
 
     >>> tl.numel(tl.zeros(2, 3))
     6
     """
-    return self.array.size
+    return unbox(input).size
 
 
 def is_tensor(value: Any) -> bool:

@@ -200,7 +200,7 @@ def append(x: Any, values: Any, axis: Any = None) -> Any:
 
 
 def gradient(x: Any, spacing: float = 1.0, axis: Any = None, edge_order: int = 1) -> Any:
-    """Central differences of neighbours at even distances; at the ends one-sided ones."""
+    """Central differences of neighbors at even distances; at the ends one-sided ones."""
     if edge_order != 1 or not isinstance(spacing, (int, float)):
         raise TypeError("np.gradient of a Tensor: the spacing is one number, and edge_order 1")
     axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis

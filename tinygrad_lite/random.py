@@ -359,7 +359,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, generator: Any = N
     >>> tl.normal(0.0, 0.02, size=(2, 3)).shape
     (2, 3)
     """
-    if size is None and not isinstance(mean, Value) and not isinstance(std, Value):
+    if size is None and not any(isinstance(given, (Value, np.ndarray)) for given in (mean, std)):
         raise TypeError("normal: of numbers needs a size")
     mean, std = unbox(mean), unbox(std)
     shape = np.broadcast_shapes(np.shape(mean), np.shape(std)) if size is None else tuple(size)
@@ -381,26 +381,27 @@ def _probability(name: str, p: Any) -> Any:
     return p
 
 
-def bernoulli(x: Tensor, p: Any = None, generator: Any = None) -> Tensor:
-    """1 with probability x (or p, where it is given), else 0, drawn for each element; in x's shape and dtype.
+def bernoulli(input: Tensor, p: Any = None, generator: Any = None) -> Tensor:
+    """1 with the probability that input holds (or p, where it is given), else 0; in input's shape and dtype.
 
-    RuntimeError where a probability is outside [0, 1], or x is not floating-point. No gradient flows through the draw.
+    RuntimeError where a probability is outside [0, 1], or input is not floating-point. No gradient flows through
+    the draw.
 
     >>> x = tl.tensor([0.0, 0.5, 1.0])
     >>> drawn = tl.bernoulli(x)
     >>> drawn[0], drawn[2]
     (tensor(0.), tensor(1.))
     """
-    dtype = _floats("bernoulli", x.dtype)
-    drawn = rng(generator).random(x.shape) < _probability("bernoulli", x if p is None else p)
+    dtype = _floats("bernoulli", input.dtype)
+    drawn = rng(generator).random(input.shape) < _probability("bernoulli", input if p is None else p)
     return box(as_array(drawn).astype(dtype))
 
 
 @quiet
-def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, generator: Any = None) -> Tensor:
-    """Indices drawn at random, each in proportion to its weight.
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, generator: Any = None) -> Tensor:
+    """Indices drawn at random, each in proportion to its weight in input.
 
-    weights (C,) gives (num_samples,), of dtype int64; (N, C) draws from each row and gives (N, num_samples). Weights
+    input (C,) gives (num_samples,), of dtype int64; (N, C) draws from each row and gives (N, num_samples). Weights
     are floating-point, at least 0, and need not add up to 1. Without replacement no index comes twice. RuntimeError for
     other weights, or fewer above 0 than samples without replacement.
 
@@ -410,7 +411,7 @@ def multinomial(weights: Tensor, num_samples: int, replacement: bool = False, ge
     >>> tl.multinomial(weights, 8, replacement=True).shape
     (8,)
     """
-    values = as_array(weights)
+    values = as_array(input)
     if values.dtype.kind != "f":
         raise RuntimeError(f"multinomial: the weights are floating-point numbers, not {values.dtype}")
     values = values.astype(np.float64)

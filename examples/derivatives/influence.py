@@ -68,9 +68,9 @@ for what, i in (("least", np.argmin(influence)), ("most", np.argmax(influence)))
 pyplot.figure(figsize=(6, 5.5))
 ends = [min(influence.min(), actual.min()), max(influence.max(), actual.max())]
 pyplot.plot(ends, ends, color="0.7", label="equal")
-for kind, name, colour in ((0, "malignant", "tab:red"), (1, "benign", "tab:blue")):
+for kind, name, color in ((0, "malignant", "tab:red"), (1, "benign", "tab:blue")):
     mine = Y == kind
-    pyplot.plot(influence[mine], actual[mine], "o", color=colour, alpha=0.6, label=f"{name} training examples")
+    pyplot.plot(influence[mine], actual[mine], "o", color=color, alpha=0.6, label=f"{name} training examples")
 pyplot.gca().set(title=f"leaving out each of {len(X)} examples (correlation {correlation:.3f})",
                  xlabel="change of a test loss by influence", ylabel="change of that loss, trained again")
 pyplot.legend()

@@ -61,8 +61,8 @@ print(f"minimum {minimum} after {len(path) - 1} steps; distances to it {', '.joi
 
 figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 5))
 shade = 0.25 + 0.75 * np.exp(-steps_taken / 12)  # darker where it takes more steps
-colours = np.array([[0.27, 0.51, 0.71], [0.93, 0.60, 0.30], [0.44, 0.68, 0.44]])[basin] * shade[:, None]
-left.imshow(colours.reshape(side, side, 3), origin="lower", extent=(-1.5, 1.5, -1.5, 1.5))
+colors = np.array([[0.27, 0.51, 0.71], [0.93, 0.60, 0.30], [0.44, 0.68, 0.44]])[basin] * shade[:, None]
+left.imshow(colors.reshape(side, side, 3), origin="lower", extent=(-1.5, 1.5, -1.5, 1.5))
 left.plot(*roots.T, "o", color="white", markeredgecolor="black")
 left.set(title="the root of z³ - 1 that each start leads to", xlabel="real part", ylabel="imaginary part")
 x, y = np.meshgrid(np.linspace(-1.6, 1.6, 200), np.linspace(-3.5, 1.8, 200))

@@ -63,7 +63,7 @@ def _channels(name, x, batched, least):
 def dropout1d(x, p):
     """x with whole channels set to 0 with probability p, and the others divided by 1 - p (Tompson et al., 2015).
 
-    x is (N, C, L) or (C, L), else a RuntimeError; without training x itself is given back. Neighbours are alike, so one
+    x is (N, C, L) or (C, L), else a RuntimeError; without training x itself is given back. Neighbors are alike, so one
     that is left out alone would hide little.
 
     >>> x = tl.ones(100, 1, 4)
@@ -117,7 +117,7 @@ def alpha_dropout(x, p):
 def feature_alpha_dropout(x, p):
     """`alpha_dropout` of whole channels of x (N, C, …), each left out with probability p.
 
-    Without training, as by default, x itself is given back. An x of one dimension is a RuntimeError.
+    Without training, as by default, x itself is given back. In training an x of one dimension is a RuntimeError.
 
     >>> x = tl.zeros(2, 3, 4)
     >>> y = F.feature_alpha_dropout(x, training=True)

@@ -32,7 +32,7 @@ def _cubic(at, a=-0.75):
 
 
 def _weights(mode, n, out, factor, align_corners, dtype):
-    """The matrix (out, n) that takes n elements to `out` weighted sums of neighbours."""
+    """The matrix (out, n) that takes n elements to `out` weighted sums of neighbors."""
     i = np.arange(out)
     if align_corners:
         at = i * ((n - 1) / (out - 1) if out > 1 else 0.0)
@@ -70,7 +70,7 @@ def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=N
 
     Both are a number for all dimensions or one for each. mode: "nearest" or "nearest-exact" repeat elements; "linear",
     "bilinear" and "trilinear", by the number of dimensions, and "bicubic" (Keys, 1981) are weighted means of
-    neighbours; "area" takes means as `adaptive_avg_pool2d`. With align_corners=True the first and the last elements
+    neighbors; "area" takes means as `adaptive_avg_pool2d`. With align_corners=True the first and the last elements
     stay what they are; otherwise elements have a width, and the outer borders stay. recompute_scale_factor: the factor
     is that of the sizes, which are rounded down. ValueError: another mode, or not just one of size and scale_factor;
     NotImplementedError: a mode for other dimensions, or antialias.

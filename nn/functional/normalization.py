@@ -25,15 +25,15 @@ def mean_product(a, b, dims):
     return mean(a * b, dims, True)
 
 
-def _normalized_rule(g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd):
+def _normalized_rule(g, out, x, weight, bias, dims, eps, center, moments, xhat, rstd):
     dxhat = clone(g) if weight is None else g * weight
     along = mean_product(dxhat, xhat, dims)
-    if centre:
+    if center:
         dxhat = over(np.subtract, dxhat, mean(dxhat, dims, True))
     return over(np.multiply, over(np.subtract, dxhat, xhat * along), rstd)
 
 
-def _channels_rule(g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd):
+def _channels_rule(g, out, x, weight, bias, dims, eps, center, moments, xhat, rstd):
     """Of a weight and a bias that are the same along some of dims: over those the gradients are added up first."""
     scale, n = rstd if weight is None else rstd * weight, math.prod(x.shape[d] for d in dims)
     dbias, dweight = sum_to(g, scale.shape), sum_to(g * xhat, scale.shape)
@@ -45,19 +45,19 @@ def _channels_rule(g, out, x, weight, bias, dims, eps, centre, moments, xhat, rs
     return dx, dweight, dbias, None, None, None, None
 
 
-def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, centre=True, moments=None):
-    """(x - mean) / sqrt(variance + eps) over dims, times weight, plus bias; without `centre` no mean is taken off.
+def _normalized(x, weight, bias, dims=(-1,), eps=1e-5, center=True, moments=None):
+    """(x - mean) / sqrt(variance + eps) over dims, times weight, plus bias; without `center` no mean is taken off.
 
     moments: the mean and the variance of an array, where they are known.
     """
     known = moments if moments is not None and not isinstance(x, Value) else None
     xc = x
-    if centre:
+    if center:
         xc = x - (known[0] if known else mean(x, dims, True))
     rstd = 1 / sqrt((known[1] if known else mean_product(xc, xc, dims)) + eps)
     if 0 not in x.shape and not mode.as_text and not holds(np.minimum.reduce(unbox(rstd), None) > 0):
         xhat, rstd = _normalized_in_range(xc, dims, eps)
-    elif centre:
+    elif center:
         xhat = over(np.multiply, xc, rstd)
     else:
         xhat = xc * rstd
@@ -75,8 +75,8 @@ def _normalized_in_range(xc, dims, eps):
 
 _layer_norm, _rms_norm = (
     by_hand(_normalized_rule,
-            lambda g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd: g * xhat,
-            lambda g, out, x, weight, bias, dims, eps, centre, moments, xhat, rstd: g, name=name)(_normalized)
+            lambda g, out, x, weight, bias, dims, eps, center, moments, xhat, rstd: g * xhat,
+            lambda g, out, x, weight, bias, dims, eps, center, moments, xhat, rstd: g, name=name)(_normalized)
     for name in ("layer_norm", "rms_norm"))
 _batch_norm, _instance_norm, _group_norm = (by_hand(joint=_channels_rule, name=name)(_normalized)
                                             for name in ("batch_norm", "instance_norm", "group_norm"))
@@ -152,8 +152,8 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
 def _moments(x, dims):
     """The mean and the variance of an array."""
     middle = mean(x, dims, True)
-    centred = x - middle
-    return middle, mean(centred * centred, dims, True)
+    centered = x - middle
+    return middle, mean(centered * centered, dims, True)
 
 
 def _move(running, now, momentum):
@@ -234,7 +234,7 @@ def instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None
 
 @in_float32
 def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
-    """x divided by a power of the squares in neighbouring channels: a strong channel quiets those beside it.
+    """x divided by a power of the squares in neighboring channels: a strong channel quiets those beside it.
 
     x / (k + alpha * m) ** beta for x (N, C, …), where m is the mean of the squares over `size` channels around each;
     beyond the first and the last they count as 0 (Krizhevsky et al., 2012). Less than 3 dimensions are a ValueError.

@@ -107,6 +107,8 @@ ERRORS = [
     (lambda: F.cross_entropy(z(2, 3), t([0, 3])), IndexError, "target 3 is out of bounds for 3 classes"),
     (lambda: F.cross_entropy(z(2, 3), t([0, -1])), IndexError, "target -1"),
     (lambda: F.cross_entropy(z(2, 3), z(2)), TypeError, "whole numbers"),
+    (lambda: F.cross_entropy(z(2, 3), t([[0, 2, 1], [1, 0, 0]])), TypeError, "one-hot rows: a 1 in each"),
+    (lambda: F.cross_entropy(z(2, 3), z(2, 3) == 0), TypeError, "one-hot rows: a 1 in each"),
     (lambda: F.cross_entropy(z(2, 3), z(3, 2)), ValueError, r"\(2, 3\).*\(2,\).*\(3, 2\)"),
     (lambda: F.cross_entropy(z(2, 3), t([0, 1]), label_smoothing=2.0), ValueError, "label_smoothing"),
     (lambda: F.mse_loss(z(2), z(2), reduction="max"), ValueError, "max is not a valid value for reduction"),

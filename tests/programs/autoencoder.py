@@ -10,8 +10,8 @@ class Blobs(Dataset):
     def __init__(self, n, size=12):
         rng = np.random.RandomState(0)
         grid = np.mgrid[:size, :size]
-        centres = rng.uniform(2, size - 2, (n, 2))
-        squares = ((grid[None] - centres[:, :, None, None]) ** 2).sum(1)
+        centers = rng.uniform(2, size - 2, (n, 2))
+        squares = ((grid[None] - centers[:, :, None, None]) ** 2).sum(1)
         self.images = np.exp(-squares / 4).astype("float32")
 
     def __len__(self):

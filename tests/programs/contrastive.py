@@ -55,12 +55,12 @@ def build():
     return Model()
 
 
-CENTRES = np.random.RandomState(3).randn(3, 10) * 1.5
+CENTERS = np.random.RandomState(3).randn(3, 10) * 1.5
 
 
 def points(rng, n=24):
     labels = rng.randint(0, 3, n)
-    clean = CENTRES[labels] + 0.3 * rng.randn(n, 10)
+    clean = CENTERS[labels] + 0.3 * rng.randn(n, 10)
     views = [clean + 0.4 * rng.randn(n, 10) for _ in range(2)]
     return torch.from_numpy(np.concatenate(views)).float(), torch.from_numpy(labels)
 

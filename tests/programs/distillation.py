@@ -28,9 +28,9 @@ def build():
 
 
 def batch(rng, n=64):
-    centres = np.random.RandomState(11).randn(5, 2, 12) * 1.2
+    centers = np.random.RandomState(11).randn(5, 2, 12) * 1.2
     y = rng.randint(0, 5, n)
-    x = centres[y, rng.randint(0, 2, n)] + rng.randn(n, 12)
+    x = centers[y, rng.randint(0, 2, n)] + rng.randn(n, 12)
     return torch.tensor(x, dtype=torch.float32), torch.tensor(y)
 
 

@@ -85,5 +85,5 @@ if __name__ == "__main__":
     model.eval()
     points = model["generator"](torch.randn(500, latent_dim)).data
     radius = points.norm(2, dim=1)
-    print(f"radius {radius.mean():.2f} +- {radius.std():.2f}, centre {points.mean(0).numpy()}")
+    print(f"radius {radius.mean():.2f} +- {radius.std():.2f}, center {points.mean(0).numpy()}")
     print("learned" if 0.45 < radius.median() < 0.95 else f"not learned: {radius.median()}")

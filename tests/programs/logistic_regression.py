@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader, TensorDataset
 def clouds(n, seed):
     rng = np.random.RandomState(seed)
     label = rng.randint(0, 3, n)
-    centre = np.array([[2.0, 0.0], [-1.0, 1.7], [-1.0, -1.7]])[label]
-    return torch.tensor(centre + rng.randn(n, 2) * 0.6, dtype=torch.float32), torch.LongTensor(label)
+    center = np.array([[2.0, 0.0], [-1.0, 1.7], [-1.0, -1.7]])[label]
+    return torch.tensor(center + rng.randn(n, 2) * 0.6, dtype=torch.float32), torch.LongTensor(label)
 
 
 class LogisticRegression(nn.Module):

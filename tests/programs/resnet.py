@@ -1,4 +1,4 @@
-"""A small residual net with batch normalization on coloured stripes; He initialization, MultiStepLR, label smoothing."""
+"""A small residual net with batch normalization on colored stripes; He initialization, MultiStepLR, label smoothing."""
 
 import numpy as np
 import torch

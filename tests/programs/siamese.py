@@ -85,5 +85,5 @@ if __name__ == "__main__":
         labels = torch.from_numpy(held.labels)
         votes = torch.mode(labels[nearest], dim=1).values
     accuracy = (votes == labels).float().mean().item()
-    print(f"three nearest neighbours agree: {accuracy:.3f}, mean distance {values.mean():.3f}")
+    print(f"three nearest neighbors agree: {accuracy:.3f}, mean distance {values.mean():.3f}")
     print("learned" if accuracy > 0.8 else "not learned")

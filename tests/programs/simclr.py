@@ -1,4 +1,4 @@
-"""Contrastive learning without labels (two views of a point, NT-Xent), then a linear probe and nearest neighbours."""
+"""Contrastive learning without labels (two views of a point, NT-Xent), then a linear probe and nearest neighbors."""
 
 import numpy as np
 import torch
@@ -104,5 +104,5 @@ if __name__ == "__main__":
         optimizer.step()
     top1, top2 = accuracy(probe(test), y_test, topk=(1, 2))
     near = (knn(bank, y, test) == y_test).float().mean() * 100
-    print("top 1 {:.1f}%, top 2 {:.1f}%, by neighbours {:.1f}%".format(top1[0], top2.item(), near))
+    print("top 1 {:.1f}%, top 2 {:.1f}%, by neighbors {:.1f}%".format(top1[0], top2.item(), near))
     print("learned" if top1.item() > 80 and near > 80 and losses[-1] < losses[0] else "not learned")

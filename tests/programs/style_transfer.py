@@ -118,5 +118,5 @@ if __name__ == "__main__":
     model = build()
     losses = train(model, 40)
     assert all(p.grad is None for p in model.cnn.parameters()) and not model.cnn[0].weight.requires_grad
-    print(f"colours {model.image.min().item():.2f} to {model.image.max().item():.2f}, loss {losses[0]:.4f} -> {losses[-1]:.4f}")
+    print(f"colors {model.image.min().item():.2f} to {model.image.max().item():.2f}, loss {losses[0]:.4f} -> {losses[-1]:.4f}")
     print("learned" if losses[-1] < 0.5 * losses[0] else "not learned")

@@ -60,14 +60,14 @@ def train(model, steps=20):
     def tensor(x):
         return torch.from_numpy(x).float()
 
-    centres = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+    centers = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
     losses = []
     for step in range(steps):
         for p in D.parameters():
             p.requires_grad_(True)
         for _ in range(n_critic):
             labels = rng.randint(0, 4, 64)
-            real, labels = tensor(centres[labels] + 0.1 * rng.randn(64, 2)), torch.LongTensor(labels)
+            real, labels = tensor(centers[labels] + 0.1 * rng.randn(64, 2)), torch.LongTensor(labels)
             with torch.no_grad():
                 fake = G(tensor(rng.randn(64, 2)), labels)
             gp = compute_gradient_penalty(D, real, fake, labels, tensor(rng.rand(64, 1)))

@@ -1,7 +1,15 @@
 # Made by docs/stubs.py: what editors and type checkers see of what is made when the library is imported.
-import typing as _typing
-import numpy as _np
-from builtins import float as _Float
+from builtins import bool as Bool
+from builtins import float as Float
+from builtins import int as Int
+from builtins import str as Str
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
+
+import numpy
+
+from tinygrad_lite.tensor import Tensor as Tensor
+
 import zipfile
 import zlib
 from pathlib import Path
@@ -10,8 +18,8 @@ from .collate import default_collate as default_collate, default_convert as defa
 from .dataset import ChainDataset as ChainDataset, ConcatDataset as ConcatDataset, Dataset as Dataset, IterableDataset as IterableDataset, StackDataset as StackDataset, Subset as Subset, TensorDataset as TensorDataset, random_split as random_split
 from .loader import DataLoader as DataLoader, get_worker_info as get_worker_info
 from .sampler import BatchSampler as BatchSampler, RandomSampler as RandomSampler, Sampler as Sampler, SequentialSampler as SequentialSampler, SubsetRandomSampler as SubsetRandomSampler, WeightedRandomSampler as WeightedRandomSampler
-DIGITS: _typing.Any
-BREAST_CANCER: _typing.Any
+DIGITS: Any
+BREAST_CANCER: Any
 def load_digits(path: str | Path=DIGITS) -> tuple[np.ndarray, np.ndarray]:
     ...
 def load_breast_cancer(path: str | Path=BREAST_CANCER) -> tuple[np.ndarray, np.ndarray]:

@@ -24,14 +24,14 @@ HELP = {
     "list": "all drills, with your best times (`drill` alone does this)",
     "start": "write drills/NAME.py with an empty body, and start the clock",
     "check": "try the solution, and say what is wrong and why", "hint": "one hint more",
-    "solution": "the reference with its reasoning", "stats": "what you have practised",
-    "review": "what to practise today", "exam": "three drills at random, with a clock and without hints",
+    "solution": "the reference with its reasoning", "stats": "what you have practiced",
+    "review": "what to practice today", "exam": "three drills at random, with a clock and without hints",
     "path": "drills in an order in which one builds on another", "add": "take a drill of your own"}
 
 
 def add_parser(commands: Any) -> None:
     """The command with its flags."""
-    drill = commands.add_parser("drill", help="practise: code it from an empty file, and be told what is wrong and why")
+    drill = commands.add_parser("drill", help="practice: code it from an empty file, and be told what is wrong and why")
     drill.set_defaults(action=None)
     actions = drill.add_subparsers(dest="action", metavar="action")
     made = {name: actions.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")

@@ -80,7 +80,7 @@ def examine(drill: Drill, functions: Mapping[str, Any], on: str = "numpy",
     """How each case that is asked for goes, in their order: an iterator of results, a case each.
 
     functions: by the names of the references; on: "numpy" or "tensor"; expected: the expectations of the drill, where
-    they are known already. After the last case, the mistakes that are recognised are noted in the results.
+    they are known already. After the last case, the mistakes that are recognized are noted in the results.
 
     >>> from tinygrad_lite.drills import catalog, examine
     >>> softmax = catalog.load("softmax")

@@ -1,4 +1,4 @@
-"""What one has practised, and when to practise it again: a JSON file in the user's data directory."""
+"""What one has practiced, and when to practice it again: a JSON file in the user's data directory."""
 
 import contextlib
 import dataclasses
@@ -52,7 +52,7 @@ class Record:
         self.file, self.on, self.started = str(file.resolve()), on, time.time()
 
     def solve(self, seconds: float, minutes: float) -> None:
-        """Note a success, and when to practise again: later after a success without help, sooner after one with."""
+        """Note a success, and when to practice again: later after a success without help, sooner after one with."""
         seconds = seconds if 0 <= seconds <= DAY else DAY  # over night, or the clock was changed
         self.solved.append({"at": time.time(), "seconds": seconds, "hints": self.hints, "looked": self.looked})
         early = self.due > str(date.today())

@@ -65,7 +65,7 @@ def show_path(path: str | None) -> None:
 
 
 def show_review(json: bool) -> None:
-    """What to practise today."""
+    """What to practice today."""
     practice = read()
     due, new = practice.due(), practice.new()
     if json:
@@ -79,7 +79,7 @@ def show_review(json: bool) -> None:
 
 
 def show_stats(json: bool) -> None:
-    """What one has practised."""
+    """What one has practiced."""
     practice = read()
     solved = {name: record.solved for name, record in practice.drills.items() if record.solved}
     times = {name: [each["seconds"] for each in successes] for name, successes in solved.items()}

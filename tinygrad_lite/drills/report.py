@@ -41,7 +41,7 @@ class Report:
 
     @property
     def mistakes(self) -> list[str]:
-        """The names of the mistakes that were recognised, each once."""
+        """The names of the mistakes that were recognized, each once."""
         return list(dict.fromkeys(result.mistake for result in self.results if result.mistake))
 
     def as_dict(self, taught: bool = True) -> dict[str, Any]:

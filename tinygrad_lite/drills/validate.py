@@ -1,4 +1,4 @@
-"""Whether a drill can be trusted: its reference passes, and each of its wrong answers is recognised by name."""
+"""Whether a drill can be trusted: its reference passes, and each of its wrong answers is recognized by name."""
 
 from collections.abc import Iterator
 

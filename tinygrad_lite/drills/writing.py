@@ -1,4 +1,4 @@
-"""The file that one practises in."""
+"""The file that one practices in."""
 
 from pathlib import Path
 

@@ -5,9 +5,11 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
+
+F = TypeVar("F", bound=Callable)  # what a decorator is given, and gives
 
 silent = contextvars.ContextVar("silent", default=False)  # whether numpy is quiet already
 
@@ -99,7 +101,7 @@ class Switch:
     def __exit__(self, *exc: object) -> None:
         mode.set(self.field, self.before.pop())
 
-    def __call__(self, function: Callable) -> Callable:
+    def __call__(self, function: F) -> F:
         @functools.wraps(function)
         def switched(*args: Any, **kwargs: Any) -> Any:
             with Switch(self.field, self.value):
@@ -124,7 +126,7 @@ class Switch:
                 except BaseException as error:
                     resume = functools.partial(steps.throw, error)
 
-        return switched_steps if inspect.isgeneratorfunction(function) else switched
+        return cast(F, switched_steps if inspect.isgeneratorfunction(function) else switched)
 
 
 def opaque(function: Callable | None = None, *, plain: Callable | None = None, mapped: Callable | None = None
@@ -229,7 +231,7 @@ class set_grad_enabled(Switch):
     def __exit__(self, *exc: object) -> None:
         mode.set("recording", self.outside)
 
-    def __call__(self, function: Callable) -> Callable:
+    def __call__(self, function: F) -> F:
         self.__exit__()  # a decorator changes the mode inside calls only
         return super().__call__(function)
 

@@ -12,7 +12,7 @@ SPELLINGS = {  # as people write it: as it may be called here
     "input": ("x", "start", "index"), "other": ("y",), "a": ("x",), "b": ("y",), "A": ("x",), "B": ("y",),
     "tensor": ("x", "y", "index"), "mat2": ("y",), "vec": ("y",), "vec2": ("y",), "axis": ("dim", "dims"),
     "axes": ("dims",), "dim": ("dims",), "keepdims": ("keepdim",), "axis0": ("dim0",), "axis1": ("dim1",),
-    "value": ("src",), "size": ("shape",), "split_size": ("split_size_or_sections",),
+    "value": ("src",), "size": ("shape",), "shape": ("size",), "split_size": ("split_size_or_sections",),
     "rcond": ("rtol",), "argnum": ("argnums",), "fun": ("func",)}
 SIZES = {"size", "shape", "dims", "axes", "axis", "repeats"}  # one tuple where they may be given one by one
 WITHOUT_EFFECT = {"layout", "pin_memory", "memory_format"}  # there is one layout, and one memory

@@ -1,7 +1,15 @@
 # Made by docs/stubs.py: what editors and type checkers see of what is made when the library is imported.
-import typing as _typing
-import numpy as _np
-from builtins import float as _Float
+from builtins import bool as Bool
+from builtins import float as Float
+from builtins import int as Int
+from builtins import str as Str
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, overload
+
+import numpy
+
+from tinygrad_lite.tensor import Tensor as Tensor
+
 from .checks import ConvergenceWarning as ConvergenceWarning, DataConversionWarning as DataConversionWarning, NotFittedError as NotFittedError
 from .kmeans import KMeans as KMeans, kmeans as kmeans
 from .logistic import LogisticRegression as LogisticRegression, logistic_regression as logistic_regression

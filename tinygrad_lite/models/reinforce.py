@@ -119,7 +119,7 @@ class Task(task.Task):
     def draw(self, folder: Path) -> None:
         """angle.png: angle and place over time; policy.png: how probable a push to the right is."""
         states, _, there = self.play(np.random.default_rng(1), 5, greedy=True)
-        shown = {"angle in degrees": np.degrees(states[:, :, 2]), "place in metres": states[:, :, 0]}
+        shown = {"angle in degrees": np.degrees(states[:, :, 2]), "place in meters": states[:, :, 0]}
         with picture(folder / "angle.png", 2, 1, (9, 5)) as axes:
             for (ax,), (what, values) in zip(axes, shown.items()):
                 ax.plot(SECONDS * np.arange(LIMIT), np.where(there, values, np.nan))

@@ -17,7 +17,7 @@ from . import task
 
 
 class Word2Vec(nn.Module):
-    """Two vectors a word: of the word itself, and of it as a neighbour of others (Mikolov et al., 2013).
+    """Two vectors a word: of the word itself, and of it as a neighbor of others (Mikolov et al., 2013).
 
     word (B,) and others (B, K) give the logits (B, K) of their being near it. width: numbers a vector.
 
@@ -30,13 +30,13 @@ class Word2Vec(nn.Module):
     """
 
     def __init__(self, vocab_size: int, width: int = 48) -> None:
-        self.words, self.neighbours = nn.Embedding(vocab_size, width), nn.Embedding(vocab_size, width)
+        self.words, self.neighbors = nn.Embedding(vocab_size, width), nn.Embedding(vocab_size, width)
         nn.init.normal_(self.words.weight, std=0.1)
-        nn.init.normal_(self.neighbours.weight, std=0.1)
+        nn.init.normal_(self.neighbors.weight, std=0.1)
 
     def forward(self, word: Tensor, others: Tensor) -> Tensor:
         """word (B,) and others (B, K) give the logits (B, K) of their being near it."""
-        return (self.words(word)[:, None] * self.neighbours(others)).sum(2)  # (B, 1, D) * (B, K, D)
+        return (self.words(word)[:, None] * self.neighbors(others)).sum(2)  # (B, 1, D) * (B, K, D)
 
     def nearest(self, word: int, count: int = 6) -> np.ndarray:
         """The numbers of the words (count,) whose vectors have the smallest angle to a word's."""
@@ -76,7 +76,7 @@ class Task(task.Task):
         return Word2Vec(len(self.names), self.settings["width"])
 
     def pairs(self, words: np.ndarray, at: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Words (B,) at places, and for each a neighbour and negatives (B, 1 + K)."""
+        """Words (B,) at places, and for each a neighbor and negatives (B, 1 + K)."""
         away = rng.integers(1, self.settings["window"] + 1, len(at)) * rng.choice([-1, 1], len(at))
         other = np.where((at + away < 0) | (at + away >= len(words)), at - away, at + away)
         drawn = np.searchsorted(self.noise, rng.random((len(at), self.settings["negatives"])))
@@ -91,12 +91,12 @@ class Task(task.Task):
         return (F.softplus(-logits[:, 0]) + F.softplus(logits[:, 1:]).sum(1)).mean()
 
     def result(self) -> dict[str, float]:
-        """How often, in the text held out, a neighbour scores above a word that is drawn."""
+        """How often, in the text held out, a neighbor scores above a word that is drawn."""
         rng = np.random.default_rng(0)
         window = self.settings["window"]
         word, others = self.pairs(self.held_out, rng.integers(window, len(self.held_out) - window, 5000), rng)
         scores = self.model(tensor(word), tensor(others)).array  # (N, 1 + K)
-        return {"neighbours above others": float((scores[:, :1] > scores[:, 1:]).mean())}
+        return {"neighbors above others": float((scores[:, :1] > scores[:, 1:]).mean())}
 
     def draw(self, folder: Path) -> None:
         """words.png: the vectors of the most frequent words in the plane of their two principal components;

@@ -361,7 +361,7 @@ def addcdiv(x, tensor1, tensor2, *, value=1):
 
 # ---------------------------------------------------------------- rounding, tests and logic
 def _round(x, decimals=0):
-    """Each element to the nearest whole number, or to `decimals` places after the point; halves to the even neighbour.
+    """Each element to the nearest whole number, or to `decimals` places after the point; halves to the even neighbor.
 
     decimals below 0 round before the point: -2 to hundreds. The gradient is 0 everywhere.
 

@@ -18,7 +18,7 @@ from .shape import movedim, squeeze, transpose, unsqueeze
 def cofactors(x):
     """For each element of a matrix, the determinant of the matrix without its row and its column, times 1 or -1.
 
-    The signs alternate as the colours of a chessboard. x (…, n, n) gives (…, n, n), which is the gradient of det(x);
+    The signs alternate as the colors of a chessboard. x (…, n, n) gives (…, n, n), which is the gradient of det(x);
     inv(x) is cofactors(x).mT / det(x).
 
     >>> x = tl.tensor([[1.0, 2.0], [3.0, 4.0]])

@@ -67,25 +67,25 @@ mean = primitive(_mean, lambda g, out, x, dim, keepdim:
                  broadcast_to(unsqueeze(g / count_of(x, dim), lost_dims(x, dim, keepdim)), x.shape))
 
 
-@by_hand(lambda g, out, x, dim, correction, keepdim, centred, freedom:
-         centred * (unsqueeze(g, lost_dims(x, dim, keepdim)) * 2 / freedom))
+@by_hand(lambda g, out, x, dim, correction, keepdim, centered, freedom:
+         centered * (unsqueeze(g, lost_dims(x, dim, keepdim)) * 2 / freedom))
 def _var(x, dim, correction, keepdim):
-    centred = x - mean(x, dim, True)  # first the mean, then the squares: no cancellation
+    centered = x - mean(x, dim, True)  # first the mean, then the squares: no cancellation
     freedom = np.maximum(x.dtype.type(count_of(x, dim) - correction), 0)
-    return sum(centred * centred, dim, keepdim) / freedom, centred, freedom
+    return sum(centered * centered, dim, keepdim) / freedom, centered, freedom
 
 
-def _std_rule(g, out, x, dim, correction, keepdim, centred, freedom):
+def _std_rule(g, out, x, dim, correction, keepdim, centered, freedom):
     lost = lost_dims(x, dim, keepdim)
     g, out = unsqueeze(g, lost), unsqueeze(out, lost)
-    return where(out == 0, 0.0, centred / where(out == 0, 1.0, out) * (g / freedom))
+    return where(out == 0, 0.0, centered / where(out == 0, 1.0, out) * (g / freedom))
 
 
 @by_hand(_std_rule)
 def _std(x, dim, correction, keepdim):
-    centred = x - mean(x, dim, True)
+    centered = x - mean(x, dim, True)
     freedom = np.maximum(x.dtype.type(count_of(x, dim) - correction), 0)
-    return vector_norm(centred, 2, dim, keepdim) / sqrt(freedom), centred, freedom
+    return vector_norm(centered, 2, dim, keepdim) / sqrt(freedom), centered, freedom
 
 
 def _divisor(dim, unbiased, correction):

@@ -203,10 +203,10 @@ def cummin(x, dim):
 
 
 def diff(x, n=1, dim=-1, prepend=None, append=None):
-    """The differences of neighbours along dim, x[i + 1] - x[i], taken n times over.
+    """The differences of neighbors along dim, x[i + 1] - x[i], taken n times over.
 
     In the result dim is n smaller. The tensors `prepend` and `append` are first joined to x's ends. Of bools it says
-    whether neighbours differ. A RuntimeError where x has no dimension, or n is below 0.
+    whether neighbors differ. A RuntimeError where x has no dimension, or n is below 0.
 
     >>> x = tl.tensor([1, 4, 9, 16])
     >>> tl.diff(x)

@@ -247,8 +247,8 @@ def cov(x, *, correction=1, fweights=None, aweights=None):
             weight = given * weight
     total = sum(weight)
     lost = correction if aweights is None else correction * sum(weight * aweights) / total
-    centred = rows - sum(rows * weight, 1, True) / total
-    found = (centred * weight) @ centred.mT / clamp_min(total - lost, 0)
+    centered = rows - sum(rows * weight, 1, True) / total
+    found = (centered * weight) @ centered.mT / clamp_min(total - lost, 0)
     return found if len(found) > 1 else squeeze(found)
 
 

@@ -157,7 +157,7 @@ def _is_given(tape: Tape, s: Step, readers: list[int]) -> bool:
 
 # ---------------------------------------------------------------- frames of many parts
 def _divide(frame: Frame, most: int) -> None:
-    """Put neighbours into frames of their own until there are few enough parts."""
+    """Put neighbors into frames of their own until there are few enough parts."""
     while len(frame.parts) > most:
         parts = frame.parts
         found = next(g for g in (_passes(parts), _lines(parts), _pieces(parts, most)) if 1 < len(g) < len(parts))

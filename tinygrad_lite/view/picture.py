@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LARGE = 30  # boxes from which on equal modules are drawn once, and then modules and lines are collapsed
 HUGE = 300  # the same of operations that were recorded outside study(), of which nothing is known
-STYLES = {  # by shape and line too, so that they differ in grey
+STYLES = {  # by shape and line too, so that they differ in gray
     "parameter": {"shape": "box", "style": "filled,bold", "fillcolor": "#ffd9a8"},
     "leaf": {"shape": "box", "style": "filled", "fillcolor": "#ffe9c9"},
     "constant": {"shape": "box", "style": "dashed"},
@@ -54,7 +54,7 @@ class Box:
 
     @property
     def style(self) -> dict[str, str]:
-        """Shape, line and colour."""
+        """Shape, line and color."""
         if self.frame:
             return STYLES["module"]
         return STYLES["operation" if self.steps[-1].is_operation else self.steps[-1].op]
@@ -263,7 +263,7 @@ def _is_small_matrix(a: np.ndarray) -> bool:
 
 
 def _heat(a: np.ndarray) -> str:
-    """A matrix as a table of coloured cells: red above 0, blue below."""
+    """A matrix as a table of colored cells: red above 0, blue below."""
     most = float(np.abs(a).max()) or 1.0
     rows = []
     for row in a:

@@ -88,7 +88,7 @@ def loss_curve(losses: Any, smooth: int = 0, ax: Any = None) -> Any:
 
 
 def decision_boundary(predict: Callable[[np.ndarray], Any], X: Any, y: Any, points: int = 150, ax: Any = None) -> Any:
-    """Draw what a classifier predicts over the plane, as colours, and the points X (N, 2) in the colours of y (N,).
+    """Draw what a classifier predicts over the plane, as colors, and the points X (N, 2) in the colors of y (N,).
 
     predict takes points (M, 2), and gives a class each (M,), numbers or strings as in y; or a number each, (M,) or
     (M, 1), such as a probability; or a number a class, (M, C), of which the largest is the class. The points have the

@@ -134,7 +134,7 @@ def backward_half(tape: Any, limit: int, module: str | None = None) -> Half:
 
 def _rows(steps: list, rows_of: Callable[[Any], list[Row]], group_row: Callable[[list, str], Row], limit: int
           ) -> tuple[list[Row], str]:
-    """The rows of steps; where they are too many, neighbours in one module in one row, the deepest modules that are
+    """The rows of steps; where they are too many, neighbors in one module in one row, the deepest modules that are
     few enough; and what to say about that."""
     if len(steps) <= limit:
         rows = [row for s in steps for row in rows_of(s)]

@@ -1,15 +1,15 @@
-"""Batch normalisation with running statistics
+"""Batch normalization with running statistics
 
 batch_norm(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5)
     -> y, running_mean, running_var
 
 x is (N, C) or (N, C, H, W), y has its shape, and gamma, beta, running_mean and running_var are (C,). Each channel is
-normalised over all axes but its own, multiplied by gamma, and beta is added; eps stands under the square root.
+normalized over all axes but its own, multiplied by gamma, and beta is added; eps stands under the square root.
 
-In training the mean and the variance of this batch normalise, and the variance is the biased one. The running
+In training the mean and the variance of this batch normalize, and the variance is the biased one. The running
 statistics move a little towards those of the batch, as in PyTorch: new = (1 - momentum) * running + momentum * batch,
 where the variance of the batch is the unbiased one, which divides by the number of values minus 1. In evaluation
-(training is False) the running statistics normalise, and are returned as they are. Do not change the arguments. In
+(training is False) the running statistics normalize, and are returned as they are. Do not change the arguments. In
 training there are at least two values a channel; in evaluation one is enough.
 """
 
@@ -57,11 +57,11 @@ drill.case(batch_norm, np.array([[1.0, 10.0], [3.0, 30.0]]), *neutral, True, eps
            why="each column minus its mean and divided by its standard deviation, the biased one, is [-1, 1]; the "
            "running variance moves to the unbiased one")
 drill.case(batch_norm, np.array([[1.0, 10.0], [3.0, 30.0]]), *neutral, False, eps=0.0,
-           why="in evaluation the running statistics normalise: with mean 0 and variance 1 nothing happens")
+           why="in evaluation the running statistics normalize: with mean 0 and variance 1 nothing happens")
 drill.case(batch_norm, x, *state, True, 0.3, 0.5,
            why="(1 - momentum) * running + momentum * batch, and eps under the root")
 drill.case(batch_norm, x, *state, False, 0.3, 0.5,
-           why="in evaluation the running statistics normalise and stay what they are")
+           why="in evaluation the running statistics normalize and stay what they are")
 drill.case(batch_norm, x[:1], *state, False, why="a single example has no variance, and in evaluation it needs none")
 drill.case(batch_norm, images, *state, True,
            why="the statistics of a channel are over the batch and over all pixels: axes 0, 2 and 3")
@@ -87,7 +87,7 @@ def _(batch_norm):
     return batch_norm(np.array([[3.0, -2.0]]), gamma.copy(), beta.copy(), mean, var, False)
 
 
-def normalised(x, gamma, beta, mean, var, eps):
+def normalized(x, gamma, beta, mean, var, eps):
     """y, for wrong answers that go wrong before."""
     gamma, beta, mean, var = (each.reshape((1, -1) + (1,) * (x.ndim - 2)) for each in (gamma, beta, mean, var))
     return gamma * (x - mean) / np.sqrt(var + eps) + beta
@@ -106,31 +106,31 @@ def moved(x, running_mean, running_var, momentum, ddof=1):
 
 
 @drill.wrong(batch_norm, "batch statistics in evaluation", "in evaluation a prediction must not depend on the rest of "
-             "the batch: the running statistics normalise")
+             "the batch: the running statistics normalize")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-    y = normalised(x, gamma, beta, *statistics(x), eps)
+    y = normalized(x, gamma, beta, *statistics(x), eps)
     return y, *(moved(x, running_mean, running_var, momentum) if training else (running_mean, running_var))
 
 
 @drill.wrong(batch_norm, "running statistics moved in evaluation", "what is evaluated must not change the model: the "
              "running statistics move in training only")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-    y = normalised(x, gamma, beta, *(statistics(x) if training else (running_mean, running_var)), eps)
+    y = normalized(x, gamma, beta, *(statistics(x) if training else (running_mean, running_var)), eps)
     return y, *moved(x, running_mean, running_var, momentum)
 
 
-@drill.wrong(batch_norm, "running statistics normalise in training", "in training the mean and the variance of this "
-             "batch normalise; the running ones are for evaluation")
+@drill.wrong(batch_norm, "running statistics normalize in training", "in training the mean and the variance of this "
+             "batch normalize; the running ones are for evaluation")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     if training:
         running_mean, running_var = moved(x, running_mean, running_var, momentum)
-    return normalised(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
+    return normalized(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
 
 
-@drill.wrong(batch_norm, "running statistics normalise in training", "in training the mean and the variance of this "
-             "batch normalise; the running ones are for evaluation")
+@drill.wrong(batch_norm, "running statistics normalize in training", "in training the mean and the variance of this "
+             "batch normalize; the running ones are for evaluation")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-    y = normalised(x, gamma, beta, running_mean, running_var, eps)
+    y = normalized(x, gamma, beta, running_mean, running_var, eps)
     return y, *(moved(x, running_mean, running_var, momentum) if training else (running_mean, running_var))
 
 
@@ -138,15 +138,15 @@ def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-
              "data: return (1 - momentum) * running + momentum * batch")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     mean, var = statistics(x) if training else (running_mean, running_var)
-    return normalised(x, gamma, beta, mean, var, eps), running_mean, running_var
+    return normalized(x, gamma, beta, mean, var, eps), running_mean, running_var
 
 
 @drill.wrong(batch_norm, "momentum the other way round", "as in PyTorch, momentum is the weight of the new batch: "
              "(1 - momentum) * running + momentum * batch")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     if not training:
-        return normalised(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
-    y = normalised(x, gamma, beta, *statistics(x), eps)
+        return normalized(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
+    y = normalized(x, gamma, beta, *statistics(x), eps)
     return y, *moved(x, running_mean, running_var, 1 - momentum)
 
 
@@ -154,8 +154,8 @@ def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-
              "(1 - momentum) * running + momentum * batch; and the variance of the batch is here the unbiased one")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     if not training:
-        return normalised(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
-    y = normalised(x, gamma, beta, *statistics(x), eps)
+        return normalized(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
+    y = normalized(x, gamma, beta, *statistics(x), eps)
     return y, *moved(x, running_mean, running_var, 1 - momentum, ddof=0)
 
 
@@ -163,26 +163,26 @@ def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-
              "it takes the unbiased variance, ddof=1")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     if not training:
-        return normalised(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
-    y = normalised(x, gamma, beta, *statistics(x), eps)
+        return normalized(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
+    y = normalized(x, gamma, beta, *statistics(x), eps)
     return y, *moved(x, running_mean, running_var, momentum, ddof=0)
 
 
-@drill.wrong(batch_norm, "unbiased variance normalises", "what normalises is the biased variance, which divides by the "
+@drill.wrong(batch_norm, "unbiased variance normalizes", "what normalizes is the biased variance, which divides by the "
              "number of values; the unbiased one is for the running variance")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     if not training:
-        return normalised(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
-    y = normalised(x, gamma, beta, *statistics(x, ddof=1), eps)
+        return normalized(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
+    y = normalized(x, gamma, beta, *statistics(x, ddof=1), eps)
     return y, *moved(x, running_mean, running_var, momentum)
 
 
-@drill.wrong(batch_norm, "the two variances exchanged", "the biased variance normalises, and the running variance "
+@drill.wrong(batch_norm, "the two variances exchanged", "the biased variance normalizes, and the running variance "
              "takes the unbiased one, ddof=1")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     if not training:
-        return normalised(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
-    y = normalised(x, gamma, beta, *statistics(x, ddof=1), eps)
+        return normalized(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
+    y = normalized(x, gamma, beta, *statistics(x, ddof=1), eps)
     return y, *moved(x, running_mean, running_var, momentum, ddof=0)
 
 
@@ -210,14 +210,14 @@ def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-
 @drill.wrong(batch_norm, "eps outside the root", "eps is added to the variance: sqrt(var + eps), not sqrt(var) + eps")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     mean, var = statistics(x) if training else (running_mean, running_var)
-    y = normalised(x, gamma, beta, mean, (np.sqrt(var) + eps) ** 2, 0.0)
+    y = normalized(x, gamma, beta, mean, (np.sqrt(var) + eps) ** 2, 0.0)
     return y, *(moved(x, running_mean, running_var, momentum) if training else (running_mean, running_var))
 
 
 @drill.wrong(batch_norm, "eps forgotten", "where all values of a channel are equal the variance is 0, and 0 / 0 is "
              "NaN: sqrt(var + eps)")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
-    y = normalised(x, gamma, beta, *(statistics(x) if training else (running_mean, running_var)), 0.0)
+    y = normalized(x, gamma, beta, *(statistics(x) if training else (running_mean, running_var)), 0.0)
     return y, *(moved(x, running_mean, running_var, momentum) if training else (running_mean, running_var))
 
 
@@ -225,18 +225,18 @@ def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-
              "x.var subtracts the mean before it squares")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     if not training:
-        return normalised(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
+        return normalized(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
     mean, count = statistics(x)[0], x.size // x.shape[1]
     var = statistics(x ** 2)[0] - mean ** 2
     running_mean = (1 - momentum) * running_mean + momentum * mean
     running_var = (1 - momentum) * running_var + momentum * var * count / (count - 1)
-    return normalised(x, gamma, beta, mean, var, eps), running_mean, running_var
+    return normalized(x, gamma, beta, mean, var, eps), running_mean, running_var
 
 
 @drill.wrong(batch_norm, "running statistics changed in place", "the caller's arrays stay as they are: *= and += write "
              "into them, new = (1 - momentum) * running + ... does not")
 def _(x, gamma, beta, running_mean, running_var, training, momentum=0.1, eps=1e-5):
     if not training:
-        return normalised(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
+        return normalized(x, gamma, beta, running_mean, running_var, eps), running_mean, running_var
     running_mean[:], running_var[:] = moved(x, running_mean, running_var, momentum)
-    return normalised(x, gamma, beta, *statistics(x), eps), running_mean, running_var
+    return normalized(x, gamma, beta, *statistics(x), eps), running_mean, running_var

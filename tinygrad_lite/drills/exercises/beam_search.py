@@ -1,4 +1,4 @@
-"""Beam search with length normalisation
+"""Beam search with length normalization
 
 beam_search(log_probabilities, start, eos, width, max_length, alpha)   -> tokens (a list of ints), score
 
@@ -44,7 +44,7 @@ def beam_search(log_probabilities, start, eos, width, max_length, alpha):
         finished += [(tokens, total) for tokens, total in kept if tokens[-1] == eos]
         beam = [(tokens, total) for tokens, total in kept if tokens[-1] != eos]
     scored = [(total / (len(tokens) - 1) ** alpha, tokens) for tokens, total in finished + beam]
-    score, tokens = max(scored)  # normalised only here: sums within a step are of one length
+    score, tokens = max(scored)  # normalized only here: sums within a step are of one length
     return tokens, score
 
 
@@ -90,7 +90,7 @@ def _(beam_search):
     return beam_search(chain("early"), S, E, 1, 5, 0.0)
 
 
-@drill.program(why="without normalisation short hypotheses win; divide the sum by L ** alpha before you compare")
+@drill.program(why="without normalization short hypotheses win; divide the sum by L ** alpha before you compare")
 def _(beam_search):
     """beam_search with alpha 0 and 1: start eos has 0.45, start a b eos has 0.50 * 0.90 * 0.80"""
     model = chain("short")
@@ -264,13 +264,13 @@ def _(log_probabilities, start, eos, width, max_length, alpha):
     return best(finished + beam, alpha)
 
 
-@drill.wrong(beam_search, "no length normalisation", "each token makes the sum smaller, so that short hypotheses win: "
+@drill.wrong(beam_search, "no length normalization", "each token makes the sum smaller, so that short hypotheses win: "
              "divide by L ** alpha")
 def _(log_probabilities, start, eos, width, max_length, alpha):
     return best(searched(log_probabilities, start, eos, width, max_length), 0.0)
 
 
-@drill.wrong(beam_search, "chosen before the normalisation", "the largest sum is not the largest score: divide by L ** "
+@drill.wrong(beam_search, "chosen before the normalization", "the largest sum is not the largest score: divide by L ** "
              "alpha, and then compare")
 def _(log_probabilities, start, eos, width, max_length, alpha):
     tokens, total = best(searched(log_probabilities, start, eos, width, max_length), 0.0)

@@ -5,7 +5,7 @@ train(words, count)    list of words, int -> list of at most count pairs, in the
 encode(word, merges)   a word, list of pairs -> the list of its symbols
 
 Symbols are strings; at first each character of a word is one. merge goes from left to right: of a, a, a the first two
-become aa. train looks for the pair of neighbours that occurs most often, merges it in all words, and begins again. A
+become aa. train looks for the pair of neighbors that occurs most often, merges it in all words, and begins again. A
 word that occurs three times in the list counts three times; pairs never reach from one word into the next. Each place
 in a word counts, even where places overlap: a, a, a has the pair (a, a) twice. Of pairs that occur equally often the
 smallest in Python's order is taken: ("a", "z") before ("b", "a"). A pair that occurs only once is merged as well. When
@@ -20,7 +20,7 @@ from tinygrad_lite.drills import Drill
 drill = Drill(
     __doc__, difficulty="medium", minutes=12,
     hints=["merge: walk with an index, and go on by 2 after a pair and by 1 otherwise. Do not forget the last symbol.",
-           "zip(symbols, symbols[1:]) gives the pairs of neighbours of a word; a Counter counts them.",
+           "zip(symbols, symbols[1:]) gives the pairs of neighbors of a word; a Counter counts them.",
            "After each merge there are new symbols and new pairs: count again.",
            "min(counts, key=lambda pair: (-counts[pair], pair)) is the most frequent and then the smallest.",
            "encode: start from list(word), and call merge for each of the merges, in their order."],
@@ -76,7 +76,7 @@ chapter_merges = train(chapter, 40)
 drill.case(merge, ["a", "b", "c", "a", "b"], ("a", "b"), why="each place where the pair stands becomes one symbol")
 drill.case(merge, ["a", "a", "a"], ("a", "a"), why="the second a belongs to the first pair and cannot be used again")
 drill.case(merge, ["a", "b", "a", "b", "a"], ("b", "a"), why="from left to right, and symbols around the pair stay")
-drill.case(merge, ["a", "b", "c"], ("a", "b"), why="the last symbol stays, although it has no right neighbour")
+drill.case(merge, ["a", "b", "c"], ("a", "b"), why="the last symbol stays, although it has no right neighbor")
 drill.case(merge, ["xa", "b", "a", "by", "a", "b"], ("a", "b"),
            why="xa ends with a, but it is another symbol: compare whole symbols")
 drill.case(train, ["hug", "hug", "hug", "pun", "bun"], 2, why="a word that occurs three times counts three times")
@@ -129,7 +129,7 @@ def _(symbols, pair):
             if i in starts or i - 1 not in starts]
 
 
-@drill.wrong(merge, "the last symbol lost", "where the loop ends before the last symbol, which has no right neighbour, "
+@drill.wrong(merge, "the last symbol lost", "where the loop ends before the last symbol, which has no right neighbor, "
              "that symbol must still be appended")
 def _(symbols, pair):
     merged, i = [], 0
@@ -164,7 +164,7 @@ def _(symbols, pair):
 
 
 def places(symbols):
-    """The pairs of neighbours, for the wrong answers."""
+    """The pairs of neighbors, for the wrong answers."""
     return [*zip(symbols, symbols[1:])]
 
 

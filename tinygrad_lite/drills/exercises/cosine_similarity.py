@@ -19,7 +19,7 @@ drill = Drill(
            "Where a length is 0, divide by 1 instead: np.where(lengths == 0, 1, lengths)."],
     pitfalls=["A vector of zeros has the length 0, and 0 / 0 is NaN. An eps in the denominator makes short vectors "
               "wrong; np.where(lengths == 0, 1, lengths) does not.",
-              "Normalise each vector on its own, and not the whole matrix.",
+              "Normalize each vector on its own, and not the whole matrix.",
               "One product of matrices needs (B, N); a broadcast over (B, N, D) needs D times the memory."],
     forbidden=("scipy", "sklearn"),
 )
@@ -54,7 +54,7 @@ drill.case(cosine, rng.standard_normal((100, 64)), rng.standard_normal((200, 64)
            large="(B, N, D) numbers at a time; (B, D) @ (D, N) needs (B, N) alone")
 
 
-def normalised(x):
+def normalized(x):
     lengths = np.sqrt((x ** 2).sum(axis=1, keepdims=True))
     return x / np.where(lengths == 0, 1.0, lengths)
 
@@ -68,7 +68,7 @@ def _(queries, keys):
 
 @drill.wrong(cosine, "norm over the wrong axis", "axis 0 counts the vectors; their numbers are along axis 1")
 def _(queries, keys):
-    return normalised(queries.T).T @ normalised(keys.T)
+    return normalized(queries.T).T @ normalized(keys.T)
 
 
 @drill.wrong(cosine, "keepdims forgotten", "(B, D) / (B,) divides columns, where it broadcasts at all: keepdims=True "
@@ -130,12 +130,12 @@ def _(queries, keys):
 
 @drill.wrong(cosine, "(B, N, D) held in memory", "a product of matrices sums over D without holding (B, N, D)")
 def _(queries, keys):
-    return (normalised(queries)[:, None] * normalised(keys)).sum(axis=2)
+    return (normalized(queries)[:, None] * normalized(keys)).sum(axis=2)
 
 
 @drill.wrong(cosine, "a Python loop over vectors", "(B, D) @ (D, N) has all the products at once")
 def _(queries, keys):
-    q, k = normalised(queries), normalised(keys)
+    q, k = normalized(queries), normalized(keys)
     out = np.zeros((len(q), len(k)), q.dtype)
     for i in range(len(q)):
         for j in range(len(k)):
@@ -146,24 +146,24 @@ def _(queries, keys):
 @drill.wrong(cosine, "a Python loop over vectors", "(B, D) @ (D, N) has all the products at once")
 def _(queries, keys):
     rows = []
-    for query in normalised(queries):
-        rows.append(normalised(keys) @ query)
+    for query in normalized(queries):
+        rows.append(normalized(keys) @ query)
     return np.stack(rows)
 
 
-@drill.wrong(cosine, "not normalised", "the product grows with the lengths: divide it by both of them")
+@drill.wrong(cosine, "not normalized", "the product grows with the lengths: divide it by both of them")
 def _(queries, keys):
     return queries @ keys.T
 
 
-@drill.wrong(cosine, "one side normalised", "both the queries and the keys are divided by their lengths")
+@drill.wrong(cosine, "one side normalized", "both the queries and the keys are divided by their lengths")
 def _(queries, keys):
-    return normalised(queries) @ keys.T
+    return normalized(queries) @ keys.T
 
 
-@drill.wrong(cosine, "one side normalised", "both the queries and the keys are divided by their lengths")
+@drill.wrong(cosine, "one side normalized", "both the queries and the keys are divided by their lengths")
 def _(queries, keys):
-    return queries @ normalised(keys).T
+    return queries @ normalized(keys).T
 
 
 @drill.wrong(cosine, "divided by the squared length", "the length is the root of the sum of the squares")
@@ -180,9 +180,9 @@ def _(queries, keys):
 
 @drill.wrong(cosine, "keys by queries", "one row a query and one column a key: queries @ keys.T is (B, N)")
 def _(queries, keys):
-    return normalised(keys) @ normalised(queries).T
+    return normalized(keys) @ normalized(queries).T
 
 
 @drill.wrong(cosine, "the cosine distance", "the similarity is the cosine itself; 1 minus it is the distance")
 def _(queries, keys):
-    return 1 - normalised(queries) @ normalised(keys).T
+    return 1 - normalized(queries) @ normalized(keys).T

@@ -6,7 +6,7 @@ best_split(X, y)   (N, D), (N,) -> feature, threshold, impurity; None where no s
 Labels are whole numbers of at least 0, of any number of classes. The Gini impurity is the probability that two labels
 drawn from y (with replacement) differ: 1 minus the sum of the squared shares of the classes. A split sends the points
 whose feature is <= threshold to the left and the others to the right; its impurity is the mean of the Gini impurities
-of both sides, weighted with their numbers of points. The thresholds of a feature are the midpoints between neighbours
+of both sides, weighted with their numbers of points. The thresholds of a feature are the midpoints between neighbors
 among its different values, so that no side is ever empty. The split with the smallest impurity is the best, even where
 it is no smaller than that of y; of equally good ones the first feature counts, and then the smallest threshold.
 """
@@ -194,7 +194,7 @@ def _(X, y):
     return search(X, y, thresholds=lambda values: (np.sort(values)[:-1] + np.sort(values)[1:]) / 2)
 
 
-@drill.wrong(best_split, "midpoints of unsorted values", "neighbours are neighbours in the sorted order: np.unique "
+@drill.wrong(best_split, "midpoints of unsorted values", "neighbors are neighbors in the sorted order: np.unique "
              "sorts")
 def _(X, y):
     return search(X, y, thresholds=lambda values: (values[:-1] + values[1:]) / 2)

@@ -1,4 +1,4 @@
-"""GAE: generalised advantage estimation
+"""GAE: generalized advantage estimation
 
 gae(rewards, values, dones, gamma=0.99, lam=0.95)   -> advantages (T, ...), returns (T, ...)
 
@@ -195,7 +195,7 @@ def _(rewards, values, dones, gamma=0.99, lam=0.95):
     return advantages, advantages + values[1:]
 
 
-@drill.wrong(gae, "the advantages normalised", "many programs do so before they use them; the returns need them as "
+@drill.wrong(gae, "the advantages normalized", "many programs do so before they use them; the returns need them as "
              "they are")
 def _(rewards, values, dones, gamma=0.99, lam=0.95):
     advantages = right(rewards, values, dones, gamma, lam)

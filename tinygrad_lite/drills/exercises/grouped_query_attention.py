@@ -3,7 +3,7 @@
 attention(q, k, v)  q: (B, Hq, T, D), k: (B, Hk, T, D), v: (B, Hk, T, E) -> (B, Hq, T, E)
 
 Causal attention where several heads of queries share a head of keys and values. Hq is a multiple of Hk, and those that
-share are neighbours: with Hq = 6 and Hk = 2, queries 0, 1, 2 use head 0 of k and v, and queries 3, 4, 5 use head 1.
+share are neighbors: with Hq = 6 and Hk = 2, queries 0, 1, 2 use head 0 of k and v, and queries 3, 4, 5 use head 1.
 Scores are divided by sqrt(D); token t sees tokens 0 to t. Hk = Hq is the usual multi-head attention, Hk = 1 is
 multi-query attention. Scores may be in the thousands.
 """
@@ -19,7 +19,7 @@ drill = Drill(
            "Without copies: q.reshape(B, Hk, Hq // Hk, T, D) against k[:, :, None], and back at the end.",
            "np.triu(np.ones((T, T), dtype=bool), k=1) is True where the key is later than the query: scores of -inf."],
     pitfalls=["Softmax: subtract each row's maximum before exp; hide with -inf before it.",
-              "Neighbours share: repeat and not tile. With tile trained weights give nonsense, and no error.",
+              "Neighbors share: repeat and not tile. With tile trained weights give nonsense, and no error.",
               "The gain is a smaller cache of keys and values, Hk heads in place of Hq; do not store the repeated "
               "ones."],
 )
@@ -42,7 +42,7 @@ q, k, v = rng.standard_normal((2, 6, 5, 4)), rng.standard_normal((2, 2, 5, 4)), 
 heads = np.array([1.0, 2.0]).reshape(1, 2, 1, 1)  # the value of each head
 
 drill.case(attention, np.zeros((1, 4, 1, 1)), np.zeros((1, 2, 1, 1)), heads,
-           why="queries 0 and 1 use the first head, 2 and 3 the second: neighbours share, as np.repeat gives it")
+           why="queries 0 and 1 use the first head, 2 and 3 the second: neighbors share, as np.repeat gives it")
 drill.case(attention, np.zeros((1, 2, 3, 1)), np.zeros((1, 1, 3, 1)), np.array([1.0, 3.0, 8.0]).reshape(1, 1, 3, 1),
            why="with equal scores each token has the mean of the values so far: 1, 2, 4")
 drill.case(attention, q, k, v, why="three heads of queries share a head of keys and values")
@@ -77,13 +77,13 @@ def repeated(q, k, v):
     return [np.repeat(part, q.shape[1] // k.shape[1], axis=1) for part in (k, v)]
 
 
-@drill.wrong(attention, "tile in place of repeat", "np.tile gives heads 0 1 0 1 0 1, but neighbours share: 0 0 0 1 1 1")
+@drill.wrong(attention, "tile in place of repeat", "np.tile gives heads 0 1 0 1 0 1, but neighbors share: 0 0 0 1 1 1")
 def _(q, k, v):
     n = q.shape[1] // k.shape[1]
     return attended(q, np.tile(k, (1, n, 1, 1)), np.tile(v, (1, n, 1, 1)))
 
 
-@drill.wrong(attention, "tile in place of repeat", "h % Hk spreads the heads that share; neighbours share: h // (Hq "
+@drill.wrong(attention, "tile in place of repeat", "h % Hk spreads the heads that share; neighbors share: h // (Hq "
              "// Hk)")
 def _(q, k, v):
     B, Hq, T, D = q.shape
@@ -93,7 +93,7 @@ def _(q, k, v):
 
 
 @drill.wrong(attention, "the outputs in the order of tile", "groups first and heads of keys second: put them back as "
-             "(B, Hk, Hq // Hk, …), neighbours together")
+             "(B, Hk, Hq // Hk, …), neighbors together")
 def _(q, k, v):
     B, Hq, T, D = q.shape
     Hk = k.shape[1]

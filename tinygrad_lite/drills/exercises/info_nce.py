@@ -22,7 +22,7 @@ drill = Drill(
            "The loss of query i is logsumexp(logits[i]) - logits[i, i], and np.diagonal has all the positives.",
            "The other direction is the same loss with the arguments exchanged: info_nce(texts, images)."],
     pitfalls=["A cosine of 1 over a temperature of 0.001 is 1000: exp overflows. Subtract each row's maximum first.",
-              "Without normalised rows a query can lower the loss by growing longer; it learns no direction then.",
+              "Without normalized rows a query can lower the loss by growing longer; it learns no direction then.",
               "The batch holds the negatives: more rows make it harder, and the loss of a guess is log(N)."],
 )
 
@@ -69,7 +69,7 @@ drill.case(clip_loss, np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0], 
 drill.case(clip_loss, queries, keys, 0.2, why="the mean of the losses in both directions, with the same temperature")
 
 
-@drill.wrong(info_nce, "not normalised", "long rows have large products, whatever their direction; divide each row by "
+@drill.wrong(info_nce, "not normalized", "long rows have large products, whatever their direction; divide each row by "
              "its length")
 def _(queries, keys, temperature=0.1):
     logits = queries @ keys.T / temperature
@@ -87,7 +87,7 @@ def _(queries, keys, temperature=0.1):
     return np.mean(np.log(np.exp(logits).sum(axis=1)) - np.diagonal(logits))
 
 
-@drill.wrong(info_nce, "only the queries are normalised", "a long key attracts all queries; divide the keys by their "
+@drill.wrong(info_nce, "only the queries are normalized", "a long key attracts all queries; divide the keys by their "
              "lengths too")
 def _(queries, keys, temperature=0.1):
     queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
@@ -96,7 +96,7 @@ def _(queries, keys, temperature=0.1):
     return np.mean(np.log(np.exp(logits).sum(axis=1)) - np.diagonal(logits))
 
 
-@drill.wrong(info_nce, "normalised over the wrong axis", "here the columns have length 1; a vector is a row: axis=1")
+@drill.wrong(info_nce, "normalized over the wrong axis", "here the columns have length 1; a vector is a row: axis=1")
 def _(queries, keys, temperature=0.1):
     queries = queries / np.linalg.norm(queries, axis=0, keepdims=True)
     keys = keys / np.linalg.norm(keys, axis=0, keepdims=True)
@@ -105,7 +105,7 @@ def _(queries, keys, temperature=0.1):
     return np.mean(np.log(np.exp(logits).sum(axis=1)) - np.diagonal(logits))
 
 
-@drill.wrong(info_nce, "normalised over the wrong axis", "np.linalg.norm(x) is the length of the whole matrix; a "
+@drill.wrong(info_nce, "normalized over the wrong axis", "np.linalg.norm(x) is the length of the whole matrix; a "
              "vector is a row: axis=1, keepdims=True")
 def _(queries, keys, temperature=0.1):
     logits = (queries / np.linalg.norm(queries)) @ (keys / np.linalg.norm(keys)).T / temperature

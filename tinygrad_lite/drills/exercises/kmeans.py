@@ -59,7 +59,7 @@ def kmeans(points, k, rng, max_iter=100):
 
 
 rng = np.random.default_rng(0)
-blobs = np.concatenate([rng.normal(centre, 0.3, (20, 2)) for centre in ((0, 0), (5, 0), (0, 5))])
+blobs = np.concatenate([rng.normal(center, 0.3, (20, 2)) for center in ((0, 0), (5, 0), (0, 5))])
 many = rng.standard_normal((10_000, 50))
 
 drill.case(assign, np.array([[0.0, 0.0], [5.0, 5.0], [4.0, 6.0]]), np.array([[0.0, 1.0], [5.0, 4.0]]),

@@ -1,13 +1,13 @@
-"""K nearest neighbours
+"""K nearest neighbors
 
 predict(X_train, y_train, X, k)   (N, D), (N,), (M, D), 1 <= k <= N -> the labels of the M points of X, (M,)
 
 The label of a point is the one that most of its k nearest training points have, by Euclidean distance. y_train are
 whole numbers of at least 0, perhaps with gaps; the result is made of the same labels. Of labels with as many votes the
 smallest wins. Of training points at the same distance those that come first in X_train are nearer. Training points may
-occur more than once, and a point of X may be one of them: it counts as a neighbour then, like all others. No Python
+occur more than once, and a point of X may be one of them: it counts as a neighbor then, like all others. No Python
 loop over points, neither of X nor of X_train, neither for distances nor for votes; one over the labels or over the k
-neighbours is fine.
+neighbors is fine.
 """
 
 import numpy as np
@@ -23,14 +23,14 @@ drill = Drill(
            "np.unique(y_train), which is sorted.",
            "argmax takes the first of equal counts, which is the smallest label; it is a place in classes."],
     pitfalls=["argmax gives the place of a class, which is its label only where labels are 0, 1, 2, ...: classes[...].",
-              "A feature with large numbers decides alone: standardise with the training set's statistics.",
+              "A feature with large numbers decides alone: standardize with the training set's statistics.",
               "Sorting is O(N log N) per point; np.argpartition finds the k nearest in O(N), but no order of ties."],
 )
 
 
 @drill.reference
 def predict(X_train, y_train, X, k):
-    """X_train: (N, D), y_train: (N,), X: (M, D), k: how many neighbours vote -> labels (M,)"""
+    """X_train: (N, D), y_train: (N,), X: (M, D), k: how many neighbors vote -> labels (M,)"""
     distances = ((X[:, None] - X_train) ** 2).sum(axis=2)  # (M, 1, D) - (N, D) -> (M, N, D), summed over features
     nearest = np.argsort(distances, axis=1, kind="stable")[:, :k]  # (M, k), stable: of equals the first
     classes = np.unique(y_train)  # (C,), sorted
@@ -60,17 +60,17 @@ drill.case(predict, np.array([[1.0], [1.0], [1.0], [3.0], [6.0]]), np.array([2, 
            np.array([[3.0], [1.0]]), 3,
            why="points that occur more than once vote more than once, and a training point votes on itself")
 drill.case(predict, blobs, labels, rng.standard_normal((5, 2)) + [[1.5, 2.0]], 7,
-           why="each of the 5 points is labelled by its 7 nearest")
+           why="each of the 5 points is labeled by its 7 nearest")
 corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 drill.case(predict, rng.integers(0, 2, (300, 2)).astype(float), rng.integers(0, 9, 300), corners, 1,
            why="many points are equally near: those that come first in X_train count, which a stable sort keeps")
 drill.case(predict, rng.standard_normal((400, 3)), rng.integers(0, 3, 400), rng.standard_normal((300, 3)), 5, lines=150,
            slow="a Python loop over points; broadcast, and count votes by comparing with all classes",
-           why="each point is labelled by its 5 nearest")
+           why="each point is labeled by its 5 nearest")
 
 
 def vote(y_train, nearest):
-    """The majority of the right neighbours' labels, for mistakes that are made before."""
+    """The majority of the right neighbors' labels, for mistakes that are made before."""
     classes = np.unique(y_train)
     return classes[(y_train[nearest][:, :, None] == classes).sum(axis=1).argmax(axis=1)]
 
@@ -86,7 +86,7 @@ def _(X_train, y_train, X, k):
     return vote(y_train, nearest)
 
 
-@drill.wrong(predict, "the point itself left out", "here a training point at distance 0 is a neighbour like all "
+@drill.wrong(predict, "the point itself left out", "here a training point at distance 0 is a neighbor like all "
              "others: the first k, and not 1 to k")
 def _(X_train, y_train, X, k):
     nearest = np.argsort(((X[:, None] - X_train) ** 2).sum(axis=2), axis=1, kind="stable")[:, 1:k + 1]
@@ -144,9 +144,9 @@ def _(X_train, y_train, X, k):
              "smallest wins")
 def _(X_train, y_train, X, k):
     nearest = np.argsort(((X[:, None] - X_train) ** 2).sum(axis=2), axis=1, kind="stable")[:, :k]
-    neighbours = y_train[nearest]
-    votes = (neighbours[:, :, None] == neighbours[:, None]).sum(axis=1)
-    return np.take_along_axis(neighbours, votes.argmax(axis=1)[:, None], axis=1)[:, 0]
+    neighbors = y_train[nearest]
+    votes = (neighbors[:, :, None] == neighbors[:, None]).sum(axis=1)
+    return np.take_along_axis(neighbors, votes.argmax(axis=1)[:, None], axis=1)[:, 0]
 
 
 @drill.wrong(predict, "of equal distances the last", "turned round, a stable sort puts the last of equals first; sort "

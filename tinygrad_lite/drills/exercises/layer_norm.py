@@ -1,9 +1,9 @@
-"""Layer normalisation, forwards and backwards
+"""Layer normalization, forwards and backwards
 
 forward(x, gamma, beta, eps)       x (..., D), gamma (D,), beta (D,), eps a number -> y (..., D)
 backward(dy, x, gamma, eps)        dy (..., D), x (..., D), gamma (D,) -> dx (..., D), dgamma (D,), dbeta (D,)
 
-Each vector of D features is normalised by its own mean and its own variance, scaled by gamma and shifted by beta. The
+Each vector of D features is normalized by its own mean and its own variance, scaled by gamma and shifted by beta. The
 variance divides by D (it is the biased one), and eps is added to it under the square root. backward takes dy, the
 derivative of a loss by y, and gives those of the loss by x, gamma and beta. There may be any number of axes before
 the last, also none. Do not change the arguments.
@@ -30,17 +30,17 @@ drill = Drill(
 @drill.reference(differentiable=True)
 def forward(x, gamma, beta, eps):
     """x: (..., D), gamma: (D,), beta: (D,), eps: a number -> y (..., D)"""
-    centred = x - np.mean(x, axis=-1, keepdims=True)  # (..., D) - (..., 1)
-    var = np.mean(centred ** 2, axis=-1, keepdims=True)  # of differences: no digits are lost far from 0
-    return gamma * (centred / np.sqrt(var + eps)) + beta  # (D,) broadcasts over all leading axes
+    centered = x - np.mean(x, axis=-1, keepdims=True)  # (..., D) - (..., 1)
+    var = np.mean(centered ** 2, axis=-1, keepdims=True)  # of differences: no digits are lost far from 0
+    return gamma * (centered / np.sqrt(var + eps)) + beta  # (D,) broadcasts over all leading axes
 
 
 @drill.reference
 def backward(dy, x, gamma, eps):
     """dy: (..., D), x: (..., D), gamma: (D,), eps: a number -> dx (..., D), dgamma (D,), dbeta (D,)"""
-    centred = x - x.mean(axis=-1, keepdims=True)
-    root = np.sqrt((centred ** 2).mean(axis=-1, keepdims=True) + eps)  # (..., 1)
-    x_hat = centred / root
+    centered = x - x.mean(axis=-1, keepdims=True)
+    root = np.sqrt((centered ** 2).mean(axis=-1, keepdims=True) + eps)  # (..., 1)
+    x_hat = centered / root
     rows = tuple(range(x.ndim - 1))  # every row uses gamma and beta, so that their gradients add up
     g = dy * gamma  # (..., D), the gradient at x_hat
     through_mean = g.mean(axis=-1, keepdims=True)  # x moves the mean of its row ...
@@ -76,13 +76,13 @@ drill.case(backward, dy.astype("float32"), x.astype("float32"), gamma.astype("fl
            why="float32 stays float32")
 
 
-@drill.wrong(forward, "statistics over the batch axis", "this is batch normalisation: each row has a mean and a "
+@drill.wrong(forward, "statistics over the batch axis", "this is batch normalization: each row has a mean and a "
              "variance of its own, over the last axis")
 def _(x, gamma, beta, eps):
     return gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps) + beta
 
 
-@drill.wrong(forward, "statistics over the batch axis", "this is batch normalisation: each row has a mean and a "
+@drill.wrong(forward, "statistics over the batch axis", "this is batch normalization: each row has a mean and a "
              "variance of its own, over the last axis")
 def _(x, gamma, beta, eps):
     rows = tuple(range(x.ndim - 1))
@@ -107,7 +107,7 @@ def _(x, gamma, beta, eps):
     return gamma * (x - x.mean(axis=-1)) / np.sqrt(x.var(axis=-1) + eps) + beta
 
 
-@drill.wrong(forward, "divided by D - 1", "the variance that normalises is the biased one, which divides by D")
+@drill.wrong(forward, "divided by D - 1", "the variance that normalizes is the biased one, which divides by D")
 def _(x, gamma, beta, eps):
     mean, var = x.mean(axis=-1, keepdims=True), x.var(axis=-1, ddof=1, keepdims=True)
     return gamma * (x - mean) / np.sqrt(var + eps) + beta
@@ -128,7 +128,7 @@ def _(x, gamma, beta, eps):
     return gamma * (x - x.mean(axis=-1, keepdims=True)) / (x.var(axis=-1, keepdims=True) + eps) + beta
 
 
-@drill.wrong(forward, "gamma and beta forgotten", "the normalised features are multiplied by gamma, and beta is added")
+@drill.wrong(forward, "gamma and beta forgotten", "the normalized features are multiplied by gamma, and beta is added")
 def _(x, gamma, beta, eps):
     return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
 
@@ -187,7 +187,7 @@ def _(dy, x, gamma, eps):
     return dx, *gradients(dy, x, gamma, eps, tuple(range(x.ndim - 1)))[1:]
 
 
-@drill.wrong(backward, "gamma missing in dx", "the gradient at the normalised features is dy * gamma, not dy")
+@drill.wrong(backward, "gamma missing in dx", "the gradient at the normalized features is dy * gamma, not dy")
 def _(dy, x, gamma, eps):
     dx = gradients(dy, x, np.ones_like(gamma), eps, ())[0]
     return dx, *gradients(dy, x, gamma, eps, tuple(range(x.ndim - 1)))[1:]
@@ -220,7 +220,7 @@ def _(dy, x, gamma, eps):
     return dx, dgamma.mean(axis=rows), dbeta.mean(axis=rows)
 
 
-@drill.wrong(backward, "dgamma from x itself", "gamma multiplies the normalised features: dgamma sums dy * x_hat, not "
+@drill.wrong(backward, "dgamma from x itself", "gamma multiplies the normalized features: dgamma sums dy * x_hat, not "
              "dy * x")
 def _(dy, x, gamma, eps):
     dx, _, dbeta = gradients(dy, x, gamma, eps, tuple(range(x.ndim - 1)))

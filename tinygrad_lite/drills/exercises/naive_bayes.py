@@ -22,7 +22,7 @@ drill = Drill(
            "A log density is -(log(2 pi variance) + (x - mean) ** 2 / variance) / 2; sum it over the features.",
            "X[:, None] - means is (M, C, D). Add log(priors) to the sum over D: the joint, (M, C).",
            "Bayes' rule divides by the sum over classes: subtract each row's log-sum-exp, stably."],
-    pitfalls=["A product of hundreds of densities underflows to 0: add logarithms, and normalise by log-sum-exp.",
+    pitfalls=["A product of hundreds of densities underflows to 0: add logarithms, and normalize by log-sum-exp.",
               "A feature that is constant in a class has variance 0, by which one must not divide: smoothing.",
               "Features are seldom independent: the classes are often right, the probabilities too near to 0 and 1."],
 )
@@ -91,7 +91,7 @@ def log_joint(X, priors, means, variances):
     return np.log(priors) - 0.5 * (np.log(2 * np.pi * variances) + (X[:, None] - means) ** 2 / variances).sum(axis=2)
 
 
-def normalised(joint):
+def normalized(joint):
     """The joint minus the log-sum-exp over classes"""
     shifted = joint - joint.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -192,7 +192,7 @@ def _(X, priors, means, variances):
     return np.log(powers / powers.sum(axis=1, keepdims=True))
 
 
-@drill.wrong(predict_log_proba, "not normalised", "that is log P(class, row); Bayes' rule divides by the sum over "
+@drill.wrong(predict_log_proba, "not normalized", "that is log P(class, row); Bayes' rule divides by the sum over "
              "classes: subtract the log-sum-exp")
 def _(X, priors, means, variances):
     return log_joint(X, priors, means, variances)
@@ -206,7 +206,7 @@ def _(X, priors, means, variances):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-@drill.wrong(predict_log_proba, "normalised over the wrong axis", "each row is a distribution over the classes, axis 1")
+@drill.wrong(predict_log_proba, "normalized over the wrong axis", "each row is a distribution over the classes, axis 1")
 def _(X, priors, means, variances):
     joint = log_joint(X, priors, means, variances)
     shifted = joint - joint.max(axis=0)
@@ -215,42 +215,42 @@ def _(X, priors, means, variances):
 
 @drill.wrong(predict_log_proba, "the prior forgotten", "rare classes need more evidence: add log(priors)")
 def _(X, priors, means, variances):
-    return normalised(log_joint(X, np.ones_like(priors), means, variances))
+    return normalized(log_joint(X, np.ones_like(priors), means, variances))
 
 
 @drill.wrong(predict_log_proba, "the prior without its logarithm", "to logarithms one adds log(priors), and not the "
              "priors")
 def _(X, priors, means, variances):
-    return normalised(log_joint(X, np.exp(priors), means, variances))
+    return normalized(log_joint(X, np.exp(priors), means, variances))
 
 
 @drill.wrong(predict_log_proba, "the height of the density forgotten", "a narrow density is high: log(2 pi variance) "
              "differs between classes and does not cancel")
 def _(X, priors, means, variances):
-    return normalised(np.log(priors) - 0.5 * ((X[:, None] - means) ** 2 / variances).sum(axis=2))
+    return normalized(np.log(priors) - 0.5 * ((X[:, None] - means) ** 2 / variances).sum(axis=2))
 
 
 @drill.wrong(predict_log_proba, "the half forgotten", "the density is exp(-(x - mean) ** 2 / (2 variance)) / sqrt(2 pi "
              "variance): half of both logarithms")
 def _(X, priors, means, variances):
-    return normalised(np.log(priors) - 0.5 * np.log(2 * np.pi * variances).sum(axis=1)
+    return normalized(np.log(priors) - 0.5 * np.log(2 * np.pi * variances).sum(axis=1)
                       - ((X[:, None] - means) ** 2 / variances).sum(axis=2))
 
 
 @drill.wrong(predict_log_proba, "the half forgotten", "sqrt(2 pi variance) has the logarithm log(2 pi variance) / 2")
 def _(X, priors, means, variances):
-    return normalised(np.log(priors) - np.log(2 * np.pi * variances).sum(axis=1)
+    return normalized(np.log(priors) - np.log(2 * np.pi * variances).sum(axis=1)
                       - 0.5 * ((X[:, None] - means) ** 2 / variances).sum(axis=2))
 
 
 @drill.wrong(predict_log_proba, "variances taken for standard deviations", "the exponent has (x - mean) ** 2 / "
              "variance, and the variance is squared already")
 def _(X, priors, means, variances):
-    return normalised(log_joint(X, priors, means, variances ** 2))
+    return normalized(log_joint(X, priors, means, variances ** 2))
 
 
 @drill.wrong(predict_log_proba, "deviations not squared", "the exponent of a normal density has the square of the "
              "deviation")
 def _(X, priors, means, variances):
     exponents = (X[:, None] - means) / variances
-    return normalised(np.log(priors) - 0.5 * (np.log(2 * np.pi * variances) + exponents).sum(axis=2))
+    return normalized(np.log(priors) - 0.5 * (np.log(2 * np.pi * variances) + exponents).sum(axis=2))

@@ -6,7 +6,7 @@ explained(X, directions)            X (N, D), (k, D) -> the share of the total v
 X has one row a point. The components are the eigenvectors of the covariance matrix of its features with the largest
 eigenvalues, the largest first: rows of length 1, whose signs do not matter. Find them one after another: start from a
 random vector, drawn with rng, a numpy Generator; multiply it `iterations` times with the covariance matrix; take out
-what was found (deflation) before the next. The data vary in at least k directions. They are centred, but features are
+what was found (deflation) before the next. The data vary in at least k directions. They are centered, but features are
 not divided by their standard deviations. directions are rows of length 1; the total variance is the sum of the
 variances of all features. N may be less than D. numpy's own decompositions (eigh, svd and the like) are not allowed.
 """
@@ -22,10 +22,10 @@ drill = Drill(
            "Divide the vector by its length in each iteration, or it overflows.",
            "The eigenvalue is v @ C @ v. C - eigenvalue * np.outer(v, v) has 0 in its place, and the others as before.",
            "The variance along v is the mean of (Xc @ v) ** 2."],
-    pitfalls=["Not centred, the first component points to the mean of the data and not along their variance.",
-              "Eigenvalues of 1000 to the power of 150 overflow: normalise in each iteration.",
+    pitfalls=["Not centered, the first component points to the mean of the data and not along their variance.",
+              "Eigenvalues of 1000 to the power of 150 overflow: normalize in each iteration.",
               "The error shrinks by second / first eigenvalue each time: slow where the two are close. In practice one "
-              "takes the SVD of the centred data, which does not square the condition number."],
+              "takes the SVD of the centered data, which does not square the condition number."],
     forbidden=("svd", "svdvals", "eig", "eigh"),
 )
 
@@ -33,8 +33,8 @@ drill = Drill(
 @drill.reference
 def components(X, k, iterations, rng):
     """X: (N, D), k: how many, iterations: of each, rng: numpy Generator -> directions (k, D), rows of length 1"""
-    centred = X - X.mean(axis=0)  # (N, D), a mean a feature
-    covariance = centred.T @ centred / len(X)  # (D, D)
+    centered = X - X.mean(axis=0)  # (N, D), a mean a feature
+    covariance = centered.T @ centered / len(X)  # (D, D)
     found = []
     for _ in range(k):
         v = rng.standard_normal(X.shape[1])  # random, since a fixed vector may be orthogonal to what is sought
@@ -49,9 +49,9 @@ def components(X, k, iterations, rng):
 @drill.reference
 def explained(X, directions):
     """X: (N, D), directions: (k, D), rows of length 1 -> shares of the total variance (k,)"""
-    centred = X - X.mean(axis=0)
-    scores = centred @ directions.T  # (N, k), each with mean 0
-    return (scores ** 2).sum(axis=0) / (centred ** 2).sum()  # N or N - 1 cancels
+    centered = X - X.mean(axis=0)
+    scores = centered @ directions.T  # (N, k), each with mean 0
+    return (scores ** 2).sum(axis=0) / (centered ** 2).sum()  # N or N - 1 cancels
 
 
 rng = np.random.default_rng(0)
@@ -75,7 +75,7 @@ def _(components):
     return signed(components(cross.copy(), 2, 10, np.random.default_rng(0)))
 
 
-@drill.program(why="variance is that of the deviations from the mean: centre each feature first", rtol=1e-5)
+@drill.program(why="variance is that of the deviations from the mean: center each feature first", rtol=1e-5)
 def _(components):
     """components(X, k=1) with X of shape (40, 3) and a mean far from 0, up to signs"""
     return signed(components(cloud.copy(), 1, 100, np.random.default_rng(1)))
@@ -93,7 +93,7 @@ def _(components):
     return signed(components(wide.copy(), 2, 300, np.random.default_rng(3)))
 
 
-@drill.program(why="numbers that grow a million times in each iteration overflow: normalise each time", rtol=1e-5)
+@drill.program(why="numbers that grow a million times in each iteration overflow: normalize each time", rtol=1e-5)
 def _(components):
     """components(1000 * X, k=2) with X of shape (40, 3) and 150 iterations, up to signs"""
     return signed(components(1000 * cloud, 2, 150, np.random.default_rng(4)))
@@ -101,7 +101,7 @@ def _(components):
 
 drill.case(explained, cross, np.array([[0.5 ** 0.5, -(0.5 ** 0.5)], [0.5 ** 0.5, 0.5 ** 0.5]]),
            why="along (1, -1) the sum of squares is 36, along (1, 1) it is 4: 0.9 and 0.1")
-drill.case(explained, cloud, turned[:2], why="the variance along a direction is that of the centred data's projections")
+drill.case(explained, cloud, turned[:2], why="a direction has the variance of the centered data's projections")
 drill.case(explained, cloud, turned[2:], why="the total is the variance of all features, wherever the directions point")
 
 
@@ -118,7 +118,7 @@ def by_power_iteration(X, k, iterations, rng):
     return np.array(found)
 
 
-@drill.wrong(components, "not centred", "the first direction points to the mean of the data; subtract X.mean(axis=0) "
+@drill.wrong(components, "not centered", "the first direction points to the mean of the data; subtract X.mean(axis=0) "
              "first")
 def _(X, k, iterations, rng):
     return by_power_iteration(X, k, iterations, rng)
@@ -151,8 +151,8 @@ def _(X, k, iterations, rng):
 @drill.wrong(components, "deflation without the eigenvalue", "outer(v, v) alone takes 1 from the eigenvalue, whatever "
              "it is; multiply it with v @ C @ v")
 def _(X, k, iterations, rng):
-    centred, found = X - X.mean(axis=0), []
-    covariance = centred.T @ centred / len(X)
+    centered, found = X - X.mean(axis=0), []
+    covariance = centered.T @ centered / len(X)
     for _ in range(k):
         v = rng.standard_normal(X.shape[1])
         for _ in range(iterations):
@@ -163,11 +163,11 @@ def _(X, k, iterations, rng):
     return np.array(found)
 
 
-@drill.wrong(components, "normalised only at the end", "the length is multiplied by the eigenvalue in each iteration, "
+@drill.wrong(components, "normalized only at the end", "the length is multiplied by the eigenvalue in each iteration, "
              "and overflows; divide by it each time")
 def _(X, k, iterations, rng):
-    centred, found = X - X.mean(axis=0), []
-    covariance = centred.T @ centred / len(X)
+    centered, found = X - X.mean(axis=0), []
+    covariance = centered.T @ centered / len(X)
     for _ in range(k):
         v = rng.standard_normal(X.shape[1])
         for _ in range(iterations):
@@ -197,7 +197,7 @@ def _(X, k, iterations, rng):
     return by_power_iteration(X - X.mean(axis=0), k, iterations, None)
 
 
-@drill.wrong(explained, "not centred", "around 0 the mean counts as variance; subtract X.mean(axis=0) first")
+@drill.wrong(explained, "not centered", "around 0 the mean counts as variance; subtract X.mean(axis=0) first")
 def _(X, directions):
     return ((X @ directions.T) ** 2).sum(axis=0) / (X ** 2).sum()
 

@@ -149,7 +149,7 @@ def _(new, old, advantages, eps=0.2):
     return -np.sum(np.minimum(ratio * advantages, np.clip(ratio, 1 - eps, 1 + eps) * advantages))
 
 
-@drill.wrong(ppo_loss, "the advantages normalised", "many programs do so before they call the loss; here they are used "
+@drill.wrong(ppo_loss, "the advantages normalized", "many programs do so before they call the loss; here they are used "
              "as they are")
 def _(new, old, advantages, eps=0.2):
     ratio, advantages = np.exp(new - old), (advantages - advantages.mean()) / (advantages.std() + 1e-8)

@@ -19,7 +19,7 @@ drill = Drill(
            "(..., T, D/2).",
            "a, b = x[..., :D//2], x[..., D//2:], and the two turned halves are concatenated along the last axis."],
     pitfalls=["Compute the angles in float64, or at least in float32: at position 30,000 a float16 angle is noise.",
-              "Two conventions of pairs exist, halves and neighbours (2i, 2i + 1). Weights trained with one are "
+              "Two conventions of pairs exist, halves and neighbors (2i, 2i + 1). Weights trained with one are "
               "useless with the other.",
               "Queries and keys are turned, values are not; with a cache of keys, positions go on where the cache "
               "ends."],
@@ -83,7 +83,7 @@ def halves(x):
     return np.split(x, 2, axis=-1)
 
 
-@drill.wrong(rotary, "neighbours as pairs", "here features i and i + D/2 belong together; (2i, 2i + 1) is the other "
+@drill.wrong(rotary, "neighbors as pairs", "here features i and i + D/2 belong together; (2i, 2i + 1) is the other "
              "convention")
 def _(x, positions, base=10000.0):
     out = np.empty_like(x)
@@ -91,7 +91,7 @@ def _(x, positions, base=10000.0):
     return out
 
 
-@drill.wrong(rotary, "the angles of neighbours with pairs of halves", "np.repeat puts the angle of pair 0 on features "
+@drill.wrong(rotary, "the angles of neighbors with pairs of halves", "np.repeat puts the angle of pair 0 on features "
              "0 and 1; with halves the angles are concatenated with themselves")
 def _(x, positions, base=10000.0):
     angles = np.repeat(angle(x, positions, base), 2, axis=-1)

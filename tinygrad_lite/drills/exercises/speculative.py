@@ -158,7 +158,7 @@ def _(p, q):
     return missing / missing.sum() if missing.any() else p
 
 
-@drill.wrong(residual, "residual not normalised", "max(p - q, 0) sums to less than 1; divide it by its sum")
+@drill.wrong(residual, "residual not normalized", "max(p - q, 0) sums to less than 1; divide it by its sum")
 def _(p, q):
     missing = np.maximum(p - q, 0.0)
     return missing if missing.any() else p

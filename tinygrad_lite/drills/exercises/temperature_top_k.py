@@ -173,7 +173,7 @@ def _(logits, temperature, k):
     return softmax(masked / temperature)
 
 
-@drill.wrong(probabilities, "not renormalised", "the softmax of all is larger than 0 outside the k best: what is kept "
+@drill.wrong(probabilities, "not renormalized", "the softmax of all is larger than 0 outside the k best: what is kept "
              "has to be divided by its sum")
 def _(logits, temperature, k):
     return np.where(best(logits, k) > -np.inf, softmax(logits / temperature), 0) if temperature else greedy(logits)

@@ -53,7 +53,7 @@ drill.case(top_p_probabilities, logits, 0.7, why="0.5 and 0.3 sum to 0.8, the fi
 drill.case(top_p_probabilities, logits, 0.9, why="0.5, 0.3 and the 0.15 that crosses 0.9 are in, and divided by 0.95")
 drill.case(top_p_probabilities, np.array([0.0, 10.0, 0.0]), 0.9,
            why="one token alone has more than p: it crosses p and is kept, or the nucleus is empty")
-drill.case(top_p_probabilities, many, 0.8, why="sort, keep up to the token that crosses p, renormalise")
+drill.case(top_p_probabilities, many, 0.8, why="sort, keep up to the token that crosses p, renormalize")
 drill.case(top_p_probabilities, many, 1e-3, why="the most probable token is always kept")
 drill.case(top_p_probabilities, np.array([1000.0, 998.0, 999.0, 0.0]), 0.95,
            why="exp(1000) overflows; subtract the largest logit first")
@@ -165,7 +165,7 @@ def _(logits, p):
     return nucleus(probabilities, order[np.cumsum(probabilities[order]) - probabilities[order] < p])
 
 
-@drill.wrong(top_p_probabilities, "not renormalised", "what is kept sums to less than 1; divide it by its sum")
+@drill.wrong(top_p_probabilities, "not renormalized", "what is kept sums to less than 1; divide it by its sum")
 def _(logits, p):
     probabilities = softmax(logits)
     order = np.argsort(-probabilities)
@@ -258,7 +258,7 @@ def _(logits, p, rng):
     return rng.choice(len(logits), p=softmax(logits))
 
 
-@drill.wrong(top_p_sample, "not renormalised", "rng.choice refuses probabilities that do not sum to 1: divide those of "
+@drill.wrong(top_p_sample, "not renormalized", "rng.choice refuses probabilities that do not sum to 1: divide those of "
              "the nucleus by their sum")
 def _(logits, p, rng):
     kept = np.flatnonzero(top_p_probabilities(logits, p))
