@@ -107,10 +107,10 @@ class Task(task.Task):
         centered = vectors[shown] - vectors[shown].mean(0)
         plane = centered @ np.linalg.svd(centered)[2][:2].T  # (N, 2), or (N, 1) of a width of 1
         plane = np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
-        with picture(folder / "words.png", size=(15, 11)) as ax:
+        with picture(folder / "words.png", size=(11, 8)) as ax:
             ax.scatter(*plane.T, s=4)
             for word, place in zip(shown, plane):
-                ax.annotate(self.names[word], place, fontsize=8)
+                ax.annotate(self.names[word], place, (3, 2), textcoords="offset points", fontsize=9)
             ax.set(title="words by the company they keep")
         lines = [f"{self.names[word]}: {', '.join(self.names[i] for i in self.model.nearest(word))}" for word in shown]
         (folder / "nearest.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

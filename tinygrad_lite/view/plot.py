@@ -38,7 +38,7 @@ def picture(path: str | Path, rows: int = 1, columns: int = 1, size: tuple[float
     beside = path.with_name(f".new-{path.name}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a text may have letters that no font here has
-        figure.savefig(beside)
+        figure.savefig(beside, bbox_inches="tight")  # no label is cut off
     beside.replace(path)
 
 
