@@ -19,6 +19,7 @@ PICTURES = "examples/pictures"  # that pages show and that lie elsewhere
 OUTSIDE = re.compile(r"\]\((?P<up>(?:\.\./)+)(?P<path>[^)#]+)(?P<anchor>#[^)]*)?\)")
 CELL = re.compile(r'<div class="jp-RenderedHTMLCommon jp-RenderedMarkdown.*?</div>', re.S)  # mkdocs-jupyter's
 LINK = re.compile(r'href="(?P<path>[\w./-]+)\.(?P<ending>md|py)(?P<anchor>#[^"]*)?"')
+PICTURE = re.compile(r'<img [^>]*?src="(?P<source>[^":]+)"[^>]*>')
 FORMULA = re.compile(r'<(?P<tag>span|div) class="arithmatex">\\[(\[](?P<tex>.*?)\\[)\]]</(?P=tag)>', re.S)
 
 
@@ -114,7 +115,10 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    """Formulas become MathML, which browsers show without a script; links in notebooks become those of the site."""
+    """Formulas become MathML, which browsers show without a script; a picture leads to its file, where it is large.
+
+    Links in notebooks become those of the site.
+    """
     if page.file.src_uri.startswith("notebooks/"):
         return CELL.sub(lambda cell: LINK.sub(lambda link: _in_site(link, page, files), cell[0]), html)
 
@@ -123,7 +127,7 @@ def on_page_content(html, page, config, files):
         tex = match["tex"].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
         return latex2mathml.converter.convert(tex, display=display)
 
-    return FORMULA.sub(formula, html)
+    return PICTURE.sub(r'<a href="\g<source>">\g<0></a>', FORMULA.sub(formula, html))
 
 
 def _in_site(link: re.Match, page, files) -> str:

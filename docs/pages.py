@@ -29,13 +29,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
+from reference import FLAGS, differences
+
 import tinygrad_lite as tl
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]*)\")?[^\n]*\n(?P<text>.*?)^ *```$",
                    re.M | re.S)
-FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 EXPLORERS = ("explorers",)  # the folder of what each build makes anew
 MADE = ("pictures", *EXPLORERS)  # folders that code may write into
 
@@ -128,11 +129,10 @@ class Run:
     def _session(self, block: Block) -> None:
         names = self.names[""]
         test = doctest.DocTestParser().get_doctest(block.text, names, self.name, self.name, block.line)
-        said: list[str] = []
-        doctest.DocTestRunner(optionflags=FLAGS).run(test, out=said.append, clear_globs=False)
+        said = differences(test)
         names.update(test.globs)
         if said:
-            raise AssertionError("".join(said))
+            raise AssertionError(said)
 
     def _told(self, block: Block, right: str) -> None:
         alike = block.text == right if block.quotes else doctest.OutputChecker().check_output(block.text, right, FLAGS)

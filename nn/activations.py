@@ -110,7 +110,7 @@ class Softmax2d(Layer, function=_softmax2d): ...
 
 
 class PReLU(Module):
-    """x where it is above 0, else weight * x, with a weight that is learnt (He et al., 2015).
+    """x where it is above 0, else weight * x, with a weight that is learned (He et al., 2015).
 
     The weight (num_parameters,) is one slope for all, or one for each of so many channels of x (N, C, …); it starts at
     `init`.

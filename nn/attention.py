@@ -20,9 +20,10 @@ class MultiheadAttention(Module):
 
     query (L, B, D), key (S, B, kdim) and value (S, B, vdim), or (B, L, D) … with batch_first, or (L, D) … without a
     batch, give (output, weights): the shape of the query, and (B, L, S). D is embed_dim; kdim and vdim are D unless
-    given. Masks are key_padding_mask (B, S) and attn_mask (L, S) or (B * num_heads, L, S): True hides, unlike in
-    `scaled_dot_product_attention`, and floats are added to the scores; other dtypes and shapes are a RuntimeError. What
-    one of them or is_causal hides is hidden; a query that may look nowhere gives the output's bias, with weights of 0.
+    given. Two masks may hide keys: key_padding_mask (B, S) hides them from all queries, and attn_mask (L, S) or
+    (B * num_heads, L, S) from each query. In both, True hides, unlike in `scaled_dot_product_attention`, and floats are
+    added to the scores; other dtypes and shapes are a RuntimeError. With is_causal a query sees no later keys. A query
+    that sees no key at all gives the output's bias, with weights of 0.
 
     >>> attention = nn.MultiheadAttention(4, num_heads=2, batch_first=True)
     >>> x = tl.ones(1, 3, 4)

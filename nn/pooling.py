@@ -28,7 +28,7 @@ class MaxPool1d(_MaxPool, function=F.max_pool1d, settings=MAX):
     """The largest element of each window of a signal: (N, C, L) or (C, L) gives (N, C, OL).
 
     OL = (L + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1; ceil_mode rounds up instead. The stride is
-    the kernel's size unless given. With return_indices the result is a pair, the second the place of each.
+    the kernel's size unless given. With return_indices the result is a pair: these, and the place of each.
 
     >>> x = tl.tensor([[[1.0, 5.0, 2.0, 3.0]]])
     >>> nn.MaxPool1d(2)(x)
@@ -41,8 +41,8 @@ class MaxPool2d(_MaxPool, function=F.max_pool2d, settings=MAX):
 
     x (N, C, H, W) or (C, H, W) gives (N, C, OH, OW), where
     OH = (H + 2 * padding - dilation * (KH - 1) - 1) // stride + 1; ceil_mode rounds up instead. Settings are numbers or
-    pairs for rows and columns; the stride is the kernel's size unless given. With return_indices the result is a pair,
-    the second the places that `MaxUnpool2d` takes.
+    pairs for rows and columns; the stride is the kernel's size unless given. With return_indices the result is a pair:
+    these and the places that `MaxUnpool2d` takes.
 
     >>> x = tl.arange(16.0).reshape(1, 1, 4, 4)
     >>> nn.MaxPool2d(2)(x)
@@ -113,7 +113,7 @@ class AdaptiveAvgPool2d(_Adaptive, function=F.adaptive_avg_pool2d):
 class AdaptiveMaxPool1d(_Adaptive, function=F.adaptive_max_pool1d):
     """The largest elements of as many windows of a signal as asked for: (N, C, L) or (C, L) gives (N, C, output_size).
 
-    With return_indices the result is a pair, the second the place of each.
+    With return_indices the result is a pair: these, and the place of each.
 
     >>> x = tl.tensor([[1.0, 5.0, 2.0, 3.0]])
     >>> nn.AdaptiveMaxPool1d(2)(x)

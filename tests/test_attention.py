@@ -68,7 +68,7 @@ def test_a_mask_and_is_causal_are_both_kept(mask, blocks, monkeypatch):
                                    F.scaled_dot_product_attention(q, k, v, both))
 
 
-def test_masks_do_not_change_the_dtype_and_learnt_ones_get_gradients():
+def test_masks_do_not_change_the_dtype_and_learned_ones_get_gradients():
     q = tl.randn(3, 2)
     mask = tl.tensor(np.zeros((3, 3)), requires_grad=True)  # float64
     out = F.scaled_dot_product_attention(q, q, q, mask, is_causal=True)
@@ -168,7 +168,7 @@ def test_the_module_keeps_every_mask_that_it_is_given(given, added, need_weights
     np.testing.assert_allclose(out, expected)
 
 
-def test_a_mask_that_is_learnt_gets_its_gradient_through_the_module():
+def test_a_mask_that_is_learned_gets_its_gradient_through_the_module():
     layer, x = nn.MultiheadAttention(4, 2, batch_first=True).double(), leaf(2, 3, 4)
     bias, padding = leaf(3, 3), leaf(2, 3)
     assert tl.autograd.gradcheck(lambda b, p: layer(x, x, x, attn_mask=b, key_padding_mask=p, need_weights=False)[0], (bias, padding))

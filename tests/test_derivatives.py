@@ -45,8 +45,8 @@ def gradient_penalty(n):
     close(n["slope"], 1.05, atol=0.05)
     close(n["by_tape"], n["by_differences"], rtol=1e-5)
     x = np.array([0.7, -1.1])
-    slope = differences(lambda x: n["critic"](x, n["learnt"]), x)
-    close(n["steepness"](x, n["learnt"]), np.linalg.norm(slope), rtol=1e-7)
+    slope = differences(lambda x: n["critic"](x, n["learned"]), x)
+    close(n["steepness"](x, n["learned"]), np.linalg.norm(slope), rtol=1e-7)
 
 
 def maml(n):

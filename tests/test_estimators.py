@@ -415,7 +415,7 @@ def test_bad_input_gets_a_clear_error(wrong, message):
     (LogisticRegression(), y, {"class_weight": {99: 1}}, y + 10), (MLPClassifier((4,), max_iter=3), y, {"hidden_layer_sizes": (0,)}, y + 10),
     (MLPRegressor((4,), max_iter=3), X[:, 0], {"alpha": -1}, X[:, 0]), (KMeans(2, n_init=1), None, {"n_clusters": 0}, None)])
 @pytest.mark.filterwarnings("ignore::tinygrad_lite.estimators.ConvergenceWarning")
-def test_a_fit_that_fails_leaves_what_was_learnt(model, target, spoil, wrong):
+def test_a_fit_that_fails_leaves_what_was_learned(model, target, spoil, wrong):
     expected = model.fit(X, target).predict(X)
     with pytest.raises(ValueError):
         model.set_params(**spoil).fit(X[:, :1], wrong)

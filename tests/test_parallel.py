@@ -64,7 +64,7 @@ WRONG = {  # what the last rank does: (what is said of it, the code of the launc
     "waits elsewhere": ("rank 1 is in barrier", 1),
     "is interrupted": ("", 130),
     "ends before it begins": ("Timeout", 1),
-    "no mpi4py": ('pip install "tinygrad-lite[mpi]"', 1),
+    "no mpi4py": ('pip install mpi4py mpich', 1),
     "batches": ("with model.join():", 1),
     "batches of the last epoch": ("rank 0 is in average", 1),
     "exits after the others": ("", 3),

@@ -90,7 +90,7 @@ def test_it_learns_goes_on_and_writes(text, tmp_path, capsys):
         assert said[0] == said[1] and said[0].startswith("two for ") and len(said[0]) == 8 + 12 + 1
 
 
-def test_settings_come_from_a_file_too_and_byte_pairs_are_learnt(text, tmp_path, capsys):
+def test_settings_come_from_a_file_too_and_byte_pairs_are_learned(text, tmp_path, capsys):
     pytest.importorskip("tokenizers")
     (tmp_path / "gpt.toml").write_text("tokenizer = 'bpe'\nvocab_size = 300\npositions = 'rotary'\nlr = 0.5\n")
     assert main(train(text, tmp_path / "run", "--config", str(tmp_path / "gpt.toml"), "--lr", "1e-3", steps=3)) == 0

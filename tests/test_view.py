@@ -387,7 +387,7 @@ def test_the_demo_reaches_its_accuracy_and_writes_its_files(tmp_path, capsys):
     assert {p.name for p in (tmp_path / "d").iterdir()} == {"loss.png", "graph.svg", "model.safetensors"}
 
 
-def test_ctrl_c_keeps_what_was_learnt(tmp_path, capsys, monkeypatch):
+def test_ctrl_c_keeps_what_was_learned(tmp_path, capsys, monkeypatch):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is started without
     steps = iter(range(40))
     monkeypatch.setattr(tl.optim.Adam, "step", lambda self: None if next(steps) < 30 else _thread.interrupt_main())

@@ -271,7 +271,7 @@ def _check_gradients(model: Any, x: np.ndarray, y: np.ndarray) -> None:
 def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
     """Train 64-128-10 on the digits, check gradients, and write loss.png, graph.svg and model.safetensors."""
     import matplotlib
-    from tqdm import trange  # extras: pip install "tinygrad-lite[demo]"
+    from tqdm import trange  # extras: pip install ".[demo]"
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -296,7 +296,7 @@ def demo(out: Path, epochs: int, seed: int, batch_size: int, lr: float) -> None:
                 losses.append(loss.item())
             bar.set_postfix(loss=f"{losses[-1]:.4f}", validation=f"{_accuracy(model, x_val, y_val):.1%}")
     except KeyboardInterrupt:
-        print("\nstopped: keeping what was learnt so far")
+        print("\nstopped: keeping what was learned so far")
     saving.save(model.state_dict(), out / "model.safetensors")
     figure, axes = pyplot.subplots()
     plot.loss_curve(losses, smooth=min(30, len(losses)), ax=axes).set(ylabel="cross-entropy", title="digits, 64-128-10")

@@ -41,7 +41,7 @@ def save(state: Mapping[str, Any], path: str | Path | BinaryIO) -> None:
     >>> state["epoch"], list(state["model"])
     (3, ['weight', 'bias'])
     """
-    from safetensors.numpy import save as to_bytes  # an extra: pip install "tinygrad-lite[demo]"
+    from safetensors.numpy import save as to_bytes  # an extra: pip install ".[demo]"
     if not isinstance(state, Mapping):
         raise TypeError(f"save: a state dict is a dict, such as model.state_dict(), not {type(state).__name__}")
     arrays: dict[str, np.ndarray] = {}

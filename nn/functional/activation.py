@@ -248,7 +248,7 @@ def leaky_relu(x, negative_slope=0.01):
 
 
 def prelu(x, weight):
-    """x where it is above 0, else weight * x: `leaky_relu` with a slope that is learnt (He et al., 2015).
+    """x where it is above 0, else weight * x: `leaky_relu` with a slope that is learned (He et al., 2015).
 
     weight: one number, or (C,) with one for each channel of x (N, C, …); anything else is a RuntimeError.
 

@@ -241,8 +241,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     if 0 in (*batch, rows, columns):  # nobody who looks, or nothing to look at
         return matmul(query, key.mT) if value is None else matmul(matmul(query, key.mT), value)
     scale = 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else scale
-    learnt = getattr(attn_mask, "requires_grad", False)
-    if rows * columns >= LARGE and not (dropout_p or learnt or mode.as_text or value is None):
+    learned = getattr(attn_mask, "requires_grad", False)
+    if rows * columns >= LARGE and not (dropout_p or learned or mode.as_text or value is None):
         mask = None if attn_mask is None else unbox(attn_mask)
         return _lean_attention(query, key, value, mask, is_causal, scale)
     if is_causal:

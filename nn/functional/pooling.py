@@ -58,7 +58,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     x (N, C, H, W) or (C, H, W) gives (N, C, OH, OW), where
     OH = (H + 2 * padding - dilation * (KH - 1) - 1) // stride + 1; ceil_mode rounds up instead. Settings are numbers or
     pairs for rows and columns; the stride is the kernel's size unless given. The border never is the largest.
-    return_indices: the result is a pair, the second the place of each in its flat image, which `max_unpool2d` takes. A
+    return_indices: the result is a pair: these, and the place of each in its flat image, which `max_unpool2d` takes. A
     padding of more than half a kernel is a RuntimeError.
 
     >>> x = tl.arange(16.0).reshape(1, 1, 4, 4)
@@ -204,7 +204,7 @@ def adaptive_max_pool2d(x, output_size, return_indices=False):
     """The largest elements of as many windows of an image as output_size asks for, whatever the image's size.
 
     x (N, C, H, W) or (C, H, W) gives (…, OH, OW) for an output_size (OH, OW), or one number for both; None keeps a
-    size. return_indices: the result is a pair, the second the place of each in its flat image. An image without
+    size. return_indices: the result is a pair: these, and the place of each in its flat image. An image without
     elements, or another number of dimensions, is a RuntimeError.
 
     >>> x = tl.arange(12.0).reshape(1, 3, 4)
@@ -226,7 +226,7 @@ def adaptive_max_pool2d(x, output_size, return_indices=False):
 def adaptive_max_pool1d(x, output_size, return_indices=False):
     """The largest elements of as many windows of a signal as output_size asks for.
 
-    x (N, C, L) or (C, L) gives (…, output_size). return_indices: the result is a pair, the second the place of each in
+    x (N, C, L) or (C, L) gives (…, output_size). return_indices: the result is a pair: these, and the place of each in
     its signal. Another number of dimensions is a RuntimeError.
 
     >>> x = tl.tensor([[1.0, 5.0, 2.0, 3.0]])

@@ -189,5 +189,5 @@ def _library() -> Any:
     try:
         import tokenizers
     except ImportError:
-        raise ImportError('BPETokenizer needs the tokenizers library: pip install "tinygrad-lite[text]"') from None
+        raise ImportError('BPETokenizer needs the tokenizers library: pip install tokenizers') from None
     return tokenizers

@@ -26,7 +26,7 @@ def own_folder() -> Path:
     try:
         from platformdirs import user_data_path
     except ImportError:
-        raise Told('drills need platformdirs and filelock: pip install "tinygrad-lite[drills]"') from None
+        raise Told('drills need platformdirs and filelock: pip install platformdirs filelock') from None
     return user_data_path("tinygrad-lite", appauthor=False)
 
 

@@ -192,7 +192,7 @@ def changing() -> Iterator[Practice]:
     try:
         from filelock import FileLock
     except ImportError:
-        raise Told('drills need platformdirs and filelock: pip install "tinygrad-lite[drills]"') from None
+        raise Told('drills need platformdirs and filelock: pip install platformdirs filelock') from None
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "practice.lock"):
         practice = read()

@@ -366,7 +366,8 @@ def seeds_for(outputs: Iterable[Any], gradients: Iterable[Any]) -> dict[Node, An
             refuse_stale("backward", (output,))
         if output.node is None:
             raise RuntimeError("backward of a tensor that does not require grad and has no grad_fn: no input of its "
-                               "computation has requires_grad=True, or it was computed under no_grad()")
+                               "computation has requires_grad=True, or it was computed under no_grad(), or by an "
+                               "operation without a rule")
         if g is None:
             if output.array.size != 1:
                 raise RuntimeError(f"grad can be implicitly created only for scalar outputs, and this has shape "

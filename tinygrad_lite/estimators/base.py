@@ -13,7 +13,7 @@ from . import checks
 
 
 def _whole_or_not(learn: Callable) -> Callable:
-    """A fit that fails leaves what the estimator had learnt before as it was."""
+    """A fit that fails leaves what the estimator had learned before as it was."""
     @functools.wraps(learn)
     def method(self: "Estimator", *args: Any, **kwargs: Any) -> Any:
         before = {k: copy.deepcopy(v) if k.endswith("_") else v for k, v in vars(self).items()}

@@ -14,7 +14,7 @@ from .task import Task
 
 
 class DigitsTask(Task):
-    """Which digit an image of 8 x 8 pixels is; the result is of the fifth of the images that nothing is learnt from.
+    """Which digit an image of 8 x 8 pixels is; the result is of the fifth of the images that nothing is learned from.
 
     A subclass makes the model, and says by `images` in which shape it takes them.
     """

@@ -59,7 +59,7 @@ SETTINGS = {
     "window": Setting("how far away neighbors are, at most"),
     "negatives": Setting("words drawn against each neighbor"),
     "least": Setting("how often a word must occur"),
-    "points": Setting("which are learnt", words=("ring", "spiral")),
+    "points": Setting("which are learned", words=("ring", "spiral")),
     "penalty": Setting("weight of the discriminator's slope at real points", 0),
     "discount": Setting("of what comes a step later", 0, 1),
     "entropy": Setting("weight of the policy's entropy", 0)}
@@ -85,7 +85,7 @@ def checked(name: str, value: Any, kind: type) -> Any:
 class Task:
     """A model with its data. A subclass says what is written here; `train(ThatTask, "runs/line", lr=0.1)` trains it.
 
-    settings: those of `defaults`, or others in their place. text: what is learnt from, where reads_text is True.
+    settings: those of `defaults`, or others in their place. text: what is learned from, where reads_text is True.
     kept: what `aside` gave in a run that goes on.
 
     >>> from tinygrad_lite.models import Task
@@ -117,7 +117,7 @@ class Task:
         self.model = self.make_model()
 
     def make_data(self, text: str, kept: dict[str, Any]) -> None:
-        """Read what is learnt from."""
+        """Read what is learned from."""
 
     def make_model(self) -> Any:
         """The model that the settings describe."""
@@ -192,7 +192,7 @@ def train(kind: type[Task] | str, out: str | Path, resume: bool = False, text: s
         settings["content"] = hashlib.sha256(content.encode()).hexdigest()[:16]
         if before["settings"].get("content", settings["content"]) != settings["content"]:
             raise Stopped(f"{aside['text'] or 'the manual of this Python'} is not the text that the run in {out} has "
-                          "learnt from")
+                          "learned from")
     manual_seed(settings["seed"])
     task = kind(settings, content, before["aside"])
     optimizer = task.make_optimizer()

@@ -46,7 +46,7 @@ class VAE(nn.Module):
 
 
 class Task(task.Task):
-    """A map of the digits is learnt."""
+    """A map of the digits is learned."""
 
     name = "vae"
     defaults = task.COMMON | {"hidden": 128}

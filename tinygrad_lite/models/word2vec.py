@@ -46,7 +46,7 @@ class Word2Vec(nn.Module):
 
 
 class Task(task.Task):
-    """Vectors of words are learnt from a text."""
+    """Vectors of words are learned from a text."""
 
     name = "word2vec"
     defaults = task.COMMON | {"width": 48, "window": 4, "negatives": 8, "least": 8, "batch_size": 512, "lr": 3e-3}

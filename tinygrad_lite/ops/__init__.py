@@ -54,6 +54,8 @@ for _name, _described in vars(described).items():
     if _name in VOCABULARY:
         VOCABULARY[_name].__doc__ = _described.__doc__
         VOCABULARY[_name].__signature__ = inspect.signature(_described)  # type: ignore[attr-defined]
+for _name in ("add", "sub", "div"):  # which an operator calls without the settings of the function
+    getattr(elementwise, "_" + _name).__doc__ = VOCABULARY[_name].__doc__
 globals().update(VOCABULARY)
 
 ALIASES = {  # PyTorch's and numpy's second names, what they mean the same in both

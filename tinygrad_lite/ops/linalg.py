@@ -311,6 +311,10 @@ def einsum(equation, *operands):
         raise TypeError(f"einsum: the equation comes first, as in einsum('ij->i', x), not {type(equation).__name__}")
     operands = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
     left, arrow, output = equation.replace(" ", "").partition("->")
+    strange = set(left) - {*string.ascii_letters, ",", "."}
+    if strange:
+        raise RuntimeError(f"einsum: {equation!r} has {min(strange)!r}: the operands' indices are letters, with commas "
+                           "between operands, and '->' stands before the result's")
     terms = left.split(",")
     if len(terms) != len(operands):
         raise RuntimeError(f"einsum: {equation!r} has {len(terms)} operands, {len(operands)} were given")

@@ -54,7 +54,7 @@ class Group:
             from mpi4py import MPI
         except ImportError as error:
             raise ImportError("an MPI launcher started this process, which without mpi4py would train for itself: "
-                              'pip install "tinygrad-lite[mpi]"') from error
+                              'pip install mpi4py mpich') from error
         faulthandler.cancel_dump_traceback_later()
         self.mpi, self.rank, self.size = MPI, MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
         if expected not in (None, self.size):

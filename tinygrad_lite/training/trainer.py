@@ -79,7 +79,7 @@ class Trainer:
 
         per_step, unit: what the progress bar counts, such as tokens. Stopped where the folder holds another run.
         """
-        from tqdm import tqdm  # an extra: pip install "tinygrad-lite[demo]"
+        from tqdm import tqdm  # an extra: pip install ".[demo]"
 
         whole("Trainer: steps is a whole number from 1 on", steps, 1)
         whole("Trainer: every is a whole number of steps from 1 on", every, 1)

@@ -64,14 +64,16 @@ def draw(output: Any, names: Any = None, *, values: bool = False, gradients: boo
          fold: bool = False, direction: str = "TB") -> "graphviz.Digraph":
     """The graph that leads to a Tensor (or of a Tape); it shows itself in Jupyter, .render(outfile="graph.svg") writes.
 
-    Several Tensors may be given in tuples, lists and dicts. names: a Module, or a dict of names with their leaves.
-    draw(model, x), or draw(model, (x, y)), draws what a model computes of an example. values, gradients: say them in
-    the boxes, of small matrices as a heat map (red above 0, blue below). Operations recorded inside study() lie in
-    frames of their modules, one a call, with the parameters that they alone read. depth: modules so deep (0: the
-    outermost) are one box each. Unless it is given, a picture of more than 30 boxes has equal modules in a row once,
-    "x 6" beside their names, and modules collapsed as far as needed. fold: equal modules once, and chains of
-    elementwise operations as one box. direction: "TB" (from top to bottom) or "LR" (from left to right), or the reverse
-    of these, "BT" and "RL". A tensor without a tape is a RuntimeError.
+    Several Tensors may be given in tuples, lists and dicts. draw(model, x), or draw(model, (x, y)), draws what a model
+    computes of an example. Operations that were recorded inside study() lie in frames of their modules, a frame a call,
+    with the parameters that they alone read. A tensor without a tape is a RuntimeError.
+
+    - names: a Module, or a dict of names with the leaves that they name.
+    - values, gradients: write the numbers into the boxes; small matrices are heat maps, red above 0 and blue below.
+    - depth: modules of this depth (0 for the outermost) are one box each. Unless it is given, a picture of more than 30
+      boxes collapses modules as far as needed, and shows equal modules in a row once, with "x 6" beside their name.
+    - fold: show equal modules once, and chains of elementwise operations as one box.
+    - direction: "TB" (top to bottom) or "LR" (left to right), or the reverse of these, "BT" and "RL".
 
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
     >>> tl.draw(model, tl.ones(1, 2)).render(outfile="graph.svg")

@@ -31,7 +31,7 @@ def picture(path: str | Path, rows: int = 1, columns: int = 1, size: tuple[float
     ...     axes.shape
     (1, 2)
     """
-    from matplotlib.figure import Figure  # an extra: pip install "tinygrad-lite[demo]"
+    from matplotlib.figure import Figure  # an extra: pip install ".[demo]"
 
     figure, path = Figure(size, layout="constrained"), Path(path)
     yield figure.subplots(rows, columns, squeeze=rows == columns == 1)
@@ -43,7 +43,7 @@ def picture(path: str | Path, rows: int = 1, columns: int = 1, size: tuple[float
 
 
 def _axes(ax: Any) -> Any:
-    from matplotlib import pyplot  # an extra: pip install "tinygrad-lite[demo]"
+    from matplotlib import pyplot  # an extra: pip install ".[demo]"
 
     need(ax is None or hasattr(ax, "plot"), "ax is matplotlib's axes, such as plt.gca()", ax)
     return pyplot.gca() if ax is None else ax

@@ -72,7 +72,9 @@ def summary(a: np.ndarray, short: bool = False) -> str:
     if a.dtype.kind != "f":
         return f"{a.min()} … {a.max()}"
     with np.errstate(all="ignore"):
-        middle = f"{a.mean():.3g} ± {a.std():.3g}"
+        mean = a.mean()
+        mean = 0.0 if abs(mean) < np.finfo(a.dtype).eps * abs(a).max() else mean  # which is rounding
+        middle = f"{mean:.3g} ± {a.std():.3g}"
         return middle if short else f"{middle} in [{a.min():.3g}, {a.max():.3g}]"
 
 
@@ -187,7 +189,8 @@ def _totals(steps: Iterable, why: str = "") -> str:
     """How many operations, and what they take."""
     found = [s for s in steps if s.is_operation]
     memory, flops = sum(s.memory for s in found), sum(s.flops for s in found)
-    return f"{len(found)} operations, {_count(memory, 'B')} kept{why}, {_count(flops, 'flops')}"
+    operations = f"{len(found)} operation{'s' * (len(found) != 1)}"
+    return f"{operations}, {_count(memory, 'B')} kept{why}, {_count(flops, 'flops')}"
 
 
 def _valued(a: np.ndarray) -> tuple[str, str]:

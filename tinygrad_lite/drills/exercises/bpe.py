@@ -1,7 +1,7 @@
 """Byte-pair encoding
 
 merge(symbols, pair)   list of symbols, (left, right) -> the list in which each left, right is one symbol, left + right
-train(words, count)    list of words, int -> list of at most count pairs, in the order in which they are learnt
+train(words, count)    list of words, int -> list of at most count pairs, in the order in which they are learned
 encode(word, merges)   a word, list of pairs -> the list of its symbols
 
 Symbols are strings; at first each character of a word is one. merge goes from left to right: of a, a, a the first two
@@ -10,7 +10,7 @@ word that occurs three times in the list counts three times; pairs never reach f
 in a word counts, even where places overlap: a, a, a has the pair (a, a) twice. Of pairs that occur equally often the
 smallest in Python's order is taken: ("a", "z") before ("b", "a"). A pair that occurs only once is merged as well. When
 no pair is left, train ends with fewer merges. encode applies the merges one after another in the order in which they
-were learnt, each at all its places.
+were learned, each at all its places.
 """
 
 from collections import Counter
@@ -46,7 +46,7 @@ def merge(symbols, pair):
 
 @drill.reference
 def train(words, count):
-    """words: list of strings, count: int -> list of pairs (left, right), in the order in which they are learnt"""
+    """words: list of strings, count: int -> list of pairs (left, right), in the order in which they are learned"""
     words = [list(word) for word in words]  # lists of their own: no pair reaches over the end of a word
     merges = []
     for _ in range(count):
@@ -61,7 +61,7 @@ def train(words, count):
 
 @drill.reference
 def encode(word, merges):
-    """word: string, merges: list of pairs in the order in which they were learnt -> list of symbols"""
+    """word: string, merges: list of pairs in the order in which they were learned -> list of symbols"""
     symbols = list(word)
     for pair in merges:  # the same steps as in training, so that known words get the same symbols
         symbols = merge(symbols, pair)
@@ -87,10 +87,10 @@ drill.case(train, ["zzz", "ab"], 1, why="z, z, z has the pair (z, z) at two plac
 drill.case(train, ["abab", "abc", "abc"], 4, why="after a merge there are new symbols: count the pairs again")
 drill.case(train, corpus, 10, why="the most frequent pair is merged in all words before the next one is looked for")
 drill.case(train, chapter, 40, why="the most frequent pair is merged in all words before the next one is looked for")
-drill.case(encode, "abc", [("b", "c"), ("a", "b")], why="(b, c) was learnt first, so it is applied first, "
+drill.case(encode, "abc", [("b", "c"), ("a", "b")], why="(b, c) was learned first, so it is applied first, "
            "though (a, b) stands further left")
 drill.case(encode, "abcd", [("a", "b"), ("b", "c"), ("bc", "d")],
-           why="bcd is the longest symbol, but (a, b) was learnt first and has used up the b")
+           why="bcd is the longest symbol, but (a, b) was learned first and has used up the b")
 drill.case(encode, "abc", [("b", "c"), ("a", "bc"), ("a", "b")],
            why="merges build upon earlier ones: a, bc becomes abc")
 drill.case(encode, "abxab", [("a", "b")], why="a merge is applied at all its places")
@@ -173,7 +173,7 @@ def smallest(counts):
     return min(counts, key=lambda pair: (-counts[pair], pair))
 
 
-def learnt(words, count, pairs=places, best=smallest, least=1):
+def learned(words, count, pairs=places, best=smallest, least=1):
     """train with other pairs of a word, or with another choice among them, or without those that are too rare."""
     words, merges = [list(word) for word in words], []
     for _ in range(count):
@@ -188,47 +188,47 @@ def learnt(words, count, pairs=places, best=smallest, least=1):
 @drill.wrong(train, "merged across words", "the end of one word and the start of the next are no pair: keep a list of "
              "symbols for each word")
 def _(words, count):
-    return learnt(["".join(words)], count)
+    return learned(["".join(words)], count)
 
 
 @drill.wrong(train, "merged across words", "the space between words is no symbol: keep a list of symbols for each word")
 def _(words, count):
-    return learnt([" ".join(words)], count)
+    return learned([" ".join(words)], count)
 
 
 @drill.wrong(train, "each word counted once", "a pair counts as often as its word occurs; a set of words forgets that")
 def _(words, count):
-    return learnt(dict.fromkeys(words), count)
+    return learned(dict.fromkeys(words), count)
 
 
 @drill.wrong(train, "not every place counted", "a pair that occurs twice in a word counts twice: count in a list of "
              "the pairs, not in a set")
 def _(words, count):
-    return learnt(words, count, pairs=lambda symbols: {*places(symbols)})
+    return learned(words, count, pairs=lambda symbols: {*places(symbols)})
 
 
 @drill.wrong(train, "not every place counted", "a, a, a has the pair (a, a) at two places, which overlap; text.count "
              "sees one")
 def _(words, count):
-    return learnt(words, count, pairs=lambda symbols: [pair for pair in {*places(symbols)}
+    return learned(words, count, pairs=lambda symbols: [pair for pair in {*places(symbols)}
                                                        for _ in range(len(symbols) - len(merge(symbols, pair)))])
 
 
 @drill.wrong(train, "ties by the order of appearance", "max(counts, key=counts.get) takes the pair that was met first; "
              "the prompt asks for the smallest")
 def _(words, count):
-    return learnt(words, count, best=lambda counts: max(counts, key=counts.get))
+    return learned(words, count, best=lambda counts: max(counts, key=counts.get))
 
 
 @drill.wrong(train, "the largest of equal pairs", "max over (counts[pair], pair) takes the largest of equal pairs; "
              "take min over (-counts[pair], pair)")
 def _(words, count):
-    return learnt(words, count, best=lambda counts: max(counts, key=lambda pair: (counts[pair], pair)))
+    return learned(words, count, best=lambda counts: max(counts, key=lambda pair: (counts[pair], pair)))
 
 
 @drill.wrong(train, "pairs that occur once left out", "here such pairs are merged too, until there are count merges")
 def _(words, count):
-    return learnt(words, count, least=2)
+    return learned(words, count, least=2)
 
 
 @drill.wrong(train, "no end without pairs", "when each word is one symbol there is no pair to take: end the loop")
@@ -246,7 +246,7 @@ def _(words, count):
     return sorted(counts, key=lambda pair: (-counts[pair], pair))[:count]
 
 
-@drill.wrong(encode, "from left to right and not by rank", "the pair that was learnt first is merged first, wherever "
+@drill.wrong(encode, "from left to right and not by rank", "the pair that was learned first is merged first, wherever "
              "it stands: loop over the merges")
 def _(word, merges):
     symbols, i = list(word), 0
@@ -292,7 +292,7 @@ def _(word, merges):
 
 
 @drill.wrong(encode, "the last merge first", "later merges build upon earlier ones: apply them in the order in which "
-             "they were learnt")
+             "they were learned")
 def _(word, merges):
     symbols = list(word)
     for pair in merges[::-1]:

@@ -5,7 +5,7 @@ backward(dy, indices, num_embeddings, padding_idx=None)      dy (..., D), indice
 
 weight has a row for each of V = num_embeddings tokens; indices are integers from 0 to V - 1, an array of any shape. dy
 is the derivative of a loss by the vectors. A token that occurs more than once gets the sum of its gradients, and one
-that does not occur gets 0. padding_idx is a token whose vector is not learnt: its gradient is 0, as in PyTorch. The
+that does not occur gets 0. padding_idx is a token whose vector is not learned: its gradient is 0, as in PyTorch. The
 gradient has the dtype of dy. V may be large: no one-hot matrix, which is (..., V). No Python loop over tokens.
 """
 
@@ -60,7 +60,7 @@ drill.case(backward, np.array([[1.0, 2.0], [10.0, 20.0]]), np.array([2, 0]), 4,
 drill.case(backward, np.array([[1.0, 2.0], [10.0, 20.0], [100.0, 200.0]]), np.array([1, 1, 0]), 3,
            why="a token that occurs twice gets the sum: dw[indices] += dy writes once; np.add.at adds all")
 drill.case(backward, dy, tokens, 9, why="indices of any shape, and rows that no token uses")
-drill.case(backward, dy, tokens, 9, 4, why="the vector of padding_idx is not learnt: its gradient is 0")
+drill.case(backward, dy, tokens, 9, 4, why="the vector of padding_idx is not learned: its gradient is 0")
 drill.case(backward, dy, tokens, 9, padding_idx=0, why="padding_idx may be 0: compare it with None")
 drill.case(backward, dy.astype("float32"), tokens, 9, why="the gradient has the dtype of dy: np.zeros alone is float64")
 drill.case(backward, d_many, many, 2000, why="a token that occurs several times gets the sum",
@@ -121,8 +121,7 @@ def _(dy, indices, num_embeddings, padding_idx=None):
     return dw
 
 
-@drill.wrong(backward, "padding_idx ignored", "the vector of padding_idx is not learnt: set its row of the gradient to "
-             "0")
+@drill.wrong(backward, "padding_idx ignored", "the vector of padding_idx is not learned: its row of the gradient is 0")
 def _(dy, indices, num_embeddings, padding_idx=None):
     return scattered(dy, indices, num_embeddings)
 
