@@ -1,4 +1,4 @@
-"""Two moons, told apart by a small network; writes the border it learnt to moons.png.
+"""Two moons, told apart by a small network; writes the border it learned to moons.png.
 
     python examples/moons.py
 """

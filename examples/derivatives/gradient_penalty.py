@@ -48,24 +48,24 @@ for _ in range(600):
     optimizer.step()
     scheduler.step()
 
-learnt = {name: weight.array for name, weight in weights.items()}
+learned = {name: weight.array for name, weight in weights.items()}
 inner, outer = ring(2000, 1.0), ring(2000, 2.0)
 # The best critic is the cone -|x|, and the distance how much longer the points of the outer ring are on average.
 exact = np.mean(np.linalg.norm(outer, axis=1)) - np.mean(np.linalg.norm(inner, axis=1))
-distance = np.mean(critic(inner, learnt)) - np.mean(critic(outer, learnt))
+distance = np.mean(critic(inner, learned)) - np.mean(critic(outer, learned))
 between = inner + rng.uniform(size=(2000, 1)) * (outer - inner)
-slope = np.mean(vmap(steepness, (0, None))(between, learnt))  # -s + 10 (s - 1)^2 is least at a slope s of 1.05, not 1
+slope = np.mean(vmap(steepness, (0, None))(between, learned))  # -s + 10 (s - 1)^2 is least at a slope s of 1.05, not 1
 print(f"critic: distance {distance:.4f} at slope {slope:.3f}, so {distance / slope:.4f} at slope 1; exact {exact:.4f}")
 some = inner[:64], outer[:64], rng.uniform(size=(64, 1))
-way = {name: rng.standard_normal(w.shape) for name, w in learnt.items()}  # a direction in the space of weights
-ends = [loss({k: w + step * way[k] for k, w in learnt.items()}, *some) for step in (1e-5, -1e-5)]
-by_tape = sum(np.sum(g * way[name]) for name, g in grad(loss)(learnt, *some).items())
+way = {name: rng.standard_normal(w.shape) for name, w in learned.items()}  # a direction in the space of weights
+ends = [loss({k: w + step * way[k] for k, w in learned.items()}, *some) for step in (1e-5, -1e-5)]
+by_tape = sum(np.sum(g * way[name]) for name, g in grad(loss)(learned, *some).items())
 by_differences = (ends[0] - ends[1]) / 2e-5
 print(f"slope of the loss along a direction: gradient {by_tape:.8f}, finite differences {by_differences:.8f}")
 
 line = np.linspace(-2.6, 2.6, 120)
 grid = np.stack(np.meshgrid(line, line), -1)  # (120, 120, 2)
-height = critic(grid.reshape(-1, 2), learnt).reshape(120, 120)
+height = critic(grid.reshape(-1, 2), learned).reshape(120, 120)
 pyplot.figure(figsize=(6.5, 5.5))
 pyplot.contourf(line, line, height - height.max(), levels=20, cmap="viridis")
 pyplot.colorbar(label="height of the critic below its top")

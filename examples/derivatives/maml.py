@@ -76,9 +76,9 @@ for axis, (name, weights) in zip(axes, starts.items()):
     axis.plot(line, 2 * np.sin(line + 0.6), color="black", linewidth=4, alpha=0.3, label="a new curve")
     for steps, style in ((0, ":"), (1, "--"), (10, "-")):
         left[name, steps] = np.mean(vmap(error_after, (None, 0, 0, None))(weights, *new_curves, steps))
-        learnt = adapted(weights, shots, 2 * np.sin(shots + 0.6), steps)
-        axis.plot(line, network(learnt, line), style, color="tab:red", label=f"after {steps} steps")
-    axis.plot(shots, 2 * np.sin(shots + 0.6), "o", color="black", label=f"the {SHOTS} points learnt from")
+        learned = adapted(weights, shots, 2 * np.sin(shots + 0.6), steps)
+        axis.plot(line, network(learned, line), style, color="tab:red", label=f"after {steps} steps")
+    axis.plot(shots, 2 * np.sin(shots + 0.6), "o", color="black", label=f"the {SHOTS} points learned from")
     axis.set(title=name, xlabel="x", ylim=(-3, 3))
     print(f"{name}: on new curves, error {left[name, 0]:.3f} at first, {left[name, 1]:.3f} after 1 step, "
           f"{left[name, 10]:.3f} after 10")

@@ -83,8 +83,8 @@ for _ in range(1000):
     optimizer.step()
     scheduler.step()
 w = w.array
-learnt = trajectory(lambda state: [field(state[0], w)], true[:1])
-error = np.linalg.norm(learnt - true, axis=1).mean()
+learned = trajectory(lambda state: [field(state[0], w)], true[:1])
+error = np.linalg.norm(learned - true, axis=1).mean()
 print(f"error after {GAP} s {np.sqrt(loss(w, 8)):.4f}, of which noise alone makes {NOISE * np.sqrt(2):.4f}; "
       f"on the whole trajectory {error:.4f}")
 counts = np.array([2, 4, 8, 16, 32])
@@ -97,8 +97,8 @@ flow = field(np.stack(np.meshgrid(line, line), -1).reshape(-1, 2), w).reshape(40
 left.streamplot(line, line, flow[..., 0], flow[..., 1], color="0.85", linewidth=0.8)
 left.plot(*true.T, color="black", linewidth=4, alpha=0.3, label="true motion")
 left.plot(*seen.T, ".", color="black", markersize=4, label="noisy points")
-left.plot(*learnt.T, color="tab:red", label="learnt, from the first point on")
-left.set(title="12 seconds on a spiral, and the field learnt", xlabel="x", ylabel="y", ylim=(-1.8, 2.4))
+left.plot(*learned.T, color="tab:red", label="learned, from the first point on")
+left.set(title="12 seconds on a spiral, and the field learned", xlabel="x", ylabel="y", ylim=(-1.8, 2.4))
 left.legend(loc="upper right", ncols=2)
 right.loglog(counts, errors, "o-", color="tab:red", label="largest difference")
 right.loglog(counts, errors[-1] * (counts / counts[-1]) ** -4.0, ":", color="black", label="steps to the power of -4")

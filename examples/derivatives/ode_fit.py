@@ -19,7 +19,7 @@ def exact(t: np.ndarray) -> np.ndarray:
 
 
 def unpack(theta: np.ndarray) -> dict:
-    """One vector of everything that is learnt as the weights of the network and the damping."""
+    """One vector of everything that is learned as the weights of the network and the damping."""
     rate, shift, height = theta[:-1].reshape(3, WIDTH)
     return {"rate": rate, "shift": shift, "height": height, "damping": theta[-1]}
 
@@ -69,16 +69,16 @@ pyplot.axvspan(0, 3, color="0.93", label="measured here")
 pyplot.plot(fine, exact(fine), color="black", linewidth=4, alpha=0.3, label="exact solution")
 for equation_counts, name, style in ((False, "measurements alone", ":"), (True, "measurements and the equation", "-")):
     p = unpack(fitted(start, equation_counts))
-    learnt = vmap(solution, (0, None))(fine, p)
-    error = np.abs(learnt - exact(fine))
+    learned = vmap(solution, (0, None))(fine, p)
+    error = np.abs(learned - exact(fine))
     print(f"fit to the {name}: largest error where measured {error[fine <= 3].max():.4f}, "
           f"later {error[fine > 3].max():.4f}")
-    pyplot.plot(fine, learnt, style, color="tab:red", label=f"fit to the {name}")
+    pyplot.plot(fine, learned, style, color="tab:red", label=f"fit to the {name}")
 found = p["damping"]
-print(f"damping: learnt {found:.4f}, true {DAMPING}; left of the equation on average "
+print(f"damping: learned {found:.4f}, true {DAMPING}; left of the equation on average "
       f"{np.abs(vmap(equation, (0, None))(fine, p)).mean():.4f}")
 pyplot.plot(measured_at, measured, "o", color="black", markersize=4, label="measurements")
-pyplot.gca().set(title=f"an oscillator with damping {DAMPING}; learnt: {found:.3f}", xlabel="time",
+pyplot.gca().set(title=f"an oscillator with damping {DAMPING}; learned: {found:.3f}", xlabel="time",
                  ylabel="displacement", ylim=(-1.2, 1.6))
 pyplot.legend(ncols=2, loc="upper right")
 pyplot.tight_layout()
