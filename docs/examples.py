@@ -71,13 +71,11 @@ def main(names: list[str]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             row, key = row_of(name, Path(folder))
         print(row, flush=True)
-        models, between, derivatives = text.partition("\n## ")
-        old = re.compile(rf"^{re.escape(key)}.*\n", flags=re.M)
-        if name in TASKS:
-            models = old.sub("", models) + f"{row}\n"
-        else:
-            derivatives = old.sub("", derivatives) + f"{row}\n"
-        README.write_text(models + between + derivatives, encoding="utf-8")
+        text, found = re.subn(rf"^{re.escape(key)}.*$", lambda _: row, text, flags=re.M)  # noqa: B023 - called at once
+        if not found:  # a new one is the last of its table
+            models, between, derivatives = text.partition("\n## ")
+            text = f"{models}{row}\n{between}{derivatives}" if name in TASKS else f"{text}{row}\n"
+        README.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tinygrad_lite.func import grad, jacrev, vjp
 
 
 def layer(z: np.ndarray, W: np.ndarray) -> np.ndarray:
-    """What the equilibrium z (32,) does not change: a layer that is applied for ever."""
+    """What the equilibrium z (32,) does not change: a layer that is applied forever."""
     return np.tanh(W @ z + bias)
 
 

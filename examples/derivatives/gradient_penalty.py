@@ -1,5 +1,5 @@
 """The critic of a Wasserstein GAN with a gradient penalty (Gulrajani et al., 2017) measures how far one ring of points
-is from another: a gradient of the norm of a gradient. Writes the critic's heights to gradient_penalty.png.
+is from another: a gradient of the norm of a gradient; writes the critic's heights to gradient_penalty.png.
 
     python examples/derivatives/gradient_penalty.py
 """

@@ -1,5 +1,5 @@
 """Which training examples a prediction is due to, without training again: influence functions (Koh and Liang, 2017),
-by products with the Hessian and conjugate gradients; checked by leaving examples out, and written to influence.png.
+by products with the Hessian and conjugate gradients; checked by leaving examples out; writes influence.png.
 
     python examples/derivatives/influence.py
 """
