@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lite as tl
-from tinygrad_lite.engine.spellings import SIZES, TAKES_DTYPE
+from tinygrad_lite.engine.spellings import SIZES, TAKES_DTYPE, WITHOUT_EFFECT
 
 NAMED = {  # what parameters of these names take
     "dim": "Int | Sequence[Int] | None", "axis": "Int | Sequence[Int] | None", "keepdim": "Bool", "keepdims": "Bool",
@@ -19,6 +19,9 @@ NAMED = {  # what parameters of these names take
 REAL = {"beta", "threshold", "value", "alpha", "min", "max"}  # whose default is written as a whole number
 ALSO = {"dim": "axis", "keepdim": "keepdims", "argnums": "argnum"}  # numpy's names, in the same calls
 PYTORCHS = {"x": "input", "y": "other"}
+RENAMED = {("split", "split_size_or_sections"): "split_size", ("pinv", "rtol"): "rcond",
+           **{(name, "func"): "fun" for name in ("grad", "value_and_grad", "jacobian", "hessian")},
+           **{(name, "size"): "shape" for name in ("full", "randint", "normal")}}  # one argument under a second name
 PARTED = {"return_indices", "as_tuple"}  # with these the result is a tuple
 ALL_IN_ONE = {"reshape": "size", "view": "size", "expand": "size", "repeat": "repeats", "tile": "dims", "flip": "axis",
               "permute": "axes"}  # what sizes in one tuple are called too
@@ -50,7 +53,7 @@ def spelled(annotation: Any) -> str:
     """An annotation as a stub has it: `bool`, `int` and `float` are methods and dtypes there."""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     text = re.sub(r"\b(bool|int|float|str)\b", lambda match: match[0].capitalize(), text)
-    return re.sub(r"tinygrad_lite\.tensor\.|collections\.abc\.|typing\.", "", text)
+    return re.sub(r"tinygrad_lite\.(tensor|settings)\.|collections\.abc\.|typing\.", "", text)
 
 
 def parameters(function: Callable, samples: Sequence[Any] = ()) -> list[inspect.Parameter]:
@@ -65,8 +68,9 @@ def parameters(function: Callable, samples: Sequence[Any] = ()) -> list[inspect.
                  for p in found]
     extra = [p.replace(name=ALSO[p.name], kind=KEYWORD, annotation=NAMED[ALSO[p.name]], default=None)
              for p in found if p.name in ALSO and p.default is not p.empty]
-    if name in TAKES_DTYPE:
-        extra.append(inspect.Parameter("dtype", KEYWORD, default=None))
+    ignored = WITHOUT_EFFECT if any(p.name == "requires_grad" for p in found) else ()
+    extra += [inspect.Parameter(word, KEYWORD, default=None, annotation="Any")
+              for word in (*["dtype"] * (name in TAKES_DTYPE), *sorted(ignored))]
     last = [found.pop()] if found and found[-1].kind is inspect.Parameter.VAR_KEYWORD else []
     return found + [p for p in extra if p.name not in {f.name for f in found}] + last
 
@@ -79,8 +83,11 @@ def respelled(function: str, taken: list[inspect.Parameter]) -> Iterator[list[in
             yield [*taken[:k], p.replace(name="axis", kind=KEYWORD, annotation="Int"), *after]
         if p.name == "src":
             yield [*taken[:k], p.replace(name="value", kind=KEYWORD, annotation="Float", default=p.empty), *after]
+        if (function, p.name) in RENAMED:
+            yield [*taken[:k], p.replace(name=RENAMED[function, p.name], kind=KEYWORD, default=p.empty), *after]
         if p.kind is p.VAR_POSITIONAL and p.name in {"sizes", *SIZES}:
-            for name in dict.fromkeys((p.name, ALL_IN_ONE.get(function, p.name))):
+            other = "shape" if p.name == "size" else p.name
+            for name in dict.fromkeys((p.name, ALL_IN_ONE.get(function, other))):
                 yield [*taken[:k], p.replace(name=name, kind=KEYWORD, annotation="Any"), *after]
 
 

@@ -152,7 +152,8 @@ def _taken(node: ast.ImportFrom, module: Any) -> Iterator[str]:
             mode = [p for p in parameters(value) if p.name != "function"]
             yield from overloads([f"def {own}(function: _F) -> _F: ...",
                                   line(own, mode, "Switch", method=False, tensors=False)])
-        elif inspect.isfunction(value) and hasattr(value, "__wrapped__") and source not in STUBBED:
+        elif inspect.isfunction(value) and source not in STUBBED and (
+                hasattr(value, "__wrapped__") or value.__module__ == "tinygrad_lite.methods"):
             yield from _written_out(own, value)
         else:
             plain.append((name, own))
@@ -164,8 +165,13 @@ def _taken(node: ast.ImportFrom, module: Any) -> Iterator[str]:
 def _written_out(name: str, function: Callable) -> list[str]:
     """The lines of a function by its own annotations."""
     taken, result = parameters(function), spelled(inspect.signature(function).return_annotation)
-    ways = [taken, *respelled(name, taken)]
-    return overloads([line(name, way, result, method=False, tensors=False) for way in ways])
+    arrays = [p.replace(annotation=Any) if p.annotation is tl.Tensor else p for p in taken]
+    if taken and taken[0].annotation is tl.Tensor and result == "Tensor":
+        ways = [([taken[0], *arrays[1:]], result), (arrays, "Any")]  # of what is no Tensor: an array, or a Tensor
+    else:
+        ways = [(arrays, result)]
+    ways += [(way, result) for way in respelled(name, arrays)]
+    return overloads([line(name, way, given, method=False, tensors=False) for way, given in ways])
 
 
 def _assigned(name: str, written: ast.expr, value: Any) -> str:

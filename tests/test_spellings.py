@@ -33,6 +33,9 @@ BY_NAME = {  # as people write it: as it is called here
     "F.scaled_dot_product_attention(X[None, None].repeat(1, 4, 1, 1), X[None, None].repeat(1, 2, 1, 1), X[None, None].repeat(1, 2, 1, 1), enable_gqa=True)": "F.scaled_dot_product_attention(*(X[None, None].repeat(1, 4, 1, 1),) * 3)",
     "tl.multinomial(input=X[1], num_samples=4, replacement=True) * 0": "tl.zeros(4).long()", "tl.bernoulli(input=X * 0)": "X * 0",
     "tl.full(shape=(2, 3), fill_value=0.0)": "X * 0", "tl.t(input=X)": "X.T", "tl.tensor(tl.numel(input=X.numpy()))": "tl.tensor(6)",
+    "X.max(tl.tensor([1]).numpy()[0])[1]": "X.max(1)[1]", "X.median(dim=tl.tensor([0]).numpy()[0])[0]": "X.median(0)[0]", "X[:1].broadcast_to(size=(2, 3))": "X[:1].expand(2, 3)",
+    "F.cross_entropy(X, [[0.0, 0.5, 0.5], [1.0, 0.0, 0.0]])": "F.cross_entropy(X, tl.tensor([[0.0, 0.5, 0.5], [1.0, 0.0, 0.0]]))",
+    "tl.func.vmap(F.cross_entropy)(X, tl.tensor([[0, 1, 0], [1, 0, 0]]))": "F.cross_entropy(X, tl.tensor([1, 0]), reduction='none')",
     "X.var(True)": "X.var()", "X.std(False)": "X.std(unbiased=False)", "tl.where(X > 4)[1]": "tl.tensor([2])", "+X": "X",
 }
 

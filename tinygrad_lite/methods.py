@@ -451,7 +451,7 @@ def numel(input: Tensor) -> int:
     >>> tl.numel(tl.zeros(2, 3))
     6
     """
-    return unbox(input).size
+    return np.size(unbox(input))
 
 
 def is_tensor(value: Any) -> bool:
@@ -500,6 +500,7 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     return self.to(dtype=TYPED[name].dtype if name in TYPED else dtype)
 
 
+@spelt
 def broadcast_to(self: Tensor, *size: Any) -> Tensor:
     """The tensor repeated to a shape, without copying; -1 keeps a size.
 

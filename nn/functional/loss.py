@@ -154,11 +154,11 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
                   label_smoothing=0.0):
     """How improbable the right classes are by logits, numbers of any size: the mean of -log(softmax(input)[target]).
 
-    input (N, C, …) or (C,); target (N, …) or () of class indices, or probabilities or one-hot rows of the input's
-    shape. weight (C,) counts classes more or less; targets equal to ignore_index do not count. label_smoothing spreads
-    that share of each target over all classes alike (Szegedy et al., 2016). reduction: "mean", which divides by the
-    weights of the targets that count, or for probabilities by their number; "sum"; or "none" for the losses (N, …). An
-    index outside [0, C) is an IndexError, a target of another shape a ValueError, one of other numbers a TypeError.
+    input (N, C, …) or (C,); target (N, …) or () of class indices, or probabilities or one-hot zeros and ones of the
+    input's shape. weight (C,) counts classes more or less; targets equal to ignore_index do not count. label_smoothing
+    spreads that share of each target over all classes alike (Szegedy et al., 2016). reduction: "mean", which divides by
+    the weights of the targets that count, or for probabilities by their number; "sum"; or "none" for the losses (N, …).
+    An index outside [0, C) is an IndexError, a target of another shape a ValueError, one of other numbers a TypeError.
 
     >>> logits = tl.zeros(1, 4, requires_grad=True)
     >>> loss = F.cross_entropy(logits, tl.tensor([2]))
@@ -171,13 +171,11 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is in [0, 1], not {label_smoothing}")
     reduction = reduction_of(reduction, size_average, reduce)
-    if getattr(target, "dtype", np.dtype(int)).kind == "f" and target.shape == input.shape or \
-            input.ndim > 1 and np.shape(unbox(target)) == input.shape:  # probabilities, or one-hot
-        if not hasattr(target, "dtype") or target.dtype.kind != "f":
+    if np.shape(unbox(target)) == input.shape:  # probabilities, or one-hot
+        if as_array(target).dtype.kind != "f":
+            target = _zeros_and_ones(as_array(target)).astype(input.dtype)
+        elif not hasattr(target, "dtype"):
             target = as_array(target).astype(input.dtype)
-            if (abs(target - 0.5) != 0.5).any() or (target.sum(min(1, target.ndim - 1)) != 1).any():
-                raise TypeError("cross_entropy: a target of the input's shape holds probabilities, floating-point "
-                                "numbers, or one-hot rows: a 1 in each, and zeros")
         if ignore_index >= 0:
             raise RuntimeError(f"cross_entropy: a target of probabilities has no index {ignore_index} to ignore")
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
@@ -206,6 +204,15 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
     else:
         smooth = reduced(reshape(smooth, shape), reduction)
     return (1 - label_smoothing) * hard + (label_smoothing / rows.shape[1]) * smooth
+
+
+def _zeros_and_ones(target):
+    """What stands for one-hot rows; a TypeError for other whole numbers, which are no probabilities."""
+    every = getattr(target, "examples", target)  # of a vmap all
+    if ((every != 0) & (every != 1)).any():
+        raise TypeError("cross_entropy: a target of the input's shape holds probabilities, which are floating-point "
+                        "numbers, or is one-hot, which is zeros and ones")
+    return target
 
 
 def _soft_cross_entropy(input, target, weight, reduction, label_smoothing):

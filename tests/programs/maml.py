@@ -18,7 +18,7 @@ class Model(nn.Module):
     def forward(self, x):
         return self.net(x)
 
-    def parameterised(self, x, weights):
+    def parameterized(self, x, weights):
         x = F.relu(F.linear(x, weights[0], weights[1]))
         x = F.relu(F.linear(x, weights[2], weights[3]))
         return F.linear(x, weights[4], weights[5])
@@ -46,11 +46,11 @@ class MAML:
         temp_weights = [w.clone() for w in self.weights]
         X, y = task.sample_data()
         for step in range(2):
-            loss = self.criterion(self.model.parameterised(X, temp_weights), y) / 10
+            loss = self.criterion(self.model.parameterized(X, temp_weights), y) / 10
             grads = torch.autograd.grad(loss, temp_weights, create_graph=True)
             temp_weights = [w - self.inner_lr * g for w, g in zip(temp_weights, grads)]
         X, y = task.sample_data()
-        return self.criterion(self.model.parameterised(X, temp_weights), y) / 10
+        return self.criterion(self.model.parameterized(X, temp_weights), y) / 10
 
     def main_loop(self, num_iterations):
         losses = []

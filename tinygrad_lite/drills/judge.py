@@ -93,7 +93,7 @@ def examine(drill: Drill, functions: Mapping[str, Any], on: str = "numpy",
         if case in cases:
             tried.append(_tried(case, right, functions, on, drill))
             yield tried[-1].result
-    _recognise(drill, tried)
+    _recognize(drill, tried)
 
 
 def _tried(case: Case, expected: Outcome, functions: Mapping[str, Any], on: str, drill: Drill) -> _Tried:
@@ -169,7 +169,7 @@ def _files(functions: Mapping[str, Any], case: Case) -> set[str]:
 
 # ---- wrong answers
 
-def _recognise(drill: Drill, tried: list[_Tried]) -> None:
+def _recognize(drill: Drill, tried: list[_Tried]) -> None:
     """Name in each failed case the wrong answer that does the same, and of several the one that is most like the
     solution in the other cases."""
     best = [0.0] * len(tried)

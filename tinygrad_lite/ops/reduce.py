@@ -246,7 +246,7 @@ def _one_of(x, at, dim, keepdim):
 def _extreme(x, dim, keepdim, all_of, place_of, of_two):
     if dim is None:
         return all_of(x)
-    if not isinstance(dim, int):
+    if not isinstance(dim, (int, np.integer)):
         return of_two(x, dim)
     return _one_of(x, place_of(x, dim_of(x, dim) if x.ndim else None, True), dim, keepdim)
 

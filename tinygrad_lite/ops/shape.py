@@ -134,7 +134,7 @@ def squeeze(x, dim=None):
     >>> tl.squeeze(y, 0).shape
     (3, 1)
     """
-    dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, (int, np.integer)) else dim
     drop = {dim_of(x, d) for d in dims}
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if not (i in drop and n == 1)))
 

@@ -38,7 +38,8 @@ def picture(path: str | Path, rows: int = 1, columns: int = 1, size: tuple[float
     beside = path.with_name(f".new-{path.name}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a text may have letters that no font here has
-        figure.savefig(beside, bbox_inches="tight")  # no label is cut off
+        figure.draw_without_rendering()  # the layout of maps with color bars takes two rounds
+        figure.savefig(beside)
     beside.replace(path)
 
 

@@ -72,10 +72,11 @@ def summary(a: np.ndarray, short: bool = False) -> str:
     if a.dtype.kind != "f":
         return f"{a.min()} … {a.max()}"
     with np.errstate(all="ignore"):
-        mean = a.mean()
-        mean = 0.0 if abs(mean) < np.finfo(a.dtype).eps * abs(a).max() else mean  # which is rounding
+        mean, low, high = a.mean(), a.min(), a.max()
+        if low < 0 < high and abs(mean) < np.finfo(np.result_type(a.dtype, np.float32)).eps * max(-low, high):
+            mean = 0.0  # it is rounding
         middle = f"{mean:.3g} ± {a.std():.3g}"
-        return middle if short else f"{middle} in [{a.min():.3g}, {a.max():.3g}]"
+        return middle if short else f"{middle} in [{low:.3g}, {high:.3g}]"
 
 
 # ---------------------------------------------------------------- rows

@@ -6,7 +6,7 @@ loss_and_gradient(X, y, w, b, l2)       X (N, D), y (N,) of 0 and 1, w (D,), b a
 fit(X, y, lr, steps, l2)                -> w (D,), b, by gradient descent from w = 0 and b = 0
 
 The score of a row x is z = x @ w + b. The loss is the mean over the N rows of -y log(p) - (1 - y) log(1 - p), where p
-is sigmoid(z), plus l2 / 2 times the sum of the squares of w; b is not regularised. fit takes `steps` steps with all
+is sigmoid(z), plus l2 / 2 times the sum of the squares of w; b is not regularized. fit takes `steps` steps with all
 rows: w -= lr * (gradient by w), and b likewise, both gradients at the same w and b. Scores may be as large as 1000
 either way: results are finite and right, and exp does not overflow on the way (numpy would warn). y may hold ints.
 """
@@ -25,7 +25,7 @@ drill = Drill(
            "By w that is X.T @ (sigmoid(z) - y) / N + l2 * w, and by b the mean of sigmoid(z) - y."],
     pitfalls=["exp(-z) overflows at z = -1000: use exp(-|z|), or clip z.",
               "log(sigmoid(z)) is -inf where the sigmoid underflows: compute the loss from the scores (logaddexp).",
-              "The bias is not regularised: it would pull predictions to 1/2 for no reason."],
+              "The bias is not regularized: it would pull predictions to 1/2 for no reason."],
     forbidden=("scipy", "sklearn"),
 )
 
@@ -42,7 +42,7 @@ def loss_and_gradient(X, y, w, b, l2):
     z = X @ w + b  # (N,)
     losses = np.logaddexp(0, z) - y * z  # -log(p) and -log(1 - p) from the scores: p may underflow to 0
     errors = (sigmoid(z) - y) / len(y)  # (N,), the derivative by z of the mean
-    return losses.mean() + l2 / 2 * (w @ w), X.T @ errors + l2 * w, errors.sum()  # b is not regularised
+    return losses.mean() + l2 / 2 * (w @ w), X.T @ errors + l2 * w, errors.sum()  # b is not regularized
 
 
 @drill.reference
@@ -65,7 +65,7 @@ drill.case(sigmoid, 2 * rng.standard_normal((2, 3)), why="any shape, element by 
 drill.case(loss_and_gradient, small, labels, np.zeros(2), 0.0, 0.0, why="at w = 0 and b = 0 each p is 1/2: the loss is "
            "log(2), and the gradients are the means of (1/2 - y) x and of 1/2 - y")
 drill.case(loss_and_gradient, X, y, w, 0.7, 0.0, why="the gradient by w is X.T @ (p - y) / N, and by b mean(p - y)")
-drill.case(loss_and_gradient, X, y, w, 0.7, 0.5, why="l2 / 2 |w|^2 has the gradient l2 w, and b is not regularised")
+drill.case(loss_and_gradient, X, y, w, 0.7, 0.5, why="l2 / 2 |w|^2 has the gradient l2 w, and b is not regularized")
 drill.case(loss_and_gradient, X, y.astype(int), w, -0.3, 0.1, why="y may hold ints")
 drill.case(loss_and_gradient, np.array([[1000.0], [-1000.0]]), np.array([0.0, 1.0]), np.ones(1), 0.0, 0.0,
            why="p underflows to 0, and its logarithm is -inf; -log(sigmoid(z)) is logaddexp(0, -z), here 1000")
@@ -111,7 +111,7 @@ def _(z):
 
 
 def gradients(X, y, w, b):
-    """The right gradients, without regularisation, for wrong answers whose mistake is another"""
+    """The right gradients, without regularization, for wrong answers whose mistake is another"""
     errors = (sigmoid(X @ w + b) - y) / len(y)
     return X.T @ errors, errors.sum()
 
@@ -155,44 +155,44 @@ def _(X, y, w, b, l2):
     return losses(X, y, w, b).sum() + l2 / 2 * (w @ w), by_w * len(y) + l2 * w, by_b * len(y)
 
 
-@drill.wrong(loss_and_gradient, "no gradient of the regularisation", "l2 / 2 |w|^2 is a part of the loss: its gradient "
+@drill.wrong(loss_and_gradient, "no gradient of the regularization", "l2 / 2 |w|^2 is a part of the loss: its gradient "
              "l2 w belongs to that of w")
 def _(X, y, w, b, l2):
     return losses(X, y, w, b).mean() + l2 / 2 * (w @ w), *gradients(X, y, w, b)
 
 
-@drill.wrong(loss_and_gradient, "regularisation in the gradient alone", "the loss has l2 / 2 |w|^2 as well: otherwise "
+@drill.wrong(loss_and_gradient, "regularization in the gradient alone", "the loss has l2 / 2 |w|^2 as well: otherwise "
              "its gradient is not that of the loss")
 def _(X, y, w, b, l2):
     by_w, by_b = gradients(X, y, w, b)
     return losses(X, y, w, b).mean(), by_w + l2 * w, by_b
 
 
-@drill.wrong(loss_and_gradient, "the bias regularised", "b only moves the threshold, and is not regularised")
+@drill.wrong(loss_and_gradient, "the bias regularized", "b only moves the threshold, and is not regularized")
 def _(X, y, w, b, l2):
     by_w, by_b = gradients(X, y, w, b)
     return losses(X, y, w, b).mean() + l2 / 2 * (w @ w + b ** 2), by_w + l2 * w, by_b + l2 * b
 
 
-@drill.wrong(loss_and_gradient, "the bias regularised", "b only moves the threshold, and is not regularised")
+@drill.wrong(loss_and_gradient, "the bias regularized", "b only moves the threshold, and is not regularized")
 def _(X, y, w, b, l2):
     by_w, by_b = gradients(X, y, w, b)
     return losses(X, y, w, b).mean() + l2 / 2 * (w @ w), by_w + l2 * w, by_b + l2 * b
 
 
-@drill.wrong(loss_and_gradient, "the half of the regularisation", "the prompt has l2 / 2 |w|^2, whose gradient is l2 w")
+@drill.wrong(loss_and_gradient, "the half of the regularization", "the prompt has l2 / 2 |w|^2, whose gradient is l2 w")
 def _(X, y, w, b, l2):
     by_w, by_b = gradients(X, y, w, b)
     return losses(X, y, w, b).mean() + l2 * (w @ w), by_w + 2 * l2 * w, by_b
 
 
-@drill.wrong(loss_and_gradient, "the half of the regularisation", "l2 / 2 |w|^2 has the gradient l2 w: the 2 cancels")
+@drill.wrong(loss_and_gradient, "the half of the regularization", "l2 / 2 |w|^2 has the gradient l2 w: the 2 cancels")
 def _(X, y, w, b, l2):
     by_w, by_b = gradients(X, y, w, b)
     return losses(X, y, w, b).mean() + l2 / 2 * (w @ w), by_w + 2 * l2 * w, by_b
 
 
-@drill.wrong(loss_and_gradient, "regularisation divided by N", "the mean is of the rows' losses alone; l2 / 2 |w|^2 is "
+@drill.wrong(loss_and_gradient, "regularization divided by N", "the mean is of the rows' losses alone; l2 / 2 |w|^2 is "
              "added after it")
 def _(X, y, w, b, l2):
     by_w, by_b = gradients(X, y, w, b)
@@ -230,7 +230,7 @@ def _(X, y, lr, steps, l2):
     return w, b
 
 
-@drill.wrong(fit, "regularisation forgotten", "fit has l2 as an argument: give it to loss_and_gradient")
+@drill.wrong(fit, "regularization forgotten", "fit has l2 as an argument: give it to loss_and_gradient")
 def _(X, y, lr, steps, l2):
     w, b = np.zeros(X.shape[1]), 0.0
     for _ in range(steps):
