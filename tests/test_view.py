@@ -166,6 +166,14 @@ def test_parameters_stand_in_the_rows_that_read_them():
     assert "linear(v2, model[0].weight, model[0].bias)" in str(tl.tape(unnamed(tl.ones(1, 2)), unnamed))
 
 
+def test_a_mean_is_zero_where_it_is_rounding_and_only_there():
+    centered = np.linspace(-1, 1, 7, dtype=np.float32) / np.float32(3)
+    assert centered.mean() != 0 and str(tl.tape(tl.tensor(centered, requires_grad=True) * 1)).count("  0 ± 0.222 in ") == 2
+    peak = np.zeros(2000, np.float16)
+    peak[0] = 1000
+    assert str(tl.tape(tl.tensor(peak, requires_grad=True) * 1)).count(" 0.5 ± ") == 2
+
+
 def test_what_is_as_it_is_unless_given_is_not_printed():
     x, w = tl.ones(2, 3, requires_grad=True), tl.ones(3)
     cases = {"sum(v0)": x.sum(), "sum(v0, dim=1)": x.sum(1), "softmax(v0)": x.softmax(), "linear(v0, v1)": tl.nn.functional.linear(x, tl.ones(4, 3)),

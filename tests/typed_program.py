@@ -67,7 +67,6 @@ assert_type(nn.MSELoss(reduction="sum")(x, x), Tensor)
 assert_type(optim.Adam(nn.Linear(4, 3).parameters(), lr=1e-3), optim.Adam)
 
 
-
 class Classifier(nn.Module):
     def __init__(self) -> None:
         super().__init__()

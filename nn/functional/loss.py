@@ -96,7 +96,9 @@ def _rows(name, input, target, ignore_index):
     """Classes last and everything else flat: input (M, C), target (M,), and which rows count (None: all)."""
     target = as_array(target)
     at = 0 if input.ndim == 1 else 1
-    if input.ndim == 0 or input.shape[:at] + input.shape[at + 1 :] != target.shape:
+    if input.ndim == 0:
+        raise ValueError(f"{name}: the input has a number for each class, shape (N, C, …) or (C,), not ()")
+    if input.shape[:at] + input.shape[at + 1 :] != target.shape:
         raise ValueError(f"{name}: an input of shape {input.shape} needs a target of shape "
                          f"{input.shape[:at] + input.shape[at + 1 :]}, not {target.shape}")
     if target.dtype.kind not in "iu":
@@ -171,7 +173,7 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is in [0, 1], not {label_smoothing}")
     reduction = reduction_of(reduction, size_average, reduce)
-    if np.shape(unbox(target)) == input.shape:  # probabilities, or one-hot
+    if input.ndim and np.shape(unbox(target)) == input.shape:  # probabilities, or one-hot
         if as_array(target).dtype.kind != "f":
             target = _zeros_and_ones(as_array(target)).astype(input.dtype)
         elif not hasattr(target, "dtype"):
