@@ -7,6 +7,7 @@ import gc
 import random
 import sys
 import types
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -34,7 +35,9 @@ class Pickled(Holder):
     def entries(self) -> list[tuple[Any, Any]]:
         """The parts of its pickle, by number."""
         try:
-            parts = leaves(self.held.__reduce_ex__(4))
+            with warnings.catch_warnings():  # from Python 3.12 on itertools warn of being pickled
+                warnings.simplefilter("ignore", DeprecationWarning)
+                parts = leaves(self.held.__reduce_ex__(4))
             return [(i, x.tobytes() if isinstance(x, np.ndarray) else x) for i, x in enumerate(parts)]
         except Exception:  # there are many reasons why something cannot be pickled
             return []
