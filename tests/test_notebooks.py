@@ -14,7 +14,8 @@ def test_a_notebook_runs(path, tmp_path, monkeypatch):
     pyplot = pytest.importorskip("matplotlib.pyplot")
     monkeypatch.chdir(tmp_path)
     pyplot.switch_backend("Agg")
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), {"__name__": "__main__"})
+    with pyplot.rc_context():  # a notebook sets matplotlib's for itself alone
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), {"__name__": "__main__"})
     pyplot.close("all")
     assert not list(tmp_path.iterdir())
 
