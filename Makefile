@@ -8,7 +8,7 @@ demo: $(VENV)/demo
 	$(BIN)/tinygrad-lite demo
 
 # as many workers as cores, and each with one thread
-test: export OMP_NUM_THREADS = 1
+test conformance browser: export OMP_NUM_THREADS = 1
 test: $(VENV)/test
 	$(BIN)/python -m pytest
 
