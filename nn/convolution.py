@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from tinygrad_lite.ops.arguments import plain
+
 from . import functional as F
 from . import init
 from .layer import weights
@@ -46,6 +48,7 @@ class _Conv(Module):
         self.reset_parameters()
 
     def _several(self, value: Any) -> tuple[int, ...]:
+        value = plain(value)  # numpy's whole numbers as Python's
         return (value,) * self._dims if isinstance(value, int) else tuple(value)
 
     def reset_parameters(self) -> None:

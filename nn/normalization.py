@@ -9,6 +9,7 @@ from tinygrad_lite.tensor import Tensor
 
 from . import functional as F
 from . import init
+from .functional.normalization import sizes
 from .layer import Layer, weights
 from .module import Module
 
@@ -63,7 +64,7 @@ class LayerNorm(_Norm):
 
     def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True,
                  device: Any = None, dtype: Any = None) -> None:
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = sizes(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         self._hold(self.normalized_shape, elementwise_affine, bias, device, dtype)
 
@@ -90,7 +91,7 @@ class RMSNorm(_Norm):
 
     def __init__(self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True,
                  device: Any = None, dtype: Any = None) -> None:
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = sizes(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         self._hold(self.normalized_shape, elementwise_affine, False, device, dtype)
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from tinygrad_lite.ops.arguments import plain
+
 from . import functional as F
 from .layer import Layer
 
@@ -45,7 +47,8 @@ class _Pad(Layer, shown="{padding}"):
     _dims = 1
 
     def settle(self) -> None:
-        self.padding = (self.padding,) * 2 * self._dims if isinstance(self.padding, int) else tuple(self.padding)
+        padding = plain(self.padding)
+        self.padding = (padding,) * 2 * self._dims if isinstance(padding, int) else tuple(padding)
 
 
 class _Pad2d(_Pad):

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from tinygrad_lite.ops.arguments import plain
+
 from . import functional as F
+from .functional.pooling import stride_of
 from .layer import Layer
 
 __all__ = [
@@ -16,8 +19,7 @@ MAX = "kernel_size stride padding dilation return_indices ceil_mode"
 
 class _Pool(Layer, shown=WINDOWS):
     def settle(self) -> None:
-        if self.stride in (None, ()):
-            self.stride = self.kernel_size
+        self.stride = stride_of(self.stride, self.kernel_size)
 
 
 class _MaxPool(_Pool, shown=WINDOWS + ", dilation={dilation}, ceil_mode={ceil_mode}"): ...
@@ -147,7 +149,7 @@ class AvgPool1d(_Pool, function=F.avg_pool1d):
     def settle(self) -> None:
         super().settle()
         for name in ("kernel_size", "stride", "padding"):
-            value = getattr(self, name)
+            value = plain(getattr(self, name))
             setattr(self, name, (value,) if isinstance(value, int) else tuple(value))
 
 

@@ -447,14 +447,14 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0,
                  last_epoch: int = -1) -> None:
-        if not isinstance(T_0, int) or T_0 <= 0:
+        if not isinstance(T_0, (int, np.integer)) or T_0 <= 0:
             raise ValueError(f"Expected positive integer T_0, but got {T_0}")
-        if not isinstance(T_mult, int) or T_mult < 1:
+        if not isinstance(T_mult, (int, np.integer)) or T_mult < 1:
             raise ValueError(f"Expected integer T_mult >= 1, but got {T_mult}")
         if not isinstance(eta_min, float | int):
             raise ValueError(f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min).__name__}")
-        self.T_0 = self.T_i = T_0
-        self.T_mult, self.eta_min, self.T_cur = T_mult, eta_min, last_epoch
+        self.T_0 = self.T_i = int(T_0)
+        self.T_mult, self.eta_min, self.T_cur = int(T_mult), eta_min, last_epoch
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[Any]:
@@ -593,14 +593,14 @@ class OneCycleLR(_MomentumCycle):
         if None in counts.values():
             raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
         for name, count in counts.items():
-            if not isinstance(count, int) or count <= 0:
+            if not isinstance(count, (int, np.integer)) or count <= 0:
                 raise ValueError(f"Expected positive integer {name}, but got {count}")
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         self.optimizer = optimizer
-        self.total_steps = total = math.prod(counts.values())  # type: ignore[arg-type]
+        self.total_steps = total = math.prod(map(int, counts.values()))  # type: ignore[arg-type]
         self._anneal_func_type = anneal_strategy
         rates, momentums = ["initial_lr", "max_lr", "min_lr"], ["max_momentum", "base_momentum", "max_momentum"]
         ends = [pct_start * total - 1, total - 1]

@@ -8,6 +8,7 @@ import pytest
 from tinygrad_lite.nn import functional as F
 
 import tinygrad_lite as tl
+from tinygrad_lite.engine.values import unbox
 
 X = tl.arange(6, dtype=tl.float32).reshape(2, 3)
 BY_NAME = {  # as people write it: as it is called here
@@ -45,6 +46,36 @@ def test_arguments_and_functions_under_their_other_names(said):
     names = {"tl": tl, "F": F, "X": X}
     found, expected = eval(said, names), eval(BY_NAME[said], names)
     assert found.dtype == expected.dtype and found.shape == expected.shape and np.array_equal(found.array, expected.array)
+
+
+WHOLE = [  # n is int, or one of numpy's whole numbers, which come out of arithmetic with arrays
+    "X.split(n(2), n(1))", "X.chunk(n(2), n(1))", "tl.tensor_split(X, n(2), n(1))", "X.movedim(n(0), n(1))", "X.norm(n(2), n(1))",
+    "tl.tensordot(X, X.T, n(1))", "X.quantile(0.5, n(1))", "X.reshape(n(3), n(-1))", "X.repeat(n(2), n(1))", "X.roll(n(1), n(0))",
+    "X.flatten(n(0), n(1))", "X.expand(n(2), n(-1))", "X.narrow(n(1), n(0), n(2))", "X.unsqueeze(n(0))", "tl.zeros(n(3))",
+    "np.moveaxis(X, n(0), n(1))", "np.average(X, axis=n(1), weights=np.ones(3, np.float32))", "np.gradient(X, axis=n(1))", "np.split(X, n(3), n(1))",
+    "np.tensordot(X, X.T, axes=n(1))", "np.tensordot(X, X, axes=(n(1), n(1)))", "np.ones_like(X, shape=n(3))", "np.tile(X, n(2))",
+    "nn.LayerNorm(n(3))(X)", "nn.RMSNorm(n(3))(X)", "F.layer_norm(X, n(3))", "F.max_pool1d(X, n(2), n(1))", "F.avg_pool2d(X[None], n(2), n(1))",
+    "nn.MaxPool2d(n(2), n(1))(X[None])", "nn.LPPool1d(2, n(2))(X)", "nn.ZeroPad1d(n(1))(X)", "nn.CircularPad1d(n(1))(X)", "F.pad(X, (n(1), n(1)))",
+    "nn.Conv1d(n(2), 1, n(3), padding=n(1), bias=False)(X) * 0", "nn.ConvTranspose2d(1, 1, n(2), stride=n(2), bias=False)(X[None]) * 0",
+    "F.conv1d(X, tl.ones(1, 2, 2), stride=n(2), dilation=n(1), padding=n(1))", "F.conv2d(X[None], tl.ones(1, 1, 2, 2), padding=(n(1), n(0)))",
+    "F.adaptive_avg_pool1d(X, n(2))", "X.norm(n(3), 1)",
+    "tl.func.vmap(tl.sum, chunk_size=n(100))(X.repeat(150, 1))", "tl.tensor([optim.lr_scheduler.OneCycleLR(sgd(), 0.1, epochs=n(100), steps_per_epoch=n(3)).total_steps])",
+    "F.max_unpool2d(X[:1, :1][None], tl.tensor([[[[3]]]]), n(2))", "F.max_unpool1d(X[:1, :1], tl.tensor([[1]]), n(2), n(2), n(0))", "F.lp_pool2d(X[None], 2, n(2))",
+    "np.pad(X, n(1))", "F.avg_pool1d(X, n(2), n(1), n(1))", "F.interpolate(X[None, None], n(4))", "nn.Unfold(n(2))(X[None, None])",
+    "tl.func.vmap(tl.sum, in_dims=n(1), chunk_size=n(2))(X)", "tl.func.vmap(lambda x: np.tile(x, n(2)))(X)", "tl.func.vmap(lambda x: np.ones_like(x, shape=n(2)) * x[0])(X)",
+    "tl.func.vmap(lambda x: np.broadcast_to(x[0], n(2)))(X)", "tl.func.vmap(lambda x: x.transpose(n(0)) if isinstance(x, np.ndarray) else x.permute(n(0)))(X)",
+    "tl.compile(tl.exp, max_retraces=n(2))(X)", "tl.tensor(optim.lr_scheduler.CosineAnnealingWarmRestarts(sgd(), n(2), n(1)).get_last_lr())",
+    "tl.tensor(optim.swa_utils.SWALR(sgd(), 0.1, anneal_epochs=n(2)).get_last_lr())", "tl.tensor(optim.lr_scheduler.StepLR(sgd(), n(2)).get_last_lr())",
+]
+
+
+@pytest.mark.parametrize("said", WHOLE)
+def test_numpys_whole_numbers_are_whole_numbers(said):
+    names = {"np": np, "tl": tl, "nn": tl.nn, "optim": tl.optim, "F": F, "X": X, "sgd": lambda: tl.optim.SGD([tl.nn.Parameter(X)], lr=0.1)}
+    for kind in (np.int64, np.int8 if "n(-" in said else np.uint8):
+        found, expected = eval(said, names | {"n": kind}), eval(said, names | {"n": int})
+        for a, b in zip(found, expected, strict=True):
+            assert a.dtype == b.dtype and a.shape == b.shape and np.array_equal(unbox(a), unbox(b))
 
 
 METHODS = {

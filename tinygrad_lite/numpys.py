@@ -84,7 +84,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
     """One value, or what broadcasts, in the shape of x."""
-    shape = x.shape if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+    shape = x.shape if shape is None else (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     dtype = x.dtype if dtype is None else np.dtype(dtype)
     if not isinstance(fill_value, Value):
         return np.full(shape, fill_value, dtype)
@@ -98,7 +98,8 @@ def einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Products summed over the last dimensions of a and the first of b, or those that are named."""
-    axes = axes if isinstance(axes, int) else tuple([d] if isinstance(d, int) else list(d) for d in axes)
+    if not isinstance(axes, (int, np.integer)):
+        axes = tuple([d] if isinstance(d, (int, np.integer)) else list(d) for d in axes)
     return ops.tensordot(a, b, axes)
 
 
@@ -143,7 +144,7 @@ def concatenate(arrays: Any, axis: Any = 0) -> Any:
 
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list:
     """Parts of one size, or cut at indices."""
-    if isinstance(indices_or_sections, int) and x.shape[axis] % indices_or_sections:
+    if isinstance(indices_or_sections, (int, np.integer)) and x.shape[axis] % indices_or_sections:
         raise ValueError(f"np.split: {indices_or_sections} parts do not divide dimension {axis} of shape {x.shape}; "
                          "np.array_split makes parts of different sizes")
     return list(ops.tensor_split(x, indices_or_sections, axis))
@@ -169,7 +170,7 @@ def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = Fals
     if weights is None:
         return mean(x, axis, keepdims)
     weights = _given(weights)
-    if weights.shape != x.shape and isinstance(axis, int):
+    if weights.shape != x.shape and isinstance(axis, (int, np.integer)):
         weights = ops.reshape(weights, tuple(n if d == axis % x.ndim else 1 for d, n in enumerate(x.shape)))
     weights = ops.broadcast_to(weights * 1.0, x.shape)
     return ops.sum(x * weights, axis, keepdims) / ops.sum(weights, axis, keepdims)
@@ -203,6 +204,7 @@ def gradient(x: Any, spacing: float = 1.0, axis: Any = None, edge_order: int = 1
     """Central differences of neighbors at even distances; at the ends one-sided ones."""
     if edge_order != 1 or not isinstance(spacing, (int, float)):
         raise TypeError("np.gradient of a Tensor: the spacing is one number, and edge_order 1")
+    axis = plain(axis)
     axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
     found = []
     for a in axes:

@@ -11,13 +11,14 @@ from tinygrad_lite.engine.mode import mode, opaque
 from tinygrad_lite.engine.tape import by_hand, primitive
 from tinygrad_lite.engine.values import over
 from tinygrad_lite.ops import contiguous, flatten, matmul, pad, permute, reshape, squeeze, sum, unsqueeze
-from tinygrad_lite.ops.arguments import need_shape
+from tinygrad_lite.ops.arguments import need_shape, plain
 
 __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "fold", "unfold"]
 
 
 def pair(value):
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    values = plain(values)  # arithmetic with numpy's unsigned numbers would wrap around
     return values * 2 if len(values) == 1 else values
 
 
@@ -272,7 +273,7 @@ def conv_transpose1d(x, weight, bias=None, stride=1, padding=0, output_padding=0
 
 
 def one(value):
-    return value if isinstance(value, int) else value[0]
+    return plain(value if isinstance(value, (int, np.integer)) else value[0])
 
 
 @batched(4)

@@ -11,7 +11,7 @@ from tinygrad_lite.engine.mode import mode, quiet
 from tinygrad_lite.engine.tape import by_hand, sum_to
 from tinygrad_lite.engine.values import Value, holds, over, unbox
 from tinygrad_lite.ops import abs, amax, clone, mean, pad, reshape, sqrt, var
-from tinygrad_lite.ops.arguments import need_shape
+from tinygrad_lite.ops.arguments import need_shape, plain
 
 from .pooling import avg_pool2d
 
@@ -82,8 +82,14 @@ _batch_norm, _instance_norm, _group_norm = (by_hand(joint=_channels_rule, name=n
                                             for name in ("batch_norm", "instance_norm", "group_norm"))
 
 
+def sizes(normalized_shape):
+    """The last sizes of what is normalized, from one number or several."""
+    shape = plain(normalized_shape)
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
 def _last_dims(name, x, normalized_shape, weight, bias=None):
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = sizes(normalized_shape)
     if not shape or x.shape[-len(shape):] != shape:
         raise RuntimeError(f"{name}: an input of shape {x.shape} does not end in the normalized_shape {shape}")
     need_shape(name, shape, weight=weight, bias=bias)

@@ -29,12 +29,17 @@ __all__ = [
     "avg_pool2d", "lp_pool1d", "lp_pool2d", "max_pool1d", "max_pool2d", "max_unpool1d", "max_unpool2d"]
 
 
+def stride_of(stride, kernel):
+    """The kernel's size unless another is given."""
+    return kernel if stride is None or isinstance(stride, (tuple, list)) and not stride else stride
+
+
 def _pooled(name, x, kernel_size, stride, padding, dilation, ceil_mode, fill):
     """The windows of x: (N, C, KH * KW, OH, OW), and the border that ceil_mode added."""
     if 0 in x.shape[1:]:
         raise RuntimeError(f"{name}: an image of shape {x.shape[1:]} has no elements")
     kernel, padding, dilation = pair(kernel_size), pair(padding), pair(dilation)
-    stride = kernel if stride in (None, ()) else pair(stride)
+    stride = pair(stride_of(stride, kernel))
     check_positive(name, kernel_size=kernel, stride=stride, dilation=dilation)
     if any(2 * p > k for p, k in zip(padding, kernel)):
         raise RuntimeError(f"{name}: a padding of {padding} is more than half of the kernel {kernel}")
@@ -77,7 +82,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     if not return_indices:
         return largest
     (ph, pw), (dh, dw), kernel = pair(padding), pair(dilation), pair(kernel_size)
-    sh, sw = kernel if stride in (None, ()) else pair(stride)
+    sh, sw = pair(stride_of(stride, kernel))
     rows, columns = at // kernel[1], at % kernel[1]  # in the window
     rows = rows * dh + np.arange(at.shape[2])[:, None] * sh - ph
     return largest, rows * x.shape[3] + columns * dw + np.arange(at.shape[3]) * sw - pw
@@ -108,8 +113,7 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     inside = np.full((1, 1, x.shape[2] + 2 * ph, x.shape[3] + 2 * pw), border, x.dtype)
     inside[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]] = 1
     inside = np.pad(inside, [(0, 0), (0, 0), (0, extra[0]), (0, extra[1])])
-    stride = kernel_size if stride in (None, ()) else stride
-    counts = windows_of(inside, pair(kernel_size), pair(stride), (1, 1)).sum((2, 3))
+    counts = windows_of(inside, pair(kernel_size), pair(stride_of(stride, kernel_size)), (1, 1)).sum((2, 3))
     return _divided(out, counts, x.dtype)
 
 
@@ -120,8 +124,7 @@ def _divided(total, count, dtype):
 
 def _flat_pool(pool, x, kernel_size, stride, padding, **settings):
     kernel = one(kernel_size)
-    stride = kernel if stride in (None, ()) else one(stride)
-    out = pool(unsqueeze(x, 2), (1, kernel), (1, stride), (0, one(padding)), **settings)
+    out = pool(unsqueeze(x, 2), (1, kernel), (1, one(stride_of(stride, kernel))), (0, one(padding)), **settings)
     return tuple(squeeze(part, 2) for part in out) if isinstance(out, tuple) else squeeze(out, 2)
 
 
@@ -288,7 +291,7 @@ def max_unpool2d(x, indices, kernel_size, stride=None, padding=0, output_size=No
              [ 0., 13.,  0., 15.]]])
     """
     kernel, padding = pair(kernel_size), pair(padding)
-    stride = kernel if stride in (None, ()) else pair(stride)
+    stride = pair(stride_of(stride, kernel))
     sizes = [(n - 1) * s - 2 * p + k for n, s, p, k in zip(x.shape[2:], stride, padding, kernel)]
     h, w = asked = sizes if output_size is None else list(output_size)[-2:]
     if any(not n - s < a < n + s for a, n, s in zip(asked, sizes, stride)):

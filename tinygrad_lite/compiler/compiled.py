@@ -402,7 +402,7 @@ def compile(function: Callable | None = None, *, state: Any = None, strict: bool
         function = function.function if isinstance(function, Compiled) else function
         if not callable(function):
             raise TypeError(f"compile takes a function, not {type(function).__name__}")
-        if not isinstance(max_retraces, int) or max_retraces < 1:
+        if not isinstance(max_retraces, (int, np.integer)) or max_retraces < 1:
             raise ValueError(f"compile: max_retraces is a whole number above 0, not {max_retraces!r}")
         inner = inspect.unwrap(function)
         kinds = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)

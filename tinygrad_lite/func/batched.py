@@ -85,7 +85,7 @@ class Batched(NDArrayOperatorsMixin):
         return self.shown(self.value.reshape((len(self.value), *shape), order=order))
 
     def transpose(self, *axes: Any) -> "Batched":
-        axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], (int, np.integer)) else axes
         order = [a % self.ndim for a in axes] if axes else range(self.ndim)[::-1]
         return self.shown(self.value.transpose(0, *(a + 1 for a in order)))
 
@@ -446,7 +446,7 @@ def _written(x: Batched, at: tuple, value: Any) -> Any:
 
 def _like(make: Callable) -> Callable:
     def made(level: Any, x: Any, *args: Any, shape: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
-        shape = x.shape if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+        shape = x.shape if shape is None else (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         whole = (level.size, *shape)
         return Batched(make(x.value, *args, dtype=dtype, shape=whole, **kwargs), level)
 
@@ -506,12 +506,12 @@ def _solve(level: Any, a: Any, b: Any) -> Any:
 
 
 def _broadcast(level: Any, x: Batched, shape: Any, **kwargs: Any) -> Batched:
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     return x.shown(np.broadcast_to(aligned(x, len(shape)), (level.size, *shape)))
 
 
 def _tiled(level: Any, x: Batched, reps: Any) -> Batched:
-    reps = (reps,) if isinstance(reps, int) else tuple(reps)
+    reps = (reps,) if isinstance(reps, (int, np.integer)) else tuple(reps)
     ndim = max(x.ndim, len(reps))
     return Batched(np.tile(aligned(x, ndim), (1, *(1,) * (ndim - len(reps)), *reps)), level)
 

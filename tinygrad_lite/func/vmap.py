@@ -184,7 +184,7 @@ def vmap(func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = 
     need_function("vmap", func)
     if randomness not in ("error", "same", "different"):
         raise ValueError(f"vmap: randomness is 'error', 'same' or 'different', not {randomness!r}")
-    if chunk_size is not None and not (isinstance(chunk_size, int) and chunk_size > 0):
+    if chunk_size is not None and not (isinstance(chunk_size, (int, np.integer)) and chunk_size > 0):
         raise ValueError(f"vmap: chunk_size is a number of examples above 0, or None, not {chunk_size!r}")
 
     @functools.wraps(func)
@@ -194,7 +194,7 @@ def vmap(func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = 
         size, starts = _examples(args, values, dims), dict[int, Any]()
         if chunk_size is not None and chunk_size < size:
             chunk = functools.partial(of_some, dims, None, starts)
-            return _in_chunks(chunk, args, kwargs, values, dims, size, chunk_size, out_dims)
+            return _in_chunks(chunk, args, kwargs, values, dims, size, int(chunk_size), out_dims)
         return of_some(dims, size, starts, *args, **kwargs)
 
     def of_some(dims: list, size: int | None, starts: dict, *args: Any, **kwargs: Any) -> Any:
@@ -255,7 +255,7 @@ def _in_dims(func: Callable, in_dims: Any, args: tuple) -> list:
 
 def _prefixed(name: str, dims: Any, tree: Any) -> list:
     """For each leaf of a tree the dimension that `dims`, a tree of the same form or of less depth, says."""
-    if dims is None or isinstance(dims, int) and not isinstance(dims, bool):
+    if dims is None or isinstance(dims, (int, np.integer)) and not isinstance(dims, bool):
         return [dims] * len(leaves(tree, records=True))
     kind: Any = (tuple, list) if isinstance(dims, (tuple, list)) else dict
     if not isinstance(dims, (tuple, list, dict)) or not isinstance(tree, kind) or len(dims) != len(tree):

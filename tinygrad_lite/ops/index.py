@@ -551,7 +551,8 @@ def pad(x, pad, mode="constant", value=None):
     tensor([[3, 2, 1, 2, 3, 2],
             [6, 5, 4, 5, 6, 5]])
     """
-    pairs = [(0, 0)] * (x.ndim - len(pad) // 2) + [pair for pair in zip(pad[-2::-2], pad[::-2])]
+    pairs = [(0, 0)] * (x.ndim - len(pad) // 2)
+    pairs += [plain(pair) for pair in zip(pad[-2::-2], pad[::-2])]  # numpy's unsigned numbers would wrap around
     if len(pad) % 2 or len(pairs) != x.ndim:
         raise RuntimeError(f"pad: {len(pad)} widths {tuple(pad)} are no pairs for at most {x.ndim} dimensions")
     if any(n + l + r < 0 for (l, r), n in zip(pairs, x.shape)):

@@ -7,7 +7,7 @@ import numpy as np
 from ..engine.dtypes import result_type
 from ..engine.tape import broadcast_to, primitive
 from ..engine.values import unbox
-from .arguments import dim_of
+from .arguments import dim_of, plain
 from .index import getitem, pad
 from .shape import flatten, reshape
 
@@ -267,7 +267,7 @@ def split(x, split_size_or_sections, dim=0):
     """
     dim, sizes = _dim_to_cut("split", x, dim), split_size_or_sections
     n = x.shape[dim]
-    if isinstance(sizes, int):
+    if isinstance(sizes, (int, np.integer)):
         if sizes < 0 or n and not sizes:
             raise RuntimeError(f"split: the size of a piece is above 0, not {sizes}")
         sizes = [min(sizes, n - start) for start in range(0, n, sizes or 1)] or [0]
@@ -286,6 +286,7 @@ def chunk(x, chunks, dim=0):
     >>> tl.chunk(x, 2)
     (tensor([0, 1, 2]), tensor([3, 4]))
     """
+    chunks = plain(chunks)
     if chunks <= 0:
         raise RuntimeError(f"chunk: the number of pieces is above 0, not {chunks}")
     n = x.shape[_dim_to_cut("chunk", x, dim)]
@@ -318,7 +319,7 @@ def _cut(name, least, x, cuts, dim):
     """numpy's splits: a number of pieces divides the dimension."""
     if x.ndim < least:
         raise RuntimeError(f"{name}: needs at least {least} dimensions, not shape {x.shape}")
-    if isinstance(cuts, int) and (cuts <= 0 or x.shape[dim] % cuts):
+    if isinstance(cuts, (int, np.integer)) and (cuts <= 0 or x.shape[dim] % cuts):
         raise RuntimeError(f"{name}: {cuts} pieces do not divide dimension {dim} of size {x.shape[dim]}")
     return tensor_split(x, cuts, dim)
 

@@ -231,7 +231,7 @@ def tensordot(x, y, dims=2):
     >>> tl.tensordot(x, y, dims=([1, 2], [1, 0])).shape  # 3 with 3, 4 with 4
     (2, 5)
     """
-    if isinstance(dims, int):
+    if isinstance(dims, (int, np.integer)):
         dims = (range(x.ndim - dims, x.ndim), range(dims))
     a, b = ([dim_of(t, d) for d in ds] for t, ds in zip((x, y), dims))
     for i, j in zip(a, b):  # a size of 1 is broadcast

@@ -12,7 +12,7 @@ from ..engine.reductions import add_up, has_short_rows
 from ..engine.return_types import named_results
 from ..engine.tape import broadcast_to, by_hand, cast, primitive
 from ..engine.values import unbox
-from .arguments import WIDER, axis_of, count_of, dim_of, dims_of, lost_dims
+from .arguments import WIDER, axis_of, count_of, dim_of, dims_of, lost_dims, plain
 from .elementwise import abs, exp, log, maximum, minimum, sign, sqrt, where
 from .index import _gathered
 from .shape import clone, reshape, squeeze, unsqueeze
@@ -373,8 +373,9 @@ def vector_norm(x, ord=2, dim=None, keepdim=False):
     >>> tl.vector_norm(x, ord=1)
     tensor(7.)
     """
-    if not isinstance(ord, (int, float)):
+    if not isinstance(ord, (int, float, np.integer)):
         raise ValueError(f"vector_norm: ord is a number, not {ord!r}")
+    ord = plain(ord)
     if math.isinf(ord):
         return (amax if ord > 0 else amin)(abs(x), dim, keepdim)
     if ord == 0:

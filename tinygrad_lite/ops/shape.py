@@ -47,7 +47,7 @@ def reshape(x, *shape):
     """
     shape = sizes_of(shape)
     for size in shape:
-        if isinstance(size, int) and size < -1:
+        if isinstance(size, (int, np.integer)) and size < -1:
             raise RuntimeError(f"reshape: a size is at least 0, or -1 for what is left, not {size}")
     return _to_shape(x, shape)
 
@@ -207,8 +207,8 @@ def movedim(x, source, destination):
     >>> tl.movedim(x, (0, 1), (1, 2)).shape
     (4, 2, 3)
     """
-    sources = [dim_of(x, d) for d in ((source,) if isinstance(source, int) else source)]
-    targets = [dim_of(x, d) for d in ((destination,) if isinstance(destination, int) else destination)]
+    sources = [dim_of(x, d) for d in ((source,) if isinstance(source, (int, np.integer)) else source)]
+    targets = [dim_of(x, d) for d in ((destination,) if isinstance(destination, (int, np.integer)) else destination)]
     if not x.ndim:
         return _permuted(x, ())
     if len(sources) != len(targets) or len({*sources}) != len(sources) or len({*targets}) != len(targets):
