@@ -428,8 +428,9 @@ def test_ctrl_c_and_a_closed_terminal_leave_nothing_behind(number, tmp_path):
     written("while True: pass\n")
     (tmp_path / "temporary").mkdir()
     environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
+    heard = functools.partial(signal.signal, getattr(signal, number), signal.SIG_DFL)  # where the tests are in the background too
     process = subprocess.Popen([sys.executable, "-m", "tinygrad_lite", "drill", "check", "softmax", "--file", "softmax.py"],
-                               env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                               env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=heard)
     while not [*(tmp_path / "temporary").glob("drill-*/trace")]:
         time.sleep(0.1)
     process.send_signal(getattr(signal, number))
